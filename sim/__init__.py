@@ -1,0 +1,1 @@
+"""crosshaul: a multi-datacenter network and wall-clock simulator for language-model training."""

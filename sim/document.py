@@ -1,0 +1,228 @@
+"""YAML documents in, frozen models out, and every mistake named by file, line and field.
+
+Scenarios, topologies and (in the trainer) training configurations are read through here, so that a wrong
+unit or a misspelt key reads the same everywhere. YAML is 1.2 (`1e-3` is a number, `no` is text), loaded
+safely; a duplicate key is an error.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from .errors import InputError
+
+Loc = tuple[int | str, ...]
+
+
+class Frozen(BaseModel):
+    """Base of every document model: immutable, strict about its keys, written and read by its public keys."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        validate_default=True,
+        validate_by_alias=True,
+        validate_by_name=False,
+        serialize_by_alias=True,
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
+    )
+
+    def varied(self, **changes: Any) -> Self:
+        """A validated copy with some public keys changed (pydantic's own `model_copy` does not validate)."""
+        return validate(type(self), {**self.model_dump(mode="json", exclude_none=True), **changes}, source="varied copy")
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def read_text(path: Path, what: str) -> str:
+    """Reads a text file, or says in one line why it cannot be read.
+
+    Raises:
+      InputError: missing, a directory, not permitted, not text, or empty.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise InputError(f"{path}: there is no such {what} file; check the path") from None
+    except IsADirectoryError:
+        raise InputError(f"{path}: is a directory; give the {what} file inside it") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not a text file (byte {error.start} is not UTF-8); give a {what} as text") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); check its permissions") from None
+    if not text.strip():
+        raise InputError(f"{path}: the file is empty; write a {what} into it (docs/reference.md shows one)")
+    return text
+
+
+def parse_yaml(text: str, source: str) -> Any:
+    """Parses one YAML 1.2 document safely.
+
+    Raises:
+      InputError: the syntax is wrong or a key is there twice; names the line.
+    """
+    from ruamel.yaml import YAML
+    from ruamel.yaml.constructor import DuplicateKeyError
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+    try:
+        return YAML(typ="safe", pure=True).load(text)
+    except DuplicateKeyError as error:
+        line = error.problem_mark.line + 1
+        key = str(error.problem).split('"')[1] if '"' in str(error.problem) else "a key"
+        raise InputError(f"{source}:{line}: the key {key!r} is there twice; keep one of them") from None
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark else 1
+        raise InputError(f"{source}:{line}: not valid YAML: {error.problem or error.context}; mend that line") from None
+    except (YAMLError, ValueError, RecursionError) as error:
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"{source}: not valid YAML: {first}; save it as plain UTF-8 text") from None
+
+
+def read_mapping(path: Path, what: str) -> tuple[dict[str, Any], str]:
+    """Reads a YAML file that must hold a mapping; returns it with its text (for line numbers)."""
+    text = read_text(path, what)
+    data = parse_yaml(text, str(path))
+    if not isinstance(data, dict):
+        raise InputError(f"{path}: holds a {_kind(data)}, not a mapping; write a {what} as `key: value` lines")
+    return data, text
+
+
+def validate(model: type[Model], data: Any, *, source: str, text: str | None = None) -> Model:
+    """Builds a model from plain data.
+
+    Args:
+      model: the pydantic model to build.
+      data: what YAML, JSON or a caller gave.
+      source: the file (or option) that the data came from, for messages.
+      text: the YAML text, to name lines.
+    Raises:
+      InputError: one line for each mistake: source, line, field path, what was given, what to write instead.
+    """
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        mistakes = [_describe(model, data, mistake, source, text) for mistake in error.errors()]
+        raise InputError("\n".join(dict.fromkeys(mistakes))) from None
+
+
+def nearest(word: str, known: Sequence[str]) -> str:
+    """A sentence that points from a wrong word to the right ones."""
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    listing = ", ".join(known)
+    return f"did you mean {close[0]!r}? (known: {listing})" if close else f"known: {listing}"
+
+
+def _kind(value: Any) -> str:
+    names = {dict: "mapping", list: "list", str: "text", bool: "true/false", type(None): "nothing"}
+    return names.get(type(value), "number")
+
+
+def _describe(model: type[BaseModel], data: Any, mistake: Mapping[str, Any], source: str, text: str | None) -> str:
+    loc = tuple(part for part in mistake["loc"] if not _is_tag(part, mistake["loc"], data))
+    field = _dotted(loc)
+    line = _line_of(text, loc) if text else None
+    where = f"{source}:{line}" if line else source
+    place = f"{where}: {field}" if field else where
+    given = mistake.get("input")
+    shown = f"got {given!r}" if not isinstance(given, dict | list) else f"got a {_kind(given)}"
+    shown = shown if len(shown) < 120 else shown[:117] + "..."
+    kind, message = mistake["type"], str(mistake["msg"]).removeprefix("Value error, ")
+    if kind == "extra_forbidden":
+        return f"{place}: unknown key; {nearest(str(loc[-1]), _known_keys(model, data, mistake['loc'][:-1]))}"
+    if kind == "missing":
+        return f"{place}: is missing; add it{_example(model, mistake['loc'])}"
+    if kind == "value_error":
+        return f"{place}: {message}"
+    if kind in {"union_tag_invalid", "literal_error", "enum"}:
+        return f"{place}: {message[0].lower()}{message[1:]}"
+    message = message.removeprefix("Input should be ").removeprefix("a valid ")
+    return f"{place}: {shown}; must be {message}{_example(model, mistake['loc'])}"
+
+
+def _is_tag(part: int | str, loc: Loc, data: Any) -> bool:
+    """pydantic puts the tag of a discriminated union into the path; it is no key of the document."""
+    current = data
+    for step in loc:
+        inside = (isinstance(current, Mapping) and step in current) or (
+            isinstance(current, list) and isinstance(step, int) and step < len(current)
+        )
+        if step is part:
+            return not inside and step != loc[-1]
+        if inside:
+            current = current[step]
+    return False
+
+
+def _dotted(loc: Loc) -> str:
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc).lstrip(".")
+
+
+def _models_at(model: type[BaseModel], loc: Loc) -> list[type[BaseModel]]:
+    """The models that a path may lead to (more than one below an undiscriminated union)."""
+    current: list[type[BaseModel]] = [model]
+    for part in loc:
+        if isinstance(part, int):
+            continue
+        found: list[type[BaseModel]] = []
+        for candidate in current:
+            field = _field(candidate, part)
+            found += _inner_models(field.annotation) if field else []
+        current = found or [c for c in current if _tagged(c, part)] or current
+    return current
+
+
+def _field(model: type[BaseModel], key: str) -> Any:
+    return next((f for name, f in model.model_fields.items() if key in (f.alias, name)), None)
+
+
+def _tagged(model: type[BaseModel], tag: str) -> bool:
+    return any(getattr(field.annotation, "__args__", ()) == (tag,) for field in model.model_fields.values())
+
+
+def _inner_models(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [m for arg in getattr(annotation, "__args__", ()) for m in _inner_models(arg)]
+
+
+def _known_keys(model: type[BaseModel], data: Any, loc: Loc) -> list[str]:
+    keys = [field.alias or name for m in _models_at(model, loc) for name, field in m.model_fields.items()]
+    return list(dict.fromkeys(keys))
+
+
+def _example(model: type[BaseModel], loc: Loc) -> str:
+    for candidate in _models_at(model, loc[:-1]):
+        field = _field(candidate, str(loc[-1]))
+        if field and field.examples:
+            return f", such as {field.examples[0]!r}"
+    return ""
+
+
+def _line_of(text: str, loc: Loc) -> int | None:
+    """The line of the deepest part of a path that the YAML text has."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.nodes import MappingNode, SequenceNode
+
+    line = None
+    with suppress(Exception):  # the text has been parsed once already; a line number is a courtesy
+        node = YAML(typ="safe", pure=True).compose(text)
+        for part in loc:
+            if isinstance(node, MappingNode):
+                pair = next(((k, v) for k, v in node.value if k.value == str(part)), None)
+                if pair is None:
+                    break
+                line, node = pair[0].start_mark.line + 1, pair[1]
+            elif isinstance(node, SequenceNode) and isinstance(part, int) and part < len(node.value):
+                node = node.value[part]
+                line = node.start_mark.line + 1
+    return line

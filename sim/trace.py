@@ -1,0 +1,246 @@
+"""The trace: what a recorded training run cost, and the only edge between `trainer/` and the simulator.
+
+A trace is a file of JSON lines (gzip when the name ends in `.gz`): a header, then one record an inner step of a
+replica and one record an exchange, in the order in which they happened. It is written append-only and flushed
+line by line, so a run that is killed leaves a readable file; it is read as a stream, so a long one needs no
+memory.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Annotated, Any, Literal, Self
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from .document import Frozen, validate
+from .errors import InputError
+
+SCHEMA_VERSION = 1
+SCHEMA = "crosshaul-trace"
+
+
+class RecordedModel(Frozen):
+    """The model that was trained."""
+
+    name: str
+    """A name of the family, or `custom`."""
+    params: int = Field(gt=0)
+    """Parameters N, counted from the arrays; each is exchanged."""
+    active_params: int | None = Field(default=None, gt=0)
+    """Parameters that work on a token, where they differ (mixture-of-experts)."""
+    layers: int = Field(gt=0)
+    heads: int = Field(gt=0)
+    width: int = Field(gt=0)
+    hidden: int = Field(gt=0)
+    vocab: int = Field(gt=0)
+
+
+class RecordedDevice(Frozen):
+    """What the run was measured on."""
+
+    platform: Literal["cpu", "gpu", "tpu"]
+    kind: str
+    """The device kind as JAX names it, or the processor's model."""
+    count: int = Field(gt=0)
+    """Devices in the mesh (on a CPU: forced host devices, which share its cores)."""
+
+
+class Header(Frozen):
+    """The first line of a trace."""
+
+    record: Literal["header"] = "header"
+    schema_name: Literal["crosshaul-trace"] = Field(default=SCHEMA, alias="schema")
+    schema_version: Literal[1] = SCHEMA_VERSION
+    algorithm: str
+    """`data-parallel`, `diloco`, ...: the names of `sim/strategies`."""
+    model: RecordedModel
+    replicas: int = Field(gt=0)
+    sync_every: int | None = Field(default=None, gt=0)
+    """Inner steps H between outer steps; null where there are none."""
+    steps: int = Field(gt=0)
+    """Inner steps that the run was asked for."""
+    batch_tokens: int = Field(gt=0)
+    """Global batch B over all replicas [tokens]."""
+    sequence_length: int = Field(gt=0)
+    """Tokens in a training sequence [tokens]."""
+    device: RecordedDevice
+    libraries: dict[str, str] = {}
+    """Versions of python, jax, ..."""
+    seed: int = 0
+    data: str = ""
+    """Where the text came from and how it became tokens."""
+    timing: str = ""
+    """How time was measured: which clock, what is in it and what is not."""
+    command: str = ""
+    """The command line that made the trace."""
+    recorded_at: str = ""
+    """When the run began (ISO 8601)."""
+
+
+class Step(Frozen):
+    """One inner step of one replica."""
+
+    record: Literal["step"] = "step"
+    step: int = Field(ge=0)
+    """Inner step, from 1; 0 for warm-up."""
+    replica: int = Field(ge=0)
+    compute_s: float = Field(gt=0)
+    """Seconds that the replica computed, exchanges taken out [s]."""
+    tokens: int = Field(gt=0)
+    """Tokens that the replica processed [tokens]."""
+    loss: float | None = None
+    """Training loss before the step [nats per token]; null where it was not finite."""
+    warmup: bool = False
+    """A step that warmed the device up and is not part of the run."""
+
+
+class Exchange(Frozen):
+    """One collective exchange."""
+
+    record: Literal["exchange"] = "exchange"
+    step: int = Field(ge=0)
+    """The inner step that it followed."""
+    kind: Literal["gradient", "outer"]
+    """`gradient`: the gradients of every step inside a replica; `outer`: the parameter change between replicas."""
+    group_size: int = Field(gt=1)
+    """Devices in one group of the collective."""
+    payload_bytes: int = Field(gt=0)
+    """Bytes that each device contributes, counted from the compiled program's collectives [byte]."""
+    seconds: float | None = Field(default=None, ge=0)
+    """Measured time of the exchange on the recording machine [s]; null where it was not measured."""
+    dtype: str = ""
+    """Element type on the wire (a backend may widen what the program asked for)."""
+    warmup: bool = False
+    """An exchange that belongs to the warm-up."""
+
+
+Record = Step | Exchange
+_RECORD: TypeAdapter[Record] = TypeAdapter(Annotated[Record, Field(discriminator="record")])
+
+
+class TraceWriter:
+    """Appends a trace line by line; every line is flushed when `write` returns.
+
+    Raises:
+      InputError: the file exists (unless `overwrite`) or cannot be written.
+    """
+
+    def __init__(self, path: Path, header: Header, *, overwrite: bool = False) -> None:
+        try:
+            raw = path.open("wb" if overwrite else "xb", buffering=0)
+        except FileExistsError:
+            raise InputError(f"{path}: is there already; give another --output, or --overwrite to replace it") from None
+        except OSError as error:
+            raise InputError(f"{path}: cannot be written ({error.strerror}); give another --output") from None
+        self._raw = raw
+        self._gzip = gzip.GzipFile(fileobj=raw, mode="wb", mtime=0) if path.suffix == ".gz" else None
+        self.write(header)
+
+    def write(self, record: Header | Step | Exchange) -> None:
+        """Appends one record."""
+        line = (record.model_dump_json(exclude_none=False) + "\n").encode()
+        if self._gzip is None:
+            self._raw.write(line)
+        else:
+            self._gzip.write(line)
+            self._gzip.flush()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._gzip is not None:
+            self._gzip.close()
+        self._raw.close()
+
+
+def read_header(path: Path) -> Header:
+    """Reads the first line of a trace.
+
+    Raises:
+      InputError: not a trace, or of a schema version that this crosshaul does not read.
+    """
+    with _open(path) as lines:
+        return _header(path, lines)
+
+
+def read_records(path: Path) -> Iterator[Record]:
+    """Streams the records behind the header, in file order, in bounded memory.
+
+    Raises:
+      InputError: a damaged or cut-off line, named by its number.
+    """
+    with _open(path) as lines:
+        _header(path, lines)
+        for number, line in _numbered(path, lines):
+            try:
+                yield _RECORD.validate_json(line)
+            except ValidationError as error:
+                raise InputError(_bad_line(path, number, line, error)) from None
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema of one line of a trace."""
+    line: TypeAdapter[Any] = TypeAdapter(Annotated[Header | Step | Exchange, Field(discriminator="record")])
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "a line of a trace", **line.json_schema()}
+
+
+def _open(path: Path) -> IO[bytes]:
+    try:
+        if path.is_dir():
+            raise InputError(f"{path}: is a directory; give the trace file inside it")
+        raw = path.open("rb")
+    except FileNotFoundError:
+        raise InputError(f"{path}: there is no such trace file; record one with record-trace") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); check its permissions") from None
+    compressed = raw.peek(2)[:2] == b"\x1f\x8b"
+    return io.BufferedReader(gzip.GzipFile(fileobj=raw)) if compressed else raw  # type: ignore[type-var,return-value]
+
+
+def _numbered(path: Path, lines: IO[bytes]) -> Iterator[tuple[int, bytes]]:
+    number = 1
+    try:
+        for number, line in enumerate(lines, 2):  # noqa: B007 - the number is read in the handler
+            yield number, line
+    except (EOFError, OSError) as error:
+        raise InputError(f"{path}:{number}: the compressed file is cut off or damaged ({error}); record it anew") from None
+
+
+def _header(path: Path, lines: IO[bytes]) -> Header:
+    wanted = "give a file that record-trace wrote"
+    try:
+        first = lines.readline()
+    except (EOFError, OSError) as error:
+        raise InputError(f"{path}:1: not a readable gzip file ({error}); {wanted}") from None
+    if not first.strip():
+        raise InputError(f"{path}: the file is empty; {wanted}")
+    try:
+        data = json.loads(first)
+    except (ValueError, UnicodeDecodeError, RecursionError):
+        raise InputError(f"{path}:1: not a trace (its first line is no JSON); {wanted}") from None
+    if not isinstance(data, dict) or data.get("schema") != SCHEMA:
+        raise InputError(f'{path}:1: not a trace header (no "schema": "{SCHEMA}"); {wanted}')
+    version = data.get("schema_version")
+    if version != SCHEMA_VERSION:
+        raise InputError(
+            f"{path}:1: schema_version: got {version!r}; this crosshaul reads version {SCHEMA_VERSION}: "
+            "record the trace anew, or install the crosshaul that wrote it"
+        )
+    return validate(Header, data, source=f"{path}:1")
+
+
+def _bad_line(path: Path, number: int, line: bytes, error: ValidationError) -> str:
+    if not line.endswith(b"\n"):
+        return f"{path}:{number}: the last line is cut off; delete it to use the {number - 1} lines before it"
+    first = error.errors()[0]
+    if first["type"] == "json_invalid":
+        return f"{path}:{number}: a damaged line (not JSON); delete it or record the trace anew"
+    field = ".".join(str(part) for part in first["loc"][1:]) or "record"
+    return f"{path}:{number}: {field}: {first['msg'][0].lower()}{first['msg'][1:]}; delete the line or record the trace anew"
