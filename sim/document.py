@@ -26,7 +26,6 @@ class Frozen(BaseModel):
     model_config = ConfigDict(
         frozen=True,
         extra="forbid",
-        validate_default=True,
         validate_by_alias=True,
         validate_by_name=False,
         serialize_by_alias=True,

@@ -167,7 +167,7 @@ def _largest(value: float, scales: dict[str, float]) -> tuple[float, str]:
     return scales[name], name
 
 
-_TIMES = {"years": 31557600.0, "days": 86400.0, "h": 3600.0, "min": 60.0}
+_TIMES = {"yr": 31557600.0, "days": 86400.0, "h": 3600.0, "min": 60.0}
 _SHORT_TIMES = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 _BYTES = {"EB": 1e18, "PB": 1e15, "TB": 1e12, "GB": 1e9, "MB": 1e6, "kB": 1e3, "B": 1.0}
 _COUNTS = {"T": 1e12, "B": 1e9, "M": 1e6, "k": 1e3, "": 1.0}

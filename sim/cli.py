@@ -1,0 +1,141 @@
+"""`simulate`: arguments and exit codes only; everything heavy is imported inside a command."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from .errors import CrosshaulError
+
+app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+class Format(StrEnum):
+    """Renderers by name."""
+
+    table = "table"
+    json = "json"
+    csv = "csv"
+
+
+class Kind(StrEnum):
+    """What `simulate list` lists."""
+
+    topologies = "topologies"
+    workloads = "workloads"
+    strategies = "strategies"
+
+
+class Document(StrEnum):
+    """What `simulate schema` describes."""
+
+    scenario = "scenario"
+    trace = "trace"
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"crosshaul {version('crosshaul')}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def simulate(
+    context: typer.Context,
+    scenario: Annotated[Path | None, typer.Option(help="Scenario YAML. [default: the one that ships]", metavar="FILE")] = None,
+    topology: Annotated[
+        str | None, typer.Option(help="Topology: a name (see `simulate list topologies`) or a YAML file.", metavar="NAME|FILE")
+    ] = None,
+    workload: Annotated[
+        str | None, typer.Option(help="Workload: a name (see `simulate list workloads`) or a YAML file.", metavar="NAME|FILE")
+    ] = None,
+    trace: Annotated[str | None, typer.Option(help="Replay a trace that record-trace wrote.", metavar="FILE")] = None,
+    strategy: Annotated[
+        list[str] | None,
+        typer.Option(help="Strategy to compare; repeat. `diloco:replicas=4,sync_every=100` sets its parameters.", metavar="NAME"),
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Change anything in the scenario, such as workload.params=10e9; repeat.", metavar="KEY.PATH=VALUE"),
+    ] = None,
+    format_: Annotated[Format, typer.Option("--format", help="How to print the result.")] = Format.table,
+    output: Annotated[Path | None, typer.Option(help="Write the result to a file instead.", metavar="FILE")] = None,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)] = False,
+) -> None:
+    """How long a training run takes over the links between datacenters.
+
+    With no arguments: the recorded 35M-parameter run over low-bandwidth links, Data-Parallel against DiLoCo.
+    """
+    if context.invoked_subcommand:
+        return
+    from .output import check_writable, write_atomically
+
+    if output:
+        check_writable(output)
+    from .report import RENDERERS
+    from .report.terminal import show
+    from .run import run
+    from .scenario import load_scenario
+
+    result = run(
+        load_scenario(scenario, topology=topology, workload=workload, trace=trace, strategies=strategy or (), settings=set_ or ())
+    )
+    if output:
+        write_atomically(output, RENDERERS[format_](result))
+        typer.echo(f"wrote {output}", err=True)
+    elif format_ is Format.table:
+        show(result)
+    else:
+        typer.echo(RENDERERS[format_](result), nl=False)
+
+
+@app.command("list")
+def list_(kind: Annotated[Kind, typer.Argument(help="What to list.")]) -> None:
+    """List the topologies, workloads or strategies that are known by name."""
+    from .catalog import rows
+    from .report.terminal import show_listing
+
+    show_listing(rows(kind))
+
+
+@app.command()
+def schema(document: Annotated[Document, typer.Argument(help="Which file format to describe.")]) -> None:
+    """Print the JSON schema of a file format, for editors and other programs."""
+    import json
+
+    from . import scenario, trace
+
+    schemas = {Document.scenario: scenario.schema, Document.trace: trace.schema}
+    typer.echo(json.dumps(schemas[document](), indent=2))
+
+
+def main() -> NoReturn:
+    """Runs the command and turns every outcome into an exit code."""
+    try:
+        app(prog_name="simulate")
+    except CrosshaulError as error:
+        from rich.console import Console
+
+        Console(stderr=True, highlight=False).print(f"error: {error}", style="red", markup=False, soft_wrap=True)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except Exception:
+        traceback.print_exc()
+        print("this is a fault of crosshaul, not of your input: please report it with the lines above", file=sys.stderr)
+        sys.exit(1)
+    sys.exit(0)

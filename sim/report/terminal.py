@@ -1,0 +1,164 @@
+"""The report that a person reads: what was simulated, a table, and the finding in a sentence."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterable, Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ..run import Result, Run
+from ..topology import Topology
+from ..units import BANDWIDTH, LATENCY, Unit, human_bytes, human_count, human_quantity, human_seconds
+
+MIN_WIDTH, MAX_WIDTH = 80, 120
+_BAR = 8
+
+
+def to_text(result: Result, *, width: int = MIN_WIDTH, blocks: bool = True) -> str:
+    """The report as plain text of a fixed width; without `blocks` its bars are ASCII."""
+    console = Console(file=io.StringIO(), width=width, color_system=None, legacy_windows=False)
+    with console.capture() as captured:
+        render(result, console, blocks=blocks)
+    return "\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n"
+
+
+def show(result: Result) -> None:
+    """Prints the report on standard output: styled on a terminal, plain when piped, without colour under NO_COLOR."""
+    console = Console()
+    width = min(max(console.width, MIN_WIDTH), MAX_WIDTH) if console.is_terminal or "COLUMNS" in os.environ else MIN_WIDTH
+    blocks = console.encoding.lower().startswith("utf")
+    if console.is_terminal:
+        render(result, Console(width=width), blocks=blocks)
+    else:
+        console.file.write(to_text(result, width=width, blocks=blocks))
+
+
+def render(result: Result, console: Console, *, blocks: bool) -> None:
+    """Writes the report to a console."""
+    console.print(_heading(result))
+    console.print()
+    console.print(_table(result.runs, blocks=blocks))
+    console.print()
+    console.print(Text(finding(result), style="bold"))
+
+
+def _heading(result: Result) -> Table:
+    scenario, first = result.scenario, result.runs[0]
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="bold", no_wrap=True)
+    grid.add_column(overflow="fold")
+    grid.add_row("Topology", f"{scenario.topology.name}: {describe(scenario.topology)}")
+    grid.add_row(
+        "Workload",
+        f"{scenario.workload.describe()}: {human_count(first.params)} parameters, {human_count(first.tokens)} tokens, "
+        f"batch of {first.batch_tokens:,.0f}, {first.chips} chips",
+    )
+    for number, note in enumerate(result.notes):
+        grid.add_row("" if number else "Assumed", note)
+    return grid
+
+
+def describe(topology: Topology) -> str:
+    """A topology in a few words: how many sites, what joins them, what is inside."""
+    sites, links = topology.datacenters, topology.links
+    pairs = {frozenset(link.ends) for link in links}
+    mesh = not topology.routers and len(pairs) == len(sites) * (len(sites) - 1) // 2
+    between = _range([x.bandwidth_bits_per_s for x in links], BANDWIDTH) + ", " + _range([x.latency_s for x in links], LATENCY)
+    inside = (
+        _range([site.inside.bandwidth_bits_per_s for site in sites], BANDWIDTH)
+        + ", "
+        + _range([site.inside.latency_s for site in sites], LATENCY)
+    )
+    if len(sites) == 1:
+        return f"one datacenter, {inside} inside"
+    shape = "full mesh" if mesh else f"{len(links)} links" + (f", {len(topology.routers)} router(s)" if topology.routers else "")
+    return f"{len(sites)} datacenters, {shape} ({between}), inside {inside}"
+
+
+def _range(values: Sequence[float], unit: Unit) -> str:
+    low, high = human_quantity(min(values), unit), human_quantity(max(values), unit)
+    return low if low == high else f"{low} to {high}"
+
+
+def _table(runs: Iterable[Run], *, blocks: bool) -> Table:
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold", show_edge=False)
+    table.add_column("Strategy", no_wrap=True, min_width=13)
+    for title in ("Chips", "Steps", "Wall-\nclock", "Compute\nexposed"):
+        table.add_column(title, justify="right", no_wrap=True)
+    table.add_column("Utili-\nsation", no_wrap=True)
+    for title in ("Across\nsites", "Speed-\nup", "Over-\ntraining"):
+        table.add_column(title, justify="right", no_wrap=True)
+    best = max(run.speedup for run in runs)
+    for run in runs:
+        name, _, parameters = run.label.partition(" ")
+        table.add_row(
+            f"{name}\n  {parameters}" if parameters else name,
+            f"{run.chips}",
+            human_count(run.steps),
+            human_seconds(run.wall_clock_s),
+            f"{human_seconds(run.compute_s)}\n{human_seconds(run.exposed_communication_s + run.straggler_wait_s)}",
+            Text(f"{_bar(run.compute_utilization, blocks=blocks)}\n{run.compute_utilization:.1%}", style="green"),
+            human_bytes(run.cross_datacenter_bytes),
+            f"{run.speedup:.3g}x",
+            f"{run.overtraining_multiple:.3g}x\n{human_count(run.overtraining_multiple * run.tokens)}",
+            style="bold" if run.speedup == best else "",
+        )
+    return table
+
+
+def _bar(share: float, *, blocks: bool) -> str:
+    if not blocks:
+        return ("#" * round(share * _BAR)).ljust(_BAR, ".")
+    eighths = round(share * _BAR * 8)
+    full, part = divmod(eighths, 8)
+    return ("█" * full + ("▏▎▍▌▋▊▉"[part - 1] if part else "")).ljust(_BAR, "░")
+
+
+def finding(result: Result) -> str:
+    """The one sentence to take away: which strategy wins, by how much, at what price, and what still costs time."""
+    runs = result.runs
+    best = max(runs, key=lambda run: run.speedup)
+    where = f"On {result.scenario.topology.name}"
+    if best.strategy == "data-parallel":
+        rest = [run for run in runs if run is not best]
+        more = f", {best.speedup / max(run.speedup for run in rest):.3g}x the pace of the next" if rest else ""
+        return f"{where}, Data-Parallel is fastest{more}: it computes {best.compute_utilization:.1%} of the time."
+    budget = f"{human_count(best.overtraining_multiple * best.tokens)} instead of {human_count(best.tokens)}"
+    price = _loss_price(best, runs)
+    if best.speedup < 1:
+        return f"{where}, Data-Parallel is faster than everything listed; the best of it, {best.label}, takes {1 / best.speedup:.3g}x as long."
+    return (
+        f"{where}, {best.label} is fastest: {best.speedup:.3g}x the pace of Data-Parallel, so {budget} tokens fit into its time{price}; "
+        f"it computes {best.compute_utilization:.1%} of the time, and loses the most to {_largest_loss(best)}."
+    )
+
+
+def _loss_price(best: Run, runs: Sequence[Run]) -> str:
+    reference = next((run for run in runs if run.strategy == "data-parallel"), None)
+    if reference is None or best.predicted_loss is None or reference.predicted_loss is None:
+        return ""
+    return f" (predicted loss at equal tokens {best.predicted_loss:.3f} against {reference.predicted_loss:.3f})"
+
+
+def _largest_loss(run: Run) -> str:
+    parts = {
+        "exchanges across datacenters": run.exposed_across_s,
+        "exchanges inside the datacenters": run.exposed_inside_s,
+        "waiting for slower replicas": run.straggler_wait_s,
+    }
+    what = max(parts, key=lambda name: parts[name])
+    return f"{what} ({parts[what] / run.wall_clock_s:.1%})" if parts[what] else "nothing else"
+
+
+def show_listing(rows: Iterable[tuple[str, str]]) -> None:
+    """Prints names beside their descriptions."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="bold", no_wrap=True)
+    grid.add_column()
+    for name, description in rows:
+        grid.add_row(name, Text(description))
+    Console().print(grid)

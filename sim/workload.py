@@ -1,0 +1,257 @@
+"""What is trained: seconds of compute in a step, bytes in an exchange, tokens in a batch.
+
+A workload document is analytic (a model of any size) or a recorded trace. Either becomes a `Load`: the plain
+numbers that strategies and the engine work with, for a given set of sites.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import Discriminator, Field, Tag, model_validator
+
+from .document import Frozen, nearest
+from .errors import InputError
+from .laws import TOKENS_PER_PARAM, default_batch_tokens
+from .models import FAMILY
+from .recording import Recording, read_recording, recording_path
+from .topology import Datacenter
+from .units import ChipSpeed, Count, human_count, human_seconds
+
+CHIP_FLOP_PER_S = 300e12
+TOKENS_PER_CHIP = 4_096.0
+
+
+@dataclass(frozen=True)
+class Load:
+    """A workload spread over sites: what every strategy and the engine need to know of it.
+
+    Attributes:
+      params: N, parameters exchanged.
+      batch_tokens: B, global batch [tokens].
+      chips: R, chips in all.
+      steps: T, inner steps: D / B, rounded up to whole steps.
+      gradient_bytes, outer_bytes: payload of an exchange of gradients, of parameter changes [byte].
+      mean_step_s: mean compute of a step for each worker [s].
+      cycle_steps: steps after which the seconds of all workers repeat (1: every step costs the same).
+      compute_s: seconds that a worker computes for `count` steps from step `first` [s].
+      notes: assumptions that a reader of the result should know.
+    """
+
+    params: float
+    batch_tokens: float
+    chips: int
+    steps: int
+    gradient_bytes: float
+    outer_bytes: float
+    mean_step_s: tuple[float, ...]
+    cycle_steps: int
+    compute_s: Callable[[int, int, int], float]
+    notes: tuple[str, ...]
+
+
+class _Extent(Frozen):
+    """How much is trained, and on how many chips: common to every workload."""
+
+    tokens: Count | None = Field(default=None, examples=[200e9])
+    """Tokens to train on, D [tokens]."""
+    overtraining: Count | None = Field(default=None, examples=[1])
+    """Instead of tokens: the multiple of 20 N (default 1; a named model has its published budget)."""
+    steps: int | None = Field(default=None, gt=0, examples=[1000])
+    """Instead of tokens: inner steps T."""
+    batch_tokens: Count | None = Field(default=None, examples=[1048576])
+    """Global batch B over all replicas [tokens]."""
+    chips: int | None = Field(default=None, gt=0, examples=[256])
+    """Chips in all, R."""
+    tokens_per_chip: Count | None = Field(default=None, examples=[4096])
+    """Instead of chips: tokens of a batch on one chip [tokens]."""
+    chip_flop_per_s: ChipSpeed = Field(default=CHIP_FLOP_PER_S, alias="chip_speed", examples=["300 Tflop/s"])
+    """Useful flop/s of a chip, Q (peak times utilisation), where the topology names none [flop/s]."""
+
+    @abstractmethod
+    def load(self, sites: Sequence[Datacenter], split: int) -> Load:
+        """Spreads the workload over sites.
+
+        Args:
+          sites: the datacenter of each worker.
+          split: a number of chips that nobody gave is rounded up to a multiple of this.
+        Raises:
+          InputError: the numbers contradict each other.
+        """
+
+    @abstractmethod
+    def describe(self) -> str:
+        """The workload in a few words."""
+
+    @model_validator(mode="after")
+    def _is_said_once(self) -> Self:
+        for choices in (("tokens", "overtraining", "steps"), ("chips", "tokens_per_chip")):
+            given = [name for name in choices if getattr(self, name) is not None]
+            if len(given) > 1:
+                raise InputError(f"{' and '.join(f'`{name}`' for name in given)} say the same twice; keep one of them")
+        return self
+
+    def _total_steps(self, params: float, batch_tokens: float, budget: float) -> int:
+        """T = D / B in whole steps (rounded up)."""
+        if self.steps:
+            return self.steps
+        tokens = self.tokens or budget * (self.overtraining or 1.0)
+        return max(1, math.ceil(tokens / batch_tokens * (1 - 1e-12)))
+
+
+class AnalyticWorkload(_Extent):
+    """A model of any size: compute is 6 N_active flops a token at the chips' useful speed.
+
+    Defaults: 20 N tokens; the power of two nearest to Data-Parallel's best batch; 4,096 tokens per chip.
+    """
+
+    model: str | None = Field(default=None, examples=["10b"])
+    """A name of the model family; gives params and token budget."""
+    params: Count | None = Field(default=None, examples=[10e9])
+    """Parameters N, each of which is exchanged."""
+    active_params: Count | None = Field(default=None, examples=[2e9])
+    """Parameters that work on a token (mixture-of-experts); all of them unless given."""
+    payload_bits: Count = Field(default=16, examples=[16])
+    """Bits per exchanged parameter, b [bit]."""
+
+    @model_validator(mode="after")
+    def _names_a_model(self) -> Self:
+        if (self.model is None) == (self.params is None):
+            raise InputError("a workload needs either `model` (a name) or `params` (a number), and not both")
+        if self.model is not None and self.model not in FAMILY:
+            raise InputError(f"model: there is none named {self.model!r}; {nearest(self.model, list(FAMILY))}")
+        return self
+
+    def load(self, sites: Sequence[Datacenter], split: int) -> Load:
+        """Spreads the workload over sites; compute of a step is 6 N_active (B/R) / Q."""
+        params = FAMILY[self.model].params if self.model else self.params or 0.0
+        budget = FAMILY[self.model].token_budget if self.model else TOKENS_PER_PARAM * params
+        batch_tokens = self.batch_tokens or default_batch_tokens(params)
+        chips = self.chips or _round_up(batch_tokens / (self.tokens_per_chip or TOKENS_PER_CHIP), split)
+        flop = 6 * (self.active_params or params) * batch_tokens / chips
+        step_s = tuple(flop / (site.chip_flop_per_s or self.chip_flop_per_s) for site in sites)
+        payload_bytes = params * self.payload_bits / 8
+        return Load(
+            params=params,
+            batch_tokens=batch_tokens,
+            chips=chips,
+            steps=self._total_steps(params, batch_tokens, budget),
+            gradient_bytes=payload_bytes,
+            outer_bytes=payload_bytes,
+            mean_step_s=step_s,
+            cycle_steps=1,
+            compute_s=lambda worker, first, count: count * step_s[worker],
+            notes=(
+                f"compute: 6 x {human_count(self.active_params or params)} flops a token on chips of "
+                f"{self.chip_flop_per_s / 1e12:g} Tflop/s useful: {human_seconds(max(step_s))} a step",
+                f"payload: {self.payload_bits:g} bits per parameter",
+            ),
+        )
+
+    def describe(self) -> str:
+        """The workload in a few words."""
+        return f"{self.model} of the published family, analytic" if self.model else "analytic"
+
+
+class TraceWorkload(_Extent):
+    """A recorded run: its seconds and bytes, as recorded or rescaled to other chips.
+
+    Defaults: the model's full budget of 20 N tokens, and the batch, chips and bytes of the recording. Where the
+    datacenters cannot share the recorded chips evenly, more such chips are taken and the batch grows with them.
+    """
+
+    trace: str = Field(min_length=1, examples=["run.jsonl"])
+    """A file that record-trace wrote, or the name of a recording that ships."""
+    rescale: bool = False
+    """Whether to rescale the recorded seconds by flops to `chip_speed` and to other tokens per chip."""
+    payload_bits: Count | None = Field(default=None, examples=[16])
+    """Bits per exchanged parameter; default: the bytes counted in the recording [bit]."""
+
+    @model_validator(mode="after")
+    def _rescales_knowingly(self) -> Self:
+        if not self.rescale and "chip_flop_per_s" in self.model_fields_set:
+            raise InputError("chip_speed: recorded seconds are replayed as they are; add `rescale: true` to change them")
+        return self
+
+    def load(self, sites: Sequence[Datacenter], split: int) -> Load:
+        """Spreads the recording over sites; rescaled seconds have the mean 6 N_active (B/R) / Q."""
+        recording = read_recording(recording_path(self.trace))
+        header = recording.header
+        tokens_per_chip = self.tokens_per_chip or recording.tokens_per_chip
+        wanted = self.batch_tokens / tokens_per_chip if self.batch_tokens else header.device.count
+        chips = self.chips or _round_up(wanted, split)
+        batch_tokens = self.batch_tokens or tokens_per_chip * chips
+        tokens_per_chip = batch_tokens / chips
+        if not self.rescale and not math.isclose(tokens_per_chip, recording.tokens_per_chip, rel_tol=1e-9):
+            raise InputError(
+                f"{self.trace}: was recorded with {recording.tokens_per_chip:g} tokens per chip, and "
+                f"{tokens_per_chip:g} are asked for; add `rescale: true` to the workload, or leave the batch as recorded"
+            )
+        flop = recording.flop_per_token * tokens_per_chip
+        factors = [
+            flop / (site.chip_flop_per_s or self.chip_flop_per_s) / recording.mean_s if self.rescale else 1.0
+            for site in sites
+        ]
+        series = recording.spread(len(sites))
+        params = float(header.model.params)
+        family = FAMILY.get(header.model.name)
+        payload_bytes = params * self.payload_bits / 8 if self.payload_bits else None
+        return Load(
+            params=params,
+            batch_tokens=batch_tokens,
+            chips=chips,
+            steps=self._total_steps(params, batch_tokens, family.token_budget if family else TOKENS_PER_PARAM * params),
+            gradient_bytes=payload_bytes or recording.gradient_bytes,
+            outer_bytes=payload_bytes or recording.outer_bytes,
+            mean_step_s=tuple(factor * each.mean_s for factor, each in zip(factors, series, strict=True)),
+            cycle_steps=recording.steps,
+            compute_s=lambda worker, first, count: factors[worker] * series[worker].seconds(first, count),
+            notes=self._notes(recording, tokens_per_chip, chips),
+        )
+
+    def _notes(self, recording: Recording, tokens_per_chip: float, chips: int) -> tuple[str, ...]:
+        header = recording.header
+        of = f"{header.algorithm} M={header.replicas}" + (f" H={header.sync_every}" if header.sync_every else "")
+        was = (
+            f"recorded: {recording.steps} steps of {of} on {header.device.count} x {header.device.kind}, "
+            f"{human_seconds(recording.mean_s)} a step of {recording.tokens_per_chip:,.0f} tokens per chip "
+            f"({recording.chip_flop_per_s / 1e12:.3g} Tflop/s)"
+        )
+        if self.rescale:
+            step_s = recording.flop_per_token * tokens_per_chip / self.chip_flop_per_s
+            how = (
+                f"rescaled by flops to {self.chip_flop_per_s / 1e12:g} Tflop/s and {tokens_per_chip:,.0f} tokens per chip: "
+                f"{human_seconds(step_s)} a step, varying from step to step as recorded"
+            )
+        else:
+            how = "seconds replayed as recorded, cycled over the steps of the run"
+            if chips != header.device.count:
+                how += f"; on {chips} such chips, so that the datacenters share them evenly"
+        bits = self.payload_bits or 8 * recording.outer_bytes / header.model.params
+        origin = "as asked for" if self.payload_bits else "counted from the compiled program"
+        origin = origin if self.payload_bits or recording.counted else "float32, as nothing was exchanged in the recording"
+        return was, how, f"payload: {bits:g} bits per parameter, {origin}"
+
+    def describe(self) -> str:
+        """The workload in a few words."""
+        return f"recorded trace {Path(self.trace).name}"
+
+
+def _kind(data: Any) -> str | None:
+    if isinstance(data, dict):
+        return "trace" if "trace" in data else "analytic"
+    return {AnalyticWorkload: "analytic", TraceWorkload: "trace"}.get(type(data))
+
+
+Workload = Annotated[
+    Annotated[AnalyticWorkload, Tag("analytic")] | Annotated[TraceWorkload, Tag("trace")], Discriminator(_kind)
+]
+
+
+def _round_up(chips: float, split: int) -> int:
+    return split * max(1, math.ceil(chips / split * (1 - 1e-12)))

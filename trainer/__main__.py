@@ -1,0 +1,5 @@
+"""`python -m trainer` is `record-trace`."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,48 @@
+"""Files that are slow to make and the same every time, kept in the user's cache directory."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+
+def cache_directory() -> Path:
+    """`crosshaul` under XDG_CACHE_HOME, or under ~/.cache."""
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    return (Path(base) if Path(base).is_absolute() else Path.home() / ".cache") / "crosshaul"
+
+
+def cached(name: str, make: Callable[[], bytes]) -> bytes:
+    """Returns the cached file, making it first where it is missing.
+
+    The name must say everything that the content depends on (a hash of it). The file is written under another name
+    and then renamed, so that two processes at once, or a killed one, leave no half file. A directory that cannot be
+    written is no error: then nothing is kept.
+
+    Args:
+      name: file name in the cache directory.
+      make: makes the content.
+    Returns:
+      The content.
+    """
+    path = cache_directory() / name
+    try:
+        return path.read_bytes()
+    except OSError:
+        content = make()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{name}.")
+    except OSError:
+        return content
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        Path(temporary).replace(path)
+    except BaseException as error:
+        Path(temporary).unlink(missing_ok=True)
+        if not isinstance(error, OSError):
+            raise
+    return content

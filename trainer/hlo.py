@@ -1,0 +1,223 @@
+"""What a compiled program exchanges, read from its HLO text.
+
+The text shows each collective with the shape of its result, its groups of devices and the loops that it stands in.
+Payload is what a device contributes, not what travels: a ring all-reduce among G devices sends 2 (G - 1) / G of it.
+
+Source: XLA's HLO text (shapes, replica_groups in three spellings, known_trip_count), as jax 0.10 and 0.12 print it.
+Limits: host transfers (send and recv between slices of a TPU) are not counted; every branch of a conditional is
+counted once; a collective inside a loop of unknown length is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+from jax.sharding import Mesh
+
+from sim.errors import CrosshaulError
+
+Groups = tuple[tuple[int, ...], ...]
+_KINDS = (
+    "all-reduce",
+    "all-gather",
+    "reduce-scatter",
+    "all-to-all",
+    "ragged-all-to-all",
+    "collective-permute",
+    "collective-broadcast",
+)
+_ARRAY = re.compile(r"\b([a-z]\w*)\[([\d,<=]*)\]")
+_COMPUTATION = re.compile(r"(ENTRY\s+)?%?([\w.\-]+)\s.*\{$")
+_INSTRUCTION = re.compile(r"\s+(?:ROOT\s+)?%?[\w.\-]+ = (.*)")
+_CALLED = re.compile(
+    r"(?:body|condition|calls|to_apply|true_computation|false_computation|branch_computations|called_computations)="
+    r"(\{[^}]*\}|%?[\w.\-]+)"
+)
+
+
+@dataclass(frozen=True)
+class Collective:
+    """One collective of a program.
+
+    Attributes:
+      kind: `all-reduce`, ...
+      payload_bytes: what each device contributes each time [byte].
+      groups: positions in the mesh that exchange with each other.
+      dtype: element types, as compiled.
+      axis: mesh axes along which the groups lie, joined by a comma.
+      times: how often it runs.
+    """
+
+    kind: str
+    payload_bytes: int
+    groups: Groups
+    dtype: str
+    axis: str
+    times: int
+
+
+def collectives(text: str, mesh: Mesh) -> list[Collective]:
+    """The collectives that a program runs; groups of one device exchange nothing and are left out.
+
+    Args:
+      text: `compiled.as_text()`.
+      mesh: the mesh that it was compiled for.
+    Raises:
+      CrosshaulError: a spelling that is not known here, or a loop of unknown length around a collective.
+    """
+    computations, entry = _computations(text)
+    found: list[Collective] = []
+
+    def walk(name: str, times: int | None) -> None:
+        for shape, opcode, rest in computations.get(name, ()):
+            if opcode.endswith(("-done", "-update")):  # the other half of a -start
+                continue
+            kind = opcode.removesuffix("-start")
+            if kind in _KINDS:
+                collective = _collective(kind, opcode, shape, rest, mesh, times)
+                found.extend([collective] if collective else [])
+                continue
+            inside = _trips(times, rest) if opcode == "while" else times
+            for called in _called(rest):
+                walk(called, inside)
+
+    walk(entry, 1)
+    return found
+
+
+def _computations(text: str) -> tuple[dict[str, list[tuple[str, str, str]]], str]:
+    """Splits a module into computations: for each instruction its shape, opcode, and what follows."""
+    computations: dict[str, list[tuple[str, str, str]]] = {}
+    entry = name = ""
+    for line in re.sub(r"/\*.*?\*/", "", text).splitlines():
+        if instruction := _INSTRUCTION.fullmatch(line):
+            shape, rest = _split_shape(instruction[1])
+            opcode, _, rest = rest.partition("(")
+            computations.setdefault(name, []).append((shape, opcode.strip(), rest))
+        elif header := _COMPUTATION.fullmatch(line.rstrip()):
+            name = header[2]
+            entry = name if header[1] else entry
+    return computations, entry or name
+
+
+def _split_shape(instruction: str) -> tuple[str, str]:
+    """Parts `(f32[2]{0}, f32[3]) all-reduce(...)` into the shape and the rest."""
+    if not instruction.startswith("("):
+        shape, _, rest = instruction.partition(" ")
+        return shape, rest
+    end = _closing(instruction)
+    return instruction[:end], instruction[end:].lstrip()
+
+
+def _closing(text: str) -> int:
+    """The position behind the bracket that closes the first one."""
+    depth = 0
+    for position, letter in enumerate(text):
+        depth += (letter in "({[") - (letter in ")}]")
+        if depth == 0:
+            return position + 1
+    return len(text)
+
+
+def _elements(shape: str) -> list[str]:
+    """The parts of a tuple shape, one level deep."""
+    parts, depth = [""], 0
+    for letter in shape[1:-1]:
+        depth += (letter in "({[") - (letter in ")}]")
+        if letter == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return [part.strip() for part in parts]
+
+
+def _called(rest: str) -> Iterator[str]:
+    for names in _CALLED.findall(rest):
+        yield from re.findall(r"[\w.\-]+", names)
+
+
+def _trips(times: int | None, rest: str) -> int | None:
+    known = re.search(r'"known_trip_count":\{"n":"(\d+)"\}', rest)
+    return times * int(known[1]) if known and times is not None else None
+
+
+def _collective(kind: str, opcode: str, shape: str, rest: str, mesh: Mesh, times: int | None) -> Collective | None:
+    groups = tuple(group for group in _groups(rest, mesh.size) if len(set(group)) > 1)
+    if not groups or times == 0:
+        return None
+    if times is None:
+        raise CrosshaulError(f"a {kind} stands in a loop of unknown length, so its bytes cannot be counted: {rest[:200]}")
+    # the asynchronous forms return (operand, result, ...); an all-reduce-start returns its result alone
+    if opcode.endswith("-start") and kind != "all-reduce" and shape.startswith("("):
+        shape = _elements(shape)[1]
+    result_bytes, size = _bytes(shape), len(groups[0])
+    payload = {"all-gather": result_bytes // size, "reduce-scatter": result_bytes * size}.get(kind, result_bytes)
+    dtype = "+".join(dict.fromkeys(kind for kind, _ in _ARRAY.findall(shape)))
+    return Collective(kind, payload, groups, dtype, _axis(groups, mesh), times)
+
+
+def _bytes(shape: str) -> int:
+    """Bytes of an array shape or of all arrays in a tuple shape; four-bit elements are packed."""
+    total = 0
+    for kind, sizes in _ARRAY.findall(shape):
+        width = re.search(r"\d+", kind)
+        bits = int(width[0]) if width else 8 * (kind == "pred")  # a token or an opaque value has no bytes
+        total += -(-bits * prod(int(size.removeprefix("<=")) for size in sizes.split(",") if size) // 8)
+    return total
+
+
+def _groups(rest: str, devices: int) -> list[tuple[int, ...]]:
+    for name in ("source_target_pairs=", "replica_groups="):
+        if f"{name}{{" in rest:
+            listed = rest.split(name, 1)[1]
+            return _braced(listed[: _closing(listed)]) or [tuple(range(devices))]
+    if iota := re.search(r"replica_groups=(\[[\d,]+\]<=\[[\d,]+\](?:T\([\d,]+\))?)", rest):
+        shape = _numbers(iota[1].split("<=")[0])
+        return [tuple(group) for group in _iota(iota[1]).reshape(shape).tolist()]
+    if "replica_groups=mesh[" in rest:
+        return _mesh_groups(rest.split("replica_groups=", 1)[1])
+    if "replica_groups" not in rest:
+        return [tuple(range(devices))]
+    raise CrosshaulError(f"a spelling of replica_groups that is not known here: {rest[:300]}")
+
+
+def _mesh_groups(text: str) -> list[tuple[int, ...]]:
+    """`mesh['replica'=2,'data'=4] {'data'}`, with `device_ids=(...)` between where the order is not the plain one."""
+    spelled = re.match(r"mesh\[([^\]]*)\](?:, *device_ids=\((\[.*?|[\d,]*)\))? *\{([^}]*)\}", text)
+    if not spelled or ":" in spelled[3]:
+        raise CrosshaulError(f"a spelling of replica_groups that is not known here: {text[:300]}")
+    axes = re.findall(r"'?([\w.\-]+)'?=(\d+)", spelled[1])
+    names, sizes = [name for name, _ in axes], [int(size) for _, size in axes]
+    order = spelled[2] or ""
+    ids = _iota(order) if order.startswith("[") else np.array(_numbers(order) if order else range(prod(sizes)))
+    inside = [names.index(name) for name in re.findall(r"[\w.\-]+", spelled[3])]
+    outside = [axis for axis in range(len(names)) if axis not in inside]
+    grouped = ids.reshape(sizes).transpose(outside + inside).reshape(-1, prod(sizes[axis] for axis in inside))
+    return [tuple(group) for group in grouped.tolist()]
+
+
+def _iota(text: str) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
+    """`[4,2]<=[2,4]T(1,0)` or `[2,4]T(1,0)`: the numbers from 0 on, reshaped and transposed, as a flat row."""
+    source = text.split("<=")[-1]
+    shape, _, permutation = source.partition("T")
+    ids = np.arange(prod(_numbers(shape))).reshape(_numbers(shape))
+    return (ids.transpose(_numbers(permutation)) if permutation else ids).reshape(-1)
+
+
+def _braced(text: str) -> list[tuple[int, ...]]:
+    return [tuple(_numbers(group)) for group in re.findall(r"\{([\d, ]+)\}", text)]
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", text)]
+
+
+def _axis(groups: Groups, mesh: Mesh) -> str:
+    """The mesh axes whose coordinate differs inside a group."""
+    coordinates = np.array(np.unravel_index(np.array(groups[0]), mesh.devices.shape))
+    varies = (coordinates != coordinates[:, :1]).any(axis=1)
+    return ",".join(str(name) for name, varied in zip(mesh.axis_names, varies, strict=True) if varied)
