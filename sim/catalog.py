@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .models import FAMILY
+from .models import FAMILY, ModelShape
 from .recording import read_recording, recording_names, recording_path
 from .strategies import STRATEGIES
 from .topology import load_topology, topology_names
@@ -28,21 +28,21 @@ def _topologies() -> list[Row]:
 
 
 def _workloads() -> list[Row]:
-    recorded = []
-    for name in recording_names():
-        recording = read_recording(recording_path(name))
-        header = recording.header
-        recorded.append(
-            (name, f"recorded: {recording.steps} steps of {header.model.name} with {header.algorithm} on {header.device.kind}")
-        )
-    family = [
-        (
-            shape.name,
-            f"analytic: {human_count(shape.params)} parameters, {shape.layers} layers, {human_count(shape.token_budget)} tokens",
-        )
-        for shape in FAMILY.values()
-    ]
-    return recorded + family
+    return [_recorded(name) for name in recording_names()] + [_analytic(shape) for shape in FAMILY.values()]
+
+
+def _recorded(name: str) -> Row:
+    recording = read_recording(recording_path(name))
+    header = recording.header
+    return (
+        name,
+        f"recorded: {recording.steps} steps of {header.model.name}, {header.algorithm}, on {header.device.kind}",
+    )
+
+
+def _analytic(shape: ModelShape) -> Row:
+    sizes = f"{human_count(shape.params)} parameters, {shape.layers} layers, {human_count(shape.token_budget)} tokens"
+    return shape.name, f"analytic: {sizes}"
 
 
 def _strategies() -> list[Row]:

@@ -55,25 +55,37 @@ def _version(wanted: bool) -> None:
 @app.callback(invoke_without_command=True)
 def simulate(
     context: typer.Context,
-    scenario: Annotated[Path | None, typer.Option(help="Scenario YAML. [default: the one that ships]", metavar="FILE")] = None,
+    scenario: Annotated[
+        Path | None, typer.Option(help="Scenario YAML. [default: the one that ships]", metavar="FILE")
+    ] = None,
     topology: Annotated[
-        str | None, typer.Option(help="Topology: a name (see `simulate list topologies`) or a YAML file.", metavar="NAME|FILE")
+        str | None,
+        typer.Option(help="Topology: a name (see `simulate list topologies`) or a YAML file.", metavar="NAME|FILE"),
     ] = None,
     workload: Annotated[
-        str | None, typer.Option(help="Workload: a name (see `simulate list workloads`) or a YAML file.", metavar="NAME|FILE")
+        str | None,
+        typer.Option(help="Workload: a name (see `simulate list workloads`) or a YAML file.", metavar="NAME|FILE"),
     ] = None,
     trace: Annotated[str | None, typer.Option(help="Replay a trace that record-trace wrote.", metavar="FILE")] = None,
     strategy: Annotated[
         list[str] | None,
-        typer.Option(help="Strategy to compare; repeat. `diloco:replicas=4,sync_every=100` sets its parameters.", metavar="NAME"),
+        typer.Option(
+            help="Strategy to compare; repeat. `diloco:replicas=4,sync_every=100` sets its parameters.", metavar="NAME"
+        ),
     ] = None,
     set_: Annotated[
         list[str] | None,
-        typer.Option("--set", help="Change anything in the scenario, such as workload.params=10e9; repeat.", metavar="KEY.PATH=VALUE"),
+        typer.Option(
+            "--set",
+            help="Change anything in the scenario, such as workload.params=10e9; repeat.",
+            metavar="KEY.PATH=VALUE",
+        ),
     ] = None,
     format_: Annotated[Format, typer.Option("--format", help="How to print the result.")] = Format.table,
     output: Annotated[Path | None, typer.Option(help="Write the result to a file instead.", metavar="FILE")] = None,
-    version: Annotated[bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
+    ] = False,
 ) -> None:
     """How long a training run takes over the links between datacenters.
 
@@ -88,11 +100,13 @@ def simulate(
     from .report import RENDERERS
     from .report.terminal import show
     from .run import run
-    from .scenario import load_scenario
+    from .scenario import load_scenario, naming
 
-    result = run(
-        load_scenario(scenario, topology=topology, workload=workload, trace=trace, strategies=strategy or (), settings=set_ or ())
+    loaded = load_scenario(
+        scenario, topology=topology, workload=workload, trace=trace, strategies=strategy or (), settings=set_ or ()
     )
+    with naming(scenario):
+        result = run(loaded)
     if output:
         write_atomically(output, RENDERERS[format_](result))
         typer.echo(f"wrote {output}", err=True)

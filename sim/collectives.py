@@ -21,9 +21,10 @@ def ideal_all_reduce_s(payload_bytes: float, peers: float, bandwidth_bits_per_s:
       peers: R, chips that take part.
       bandwidth_bits_per_s: W of the narrowest way between them [bit/s].
       latency_s: e, counted once for the whole operation [s].
+
     Returns:
       Seconds until every chip has the sum; 0 for a lone chip, which has nothing to exchange [s].
-    Source: arXiv 2503.09799, appendix A; the bound is that of Patarasuk and Yuan, J. Parallel Distrib. Comput. 69 (2009).
+    Source: arXiv 2503.09799, appendix A; the bound: Patarasuk and Yuan, J. Parallel Distrib. Comput. 69 (2009).
     Limits: no contention; a real ring pays the latency 2 (R - 1) times.
     """
     if peers <= 1:
@@ -34,12 +35,13 @@ def ideal_all_reduce_s(payload_bytes: float, peers: float, bandwidth_bits_per_s:
 def ideal_crossing_bytes(payload_bytes: float, peers: float, datacenters: int) -> float:
     """Bytes that an ideal all-reduce sends across datacenter boundaries, all sites together: P 2 S (1 - 1/R).
 
-    The chips form one ring that enters and leaves each of the P datacenters once; every hop of it carries 2 S (1 - 1/R).
+    The chips form one ring that enters and leaves each of the P datacenters once; every hop carries 2 S (1 - 1/R).
 
     Args:
       payload_bytes: S [byte].
       peers: R, chips that take part.
       datacenters: P, sites that they stand in.
+
     Returns:
       Bytes out of all sites (as many come in); 0 within one site [byte].
     """

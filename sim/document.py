@@ -35,7 +35,9 @@ class Frozen(BaseModel):
 
     def varied(self, **changes: Any) -> Self:
         """A validated copy with some public keys changed (pydantic's own `model_copy` does not validate)."""
-        return validate(type(self), {**self.model_dump(mode="json", exclude_none=True), **changes}, source="varied copy")
+        return validate(
+            type(self), {**self.model_dump(mode="json", exclude_none=True), **changes}, source="varied copy"
+        )
 
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -92,7 +94,7 @@ def read_mapping(path: Path, what: str) -> tuple[dict[str, Any], str]:
     text = read_text(path, what)
     data = parse_yaml(text, str(path))
     if not isinstance(data, dict):
-        raise InputError(f"{path}: holds a {_kind(data)}, not a mapping; write a {what} as `key: value` lines")
+        raise InputError(f"{path}: holds {_kind(data)}, not a mapping; write a {what} as `key: value` lines")
     return data, text
 
 
@@ -104,6 +106,7 @@ def validate(model: type[Model], data: Any, *, source: str, text: str | None = N
       data: what YAML, JSON or a caller gave.
       source: the file (or option) that the data came from, for messages.
       text: the YAML text, to name lines.
+
     Raises:
       InputError: one line for each mistake: source, line, field path, what was given, what to write instead.
     """
@@ -122,44 +125,65 @@ def nearest(word: str, known: Sequence[str]) -> str:
 
 
 def _kind(value: Any) -> str:
-    names = {dict: "mapping", list: "list", str: "text", bool: "true/false", type(None): "nothing"}
-    return names.get(type(value), "number")
+    names = {dict: "a mapping", list: "a list", str: "text", bool: "true or false", type(None): "nothing but comments"}
+    return names.get(type(value), "a number")
+
+
+_WANTED = {
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "int_type": "a whole number",
+    "model_type": "a mapping of `key: value`",
+    "dict_type": "a mapping of `key: value`",
+    "tuple_type": "a list",
+    "string_type": "text",
+    "bool_parsing": "true or false",
+    "bool_type": "true or false",
+}
+"""What pydantic's kinds of type errors ask for, in the words of a YAML file."""
 
 
 def _describe(model: type[BaseModel], data: Any, mistake: Mapping[str, Any], source: str, text: str | None) -> str:
-    loc = tuple(part for part in mistake["loc"] if not _is_tag(part, mistake["loc"], data))
-    field = _dotted(loc)
+    kind, given, context = mistake["type"], mistake.get("input"), mistake.get("ctx", {})
+    loc = _without_tags(mistake["loc"], data, missing=kind == "missing")
     line = _line_of(text, loc) if text else None
-    where = f"{source}:{line}" if line else source
-    place = f"{where}: {field}" if field else where
-    given = mistake.get("input")
-    shown = f"got {given!r}" if not isinstance(given, dict | list) else f"got a {_kind(given)}"
+    place = ": ".join(filter(None, [f"{source}:{line}" if line else source, _dotted(loc)]))
+    shown = f"got {given!r}" if not isinstance(given, dict | list | tuple) else f"got {_kind(given)}"
     shown = shown if len(shown) < 120 else shown[:117] + "..."
-    kind, message = mistake["type"], str(mistake["msg"]).removeprefix("Value error, ")
+    message = str(mistake["msg"]).removeprefix("Value error, ")
+    example = _example(model, mistake["loc"])
     if kind == "extra_forbidden":
-        return f"{place}: unknown key; {nearest(str(loc[-1]), _known_keys(model, data, mistake['loc'][:-1]))}"
+        return f"{place}: unknown key; {nearest(str(loc[-1]), _known_keys(model, mistake['loc'][:-1]))}"
     if kind == "missing":
-        return f"{place}: is missing; add it{_example(model, mistake['loc'])}"
+        return f"{place}: is missing; add it{example}"
     if kind == "value_error":
         return f"{place}: {message}"
-    if kind in {"union_tag_invalid", "literal_error", "enum"}:
-        return f"{place}: {message[0].lower()}{message[1:]}"
-    message = message.removeprefix("Input should be ").removeprefix("a valid ")
-    return f"{place}: {shown}; must be {message}{_example(model, mistake['loc'])}"
+    if kind == "union_tag_invalid":
+        known = [tag.strip("' ") for tag in str(context["expected_tags"]).split(",")]
+        return f"{place}: there is no kind {context['tag']!r}; {nearest(str(context['tag']), known)}"
+    if kind == "union_tag_not_found":
+        key = str(context["discriminator"])
+        return f"{place}: {shown}; " + (f"add the key {key}" if "'" in key else "must be a name, a path or a mapping")
+    if kind in {"too_short", "too_long"}:
+        bound = f"at least {context['min_length']}" if kind == "too_short" else f"at most {context['max_length']}"
+        return f"{place}: got {len(given or ())} entries; must have {bound}{example}"
+    wanted = _WANTED.get(kind, message.removeprefix("Input should be "))
+    return f"{place}: {shown}; must be {wanted}{example}"
 
 
-def _is_tag(part: int | str, loc: Loc, data: Any) -> bool:
-    """pydantic puts the tag of a discriminated union into the path; it is no key of the document."""
-    current = data
-    for step in loc:
-        inside = (isinstance(current, Mapping) and step in current) or (
-            isinstance(current, list) and isinstance(step, int) and step < len(current)
+def _without_tags(loc: Loc, data: Any, *, missing: bool) -> Loc:
+    """A path without the tags of discriminated unions, which pydantic puts in and no document has."""
+    kept: list[int | str] = []
+    here = data
+    for depth, part in enumerate(loc):
+        inside = (isinstance(here, Mapping) and part in here) or (
+            isinstance(here, list) and isinstance(part, int) and part < len(here)
         )
-        if step is part:
-            return not inside and step != loc[-1]
         if inside:
-            current = current[step]
-    return False
+            here = here[part]
+        if not str(part).startswith("(") and (inside or (missing and depth == len(loc) - 1)):
+            kept.append(part)
+    return tuple(kept)
 
 
 def _dotted(loc: Loc) -> str:
@@ -194,14 +218,14 @@ def _inner_models(annotation: Any) -> list[type[BaseModel]]:
     return [m for arg in getattr(annotation, "__args__", ()) for m in _inner_models(arg)]
 
 
-def _known_keys(model: type[BaseModel], data: Any, loc: Loc) -> list[str]:
+def _known_keys(model: type[BaseModel], loc: Loc) -> list[str]:
     keys = [field.alias or name for m in _models_at(model, loc) for name, field in m.model_fields.items()]
     return list(dict.fromkeys(keys))
 
 
 def _example(model: type[BaseModel], loc: Loc) -> str:
     for candidate in _models_at(model, loc[:-1]):
-        field = _field(candidate, str(loc[-1]))
+        field = _field(candidate, str(loc[-1])) if loc else None
         if field and field.examples:
             return f", such as {field.examples[0]!r}"
     return ""

@@ -126,8 +126,10 @@ def replay(programs: Sequence[Iterable[Op]], network: Network, *, spans: bool = 
       programs: the ops of each worker; they may be generators, and are consumed as time passes.
       network: what an exchange costs.
       spans: whether to keep every stretch of time (memory then grows with the length of the run).
+
     Returns:
       The sums (and spans) of the run.
+
     Raises:
       ReplayError: workers are left waiting for a collective that somebody never joined or never waited for.
     """

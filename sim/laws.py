@@ -34,6 +34,7 @@ def loss(params: float, algorithm: str, replicas: int) -> float:
       params: N.
       algorithm: `data-parallel` or `diloco`.
       replicas: M.
+
     Returns:
       Loss [nats per token].
     Source: arXiv 2503.09799, Tables 7 and 10.
@@ -67,6 +68,7 @@ def best_batch_tokens(params: float) -> float:
 
     Args:
       params: N.
+
     Returns:
       B [tokens].
     Source: arXiv 2503.09799, Table 9 (in sequences there).

@@ -35,7 +35,7 @@ def write_atomically(path: Path, text: str) -> None:
             file.write(text)
         umask = os.umask(0)
         os.umask(umask)
-        os.chmod(name, 0o666 & ~umask)
-        os.replace(name, path)
+        Path(name).chmod(0o666 & ~umask)
+        Path(name).replace(path)
     except OSError as error:
         raise InputError(f"--output {path}: cannot be written ({error.strerror}); choose another place") from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -95,7 +94,8 @@ class Recording:
         recorded = len(self.replicas)
         turns = -(-workers // recorded)
         return tuple(
-            Series(self.replicas[w % recorded].cumulative_s, (w // recorded) * self.steps // turns) for w in range(workers)
+            Series(self.replicas[w % recorded].cumulative_s, (w // recorded) * self.steps // turns)
+            for w in range(workers)
         )
 
 
@@ -115,7 +115,7 @@ def read_recording(path: Path) -> Recording:
     Raises:
       InputError: the file is damaged, or holds no step that counts.
     """
-    status = os.stat(path) if path.is_file() else None
+    status = path.stat() if path.is_file() else None
     return _read(path, (status.st_mtime_ns, status.st_size) if status else None)
 
 
@@ -130,7 +130,9 @@ def _read(path: Path, version: tuple[int, int] | None) -> Recording:
         if isinstance(record, Exchange):
             payload[record.kind] = record.payload_bytes
         elif record.replica >= header.replicas:
-            raise InputError(f"{path}: a step of replica {record.replica}, where the header says {header.replicas} replicas")
+            raise InputError(
+                f"{path}: a step of replica {record.replica}, where the header says {header.replicas} replicas"
+            )
         else:
             seconds[record.replica].append(record.compute_s)
     steps = min(map(len, seconds))

@@ -92,9 +92,17 @@ def run(scenario: Scenario) -> Result:
     settings = [_setting(scenario, strategy, split) for strategy in scenario.strategies]
     for position, setting in enumerate(settings):
         _check_chips(scenario, position, setting)
-    timelines = [_timeline(s, setting, topology, scenario.replay) for s, setting in zip(scenario.strategies, settings, strict=True)]
+    timelines = [
+        _timeline(s, setting, topology, scenario.replay)
+        for s, setting in zip(scenario.strategies, settings, strict=True)
+    ]
     reference_s = next(
-        (t.wall_clock_s for s, (t, _) in zip(scenario.strategies, timelines, strict=True) if isinstance(s, DataParallel)), None
+        (
+            t.wall_clock_s
+            for s, (t, _) in zip(scenario.strategies, timelines, strict=True)
+            if isinstance(s, DataParallel)
+        ),
+        None,
     )
     if reference_s is None:
         baseline = DataParallel()
@@ -118,8 +126,8 @@ def _workers(scenario: Scenario, position: int) -> int:
     workers = strategy.workers(sites)
     if workers > sites:
         raise InputError(
-            f"strategies[{position}]: {strategy.label} needs {workers} datacenters and topology {scenario.topology.name} "
-            f"has {sites}; use at most {sites} replicas, or a topology with more datacenters"
+            f"strategies[{position}]: {strategy.label} needs {workers} datacenters and topology "
+            f"{scenario.topology.name} has {sites}; use at most {sites} replicas, or a topology with more datacenters"
         )
     return workers
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
@@ -52,6 +53,7 @@ def load_scenario(
       trace: path of a trace that replaces the workload.
       strategies: `kind` or `kind:key=value,key=value`, replacing the strategies.
       settings: `key.path=value`, applied last.
+
     Raises:
       InputError: anything is wrong in the file or in the options.
     """
@@ -69,13 +71,24 @@ def load_scenario(
     if strategies:
         document["strategies"] = [parse_strategy(entry) for entry in strategies]
     paths = [_split_setting(entry) for entry in settings]
-    document["topology"] = _topology(document.get("topology"), folder, open_up=_enters(paths, "topology"))
-    document["workload"] = _workload(document.get("workload"), folder, open_up=_enters(paths, "workload"))
+    for key, look_up in (("topology", _topology), ("workload", _workload)):
+        value = document.get(key)
+        with naming(None if isinstance(value, _Elsewhere) else path):
+            document[key] = look_up(value, folder, open_up=_enters(paths, key))
     for setting_path, value in paths:
         _assign(document, setting_path, value)
     document = {key: value for key, value in document.items() if value is not None}
     changed = bool(paths or strategies or workload or trace or topology)
     return validate(Scenario, document, source=str(path) if path else "scenario", text=None if changed else text)
+
+
+@contextmanager
+def naming(path: Path | None) -> Iterator[None]:
+    """Says which scenario file led to a mistake (that may stand in a file that it names)."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{path}: {error}" if path else str(error)) from None
 
 
 class _Elsewhere(str):
@@ -176,7 +189,10 @@ def _assign(document: dict[str, Any], path: list[str | int], value: Any) -> None
 
 def schema() -> dict[str, Any]:
     """The JSON schema of a scenario file."""
-    names: dict[str, Any] = {"type": "string", "description": "a name that `simulate list` knows, or a path to a YAML file"}
+    names: dict[str, Any] = {
+        "type": "string",
+        "description": "a name that `simulate list` knows, or a path to a YAML file",
+    }
     full = Scenario.model_json_schema(by_alias=True)
     for key in ("topology", "workload"):
         full["properties"][key] = {"anyOf": [names, full["properties"][key]]}

@@ -60,7 +60,7 @@ class Timeline:
 
     def mean(self, field: str) -> float:
         """The mean of one of the sums over the workers."""
-        return sum(getattr(totals, field) for totals in self.workers) / len(self.workers)
+        return float(sum(getattr(totals, field) for totals in self.workers)) / len(self.workers)
 
 
 def extrapolate(shorter: Timeline, longer: Timeline, periods: int) -> Timeline:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from importlib import resources
-from itertools import combinations, permutations
+from itertools import combinations, pairwise, permutations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
@@ -138,13 +138,18 @@ class Topology(Frozen):
         if twice:
             raise InputError(f"two nodes are named {twice!r}; give each datacenter and router a name of its own")
         seen: set[tuple[str, str]] = set()
-        for link in self.links:
+        for position, link in enumerate(self.links):
             for end in link.ends:
                 if end not in names:
-                    raise InputError(f"links: there is no datacenter or router {end!r}; {nearest(end, names)}")
+                    raise InputError(
+                        f"links[{position}]: there is no datacenter or router {end!r}; {nearest(end, names)}"
+                    )
             for direction in link.directions():
                 if direction in seen:
-                    raise InputError(f"links: {direction[0]} to {direction[1]} is there twice; add the bandwidths up")
+                    both = f"{direction[0]} to {direction[1]}"
+                    raise InputError(
+                        f"links[{position}]: {both} is there already; keep one, with the sum of the bandwidths"
+                    )
                 seen.add(direction)
         return self
 
@@ -157,9 +162,7 @@ class Topology(Frozen):
         graph.add_nodes_from([site.name for site in self.datacenters] + list(self.routers))
         for link in self.links:
             for start, end in link.directions():
-                graph.add_edge(
-                    start, end, bandwidth_bits_per_s=link.bandwidth_bits_per_s, latency_s=link.latency_s
-                )
+                graph.add_edge(start, end, bandwidth_bits_per_s=link.bandwidth_bits_per_s, latency_s=link.latency_s)
         return graph
 
     def routes(self, sites: tuple[str, ...]) -> dict[tuple[str, str], Route]:
@@ -178,7 +181,7 @@ class Topology(Frozen):
                 raise InputError(
                     f"topology {self.name}: links: no path from {start!r} to {end!r}; add a link (or take the site out)"
                 ) from None
-            edges = [self.graph.edges[hop] for hop in zip(path, path[1:], strict=False)]
+            edges = [self.graph.edges[hop] for hop in pairwise(path)]
             found[start, end] = Route(
                 min(edge["bandwidth_bits_per_s"] for edge in edges), sum(edge["latency_s"] for edge in edges)
             )
@@ -209,6 +212,7 @@ def topology_path(name_or_path: str, *, folder: Path | None = None) -> Path:
     Args:
       name_or_path: `low-bw`, or a path to a YAML file.
       folder: what a relative path is relative to (the working directory unless given).
+
     Raises:
       InputError: neither a known name nor a path.
     """

@@ -9,20 +9,20 @@ memory.
 from __future__ import annotations
 
 import gzip
-import io
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Annotated, Any, Literal, Self
+from typing import Annotated, Any, BinaryIO, Literal, Self
 
 from pydantic import Field, TypeAdapter, ValidationError
 
 from .document import Frozen, validate
 from .errors import InputError
 
-SCHEMA_VERSION = 1
-SCHEMA = "crosshaul-trace"
+SCHEMA_VERSION: Literal[1] = 1
+SCHEMA: Literal["crosshaul-trace"] = "crosshaul-trace"
 
 
 class RecordedModel(Frozen):
@@ -70,7 +70,7 @@ class Header(Frozen):
     sequence_length: int = Field(gt=0)
     """Tokens in a training sequence [tokens]."""
     device: RecordedDevice
-    libraries: dict[str, str] = {}
+    libraries: dict[str, str] = Field(default_factory=dict)
     """Versions of python, jax, ..."""
     seed: int = 0
     data: str = ""
@@ -120,6 +120,7 @@ class Exchange(Frozen):
     """An exchange that belongs to the warm-up."""
 
 
+_Lines = BinaryIO | gzip.GzipFile
 Record = Step | Exchange
 _RECORD: TypeAdapter[Record] = TypeAdapter(Annotated[Record, Field(discriminator="record")])
 
@@ -154,7 +155,9 @@ class TraceWriter:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._gzip is not None:
             self._gzip.close()
         self._raw.close()
@@ -188,10 +191,16 @@ def read_records(path: Path) -> Iterator[Record]:
 def schema() -> dict[str, Any]:
     """The JSON schema of one line of a trace."""
     line: TypeAdapter[Any] = TypeAdapter(Annotated[Header | Step | Exchange, Field(discriminator="record")])
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "a line of a trace", **line.json_schema()}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "a line of a trace",
+        **line.json_schema(),
+    }
 
 
-def _open(path: Path) -> IO[bytes]:
+@contextmanager
+def _open(path: Path) -> Iterator[_Lines]:
+    """The lines of a trace, unpacked where it is compressed (told by its first bytes, not its name)."""
     try:
         if path.is_dir():
             raise InputError(f"{path}: is a directory; give the trace file inside it")
@@ -200,20 +209,26 @@ def _open(path: Path) -> IO[bytes]:
         raise InputError(f"{path}: there is no such trace file; record one with record-trace") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); check its permissions") from None
-    compressed = raw.peek(2)[:2] == b"\x1f\x8b"
-    return io.BufferedReader(gzip.GzipFile(fileobj=raw)) if compressed else raw  # type: ignore[type-var,return-value]
+    with raw:
+        if raw.peek(2)[:2] == b"\x1f\x8b":
+            with gzip.GzipFile(fileobj=raw) as unpacked:
+                yield unpacked
+        else:
+            yield raw
 
 
-def _numbered(path: Path, lines: IO[bytes]) -> Iterator[tuple[int, bytes]]:
+def _numbered(path: Path, lines: _Lines) -> Iterator[tuple[int, bytes]]:
     number = 1
     try:
-        for number, line in enumerate(lines, 2):  # noqa: B007 - the number is read in the handler
+        for number, line in enumerate(lines, 2):
             yield number, line
     except (EOFError, OSError) as error:
-        raise InputError(f"{path}:{number}: the compressed file is cut off or damaged ({error}); record it anew") from None
+        raise InputError(
+            f"{path}:{number}: the compressed file is cut off or damaged ({error}); record it anew"
+        ) from None
 
 
-def _header(path: Path, lines: IO[bytes]) -> Header:
+def _header(path: Path, lines: _Lines) -> Header:
     wanted = "give a file that record-trace wrote"
     try:
         first = lines.readline()
@@ -243,4 +258,5 @@ def _bad_line(path: Path, number: int, line: bytes, error: ValidationError) -> s
     if first["type"] == "json_invalid":
         return f"{path}:{number}: a damaged line (not JSON); delete it or record the trace anew"
     field = ".".join(str(part) for part in first["loc"][1:]) or "record"
-    return f"{path}:{number}: {field}: {first['msg'][0].lower()}{first['msg'][1:]}; delete the line or record the trace anew"
+    message = f"{first['msg'][0].lower()}{first['msg'][1:]}"
+    return f"{path}:{number}: {field}: {message}; delete the line or record the trace anew"

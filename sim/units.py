@@ -84,8 +84,10 @@ def parse(text: str, unit: Unit, *, zero: bool = False) -> float:
       text: a number and a unit.
       unit: which kind of quantity is meant.
       zero: whether 0 is a meaningful value.
+
     Returns:
       The value in `unit.base`.
+
     Raises:
       InputError: no unit, a unit of another kind, or a value that is negative, not finite, or a forbidden zero.
     """
@@ -94,7 +96,7 @@ def parse(text: str, unit: Unit, *, zero: bool = False) -> float:
         raise InputError(f"{text!r} does not begin with a number; {write} {_HINT}")
     registry = _registry()
     try:
-        quantity = registry.Quantity(text)
+        quantity: pint.Quantity[float] = registry.Quantity(text)
         if quantity.dimensionless:
             raise InputError(f"{text!r} has no unit; {write}")
         value = float(quantity.to(unit.base).magnitude)
@@ -198,6 +200,8 @@ def human_count(value: float) -> str:
 
 def human_quantity(value: float, unit: Unit) -> str:
     """`1.25e10`, BANDWIDTH -> `12.5 Gbit/s`: four digits of a quantity in its own unit."""
-    scales = {f"{prefix}{unit.base}": _SCALE[prefix] for prefix in sorted(unit.prefixes, key=_SCALE.__getitem__, reverse=True)}
+    scales = {
+        f"{prefix}{unit.base}": _SCALE[prefix] for prefix in sorted(unit.prefixes, key=_SCALE.__getitem__, reverse=True)
+    }
     scale, name = _largest(value, scales)
     return f"{value / scale:.4g} {name}"

@@ -80,6 +80,7 @@ class _Extent(Frozen):
         Args:
           sites: the datacenter of each worker.
           split: a number of chips that nobody gave is rounded up to a multiple of this.
+
         Raises:
           InputError: the numbers contradict each other.
         """
@@ -175,7 +176,9 @@ class TraceWorkload(_Extent):
     @model_validator(mode="after")
     def _rescales_knowingly(self) -> Self:
         if not self.rescale and "chip_flop_per_s" in self.model_fields_set:
-            raise InputError("chip_speed: recorded seconds are replayed as they are; add `rescale: true` to change them")
+            raise InputError(
+                "chip_speed: recorded seconds are replayed as they are; add `rescale: true` to change them"
+            )
         return self
 
     def load(self, sites: Sequence[Datacenter], split: int) -> Load:
@@ -190,7 +193,7 @@ class TraceWorkload(_Extent):
         if not self.rescale and not math.isclose(tokens_per_chip, recording.tokens_per_chip, rel_tol=1e-9):
             raise InputError(
                 f"{self.trace}: was recorded with {recording.tokens_per_chip:g} tokens per chip, and "
-                f"{tokens_per_chip:g} are asked for; add `rescale: true` to the workload, or leave the batch as recorded"
+                f"{tokens_per_chip:g} are asked for; add `rescale: true` to the workload, or keep the recorded batch"
             )
         flop = recording.flop_per_token * tokens_per_chip
         factors = [
@@ -225,8 +228,8 @@ class TraceWorkload(_Extent):
         if self.rescale:
             step_s = recording.flop_per_token * tokens_per_chip / self.chip_flop_per_s
             how = (
-                f"rescaled by flops to {self.chip_flop_per_s / 1e12:g} Tflop/s and {tokens_per_chip:,.0f} tokens per chip: "
-                f"{human_seconds(step_s)} a step, varying from step to step as recorded"
+                f"rescaled by flops to {self.chip_flop_per_s / 1e12:g} Tflop/s and {tokens_per_chip:,.0f} tokens per "
+                f"chip: {human_seconds(step_s)} a step, varying from step to step as recorded"
             )
         else:
             how = "seconds replayed as recorded, cycled over the steps of the run"
@@ -234,7 +237,9 @@ class TraceWorkload(_Extent):
                 how += f"; on {chips} such chips, so that the datacenters share them evenly"
         bits = self.payload_bits or 8 * recording.outer_bytes / header.model.params
         origin = "as asked for" if self.payload_bits else "counted from the compiled program"
-        origin = origin if self.payload_bits or recording.counted else "float32, as nothing was exchanged in the recording"
+        origin = (
+            origin if self.payload_bits or recording.counted else "float32, as nothing was exchanged in the recording"
+        )
         return was, how, f"payload: {bits:g} bits per parameter, {origin}"
 
     def describe(self) -> str:
@@ -243,13 +248,16 @@ class TraceWorkload(_Extent):
 
 
 def _kind(data: Any) -> str | None:
+    """The tag of a workload; the brackets keep it out of the paths of error messages."""
     if isinstance(data, dict):
-        return "trace" if "trace" in data else "analytic"
-    return {AnalyticWorkload: "analytic", TraceWorkload: "trace"}.get(type(data))
+        return "(trace)" if "trace" in data else "(analytic)"
+    return (
+        "(trace)" if isinstance(data, TraceWorkload) else "(analytic)" if isinstance(data, AnalyticWorkload) else None
+    )
 
 
 Workload = Annotated[
-    Annotated[AnalyticWorkload, Tag("analytic")] | Annotated[TraceWorkload, Tag("trace")], Discriminator(_kind)
+    Annotated[AnalyticWorkload, Tag("(analytic)")] | Annotated[TraceWorkload, Tag("(trace)")], Discriminator(_kind)
 ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,9 @@ ROOT = Path(__file__).parent.parent
 
 
 def pytest_addoption(parser):
-    parser.addoption("--update-golden", action="store_true", help="rewrite the golden files from what the code gives now")
+    parser.addoption(
+        "--update-golden", action="store_true", help="rewrite the golden files from what the code gives now"
+    )
 
 
 @pytest.fixture
@@ -90,3 +93,19 @@ def scenario_file(tmp_path):
         return path
 
     return write
+
+
+@pytest.fixture
+def simulate(monkeypatch, capsys):
+    """Runs the command in this process: `simulate(*args)` -> (exit code, stdout, stderr)."""
+
+    def call(*args) -> tuple[int, str, str]:
+        from sim.cli import main
+
+        monkeypatch.setattr(sys, "argv", ["simulate", *map(str, args)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        captured = capsys.readouterr()
+        return int(ended.value.code or 0), captured.out, captured.err
+
+    return call

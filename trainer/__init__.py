@@ -1,0 +1,1 @@
+"""trainer: real JAX training, which records what it costs as a trace for the simulator."""

@@ -24,6 +24,7 @@ def cached(name: str, make: Callable[[], bytes]) -> bytes:
     Args:
       name: file name in the cache directory.
       make: makes the content.
+
     Returns:
       The content.
     """

@@ -41,14 +41,18 @@ def record_trace(
     hidden: Annotated[int | None, typer.Option(help="Its feed-forward dimension [default: 4 x width].")] = None,
     vocab: Annotated[int | None, typer.Option(help=f"Its vocabulary [default: {VOCAB}, or 257 with bytes].")] = None,
     replicas: Annotated[int, typer.Option(help="DiLoCo replicas.")] = 1,
-    sync_every: Annotated[int | None, typer.Option(help="DiLoCo's inner steps between outer steps [default: 30].")] = None,
+    sync_every: Annotated[
+        int | None, typer.Option(help="DiLoCo's inner steps between outer steps [default: 30].")
+    ] = None,
     devices_per_replica: Annotated[int, typer.Option(help="Data-parallel devices inside a replica.")] = 1,
     sequence_length: Annotated[int, typer.Option(help="Tokens in a sequence.")] = 256,
     sequences: Annotated[int, typer.Option(help="Sequences of each device in a step.")] = 4,
     learning_rate: Annotated[float, typer.Option(help="Peak inner learning rate.")] = 4e-3,
     outer_learning_rate: Annotated[float, typer.Option(help="DiLoCo's outer learning rate.")] = 0.6,
     seed: Annotated[int, typer.Option(help="Decides parameters and batches.")] = 0,
-    corpus: Annotated[str, typer.Option(help="auto, packages, docstrings, or a .txt, a .jsonl, a folder of .txt.")] = "auto",
+    corpus: Annotated[
+        str, typer.Option(help="auto, packages, docstrings, or a .txt, a .jsonl, a folder of .txt.")
+    ] = "auto",
     tokenizer: Annotated[str, typer.Option(help="bpe (trained on the text and cached) or bytes.")] = "bpe",
     warmup_steps: Annotated[int, typer.Option(help="Steps thrown away before the run.")] = 2,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output if it is there.")] = False,
@@ -70,7 +74,7 @@ def record_trace(
             "seed": seed,
             "corpus": corpus,
             "tokenizer": tokenizer,
-            "discarded_steps": warmup_steps,
+            "warmup_steps": warmup_steps,
         }
         _run(data, output, overwrite=overwrite)
 
@@ -78,12 +82,14 @@ def record_trace(
 def _run(data: dict[str, Any], output: Path, *, overwrite: bool) -> None:
     from .config import TrainConfig
 
-    config = validate(TrainConfig, data, source="record-trace")
+    config = validate(TrainConfig, data, source="options")
     try:
         from .record import record
     except ModuleNotFoundError as error:
         if error.name in ("jax", "jaxlib", "optax", "sentencepiece"):
-            raise InputError(f"training needs {error.name}, which is not installed; pip install 'crosshaul[trainer]'") from None
+            raise InputError(
+                f"training needs {error.name}, which is not installed; pip install 'crosshaul[trainer]'"
+            ) from None
         raise
     command = shlex.join(["record-trace", *sys.argv[1:]])
     with _progress(config.steps) as listener:
@@ -99,15 +105,17 @@ def _model(name: str | None, shape: dict[str, int | None], tokenizer: str) -> An
     if name is not None:
         family = family_model(name)
         if given:
+            own = " ".join(f"--{key} {value}" for key, value in family.model_dump(exclude={"name"}).items())
             raise InputError(
-                f"--model {name} has a shape of its own; leave out --{next(iter(given))}, or leave out --model and write "
-                f"--layers {family.layers} --width {family.width} --heads {family.heads} --hidden {family.hidden} "
-                f"--vocab {family.vocab} with your change"
+                f"--model {name} has a shape of its own; leave out --{next(iter(given))}, "
+                f"or leave out --model and change one of {own}"
             )
         return family.model_dump()
     missing = [f"--{key}" for key in ("layers", "width", "heads") if key not in given]
     if missing:
-        raise InputError(f"no model: write --model with one of {', '.join(FAMILY)}, or {', '.join(missing)} of your own")
+        raise InputError(
+            f"no model: write --model with one of {', '.join(FAMILY)}, or {', '.join(missing)} of your own"
+        )
     return {"hidden": 4 * given["width"], "vocab": BYTE_VOCAB if tokenizer == "bytes" else VOCAB, **given}
 
 
@@ -124,10 +132,10 @@ def _exit_codes(output: Path) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         left = f"{output} holds the steps so far" if output.exists() else "nothing was recorded yet"
-        print(f"record-trace: interrupted; {left}", file=sys.stderr)
+        print(f"interrupted; {left}", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None
     except CrosshaulError as error:
-        print(f"record-trace: {error}", file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
         raise typer.Exit(error.exit_code) from None
 
 
@@ -153,9 +161,11 @@ def _progress(steps: int) -> Iterator[Listener]:
 
 
 def _closing(config: TrainConfig, summary: Summary, output: Path) -> str:
-    replicas = f"{config.replicas} replica{'s' if config.replicas > 1 else ''}"
+    replicas = (
+        f"{config.replicas} replica{'s' if config.replicas > 1 else ''} of {config.devices_per_replica} device(s)"
+    )
     lines = [
-        f"{config.algorithm}, {replicas} of {config.devices_per_replica} device(s), {human_count(summary.params)} parameters",
+        f"{config.algorithm}, {replicas}, {human_count(summary.params)} parameters",
         f"  compute          {human_seconds(summary.compute_s)} a step of a replica (median of {summary.steps} steps)",
         f"  gradient payload {_payload(summary.gradient)}",
         f"  outer payload    {_payload(summary.outer)}"

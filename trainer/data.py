@@ -33,6 +33,7 @@ class Batches:
       sequence_length: tokens L that are predicted in a sequence.
       seed: decides the order.
       source: the text's name, for messages.
+
     Raises:
       InputError: the text is too small for one batch.
     """
@@ -58,6 +59,7 @@ class Batches:
 
         Args:
           step: inner step, from 1.
+
         Returns:
           Token ids, G x B x (L + 1).
         """
@@ -76,6 +78,7 @@ def load_batches(config: TrainConfig) -> tuple[Batches, str]:
 
     Args:
       config: corpus, tokenizer, vocabulary, batch and seed.
+
     Returns:
       The batches, and a line that says what they are made of.
     """

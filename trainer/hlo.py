@@ -66,6 +66,7 @@ def collectives(text: str, mesh: Mesh) -> list[Collective]:
     Args:
       text: `compiled.as_text()`.
       mesh: the mesh that it was compiled for.
+
     Raises:
       CrosshaulError: a spelling that is not known here, or a loop of unknown length around a collective.
     """
@@ -150,7 +151,9 @@ def _collective(kind: str, opcode: str, shape: str, rest: str, mesh: Mesh, times
     if not groups or times == 0:
         return None
     if times is None:
-        raise CrosshaulError(f"a {kind} stands in a loop of unknown length, so its bytes cannot be counted: {rest[:200]}")
+        raise CrosshaulError(
+            f"a {kind} stands in a loop of unknown length, so its bytes cannot be counted: {rest[:200]}"
+        )
     # the asynchronous forms return (operand, result, ...); an all-reduce-start returns its result alone
     if opcode.endswith("-start") and kind != "all-reduce" and shape.startswith("("):
         shape = _elements(shape)[1]

@@ -22,9 +22,11 @@ from sim.errors import InputError
 
 REPLICA_AXIS = "replica"
 DATA_AXIS = "data"
-BY_REPLICA = PartitionSpec(REPLICA_AXIS)
+_jax: Any = jax
+"""A few functions of jax have no types, and mypy is strict."""
+BY_REPLICA: PartitionSpec = _jax.P(REPLICA_AXIS)
 """Leading axis of M replicas, the same on every device of a replica."""
-BY_DEVICE = PartitionSpec((REPLICA_AXIS, DATA_AXIS))
+BY_DEVICE: PartitionSpec = _jax.P((REPLICA_AXIS, DATA_AXIS))
 """Leading axis of G devices, replica by replica."""
 _AXES = (REPLICA_AXIS, DATA_AXIS)
 _AXIS_TYPES = (AxisType.Auto, AxisType.Auto)
@@ -37,6 +39,7 @@ def make_mesh(replicas: int, devices_per_replica: int) -> Mesh:
     Args:
       replicas: rows M.
       devices_per_replica: data-parallel devices in each.
+
     Raises:
       InputError: there are too few devices.
     """
@@ -48,7 +51,7 @@ def make_mesh(replicas: int, devices_per_replica: int) -> Mesh:
         advice = (
             f"start a fresh process, without {_HOST_DEVICE_FLAG} in XLA_FLAGS"
             if kind == "cpu"
-            else "write fewer --replicas or --devices-per-replica, or set JAX_PLATFORMS=cpu to run on forced host devices"
+            else "write fewer --replicas or --devices-per-replica, or set JAX_PLATFORMS=cpu for forced host devices"
         )
         raise InputError(
             f"--replicas {replicas} x --devices-per-replica {devices_per_replica}: needs {wanted} devices, "
@@ -62,8 +65,8 @@ def _force_host_devices(count: int) -> None:
     if _HOST_DEVICE_FLAG in os.environ.get("XLA_FLAGS", ""):
         return
     try:
-        if jax.config.jax_num_cpu_devices < count:
-            jax.config.update("jax_num_cpu_devices", count)
+        if _jax.config.jax_num_cpu_devices < count:
+            _jax.config.update("jax_num_cpu_devices", count)
     except RuntimeError:  # a backend runs already; its devices are what there is
         return
 
@@ -73,6 +76,11 @@ def make_lanes(mesh: Mesh, *, alone: bool) -> list[Mesh]:
     if not alone or len(mesh.devices) == 1:
         return [mesh]
     return [Mesh(mesh.devices[row : row + 1], _AXES, axis_types=_AXIS_TYPES) for row in range(len(mesh.devices))]
+
+
+def ready(results: Any) -> Any:
+    """Waits until the results of a program are there, and gives them back."""
+    return _jax.block_until_ready(results)
 
 
 def abstract(tree: Any, mesh: Mesh, spec: PartitionSpec) -> Any:
@@ -85,7 +93,7 @@ def abstract(tree: Any, mesh: Mesh, spec: PartitionSpec) -> Any:
     """
     count = _leading(mesh, spec)
     sharding = NamedSharding(mesh, spec)
-    return jax.tree.map(lambda x: jax.ShapeDtypeStruct((count, *x.shape), x.dtype, sharding=sharding), tree)
+    return jax.tree.map(lambda x: _jax.ShapeDtypeStruct((count, *x.shape), x.dtype, sharding=sharding), tree)
 
 
 def replicate(tree: Any, mesh: Mesh) -> Any:

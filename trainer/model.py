@@ -22,6 +22,7 @@ Params: TypeAlias = dict[str, Any]
 _EPSILON = 1e-6
 _ROTARY_BASE = 10_000.0
 _EMBEDDING_SCALE = 0.02
+_MASKED = -1e30
 
 
 def init_params(key: jax.Array, model: ModelConfig) -> Params:
@@ -30,6 +31,7 @@ def init_params(key: jax.Array, model: ModelConfig) -> Params:
     Args:
       key: a random key.
       model: the shape.
+
     Returns:
       The pytree; leaves under `layers` have a leading axis of N layers.
     """
@@ -94,7 +96,7 @@ def _attention(x_BxLxD: jax.Array, layer: Params) -> jax.Array:
     value_BxLxHxK = jnp.einsum("bld,dhk->blhk", x_BxLxD, layer["value"])
     score_BxHxLxL = jnp.einsum("bqhk,bshk->bhqs", query_BxLxHxK, key_BxLxHxK) * query_BxLxHxK.shape[-1] ** -0.5
     seen_LxL = jnp.tril(jnp.ones(score_BxHxLxL.shape[-2:], bool))
-    weight_BxHxLxL = jax.nn.softmax(jnp.where(seen_LxL, score_BxHxLxL, jnp.finfo(jnp.float32).min), axis=-1)
+    weight_BxHxLxL = jax.nn.softmax(jnp.where(seen_LxL, score_BxHxLxL, _MASKED), axis=-1)
     mixed_BxLxHxK = jnp.einsum("bhqs,bshk->bqhk", weight_BxHxLxL, value_BxLxHxK)
     return jnp.einsum("blhk,hkd->bld", mixed_BxLxHxK, layer["output"])
 
@@ -111,12 +113,13 @@ def logits(params: Params, tokens_BxL: jax.Array) -> jax.Array:
     Args:
       params: the pytree of `init_params`.
       tokens_BxL: token ids.
+
     Returns:
       Unnormalised log-probabilities, B x L x V.
     """
     x_BxLxD = params["embedding"][tokens_BxL]
     x_BxLxD, _ = jax.lax.scan(_block, x_BxLxD, params["layers"])
-    return _rms_norm(x_BxLxD, params["final_norm"]) @ params["embedding"].T
+    return jnp.einsum("bld,vd->blv", _rms_norm(x_BxLxD, params["final_norm"]), params["embedding"])
 
 
 def loss(params: Params, tokens_BxL: jax.Array, *, z_loss: float) -> tuple[jax.Array, jax.Array]:
@@ -128,6 +131,7 @@ def loss(params: Params, tokens_BxL: jax.Array, *, z_loss: float) -> tuple[jax.A
       params: the pytree of `init_params`.
       tokens_BxL: token ids; the first L - 1 predict the last L - 1.
       z_loss: weight of the second term.
+
     Returns:
       The loss to differentiate, and the cross-entropy alone [nats per token].
     """

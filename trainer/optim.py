@@ -26,6 +26,7 @@ def learning_rate(config: TrainConfig) -> Callable[[Any], jax.Array]:
 
     Args:
       config: peak, warm-up, end and planned steps.
+
     Returns:
       A schedule in optax's form.
     """

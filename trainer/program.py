@@ -22,6 +22,8 @@ from .model import Params, loss, param_shapes
 from .optim import inner_optimizer
 
 Compiled = jax.stages.Compiled
+_lax: Any = jax.lax
+"""pmean has no types, and mypy is strict."""
 
 
 def compile_program(
@@ -53,7 +55,7 @@ def compile_program(
 
 def mean_over(axis: str, tree: Any) -> Any:
     """The mean of a pytree over a mesh axis: one all-reduce of its bytes."""
-    return jax.tree.map(lambda x: jax.lax.pmean(x, axis), tree)
+    return jax.tree.map(lambda x: _lax.pmean(x, axis), tree)
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ def compile_inner(config: TrainConfig, mesh: Mesh) -> InnerPrograms:
     params = param_shapes(config.model)
     optimizer = inner_optimizer(config)
     state = jax.eval_shape(optimizer.init, params)
-    tokens_BxL = jax.ShapeDtypeStruct((config.sequences, config.sequence_length + 1), jnp.int32)
+    tokens_BxL = jax.eval_shape(lambda: jnp.zeros((config.sequences, config.sequence_length + 1), jnp.int32))
 
     def gradients(params: Params, tokens_BxL: jax.Array) -> tuple[Params, jax.Array]:
         # marked as varying, or the gradient would be summed over the devices right here
@@ -92,7 +94,9 @@ def compile_inner(config: TrainConfig, mesh: Mesh) -> InnerPrograms:
     exchange = partial(mean_over, DATA_AXIS)
     once = config.devices_per_replica == 1
     return InnerPrograms(
-        gradients=compile_program(gradients, mesh, (params, tokens_BxL), (BY_REPLICA, BY_DEVICE), (BY_DEVICE, BY_DEVICE)),
+        gradients=compile_program(
+            gradients, mesh, (params, tokens_BxL), (BY_REPLICA, BY_DEVICE), (BY_DEVICE, BY_DEVICE)
+        ),
         exchange=None if once else compile_program(exchange, mesh, (params,), (BY_DEVICE,), BY_REPLICA),
         update=compile_program(
             update, mesh, (params, state, params), (BY_REPLICA,) * 3, (BY_REPLICA, BY_REPLICA), donate=(0, 1)

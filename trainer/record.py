@@ -12,7 +12,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
-import jax
 from jax.sharding import Mesh
 
 from sim.errors import CrosshaulError, InputError
@@ -24,7 +23,7 @@ from .hlo import collectives
 from .mesh import make_mesh
 from .model import count_params
 from .program import Compiled
-from .train import InnerCost, OuterCost, State, Trainer
+from .train import InnerCost, OuterCost, Trainer
 
 _LIBRARIES = ("crosshaul", "jax", "jaxlib", "optax", "numpy", "sentencepiece")
 
@@ -90,8 +89,10 @@ def record(config: TrainConfig, output: Path, *, command: str, overwrite: bool, 
       command: the command line, for the header.
       overwrite: whether an existing file is replaced.
       listener: is told how far the run is.
+
     Returns:
       A summary of what was recorded.
+
     Raises:
       InputError: the output cannot be written, the devices or the text do not suffice.
     """
@@ -161,10 +162,10 @@ class _Recorder:
 
     def warm_up(self) -> Iterator[Step | Exchange]:
         """Takes steps on a state that is thrown away, and an outer step behind them."""
-        if not self._config.discarded_steps:
+        if not self._config.warmup_steps:
             return
         state = self._trainer.start()
-        for _ in range(self._config.discarded_steps):
+        for _ in range(self._config.warmup_steps):
             state, cost = self._trainer.inner_step(state, 1)
             yield from self._inner(0, cost, warmup=True)
         if self._trainer.outer:
@@ -259,9 +260,9 @@ def _timing(config: TrainConfig, *, on_cpu: bool) -> str:
         else "all replicas dispatched at once and blocked on in order, so a later one's seconds are an upper bound"
     )
     return (
-        "monotonic host clock around compiled programs, blocking until ready; compute_s = gradients + update (clip and "
-        f"AdamW), float32, exchanges taken out; {order}; compilation, data loading and the arithmetic of the outer step "
-        "are in no record; an exchange's seconds are those of its own program on this machine, the slowest replica's"
+        "monotonic host clock around compiled programs, blocking until ready; compute_s = gradients + update (clip "
+        f"and AdamW), float32, exchanges taken out; {order}; compilation, data loading and the arithmetic of the outer "
+        "step are in no record; an exchange's seconds are its own program's on this machine, the slowest replica's"
     )
 
 

@@ -96,6 +96,7 @@ def load_tokenizer(kind: Literal["bpe", "bytes"], vocab: int, corpus: Corpus) ->
       kind: `bytes` or `bpe`.
       vocab: tokens of the model's vocabulary.
       corpus: the text.
+
     Raises:
       InputError: the text cannot fill the vocabulary, or the vocabulary cannot hold its characters.
     """
@@ -131,7 +132,9 @@ def _train(vocab: int, corpus: Corpus) -> bytes:
     except (RuntimeError, OSError) as error:
         if "Vocabulary size too high" in str(error) or "too small" in str(error).lower() or not corpus.characters:
             what = f"{corpus.characters:,} characters of text are too few for a vocabulary of {vocab:,}"
-            raise InputError(f"--corpus {corpus.source}: {what}; write a smaller --vocab, or --tokenizer bytes") from None
+            raise InputError(
+                f"--corpus {corpus.source}: {what}; write a smaller --vocab, or --tokenizer bytes"
+            ) from None
         if "smaller than required_chars" in str(error):
             what = f"got {vocab}, which cannot hold 256 bytes and the characters of the text"
             raise InputError(f"--vocab: {what}; write 512 or more, or --tokenizer bytes") from None

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from .algorithms import make_algorithm
 from .config import TrainConfig
-from .mesh import BY_DEVICE, REPLICA_AXIS, join, make_lanes, replicate, split
+from .mesh import BY_DEVICE, REPLICA_AXIS, join, make_lanes, ready, replicate, split
 from .model import Params, init_params
 from .optim import inner_optimizer
 from .program import InnerPrograms, compile_inner
@@ -86,7 +86,9 @@ class Trainer:
 
     def start(self) -> State:
         """The state before the first step: every replica begins with the same parameters."""
-        params = jax.device_get(jax.jit(init_params, static_argnums=1)(jax.random.key(self._config.seed), self._config.model))
+        params = jax.device_get(
+            jax.jit(init_params, static_argnums=1)(jax.random.key(self._config.seed), self._config.model)
+        )
         optimizer = jax.device_get(jax.jit(inner_optimizer(self._config).init)(params))
         lanes = [LaneState(replicate(params, lane), replicate(optimizer, lane)) for lane in self.lanes]
         return State(lanes, replicate(self.outer.start(params), self.mesh) if self.outer else None)
@@ -97,6 +99,7 @@ class Trainer:
         Args:
           state: given up; its memory is used again.
           step: the step's number, from 1; decides the batch.
+
         Returns:
           The next state and what the step cost.
         """
@@ -107,7 +110,7 @@ class Trainer:
         for lane, programs, lane_state in zip(self.lanes, self.inner, state.lanes, strict=True):
             rows_GxBxL = batch_GxBxL[first : first + lane.size]
             first += lane.size
-            tokens_GxBxL = jax.block_until_ready(jax.device_put(rows_GxBxL, NamedSharding(lane, BY_DEVICE)))
+            tokens_GxBxL = ready(jax.device_put(rows_GxBxL, NamedSharding(lane, BY_DEVICE)))
             lane_state, cost = _lane_step(lane, programs, lane_state, tokens_GxBxL)
             advanced.append(lane_state)
             costs.append(cost)
@@ -124,8 +127,10 @@ class Trainer:
 
         Args:
           state: given up; its memory is used again.
+
         Returns:
           The next state and what the step cost.
+
         Raises:
           ValueError: the algorithm has no outer step.
         """
@@ -133,11 +138,11 @@ class Trainer:
             raise ValueError(f"{self._config.algorithm} has no outer step")
         params = join([lane.params for lane in state.lanes], self.mesh)
         begin = time.perf_counter()
-        change = jax.block_until_ready(self.outer.change(state.outer, params))
+        change = ready(self.outer.change(state.outer, params))
         changed = time.perf_counter()
-        mean_change = jax.block_until_ready(self.outer.exchange(change)) if self.outer.exchange else change
+        mean_change = ready(self.outer.exchange(change)) if self.outer.exchange else change
         exchanged = time.perf_counter()
-        outer, params = jax.block_until_ready(self.outer.update(state.outer, mean_change))
+        outer, params = ready(self.outer.update(state.outer, mean_change))
         end = time.perf_counter()
         parts = split(params, self.lanes)
         lanes = [LaneState(part, lane.optimizer) for part, lane in zip(parts, state.lanes, strict=True)]
@@ -146,7 +151,8 @@ class Trainer:
 
     def params(self, state: State) -> Params:
         """The parameters of all replicas, stacked over the whole mesh."""
-        return join([lane.params for lane in state.lanes], self.mesh)
+        params: Params = join([lane.params for lane in state.lanes], self.mesh)
+        return params
 
 
 def _lane_step(
@@ -158,7 +164,7 @@ def _lane_step(
     exchange_s = None
     if programs.exchange:
         begin = time.perf_counter()
-        gradients = jax.block_until_ready(programs.exchange(gradients))
+        gradients = ready(programs.exchange(gradients))
         exchange_s = time.perf_counter() - begin
     begin = time.perf_counter()
     params, optimizer = programs.update(state.params, state.optimizer, gradients)
@@ -171,11 +177,11 @@ def _lane_step(
 def _seconds_to_ready(lane: Mesh, results: Any, begin: float) -> list[float]:
     """Blocks on one replica after the other; each one's seconds from `begin` until its results were there."""
     if lane.shape[REPLICA_AXIS] == 1:
-        jax.block_until_ready(results)
+        ready(results)
         return [time.perf_counter() - begin]
     shards = [{shard.device: shard.data for shard in leaf.addressable_shards} for leaf in jax.tree.leaves(results)]
     seconds = []
     for row in lane.devices:
-        jax.block_until_ready([leaf[device] for leaf in shards for device in row])
+        ready([leaf[device] for leaf in shards for device in row])
         seconds.append(time.perf_counter() - begin)
     return seconds

@@ -29,7 +29,9 @@ def to_text(result: Result, *, width: int = MIN_WIDTH, blocks: bool = True) -> s
 def show(result: Result) -> None:
     """Prints the report on standard output: styled on a terminal, plain when piped, without colour under NO_COLOR."""
     console = Console()
-    width = min(max(console.width, MIN_WIDTH), MAX_WIDTH) if console.is_terminal or "COLUMNS" in os.environ else MIN_WIDTH
+    width = (
+        min(max(console.width, MIN_WIDTH), MAX_WIDTH) if console.is_terminal or "COLUMNS" in os.environ else MIN_WIDTH
+    )
     blocks = console.encoding.lower().startswith("utf")
     if console.is_terminal:
         render(result, Console(width=width), blocks=blocks)
@@ -67,7 +69,11 @@ def describe(topology: Topology) -> str:
     sites, links = topology.datacenters, topology.links
     pairs = {frozenset(link.ends) for link in links}
     mesh = not topology.routers and len(pairs) == len(sites) * (len(sites) - 1) // 2
-    between = _range([x.bandwidth_bits_per_s for x in links], BANDWIDTH) + ", " + _range([x.latency_s for x in links], LATENCY)
+    between = (
+        _range([x.bandwidth_bits_per_s for x in links], BANDWIDTH)
+        + ", "
+        + _range([x.latency_s for x in links], LATENCY)
+    )
     inside = (
         _range([site.inside.bandwidth_bits_per_s for site in sites], BANDWIDTH)
         + ", "
@@ -75,7 +81,11 @@ def describe(topology: Topology) -> str:
     )
     if len(sites) == 1:
         return f"one datacenter, {inside} inside"
-    shape = "full mesh" if mesh else f"{len(links)} links" + (f", {len(topology.routers)} router(s)" if topology.routers else "")
+    shape = (
+        "full mesh"
+        if mesh
+        else f"{len(links)} links" + (f", {len(topology.routers)} router(s)" if topology.routers else "")
+    )
     return f"{len(sites)} datacenters, {shape} ({between}), inside {inside}"
 
 
@@ -123,17 +133,17 @@ def finding(result: Result) -> str:
     runs = result.runs
     best = max(runs, key=lambda run: run.speedup)
     where = f"On {result.scenario.topology.name}"
+    busy = f"it computes {best.compute_utilization:.1%} of the time and loses the most to {_largest_loss(best)}"
     if best.strategy == "data-parallel":
-        rest = [run for run in runs if run is not best]
-        more = f", {best.speedup / max(run.speedup for run in rest):.3g}x the pace of the next" if rest else ""
-        return f"{where}, Data-Parallel is fastest{more}: it computes {best.compute_utilization:.1%} of the time."
-    budget = f"{human_count(best.overtraining_multiple * best.tokens)} instead of {human_count(best.tokens)}"
-    price = _loss_price(best, runs)
+        rest = [run.speedup for run in runs if run is not best]
+        lead = f", {best.speedup / max(rest):.3g}x the pace of the next" if rest else ""
+        return f"{where}, Data-Parallel is fastest{lead}: {busy}."
     if best.speedup < 1:
-        return f"{where}, Data-Parallel is faster than everything listed; the best of it, {best.label}, takes {1 / best.speedup:.3g}x as long."
+        return f"{where}, {best.label} takes {1 / best.speedup:.3g}x as long as Data-Parallel would: {busy}."
+    more = f"{human_count(best.overtraining_multiple * best.tokens)} instead of {human_count(best.tokens)} tokens"
     return (
-        f"{where}, {best.label} is fastest: {best.speedup:.3g}x the pace of Data-Parallel, so {budget} tokens fit into its time{price}; "
-        f"it computes {best.compute_utilization:.1%} of the time, and loses the most to {_largest_loss(best)}."
+        f"{where}, {best.label} is fastest: {best.speedup:.3g}x the pace of Data-Parallel, so that {more} "
+        f"fit into its time{_loss_price(best, runs)}; {busy}."
     )
 
 

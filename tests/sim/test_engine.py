@@ -97,7 +97,9 @@ def test_a_start_without_a_wait_is_an_error():
 def test_events_grow_with_exchanges_and_not_with_steps(monkeypatch):
     scheduled = []
     schedule = simpy.Environment.schedule
-    monkeypatch.setattr(simpy.Environment, "schedule", lambda self, *a, **k: (scheduled.append(1), schedule(self, *a, **k))[1])
+    monkeypatch.setattr(
+        simpy.Environment, "schedule", lambda self, *a, **k: (scheduled.append(1), schedule(self, *a, **k))[1]
+    )
 
     def rounds(steps):
         return [[op for i in range(10) for op in (Compute(1.0, steps), *blocking(everyone(i, 1.0)))] for _ in range(3)]

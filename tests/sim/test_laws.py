@@ -14,7 +14,9 @@ def _rows(name):
         return list(csv.DictReader(line for line in file if not line.startswith("#")))
 
 
-@pytest.mark.parametrize("row", [r for r in _rows("eval_loss.csv") if r["model"] not in {"4b", "10b"}], ids=lambda r: r["model"])
+@pytest.mark.parametrize(
+    "row", [r for r in _rows("eval_loss.csv") if r["model"] not in {"4b", "10b"}], ids=lambda r: r["model"]
+)
 def test_fits_come_within_one_percent_of_the_published_losses(row):
     for column, (algorithm, replicas) in {
         "data-parallel": ("data-parallel", 1),

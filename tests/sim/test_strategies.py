@@ -27,7 +27,9 @@ every = pytest.mark.parametrize("strategy", TABLE, ids=lambda s: s.label)
 def setting_of(strategy, topology="low-bw", steps=60, params=1e9, sites=None):
     there = load_topology(topology)
     used = there.datacenters[: sites or strategy.workers(len(there.datacenters))]
-    load = AnalyticWorkload.model_validate({"params": params, "steps": steps, "batch_tokens": 2**18, "chips": 64}).load(used, 8)
+    load = AnalyticWorkload.model_validate({"params": params, "steps": steps, "batch_tokens": 2**18, "chips": 64}).load(
+        used, 8
+    )
     inside = used[0].inside
     return Setting(
         load, len(used), (inside.bandwidth_bits_per_s, inside.latency_s), there.narrowest(tuple(s.name for s in used))

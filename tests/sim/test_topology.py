@@ -53,7 +53,11 @@ def test_a_route_takes_the_least_latency_and_has_its_narrowest_link():
     t = topology(
         datacenters=sites("a", "b"),
         routers=["x"],
-        links=[both("a", "b", "100 Gbit/s", "50 ms"), both("a", "x", "10 Gbit/s", "5 ms"), both("x", "b", "1 Gbit/s", "6 ms")],
+        links=[
+            both("a", "b", "100 Gbit/s", "50 ms"),
+            both("a", "x", "10 Gbit/s", "5 ms"),
+            both("x", "b", "1 Gbit/s", "6 ms"),
+        ],
     )
     assert t.routes(("a", "b"))["a", "b"] == Route(1e9, pytest.approx(0.011))
 
@@ -76,7 +80,9 @@ def test_an_unreachable_pair_is_named():
 
 
 def test_a_generated_mesh_equals_the_one_written_out():
-    short = topology(generate={"shape": "full-mesh", "datacenters": 3, "bandwidth": "1 Gbit/s", "latency": "1 ms", "chips": 4})
+    short = topology(
+        generate={"shape": "full-mesh", "datacenters": 3, "bandwidth": "1 Gbit/s", "latency": "1 ms", "chips": 4}
+    )
     names = ["dc1", "dc2", "dc3"]
     long = topology(
         datacenters=[{"name": name, "chips": 4} for name in names],

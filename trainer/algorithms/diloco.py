@@ -50,7 +50,8 @@ class DiLoCo:
             return OuterState(params, optimizer.init(params))
 
         def change(outer: OuterState, params: Params) -> Params:
-            return jax.tree.map(jnp.subtract, outer.params, params)
+            changed: Params = jax.tree.map(jnp.subtract, outer.params, params)
+            return changed
 
         def update(outer: OuterState, mean_change: Params) -> tuple[OuterState, Params]:
             updates, state = optimizer.update(mean_change, outer.optimizer, outer.params)

@@ -1,0 +1,186 @@
+"""`record-trace` from the outside: traces that read back, wrong input, interrupts."""
+
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+pytest.importorskip("jax")
+pytest.importorskip("optax")
+
+from sim.trace import Exchange, Step, read_header, read_records
+from trainer.cli import main
+
+TINY = ["--layers", "1", "--width", "16", "--heads", "2", "--sequence-length", "16", "--sequences", "2"]
+CODE = (
+    "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); from trainer.cli import main; main()"
+)
+
+
+def arguments(text, output, *more, steps=5, algorithm="diloco"):
+    run = ["--algorithm", algorithm, "--steps", str(steps), "--corpus", str(text), "--tokenizer", "bytes"]
+    return [*run, *TINY, "--output", str(output), *more]
+
+
+def call(*args):
+    with pytest.raises(SystemExit) as end:
+        main([str(arg) for arg in args])
+    return end.value.code or 0
+
+
+def records(path, kind):
+    return [record for record in read_records(path) if isinstance(record, kind)]
+
+
+def test_a_diloco_trace_reads_back(text, tmp_path, capsys):
+    path = tmp_path / "run.jsonl"
+    more = ["--replicas", "2", "--devices-per-replica", "2", "--sync-every", "2"]
+    assert call(*arguments(text, path, *more)) == 0
+    header, steps, exchanges = read_header(path), records(path, Step), records(path, Exchange)
+    assert (header.algorithm, header.replicas, header.sync_every, header.steps) == ("diloco", 2, 2, 5)
+    assert (header.batch_tokens, header.sequence_length, header.device.count) == (128, 16, 4)
+    assert header.model.params == 257 * 16 + 4 * 16 * 16 + 2 * 16 * 64 + 2 * 16 + 2 * 8 + 16
+    assert (header.model.name, header.model.hidden, header.device.platform) == ("custom", 64, "cpu")
+    assert "alone, one after the other" in header.timing
+    assert header.command.startswith("record-trace")
+    assert {"python", "jax", "optax"} <= set(header.libraries)
+
+    kept = [step for step in steps if not step.warmup]
+    assert [(step.step, step.replica) for step in kept] == [(s, r) for s in range(1, 6) for r in range(2)]
+    assert [(step.step, step.replica) for step in steps if step.warmup] == [(0, 0), (0, 1)] * 2
+    assert {step.tokens for step in steps} == {64}
+    assert min(step.compute_s for step in steps) > 0
+    assert kept[0].loss == pytest.approx(5.55, abs=0.2)
+    assert kept[-1].loss < kept[0].loss
+
+    outer = [(e.step, e.group_size, e.payload_bytes) for e in exchanges if e.kind == "outer" and not e.warmup]
+    assert outer == [(step, 2, 4 * header.model.params) for step in (2, 4, 5)]
+    gradient = [(e.step, e.group_size, e.payload_bytes) for e in exchanges if e.kind == "gradient" and not e.warmup]
+    assert gradient == [(step, 2, 4 * header.model.params) for step in range(1, 6)]
+    assert [(e.step, e.kind) for e in exchanges if e.warmup] == [(0, "gradient"), (0, "gradient"), (0, "outer")]
+    assert {e.dtype for e in exchanges} == {"f32"}
+    assert min(e.seconds for e in exchanges) > 0
+    assert f"simulate --topology low-bw --trace {path}" in capsys.readouterr().out
+
+
+def test_one_replica_on_one_device_exchanges_nothing(text, tmp_path):
+    path = tmp_path / "run.jsonl.gz"
+    assert call(*arguments(text, path, "--warmup-steps", "0", steps=2)) == 0
+    assert read_header(path).sync_every == 30
+    assert [(step.step, step.warmup) for step in records(path, Step)] == [(1, False), (2, False)]
+    assert records(path, Exchange) == []
+
+
+def test_data_parallel_exchanges_gradients_alone_and_warmup_changes_nothing(text, tmp_path):
+    losses = []
+    for warmup in ("0", "2"):
+        path = tmp_path / f"run{warmup}.jsonl"
+        more = ["--devices-per-replica", "2", "--warmup-steps", warmup]
+        assert call(*arguments(text, path, *more, steps=3, algorithm="data-parallel")) == 0
+        assert read_header(path).sync_every is None
+        exchanges = [e for e in records(path, Exchange) if not e.warmup]
+        assert [(e.step, e.kind, e.group_size) for e in exchanges] == [(s, "gradient", 2) for s in (1, 2, 3)]
+        losses.append([step.loss for step in records(path, Step) if not step.warmup])
+    assert losses[0] == losses[1]
+
+
+def test_an_interrupt_leaves_a_readable_trace(text, tmp_path, environment):
+    path = tmp_path / "run.jsonl"
+    command = [
+        sys.executable,
+        "-c",
+        CODE,
+        *arguments(text, path, "--replicas", "2", "--sync-every", "3", steps=1_000_000),
+    ]
+    with subprocess.Popen(
+        command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        deadline = time.monotonic() + 120
+        while process.poll() is None and time.monotonic() < deadline:
+            if path.exists() and path.read_bytes().count(b"\n") > 20:
+                break
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert "Traceback" not in errors
+    assert f"interrupted; {path} holds the steps so far" in errors
+    assert len(records(path, Step)) > 10
+    assert read_header(path).steps == 1_000_000
+
+
+WRONG = {
+    "unknown model": (["--model", "36m"], "did you mean '35m'"),
+    "model and a shape": (["--model", "35m", "--vocab", "300"], "leave out --vocab"),
+    "H = 0": ([*TINY, "--sync-every", "0"], "sync_every: got 0; must be greater than 0, such as 30"),
+    "no steps": ([*TINY, "--steps", "0"], "steps: got 0"),
+    "heads": ([*TINY, "--heads", "3"], "write a width that is a multiple of 6"),
+    "odd head": ([*TINY, "--heads", "16"], "write a width that is a multiple of 32"),
+    "no model": ([], "no model: write --model with one of 35m"),
+    "half a model": (["--layers", "2"], "--width, --heads of your own"),
+    "unknown algorithm": ([*TINY, "--algorithm", "delico"], "'data-parallel' or 'diloco'"),
+    "replicas without DiLoCo": (
+        [*TINY, "--algorithm", "data-parallel", "--replicas", "2"],
+        "write --devices-per-replica 2 to spread it, or --algorithm diloco",
+    ),
+    "H without DiLoCo": ([*TINY, "--algorithm", "data-parallel", "--sync-every", "5"], "no outer steps; leave it out"),
+    "missing corpus": ([*TINY, "--corpus", "no/such.txt"], "no/such.txt: there is no such file or folder"),
+    "small corpus": ([*TINY, "--sequences", "5000"], "too few for a batch of 5000 sequences"),
+    "large vocabulary": ([*TINY, "--tokenizer", "bpe"], "write a smaller --vocab, or --tokenizer bytes"),
+    "small vocabulary": ([*TINY, "--vocab", "100"], "write --vocab 257"),
+    "unknown tokenizer": ([*TINY, "--tokenizer", "words"], "'bpe' or 'bytes'"),
+    "learning rate": ([*TINY, "--learning-rate", "nan"], "learning_rate: got nan"),
+    "negative rate": ([*TINY, "--outer-learning-rate", "-1"], "outer_learning_rate: got -1.0"),
+    "seed": ([*TINY, "--seed", "-1"], "seed: got -1"),
+    "too many devices": ([*TINY, "--replicas", "9"], "needs 9 devices, and there are 8 (cpu)"),
+    "no folder": ([*TINY, "--output", "no/such/run.jsonl"], "no/such/run.jsonl: cannot be written"),
+    "a word for a number": ([*TINY, "--steps", "many"], "many"),
+}
+
+
+@pytest.mark.parametrize("mistake", WRONG)
+def test_wrong_input_is_one_line_and_exit_code_2(mistake, text, tmp_path, capsys):
+    more, words = WRONG[mistake]
+    output = tmp_path / "run.jsonl"
+    base = ["--algorithm", "diloco", "--steps", "2", "--corpus", text, "--tokenizer", "bytes", "--output", output]
+    assert call(*base, *more) == 2
+    errors = capsys.readouterr().err
+    assert words in errors
+    assert "Traceback" not in errors
+    assert not output.exists()
+
+
+def test_an_existing_file_is_kept_unless_told_otherwise(text, tmp_path, capsys):
+    path = tmp_path / "run.jsonl"
+    path.write_text("precious")
+    assert call(*arguments(text, path, steps=1)) == 2
+    assert "is there already; give another name, or --overwrite" in capsys.readouterr().err
+    assert path.read_text() == "precious"
+    assert call(*arguments(text, path, "--overwrite", steps=1)) == 0
+    assert len(records(path, Step)) == 3
+    assert call(*arguments(text, tmp_path, steps=1)) == 2
+    assert "is a directory" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("missing", ["jax", "optax"])
+def test_without_jax_it_says_what_to_install(missing, tmp_path, environment):
+    code = f"import sys; sys.modules[{missing!r}] = None; from trainer.cli import main; main()"
+    run = [*TINY, "--algorithm", "diloco", "--tokenizer", "bytes", "--output", str(tmp_path / "run.jsonl")]
+    result = subprocess.run(
+        [sys.executable, "-c", code, *run], env=environment, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 2, result.stderr
+    assert f"training needs {missing}, which is not installed; pip install 'crosshaul[trainer]'" in result.stderr
+
+
+def test_help_does_not_import_jax(environment):
+    code = "import sys; sys.argv[1:] = ['--help']\nfrom trainer.cli import main\ntry: main()\nfinally: assert 'jax' not in sys.modules"
+    result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert "--sync-every" in result.stdout
+    module = subprocess.run(
+        [sys.executable, "-m", "trainer", "--help"], env=environment, capture_output=True, text=True, check=False
+    )
+    assert module.stdout == result.stdout
