@@ -98,7 +98,7 @@ def simulate(
     if output:
         check_writable(output)
     from .report import RENDERERS
-    from .report.terminal import show
+    from .report.terminal import on_stdout
     from .run import run
     from .scenario import load_scenario, naming
 
@@ -110,19 +110,17 @@ def simulate(
     if output:
         write_atomically(output, RENDERERS[format_](result))
         typer.echo(f"wrote {output}", err=True)
-    elif format_ is Format.table:
-        show(result)
     else:
-        typer.echo(RENDERERS[format_](result), nl=False)
+        _print(on_stdout(result) if format_ is Format.table else RENDERERS[format_](result))
 
 
 @app.command("list")
 def list_(kind: Annotated[Kind, typer.Argument(help="What to list.")]) -> None:
     """List the topologies, workloads or strategies that are known by name."""
     from .catalog import rows
-    from .report.terminal import show_listing
+    from .report.terminal import listing
 
-    show_listing(rows(kind))
+    _print(listing(rows(kind)))
 
 
 @app.command()
@@ -133,7 +131,16 @@ def schema(document: Annotated[Document, typer.Argument(help="Which file format 
     from . import scenario, trace
 
     schemas = {Document.scenario: scenario.schema, Document.trace: trace.schema}
-    typer.echo(json.dumps(schemas[document](), indent=2))
+    _print(json.dumps(schemas[document](), indent=2) + "\n")
+
+
+def _print(text: str) -> None:
+    """Writes to standard output; a reader that has seen enough (`| head`) is no fault."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def main() -> NoReturn:
@@ -145,9 +152,6 @@ def main() -> NoReturn:
 
         Console(stderr=True, highlight=False).print(f"error: {error}", style="red", markup=False, soft_wrap=True)
         sys.exit(error.exit_code)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
     except Exception:
         traceback.print_exc()
         print("this is a fault of crosshaul, not of your input: please report it with the lines above", file=sys.stderr)

@@ -184,6 +184,11 @@ def human_seconds(value: float) -> str:
     return f"{_three_digits(value / scale)} {unit}"
 
 
+def human_ratio(value: float) -> str:
+    """`12.56` -> `12.6x`: how many times as much."""
+    return f"{_three_digits(value)}x"
+
+
 def human_bytes(value: float) -> str:
     """`1.43e8` -> `143 MB`: decimal prefixes."""
     scale, unit = _largest(value, _BYTES)

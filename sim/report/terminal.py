@@ -11,8 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from ..run import Result, Run
-from ..topology import Topology
-from ..units import BANDWIDTH, LATENCY, Unit, human_bytes, human_count, human_quantity, human_seconds
+from ..topology import Inside, Link, Topology
+from ..units import BANDWIDTH, LATENCY, Unit, human_bytes, human_count, human_quantity, human_ratio, human_seconds
 
 MIN_WIDTH, MAX_WIDTH = 80, 120
 _BAR = 8
@@ -26,17 +26,18 @@ def to_text(result: Result, *, width: int = MIN_WIDTH, blocks: bool = True) -> s
     return "\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n"
 
 
-def show(result: Result) -> None:
-    """Prints the report on standard output: styled on a terminal, plain when piped, without colour under NO_COLOR."""
+def on_stdout(result: Result) -> str:
+    """The report as standard output wants it: styled on a terminal, plain when piped, no colour under NO_COLOR."""
     console = Console()
-    width = (
-        min(max(console.width, MIN_WIDTH), MAX_WIDTH) if console.is_terminal or "COLUMNS" in os.environ else MIN_WIDTH
-    )
+    known = console.is_terminal or "COLUMNS" in os.environ
+    width = min(max(console.width, MIN_WIDTH), MAX_WIDTH) if known else MIN_WIDTH
     blocks = console.encoding.lower().startswith("utf")
-    if console.is_terminal:
-        render(result, Console(width=width), blocks=blocks)
-    else:
-        console.file.write(to_text(result, width=width, blocks=blocks))
+    if not console.is_terminal:
+        return to_text(result, width=width, blocks=blocks)
+    console = Console(width=width)
+    with console.capture() as captured:
+        render(result, console, blocks=blocks)
+    return captured.get()
 
 
 def render(result: Result, console: Console, *, blocks: bool) -> None:
@@ -67,26 +68,19 @@ def _heading(result: Result) -> Table:
 def describe(topology: Topology) -> str:
     """A topology in a few words: how many sites, what joins them, what is inside."""
     sites, links = topology.datacenters, topology.links
-    pairs = {frozenset(link.ends) for link in links}
-    mesh = not topology.routers and len(pairs) == len(sites) * (len(sites) - 1) // 2
-    between = (
-        _range([x.bandwidth_bits_per_s for x in links], BANDWIDTH)
-        + ", "
-        + _range([x.latency_s for x in links], LATENCY)
-    )
-    inside = (
-        _range([site.inside.bandwidth_bits_per_s for site in sites], BANDWIDTH)
-        + ", "
-        + _range([site.inside.latency_s for site in sites], LATENCY)
-    )
+    inside = _network([site.inside for site in sites])
     if len(sites) == 1:
         return f"one datacenter, {inside} inside"
-    shape = (
-        "full mesh"
-        if mesh
-        else f"{len(links)} links" + (f", {len(topology.routers)} router(s)" if topology.routers else "")
-    )
-    return f"{len(sites)} datacenters, {shape} ({between}), inside {inside}"
+    pairs = {frozenset(link.ends) for link in links}
+    mesh = not topology.routers and len(pairs) == len(sites) * (len(sites) - 1) // 2
+    routers = f", {len(topology.routers)} router(s)" if topology.routers else ""
+    shape = "full mesh" if mesh else f"{len(links)} links{routers}"
+    return f"{len(sites)} datacenters, {shape} ({_network(links)}), inside {inside}"
+
+
+def _network(parts: Sequence[Link] | Sequence[Inside]) -> str:
+    bandwidth = _range([part.bandwidth_bits_per_s for part in parts], BANDWIDTH)
+    return f"{bandwidth}, {_range([part.latency_s for part in parts], LATENCY)}"
 
 
 def _range(values: Sequence[float], unit: Unit) -> str:
@@ -113,8 +107,8 @@ def _table(runs: Iterable[Run], *, blocks: bool) -> Table:
             f"{human_seconds(run.compute_s)}\n{human_seconds(run.exposed_communication_s + run.straggler_wait_s)}",
             Text(f"{_bar(run.compute_utilization, blocks=blocks)}\n{run.compute_utilization:.1%}", style="green"),
             human_bytes(run.cross_datacenter_bytes),
-            f"{run.speedup:.3g}x",
-            f"{run.overtraining_multiple:.3g}x\n{human_count(run.overtraining_multiple * run.tokens)}",
+            human_ratio(run.speedup),
+            f"{human_ratio(run.overtraining_multiple)}\n{human_count(run.overtraining_multiple * run.tokens)}",
             style="bold" if run.speedup == best else "",
         )
     return table
@@ -136,13 +130,13 @@ def finding(result: Result) -> str:
     busy = f"it computes {best.compute_utilization:.1%} of the time and loses the most to {_largest_loss(best)}"
     if best.strategy == "data-parallel":
         rest = [run.speedup for run in runs if run is not best]
-        lead = f", {best.speedup / max(rest):.3g}x the pace of the next" if rest else ""
+        lead = f", {human_ratio(best.speedup / max(rest))} the pace of the next" if rest else ""
         return f"{where}, Data-Parallel is fastest{lead}: {busy}."
     if best.speedup < 1:
-        return f"{where}, {best.label} takes {1 / best.speedup:.3g}x as long as Data-Parallel would: {busy}."
+        return f"{where}, {best.label} takes {human_ratio(1 / best.speedup)} as long as Data-Parallel would: {busy}."
     more = f"{human_count(best.overtraining_multiple * best.tokens)} instead of {human_count(best.tokens)} tokens"
     return (
-        f"{where}, {best.label} is fastest: {best.speedup:.3g}x the pace of Data-Parallel, so that {more} "
+        f"{where}, {best.label} is fastest: {human_ratio(best.speedup)} the pace of Data-Parallel, so that {more} "
         f"fit into its time{_loss_price(best, runs)}; {busy}."
     )
 
@@ -164,11 +158,14 @@ def _largest_loss(run: Run) -> str:
     return f"{what} ({parts[what] / run.wall_clock_s:.1%})" if parts[what] else "nothing else"
 
 
-def show_listing(rows: Iterable[tuple[str, str]]) -> None:
-    """Prints names beside their descriptions."""
+def listing(rows: Iterable[tuple[str, str]]) -> str:
+    """Names beside their descriptions."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="bold", no_wrap=True)
     grid.add_column()
     for name, description in rows:
         grid.add_row(name, Text(description))
-    Console().print(grid)
+    console = Console()
+    with console.capture() as captured:
+        console.print(grid)
+    return "\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n"

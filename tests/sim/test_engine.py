@@ -110,3 +110,11 @@ def test_events_grow_with_exchanges_and_not_with_steps(monkeypatch):
     assert len(scheduled) == 2 * few
     # A process costs two events; a round costs one compute event a worker, one transfer, and its completion.
     assert few == 3 * 2 + 10 * (3 + 2)
+
+
+def test_an_exchange_of_one_costs_a_single_event(monkeypatch):
+    scheduled = []
+    schedule = simpy.Environment.schedule
+    monkeypatch.setattr(simpy.Environment, "schedule", lambda self, *a, **k: (scheduled.append(1), schedule(self, *a, **k))[1])
+    replay([[op for i in range(10) for op in blocking(everyone(i, 1.0, (0,)))]], FixedNetwork())
+    assert len(scheduled) == 2 + 10

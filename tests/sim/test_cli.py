@@ -1,0 +1,200 @@
+import csv
+import io
+import json
+import subprocess
+import sys
+
+import jsonschema
+import pytest
+
+from sim.scenario import schema
+
+CONTRACT = {
+    "strategy", "replicas", "sync_every", "topology", "chips", "batch_tokens", "steps", "outer_steps", "tokens",
+    "wall_clock_s", "compute_s", "exposed_communication_s", "hidden_communication_s", "compute_utilization",
+    "cross_datacenter_bytes", "closed_form_s", "overtraining_multiple", "predicted_loss",
+}  # fmt: skip
+
+
+def test_json_keeps_the_contract(simulate):
+    code, out, err = simulate("--workload", "1.3b", "--topology", "medium-bw", "--format", "json")
+    assert (code, err) == (0, "")
+    document = json.loads(out)
+    assert set(document) >= {"schema_version", "crosshaul_version", "scenario", "runs"}
+    assert len(document["runs"]) == 5
+    for run in document["runs"]:
+        assert set(run) >= CONTRACT
+        assert run["topology"] == "medium-bw"
+
+
+def test_the_scenario_in_the_result_is_one_that_can_be_run(simulate, tmp_path):
+    args = ["--workload", "1.3b", "--topology", "medium-bw", "--format", "json"]
+    first = json.loads(simulate(*args)[1])
+    again = tmp_path / "again.yaml"
+    again.write_text(json.dumps(first["scenario"]))
+    second = json.loads(simulate("--scenario", again, "--format", "json")[1])
+    assert second["runs"] == first["runs"]
+    assert second["scenario"] == first["scenario"]
+    jsonschema.validate(first["scenario"], schema())
+
+
+def test_csv_has_the_same_values(simulate):
+    args = ["--workload", "10b", "--format"]
+    document = json.loads(simulate(*args, "json")[1])
+    rows = list(csv.DictReader(io.StringIO(simulate(*args, "csv")[1])))
+    assert [list(row) for row in rows] == [list(run) for run in document["runs"]]
+    for row, run in zip(rows, document["runs"], strict=True):
+        assert float(row["wall_clock_s"]) == run["wall_clock_s"]
+        assert row["predicted_loss"] == ""
+        assert run["predicted_loss"] is None
+
+
+@pytest.mark.parametrize("format_", ["table", "json", "csv"])
+def test_output_goes_to_a_file_whole(simulate, tmp_path, format_):
+    args = ["--workload", "10b", "--format", format_]
+    path = tmp_path / "out"
+    path.write_text("the result of yesterday\n")
+    code, out, err = simulate(*args, "--output", path)
+    assert (code, out) == (0, "")
+    assert str(path) in err
+    assert path.read_text() == simulate(*args)[1]
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+def test_options_replace_what_the_scenario_says(simulate, scenario_file):
+    path = scenario_file(
+        {"topology": "high-bw", "workload": "10b", "strategies": [{"kind": "data-parallel"}], "name": "mine"}
+    )
+    args = ["--scenario", path, "--format", "json"]
+
+    def result(*more):
+        return json.loads(simulate(*args, *more)[1])
+
+    assert result()["runs"][0]["topology"] == "high-bw"
+    assert result("--topology", "low-bw")["runs"][0]["topology"] == "low-bw"
+    assert result("--workload", "35m")["scenario"]["workload"] == {"model": "35m", **_defaults()}
+    kinds = [
+        (r["strategy"], r["replicas"], r["sync_every"])
+        for r in result("--strategy", "diloco:replicas=4,sync_every=50")["runs"]
+    ]
+    assert kinds == [("diloco", 4, 50)]
+    changed = result(
+        "--set", "workload.chips=512", "--set", "topology.generate.bandwidth=25 Gbit/s", "--set", "name=other"
+    )
+    assert changed["runs"][0]["chips"] == 512
+    assert changed["scenario"]["topology"]["links"][0]["bandwidth"] == "25 Gbit/s"
+    assert changed["scenario"]["name"] == "other"
+
+
+def _defaults():
+    return {"chip_speed": "300 Tflop/s", "payload_bits": 16.0}
+
+
+def test_paths_in_a_scenario_are_relative_to_it(simulate, tmp_path, monkeypatch, trace):
+    trace([[1.0]], name="run.jsonl")
+    (tmp_path / "load.yaml").write_text("trace: run.jsonl\n")
+    (tmp_path / "net.yaml").write_text("datacenters: [{name: only}]\n")
+    (tmp_path / "scenario.yaml").write_text(
+        "topology: net.yaml\nworkload: load.yaml\nstrategies: [{kind: data-parallel}]\n"
+    )
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    code, out, err = simulate("--scenario", "../scenario.yaml", "--format", "json")
+    assert (code, err) == (0, "")
+    assert json.loads(out)["runs"][0]["topology"] == "net"
+
+
+def test_paths_on_the_command_line_are_relative_to_the_working_directory(simulate, tmp_path, monkeypatch):
+    folder = tmp_path / "scenarios"
+    folder.mkdir()
+    (folder / "scenario.yaml").write_text("topology: low-bw\nworkload: 10b\nstrategies: [{kind: data-parallel}]\n")
+    (tmp_path / "net.yaml").write_text("datacenters: [{name: only}]\n")
+    monkeypatch.chdir(tmp_path)
+    code, out, _ = simulate("--scenario", "scenarios/scenario.yaml", "--topology", "net.yaml")
+    assert code == 0
+    assert "one datacenter" in out
+
+
+@pytest.mark.parametrize(
+    ("kind", "names"),
+    [
+        ("topologies", ["high-bw", "medium-bw", "low-bw"]),
+        ("workloads", ["35m", "10b"]),
+        ("strategies", ["data-parallel", "diloco", "sync_every=30"]),
+    ],
+)
+def test_lists(simulate, kind, names):
+    code, out, _ = simulate("list", kind)
+    assert code == 0
+    assert all(name in out for name in names)
+
+
+def test_schemas_are_printed(simulate):
+    for document in ("scenario", "trace"):
+        code, out, _ = simulate("schema", document)
+        assert code == 0
+        assert "$schema" in json.loads(out)
+
+
+def test_version_and_help(simulate):
+    assert simulate("--version")[1].startswith("crosshaul ")
+    code, out, _ = simulate("--help")
+    assert code == 0
+    for option in ("--scenario", "--topology", "--workload", "--trace", "--strategy", "--set", "--format", "--output"):
+        assert option in out
+
+
+def _python(code, **kwargs):
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, **kwargs)
+
+
+def test_help_loads_nothing_heavy():
+    heavy = ("networkx", "jax", "matplotlib", "scipy", "numpy", "pydantic", "pint", "simpy")
+    code = f"""
+import sys
+from sim.cli import main
+sys.argv = ["simulate", "--help"]
+try: main()
+except SystemExit: pass
+print([name for name in {heavy!r} if name in sys.modules], file=sys.stderr)
+"""
+    assert _python(code).stderr.strip() == "[]"
+
+
+def test_the_main_job_loads_neither_jax_nor_matplotlib_nor_scipy():
+    code = """
+import sys
+from sim.cli import main
+sys.argv = ["simulate", "--workload", "10b"]
+try: main()
+except SystemExit: pass
+print([name for name in ("jax", "matplotlib", "scipy.optimize", "trainer") if name in sys.modules], file=sys.stderr)
+"""
+    assert _python(code).stderr.strip() == "[]"
+
+
+def test_ctrl_c_ends_with_130():
+    code = """
+import sim.run, sys
+def interrupted(scenario): raise KeyboardInterrupt
+sim.run.run = interrupted
+from sim.cli import main
+sys.argv = ["simulate", "--workload", "10b"]
+main()
+"""
+    ended = _python(code)
+    assert ended.returncode == 130
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_closed_pipe_is_no_fault():
+    code = (
+        "import sys; from sim.cli import main; sys.argv = ['simulate', '--workload', '10b', '--format', 'json']; main()"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process.stdout.close()
+    errors = process.stderr.read()
+    process.stderr.close()
+    assert process.wait(60) == 0
+    assert errors == b""

@@ -1,0 +1,99 @@
+"""Rules of the house that no linter knows."""
+
+import ast
+import importlib
+import json
+import pkgutil
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import sim.strategies
+from sim import scenario, trace
+from sim.cli import app
+
+ROOT = Path(__file__).parent.parent
+MODULES = sorted(path for package in ("sim", "trainer", "topologies") for path in (ROOT / package).rglob("*.py"))
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_modules_and_functions_stay_small(path):
+    text = path.read_text()
+    assert text.count("\n") <= 300
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert node.end_lineno - node.lineno < 70, node.name
+
+
+def test_every_strategy_file_is_in_the_union():
+    files = {module.name for module in pkgutil.iter_modules(sim.strategies.__path__)} - {"base"}
+    assert files == {kind.replace("-", "_") for kind in sim.strategies.STRATEGIES}
+    for kind, strategy in sim.strategies.STRATEGIES.items():
+        assert strategy.model_fields["kind"].default == kind
+        assert "Source:" in strategy.__doc__
+
+
+def test_every_file_of_a_package_is_shipped():
+    packages = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    found = {str(path.parent.relative_to(ROOT)).replace("/", ".") for path in MODULES}
+    assert found == set(packages)
+
+
+@pytest.mark.parametrize("name", ["scenario", "trace"])
+def test_committed_schemas_have_not_drifted(name, golden):
+    schemas = {"scenario": scenario.schema, "trace": trace.schema}
+    golden(f"docs/schema/{name}.json", json.dumps(schemas[name](), indent=2) + "\n")
+
+
+def test_the_changelog_tells_of_this_version():
+    found = re.search(r"^## \[?(\d+\.\d+\.\d+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert found is not None
+    assert found[1] == PROJECT["version"]
+
+
+def test_every_option_and_command_is_in_the_reference():
+    reference = (ROOT / "docs" / "reference.md").read_text()
+    import typer
+
+    command = typer.main.get_command(app)
+    words = [option for parameter in command.params for option in parameter.opts if option.startswith("--")]
+    words += [f"simulate {name}" for name in command.commands]
+    assert [word for word in words if word not in reference] == []
+
+
+def test_every_key_of_a_run_is_in_the_reference():
+    from dataclasses import fields
+
+    from sim.run import Run
+
+    reference = (ROOT / "docs" / "reference.md").read_text()
+    assert [field.name for field in fields(Run) if f"`{field.name}`" not in reference] == []
+
+
+def test_every_public_function_is_documented():
+    for path in MODULES:
+        tree = ast.parse(path.read_text())
+        assert ast.get_docstring(tree) or path.stat().st_size == 0, path
+
+
+def test_the_command_of_the_readme_prints_what_the_readme_shows(simulate):
+    readme = (ROOT / "README.md").read_text()
+    shown = re.search(r"```console\n\$ simulate --topology low-bw\n(.*?)```", readme, re.DOTALL)
+    assert shown is not None
+    assert simulate("--topology", "low-bw")[1] == shown[1]
+
+
+def test_readme_links_lead_somewhere():
+    for name in ("README.md", "CONTRIBUTING.md", *(str(p.relative_to(ROOT)) for p in (ROOT / "docs").glob("*.md"))):
+        for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", (ROOT / name).read_text()):
+            if not target.startswith("http"):
+                assert ((ROOT / name).parent / target).exists(), f"{name}: {target}"
+
+
+def test_console_scripts_exist():
+    for target in PROJECT["scripts"].values():
+        module, _, function = target.partition(":")
+        assert callable(getattr(importlib.import_module(module), function))
