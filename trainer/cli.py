@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .record import Listener, Payload, Summary
 
 INTERRUPTED = 130
+_EXTRA = ("jax", "jaxlib", "optax", "sentencepiece")
 app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
 
 
@@ -83,14 +84,8 @@ def _run(data: dict[str, Any], output: Path, *, overwrite: bool) -> None:
     from .config import TrainConfig
 
     config = validate(TrainConfig, data, source="options")
-    try:
-        from .record import record
-    except ModuleNotFoundError as error:
-        if error.name in ("jax", "jaxlib", "optax", "sentencepiece"):
-            raise InputError(
-                f"training needs {error.name}, which is not installed; pip install 'crosshaul[trainer]'"
-            ) from None
-        raise
+    from .record import record  # JAX comes in here, behind the answer to a wrong option
+
     command = shlex.join(["record-trace", *sys.argv[1:]])
     with _progress(config.steps) as listener:
         summary = record(config, output, command=command, overwrite=overwrite, listener=listener)
@@ -128,15 +123,33 @@ def _sync_every(algorithm: str, given: int | None) -> int | None:
 @contextmanager
 def _exit_codes(output: Path) -> Iterator[None]:
     """Wrong input ends with 2 and an interrupt with 130, each with one plain line and no traceback."""
+    before = _written_at(output)
     try:
         yield
     except KeyboardInterrupt:
-        left = f"{output} holds the steps so far" if output.exists() else "nothing was recorded yet"
+        left = f"{output} holds the steps so far" if _written_at(output) != before else "nothing was recorded yet"
         print(f"interrupted; {left}", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None
+    except ModuleNotFoundError as error:
+        missing = str(error.name).partition(".")[0]
+        if missing not in _EXTRA:
+            raise
+        print(
+            f"error: training needs {missing}, which is not installed; pip install 'crosshaul[trainer]'",
+            file=sys.stderr,
+        )
+        raise typer.Exit(InputError.exit_code) from None
     except CrosshaulError as error:
         print(f"error: {error}", file=sys.stderr)
         raise typer.Exit(error.exit_code) from None
+
+
+def _written_at(path: Path) -> int | None:
+    """Tells a file that this run wrote from one that was there (and would have been replaced)."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return None
 
 
 @contextmanager
@@ -164,12 +177,15 @@ def _closing(config: TrainConfig, summary: Summary, output: Path) -> str:
     replicas = (
         f"{config.replicas} replica{'s' if config.replicas > 1 else ''} of {config.devices_per_replica} device(s)"
     )
+    outer_steps = ""
+    if summary.outer_compute_s is not None:
+        arithmetic = f"{human_seconds(summary.outer_compute_s)} of arithmetic each, in no record"
+        outer_steps = f"\n  outer steps      {summary.outer_steps} ({arithmetic})"
     lines = [
         f"{config.algorithm}, {replicas}, {human_count(summary.params)} parameters",
         f"  compute          {human_seconds(summary.compute_s)} a step of a replica (median of {summary.steps} steps)",
         f"  gradient payload {_payload(summary.gradient)}",
-        f"  outer payload    {_payload(summary.outer)}"
-        + (f", {summary.outer_steps} outer steps" if summary.outer_compute_s is not None else ""),
+        f"  outer payload    {_payload(summary.outer)}{outer_steps}",
         f"  loss             {summary.first_loss:.3f} -> {summary.last_loss:.3f} nats per token",
         f"wrote {output}; replay it with",
         f"  {shlex.join(['simulate', '--topology', 'low-bw', '--trace', str(output)])}",

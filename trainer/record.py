@@ -254,7 +254,7 @@ def _header(config: TrainConfig, mesh: Mesh, *, data: str, command: str, timing:
 
 def _timing(config: TrainConfig, *, on_cpu: bool) -> str:
     order = (
-        "each replica computed alone, one after the other, on the cores that all forced host devices share"
+        "each replica computed alone, one after the other (turn about), on the cores that all forced host devices share"
         + (" (the devices of one replica at once)" if config.devices_per_replica > 1 else "")
         if on_cpu
         else "all replicas dispatched at once and blocked on in order, so a later one's seconds are an upper bound"

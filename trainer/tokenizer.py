@@ -79,7 +79,7 @@ class SubwordTokenizer:
         """See `Tokenizer.encode`."""
         parts: list[NDArray[np.uint32]] = [np.zeros(0, np.uint32)]
         for chunk in _chunks(documents):
-            encoded = self._pieces.encode([line for line, _ in chunk], num_threads=2)
+            encoded = self._pieces.encode([line for line, _ in chunk])
             for ids, (_, last_line) in zip(encoded, chunk, strict=True):
                 parts.append(np.array([*ids, _END_OF_DOCUMENT] if last_line else ids, np.uint32))
         return np.concatenate(parts)
@@ -126,7 +126,6 @@ def _train(vocab: int, corpus: Corpus) -> bytes:
             bos_id=-1,
             pad_id=-1,
             max_sentence_length=65_536,
-            num_threads=2,
             minloglevel=2,
         )
     except (RuntimeError, OSError) as error:

@@ -111,6 +111,19 @@ def test_an_interrupt_leaves_a_readable_trace(text, tmp_path, environment):
     assert read_header(path).steps == 1_000_000
 
 
+def test_an_interrupt_before_the_first_step_keeps_the_old_file(text, tmp_path, monkeypatch, capsys):
+    path = tmp_path / "run.jsonl"
+    path.write_text("precious")
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("trainer.record.load_batches", interrupted)
+    assert call(*arguments(text, path, "--overwrite")) == 130
+    assert "interrupted; nothing was recorded yet" in capsys.readouterr().err
+    assert path.read_text() == "precious"
+
+
 WRONG = {
     "unknown model": (["--model", "36m"], "did you mean '35m'"),
     "model and a shape": (["--model", "35m", "--vocab", "300"], "leave out --vocab"),
@@ -136,7 +149,7 @@ WRONG = {
     "seed": ([*TINY, "--seed", "-1"], "seed: got -1"),
     "too many devices": ([*TINY, "--replicas", "9"], "needs 9 devices, and there are 8 (cpu)"),
     "no folder": ([*TINY, "--output", "no/such/run.jsonl"], "no/such/run.jsonl: cannot be written"),
-    "a word for a number": ([*TINY, "--steps", "many"], "many"),
+    "a word for a number": ([*TINY, "--steps", "many"], "Invalid value for '--steps'"),
 }
 
 
@@ -164,10 +177,10 @@ def test_an_existing_file_is_kept_unless_told_otherwise(text, tmp_path, capsys):
     assert "is a directory" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("missing", ["jax", "optax"])
-def test_without_jax_it_says_what_to_install(missing, tmp_path, environment):
+@pytest.mark.parametrize("missing", ["jax", "optax", "sentencepiece"])
+def test_without_the_extra_it_says_what_to_install(missing, text, tmp_path, environment):
     code = f"import sys; sys.modules[{missing!r}] = None; from trainer.cli import main; main()"
-    run = [*TINY, "--algorithm", "diloco", "--tokenizer", "bytes", "--output", str(tmp_path / "run.jsonl")]
+    run = [*arguments(text, tmp_path / "run.jsonl"), "--tokenizer", "bpe"]
     result = subprocess.run(
         [sys.executable, "-c", code, *run], env=environment, capture_output=True, text=True, check=False
     )

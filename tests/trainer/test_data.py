@@ -152,7 +152,9 @@ def test_packages_are_read_as_data(tmp_path, monkeypatch):
             "c/data/europe/au.json": json.dumps({"Intro": {"text": "Once a <i>center</i>."}, "code": "au"})
         },
         "botocore": {
-            "botocore/data/q/2011-01-01/service-2.json.gz": gzip.compress(b'{"documentation": "old"}'),
+            "botocore/data/q/2011-01-01/service-2.json.gz": gzip.compress(
+                json.dumps({"documentation": "Superseded. " * 9}).encode()
+            ),
             "botocore/data/q/2012-01-01/service-2.json.gz": service,
         },
     }
@@ -196,11 +198,21 @@ def test_the_cache_is_atomic_and_optional(tmp_path, monkeypatch):
     assert cached("a", lambda: b"made") == b"made"
     assert cached("a", lambda: pytest.fail("made twice")) == b"made"
 
-    def broken():
+    def interrupted(*_):
         raise KeyboardInterrupt
 
+    def full(*_):
+        raise OSError("no space left on device")
+
     with pytest.raises(KeyboardInterrupt):
-        cached("b", broken)
+        cached("b", interrupted)
+    with monkeypatch.context() as patch:
+        patch.setattr("pathlib.Path.replace", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            cached("b", lambda: b"half")
+    with monkeypatch.context() as patch:
+        patch.setattr("pathlib.Path.replace", full)
+        assert cached("b", lambda: b"not kept") == b"not kept"
     assert [path.name for path in cache_directory().iterdir()] == ["a"]
     blocked = tmp_path / "file"
     blocked.write_text("in the way")

@@ -37,8 +37,30 @@ def test_no_position_sees_the_future(params, tokens_BxL):
 
 
 def test_order_of_the_past_matters(params, tokens_BxL):
+    # in one layer nothing but the rotary positions tells the order
+    single = {**params, "layers": jax.tree.map(lambda x: x[:1], params["layers"])}
     swapped = tokens_BxL.at[:, 0].set(tokens_BxL[:, 1]).at[:, 1].set(tokens_BxL[:, 0])
-    assert jnp.abs(logits(params, tokens_BxL)[:, -1] - logits(params, swapped)[:, -1]).max() > 1e-4
+    assert jnp.abs(logits(single, tokens_BxL)[:, -1] - logits(single, swapped)[:, -1]).max() > 1e-5
+
+
+def test_positions_are_relative():
+    from trainer.model import _rotate
+
+    key, query = jax.random.normal(jax.random.key(3), (2, 8))
+    rotated_key, rotated_query = (_rotate(jnp.tile(x, (1, 9, 1, 1)).reshape(1, 9, 1, 8))[0, :, 0] for x in (key, query))
+    product_LxL = rotated_query @ rotated_key.T
+    assert jnp.allclose(jnp.diag(product_LxL, -3), product_LxL[3, 0], atol=1e-4)
+    assert abs(product_LxL[3, 0] - product_LxL[0, 0]) > 1e-3
+
+
+def test_queries_and_keys_are_normalised(params, tokens_BxL):
+    def grown(name):
+        return {**params, "layers": {**params["layers"], name: 10 * params["layers"][name]}}
+
+    scores = logits(params, tokens_BxL)
+    assert jnp.allclose(logits(grown("query"), tokens_BxL), scores, atol=1e-4)
+    assert jnp.allclose(logits(grown("key"), tokens_BxL), scores, atol=1e-4)
+    assert not jnp.allclose(logits(grown("value"), tokens_BxL), scores, atol=1e-2)
 
 
 def test_loss_begins_at_the_entropy_of_a_guess(params, tokens_BxL):

@@ -1,5 +1,3 @@
-import math
-
 import pytest
 
 jax = pytest.importorskip("jax")
@@ -64,6 +62,5 @@ def test_outer_optimizer_is_nesterov():
     # v1 = 1, step 1 + 0.9 v1; v2 = 1.9, step 1 + 0.9 v2
     assert first["up"][0] == pytest.approx(-0.5 * 1.9)
     assert second["up"][0] == pytest.approx(-0.5 * (1 + 0.9 * 1.9))
-    assert math.isclose(
-        outer_optimizer(config(outer_momentum=0.0, outer_learning_rate=1.0)).update(change, ())[0]["up"][0], -1
-    )
+    plain = outer_optimizer(config(outer_momentum=0.0, outer_learning_rate=1.0))
+    assert plain.update(change, plain.init(params))[0]["up"][0] == -1.0
