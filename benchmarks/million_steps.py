@@ -19,6 +19,7 @@ from sim.scenario import load_scenario
 from sim.trace import Exchange, Header, Step, TraceWriter
 
 REPLICAS, SYNC_EVERY, RECORDED_STEPS, STEPS = 8, 30, 1_009, 1_000_000
+MODEL = {"name": "custom", "params": 10**9, "layers": 24, "heads": 16, "width": 1792, "hidden": 7168, "vocab": 32768}
 
 
 def write_trace(path: Path) -> None:
@@ -27,7 +28,7 @@ def write_trace(path: Path) -> None:
     header = Header.model_validate(
         {
             "algorithm": "diloco",
-            "model": {"name": "custom", "params": 10**9, "layers": 24, "heads": 16, "width": 1792, "hidden": 7168, "vocab": 32768},
+            "model": MODEL,
             "replicas": REPLICAS,
             "sync_every": SYNC_EVERY,
             "steps": RECORDED_STEPS,
@@ -76,8 +77,10 @@ def main() -> None:
     events = only.outer_steps * (REPLICAS * 2 + 2)
     yardstick = bare_simpy_s(REPLICAS, events)
     assert only.steps == only.replayed_steps == STEPS
-    print(f"steps replayed           {only.steps:,} ({only.outer_steps:,} outer steps, M = {REPLICAS}, H = {SYNC_EVERY})")
-    print(f"simulated wall-clock     {only.wall_clock_s / 86400:.2f} days, waiting for stragglers {only.straggler_wait_s / 3600:.2f} h")
+    rounds = f"{only.outer_steps:,} outer steps, M = {REPLICAS}, H = {SYNC_EVERY}"
+    waiting = f"{only.straggler_wait_s / 3600:.2f} h of it waiting for stragglers"
+    print(f"steps replayed           {only.steps:,} ({rounds})")
+    print(f"simulated wall-clock     {only.wall_clock_s / 86400:.2f} days, {waiting}")
     print(f"replay                   {seconds:.2f} s ({events / seconds:,.0f} events/s)")
     print(f"bare SimPy, same events  {yardstick:.2f} s; ratio {seconds / yardstick:.2f}")
     print(f"peak memory              {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")

@@ -115,6 +115,8 @@ def test_events_grow_with_exchanges_and_not_with_steps(monkeypatch):
 def test_an_exchange_of_one_costs_a_single_event(monkeypatch):
     scheduled = []
     schedule = simpy.Environment.schedule
-    monkeypatch.setattr(simpy.Environment, "schedule", lambda self, *a, **k: (scheduled.append(1), schedule(self, *a, **k))[1])
+    monkeypatch.setattr(
+        simpy.Environment, "schedule", lambda self, *a, **k: (scheduled.append(1), schedule(self, *a, **k))[1]
+    )
     replay([[op for i in range(10) for op in blocking(everyone(i, 1.0, (0,)))]], FixedNetwork())
     assert len(scheduled) == 2 + 10

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from trainer.config import TrainConfig
-
+from ..config import TrainConfig
 from .data_parallel import DataParallel
 from .diloco import DiLoCo
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from jax.sharding import Mesh
 
-from trainer.config import TrainConfig
-from trainer.program import OuterPrograms
+from ..config import TrainConfig
+from ..program import OuterPrograms
 
 
 @dataclass(frozen=True)

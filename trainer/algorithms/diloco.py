@@ -18,11 +18,11 @@ import jax.numpy as jnp
 import optax
 from jax.sharding import Mesh
 
-from trainer.config import TrainConfig
-from trainer.mesh import BY_REPLICA, REPLICA_AXIS
-from trainer.model import Params, param_shapes
-from trainer.optim import outer_optimizer
-from trainer.program import OuterPrograms, compile_program, mean_over
+from ..config import TrainConfig
+from ..mesh import BY_REPLICA, REPLICA_AXIS
+from ..model import Params, param_shapes
+from ..optim import outer_optimizer
+from ..program import OuterPrograms, compile_program, mean_over
 
 
 class OuterState(NamedTuple):
