@@ -1,0 +1,1 @@
+"""Recorded traces that ship, one file each (`simulate list workloads` names them)."""
