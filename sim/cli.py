@@ -29,12 +29,25 @@ class Format(StrEnum):
     csv = "csv"
 
 
+class Detail(StrEnum):
+    """What a report can go into."""
+
+    sites = "sites"
+    links = "links"
+
+
 class Kind(StrEnum):
     """What `simulate list` lists."""
 
     topologies = "topologies"
     workloads = "workloads"
     strategies = "strategies"
+
+
+class Shown(StrEnum):
+    """What `simulate show` shows."""
+
+    topology = "topology"
 
 
 class Document(StrEnum):
@@ -83,6 +96,7 @@ def simulate(
     ] = None,
     format_: Annotated[Format, typer.Option("--format", help="How to print the result.")] = Format.table,
     output: Annotated[Path | None, typer.Option(help="Write the result to a file instead.", metavar="FILE")] = None,
+    detail: Annotated[Detail | None, typer.Option(help="Add a table of sites or of links for every run.")] = None,
     version: Annotated[
         bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
     ] = False,
@@ -108,10 +122,10 @@ def simulate(
     with naming(scenario):
         result = run(loaded)
     if output:
-        write_atomically(output, RENDERERS[format_](result))
+        write_atomically(output, RENDERERS[format_](result, detail))
         typer.echo(f"wrote {output}", err=True)
     else:
-        _print(on_stdout(result) if format_ is Format.table else RENDERERS[format_](result))
+        _print(on_stdout(result, detail) if format_ is Format.table else RENDERERS[format_](result, detail))
 
 
 @app.command("list")
@@ -121,6 +135,43 @@ def list_(kind: Annotated[Kind, typer.Argument(help="What to list.")]) -> None:
     from .report.terminal import listing
 
     _print(listing(rows(kind)))
+
+
+@app.command()
+def show(
+    kind: Annotated[Shown, typer.Argument(help="What to show.")],
+    name: Annotated[str, typer.Argument(help="A name or a YAML file.", metavar="NAME|FILE")],
+) -> None:
+    """Show a topology: sites, links, the bottleneck cut, the best ring, round-trip times."""
+    from .report.topology import topology_text
+    from .topology import load_topology
+
+    _print(topology_text(load_topology(name)))
+
+
+@app.command()
+def flows(
+    file: Annotated[Path, typer.Argument(help="YAML: a topology, and the flows over it.", metavar="FILE")],
+    format_: Annotated[Format, typer.Option("--format", help="How to print the result.")] = Format.table,
+    output: Annotated[Path | None, typer.Option(help="Write the result to a file instead.", metavar="FILE")] = None,
+) -> None:
+    """The network alone: when given flows over a topology finish, and what the links carry (docs/network.md)."""
+    from .output import check_writable, write_atomically
+
+    if output:
+        check_writable(output)
+    from .questions.flows import answer, load_flows
+    from .report.flows import FLOWS_RENDERERS
+    from .scenario import naming
+
+    document = load_flows(file)
+    with naming(file):
+        text = FLOWS_RENDERERS[format_](answer(document))
+    if output:
+        write_atomically(output, text)
+        typer.echo(f"wrote {output}", err=True)
+    else:
+        _print(text)
 
 
 @app.command()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import simpy
 
-from .errors import ReplayError
+from .errors import InputError, ReplayError
 from .network import Network
 from .ops import Collective, Compute, Op, Start
 from .timeline import Span, Timeline, Totals
@@ -22,11 +22,12 @@ _Key = tuple[str, int, tuple[int, ...]]
 
 @dataclass(slots=True)
 class _Exchange:
-    """A collective under way: who has joined, when it began and ended, and who is done with it."""
+    """A collective under way: how many have joined and who came last, when it ran, how many are done with it."""
 
     done: simpy.Event
     joined: int = 0
     left: int = 0
+    last: int = 0
     begin_s: float = 0.0
     end_s: float | None = None
 
@@ -34,10 +35,24 @@ class _Exchange:
 class _Tally:
     """The sums of one worker while time passes."""
 
-    __slots__ = ("across", "compute", "hidden", "inside", "straggler")
+    __slots__ = ("across", "compute", "crossing", "finish", "held_up", "hidden", "inside", "straggler")
 
     def __init__(self) -> None:
-        self.compute = self.straggler = self.inside = self.across = self.hidden = 0.0
+        self.compute = self.straggler = self.inside = self.across = 0.0
+        self.hidden = self.held_up = self.finish = self.crossing = 0.0
+
+    def totals(self) -> Totals:
+        """The sums, for good."""
+        return Totals(
+            self.compute,
+            self.straggler,
+            self.inside,
+            self.across,
+            self.hidden,
+            self.held_up,
+            self.finish,
+            self.crossing,
+        )
 
 
 class _Replay:
@@ -45,10 +60,9 @@ class _Replay:
 
     def __init__(self, network: Network, workers: int, keep_spans: bool) -> None:
         self.env = simpy.Environment()
-        self.network = network
+        self.carrier = network.connect(self.env)
         self.open: dict[_Key, _Exchange] = {}
         self.tallies = [_Tally() for _ in range(workers)]
-        self.crossing_bytes = 0.0
         self.spans: list[Span] | None = [] if keep_spans else None
         self.waiting: dict[int, Collective] = {}
 
@@ -63,11 +77,12 @@ class _Replay:
                 tally.compute += op.seconds
                 self.note(index, "compute", start_s)
             elif isinstance(op, Start):
-                self.join(op.collective)
+                self.join(index, op.collective)
             else:
                 yield from self.wait(index, tally, op.collective)
+        tally.finish = env.now
 
-    def join(self, collective: Collective) -> None:
+    def join(self, index: int, collective: Collective) -> None:
         """One more member has come; the last one begins the transfer."""
         key = (collective.name, collective.index, collective.members)
         exchange = self.open.get(key)
@@ -77,8 +92,9 @@ class _Replay:
         if exchange.joined < len(collective.members):
             return
         exchange.begin_s = self.env.now
-        self.crossing_bytes += self.network.crossing_bytes(collective)
-        transfer = self.network.transfer(self.env, collective)
+        exchange.last = index
+        self.tallies[collective.members[0]].crossing += self.carrier.crossing_bytes(collective)
+        transfer = self.carrier.transfer(collective)
         alone = len(collective.members) == 1
         if alone:  # nobody waits yet, so the transfer itself can be waited for: half the events of an inner round
             exchange.done = transfer
@@ -104,6 +120,7 @@ class _Replay:
             straggler_s = max(0.0, exchange.begin_s - asked_s)
             exposed_s = self.env.now - asked_s - straggler_s
             tally.straggler += straggler_s
+            self.tallies[exchange.last].held_up += straggler_s
             if len(collective.members) > 1:
                 tally.across += exposed_s
             else:
@@ -135,6 +152,7 @@ def replay(programs: Sequence[Iterable[Op]], network: Network, *, spans: bool = 
       The sums (and spans) of the run.
 
     Raises:
+      InputError: workers are left waiting because a link never returns.
       ReplayError: workers are left waiting for a collective that somebody never joined or never waited for.
     """
     state = _Replay(network, len(programs), spans)
@@ -143,13 +161,17 @@ def replay(programs: Sequence[Iterable[Op]], network: Network, *, spans: bool = 
     state.env.run()
     if state.waiting:
         stuck = "; ".join(f"worker {w} for {c.name} {c.index} of workers {c.members}" for w, c in state.waiting.items())
+        if stalled := state.carrier.stalled():
+            raise InputError(
+                f"topology: links {', '.join(stalled)} never return, and somebody waits for ever: {stuck}; "
+                "give the outage a duration, or the schedule a bandwidth to end with"
+            )
         raise ReplayError(f"the replay cannot go on, still waiting: {stuck}")
     if state.open:
         left = ", ".join(f"{name} {index} of workers {members}" for name, index, members in state.open)
         raise ReplayError(f"started and never waited for by every member: {left}")
     return Timeline(
-        wall_clock_s=float(state.env.now),
-        workers=tuple(Totals(t.compute, t.straggler, t.inside, t.across, t.hidden) for t in state.tallies),
-        crossing_bytes=state.crossing_bytes,
+        workers=tuple(tally.totals() for tally in state.tallies),
+        links=state.carrier.links(),
         spans=tuple(state.spans or ()),
     )

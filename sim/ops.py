@@ -6,7 +6,8 @@ program is a sequence of ops. A blocking exchange is a Start and a Wait at once;
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +52,13 @@ class Wait:
 
 
 Op = Compute | Start | Wait
+
+
+def moved(program: Iterable[Op], by: int) -> Iterator[Op]:
+    """A program whose worker 0 stands at another place among the workers of several jobs."""
+    for op in program:
+        if isinstance(op, Compute):
+            yield op
+        else:
+            members = tuple(member + by for member in op.collective.members)
+            yield type(op)(replace(op.collective, members=members))

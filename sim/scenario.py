@@ -16,7 +16,7 @@ from .errors import InputError
 from .models import FAMILY
 from .recording import recording_names
 from .strategies import STRATEGIES, Strategy
-from .topology import Topology, load_topology, topology_path
+from .topology import CollectiveName, Topology, load_topology, read_topology, topology_path
 from .workload import AnalyticWorkload, TraceWorkload, Workload
 
 
@@ -31,8 +31,17 @@ class Scenario(Frozen):
     workload: Workload
     strategies: tuple[Strategy, ...] = Field(min_length=1)
     """What to compare, in the order of the report."""
+    collective: CollectiveName | None = None
+    """How an all-reduce between datacenters is done; the topology's way unless given."""
+    jobs: Literal["alone", "together"] = "alone"
+    """`alone`: each strategy has the network to itself; `together`: all run at once and compete for the links."""
     replay: Literal["steady", "full"] = "steady"
     """`steady`: replay until the run repeats itself and continue it exactly; `full`: replay every step."""
+
+    @property
+    def algorithm(self) -> str:
+        """How an all-reduce between datacenters is done."""
+        return self.collective or self.topology.collective
 
 
 def load_scenario(
@@ -75,6 +84,8 @@ def load_scenario(
         value = document.get(key)
         with naming(None if isinstance(value, _Elsewhere) else path):
             document[key] = look_up(value, folder, open_up=_enters(paths, key))
+    if path is None and not strategies and isinstance(document["topology"], Topology):
+        document["strategies"] = _that_fit(document["strategies"], len(document["topology"].datacenters))
     for setting_path, value in paths:
         _assign(document, setting_path, value)
     document = {key: value for key, value in document.items() if value is not None}
@@ -107,8 +118,7 @@ def _topology(value: Any, folder: Path, *, open_up: bool) -> Any:
         return value
     base = Path() if isinstance(value, _Elsewhere) else folder
     if open_up:
-        where = topology_path(value, folder=base)
-        return {"name": where.stem, **read_mapping(where, "topology")[0]}
+        return read_topology(topology_path(value, folder=base))[0]
     return load_topology(value, folder=base)
 
 
@@ -138,6 +148,11 @@ def _trace(value: Any, base: Path) -> Any:
     if not isinstance(value, str) or value in recording_names():
         return value
     return str(base / value)
+
+
+def _that_fit(strategies: list[dict[str, Any]], datacenters: int) -> list[dict[str, Any]]:
+    """Of the strategies that nobody asked for, those that the topology has datacenters for."""
+    return [strategy for strategy in strategies if strategy.get("replicas", 1) <= datacenters]
 
 
 def parse_strategy(entry: str) -> dict[str, Any]:

@@ -20,7 +20,7 @@ class Span(NamedTuple):
 class Totals:
     """Sums over one worker's run.
 
-    For every worker compute_s + straggler_wait_s + exposed_inside_s + exposed_across_s is its finishing time.
+    For every worker compute_s + straggler_wait_s + exposed_inside_s + exposed_across_s is finish_s.
 
     Attributes:
       compute_s: time in compute ops [s].
@@ -28,6 +28,10 @@ class Totals:
       exposed_inside_s, exposed_across_s: time stood still while an exchange inside its datacenter, or across
         datacenters, was under way [s].
       hidden_s: time that exchanges it takes part in were under way while it computed [s].
+      held_up_s: what others waited before exchanges that this worker was the last to join, together [s].
+      finish_s: when it was done [s].
+      crossing_bytes: sent across datacenter boundaries by collectives whose first member this is, by all their
+        members together [byte].
     """
 
     compute_s: float = 0.0
@@ -35,6 +39,9 @@ class Totals:
     exposed_inside_s: float = 0.0
     exposed_across_s: float = 0.0
     hidden_s: float = 0.0
+    held_up_s: float = 0.0
+    finish_s: float = 0.0
+    crossing_bytes: float = 0.0
 
     @property
     def exposed_s(self) -> float:
@@ -42,21 +49,46 @@ class Totals:
         return self.exposed_inside_s + self.exposed_across_s
 
 
+class LinkUse(NamedTuple):
+    """What one link carried (one direction of it, unless both share its capacity)."""
+
+    name: str
+    bandwidth_bits_per_s: float
+    """Its full capacity [bit/s]."""
+    carried_bytes: float
+    busy_s: float
+    """Time with anything on it [s]."""
+    peak_utilization: float
+    """Highest share of the capacity of the moment that was used."""
+
+
 @dataclass(frozen=True, slots=True)
 class Timeline:
     """The outcome of a replay.
 
     Attributes:
-      wall_clock_s: when the last worker finished [s].
       workers: sums of each worker.
-      crossing_bytes: bytes sent across datacenter boundaries, all sites together [byte].
+      links: what each link carried; empty where exchanges are ideal.
       spans: every stretch of every worker in order of its end, where they were asked for.
     """
 
-    wall_clock_s: float
     workers: tuple[Totals, ...]
-    crossing_bytes: float
+    links: tuple[LinkUse, ...] = ()
     spans: tuple[Span, ...] = ()
+
+    @property
+    def wall_clock_s(self) -> float:
+        """When the last worker finished [s]."""
+        return max(totals.finish_s for totals in self.workers)
+
+    @property
+    def crossing_bytes(self) -> float:
+        """Bytes sent across datacenter boundaries, all sites together [byte]."""
+        return sum(totals.crossing_bytes for totals in self.workers)
+
+    def part(self, first: int, last: int) -> Timeline:
+        """One job's workers; the links are those of all jobs."""
+        return replace(self, workers=self.workers[first:last])
 
     def mean(self, field: str) -> float:
         """The mean of one of the sums over the workers."""
@@ -83,7 +115,13 @@ def extrapolate(shorter: Timeline, longer: Timeline, periods: int) -> Timeline:
         return replace(first, **{name: line(getattr(first, name), getattr(second, name)) for name in names})
 
     return Timeline(
-        wall_clock_s=line(shorter.wall_clock_s, longer.wall_clock_s),
         workers=tuple(totals(a, b) for a, b in zip(shorter.workers, longer.workers, strict=True)),
-        crossing_bytes=line(shorter.crossing_bytes, longer.crossing_bytes),
+        links=tuple(
+            first._replace(
+                carried_bytes=line(first.carried_bytes, second.carried_bytes),
+                busy_s=line(first.busy_s, second.busy_s),
+                peak_utilization=max(first.peak_utilization, second.peak_utilization),
+            )
+            for first, second in zip(shorter.links, longer.links, strict=True)
+        ),
     )

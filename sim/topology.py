@@ -8,30 +8,37 @@ from __future__ import annotations
 
 from functools import cached_property
 from importlib import resources
-from itertools import combinations, pairwise, permutations
+from itertools import pairwise, permutations
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from .document import Frozen, nearest, read_mapping, validate
 from .errors import InputError
-from .units import Bandwidth, ChipSpeed, Latency
+from .generate import Inside, generated
+from .geography import FIBRE_STRETCH, Location, fibre_latency_s
+from .links import Link, RouteOverride, Transport
+from .routing import Routing
+from .units import ChipSpeed
 
 if TYPE_CHECKING:
     import networkx
 
-_BANDWIDTH = ["10 Gbit/s"]
-_LATENCY = ["10 ms"]
+__all__ = [
+    "Datacenter",
+    "Inside",
+    "Link",
+    "Route",
+    "Router",
+    "Topology",
+    "load_topology",
+    "read_topology",
+    "topology_names",
+    "topology_path",
+]
 
-
-class Inside(Frozen):
-    """The network inside a datacenter. Source of the defaults: arXiv 2503.09799, appendix A."""
-
-    bandwidth_bits_per_s: Bandwidth = Field(default=400e9, alias="bandwidth", examples=["400 Gbit/s"])
-    """Bandwidth of the all-reduce inside the datacenter [bit/s]."""
-    latency_s: Latency = Field(default=1e-4, alias="latency", examples=["0.1 ms"])
-    """Latency of an exchange inside the datacenter [s]."""
+CollectiveName = Literal["ideal", "auto", "ring", "halving-doubling", "direct", "star", "hierarchical"]
 
 
 class Datacenter(Frozen):
@@ -43,61 +50,19 @@ class Datacenter(Frozen):
     chip_flop_per_s: ChipSpeed | None = Field(default=None, alias="chip_speed", examples=["300 Tflop/s"])
     """Useful flop/s of a chip here (peak times utilisation); null: the workload's [flop/s]."""
     inside: Inside = Inside()
+    location: Location | None = Field(default=None, examples=["{latitude: 47.37, longitude: 8.54}"])
+    """Where it is; links between two places that are known need no latency."""
 
 
-class Link(Frozen):
-    """A wire: `between` two nodes (full duplex: that bandwidth each way), or `from` one `to` another."""
+class Router(Frozen):
+    """A node without chips: an exchange, a backbone, a cloud. Without a location its name alone stands for it."""
 
-    between: tuple[str, str] | None = Field(default=None, examples=[["a", "b"]])
-    source: str | None = Field(default=None, alias="from", examples=["a"])
-    target: str | None = Field(default=None, alias="to", examples=["b"])
-    bandwidth_bits_per_s: Bandwidth = Field(alias="bandwidth", examples=_BANDWIDTH)
-    """Capacity in each direction that the link has [bit/s]."""
-    latency_s: Latency = Field(alias="latency", examples=_LATENCY)
-    """One-way latency [s]."""
+    name: str = Field(min_length=1, examples=["ix"])
+    location: Location | None = None
 
-    @model_validator(mode="after")
-    def _has_two_ends(self) -> Self:
-        one_way = self.source is not None and self.target is not None
-        half = (self.source is None) != (self.target is None)
-        if half or one_way == (self.between is not None):
-            raise InputError("a link needs its two ends: write `between: [a, b]`, or `from: a` and `to: b`")
-        if len(set(self.ends)) == 1:
-            raise InputError(f"a link from {self.ends[0]!r} to itself; name two different ends")
-        return self
-
-    @property
-    def ends(self) -> tuple[str, str]:
-        """Both nodes, the sending one first."""
-        return self.between if self.between else (self.source or "", self.target or "")
-
-    def directions(self) -> list[tuple[str, str]]:
-        """The directed pairs that the link stands for."""
-        start, end = self.ends
-        return [(start, end), (end, start)] if self.between else [(start, end)]
-
-
-class Generate(Frozen):
-    """Equal datacenters in a regular shape, so that a large file stays short."""
-
-    shape: Literal["full-mesh"]
-    """`full-mesh`: a link of its own between every two datacenters."""
-    datacenters: int = Field(gt=0, le=1024, examples=[8])
-    bandwidth_bits_per_s: Bandwidth = Field(alias="bandwidth", examples=_BANDWIDTH)
-    latency_s: Latency = Field(alias="latency", examples=_LATENCY)
-    chips: int | None = Field(default=None, gt=0, examples=[256])
-    chip_flop_per_s: ChipSpeed | None = Field(default=None, alias="chip_speed", examples=["300 Tflop/s"])
-    inside: Inside = Inside()
-
-    def documents(self) -> dict[str, list[dict[str, Any]]]:
-        """The datacenters and links, as they would stand written out."""
-        shared = self.model_dump(include={"chips", "chip_flop_per_s", "inside"}, exclude_none=True)
-        wire = self.model_dump(include={"bandwidth_bits_per_s", "latency_s"})
-        names = [f"dc{number}" for number in range(1, self.datacenters + 1)]
-        return {
-            "datacenters": [{"name": name, **shared} for name in names],
-            "links": [{"between": list(pair), **wire} for pair in combinations(names, 2)],
-        }
+    @model_serializer(mode="wrap")
+    def _short(self, handler: SerializerFunctionWrapHandler) -> Any:
+        return self.name if self.location is None else handler(self)
 
 
 class Route(NamedTuple):
@@ -117,33 +82,39 @@ class Topology(Frozen):
     """Where the numbers come from."""
     datacenters: tuple[Datacenter, ...] = Field(min_length=1)
     """In the order in which replicas fill them."""
-    routers: tuple[str, ...] = ()
-    """Nodes without chips: exchanges, backbones, clouds."""
+    routers: tuple[Annotated[Router, BeforeValidator(lambda v: {"name": v} if isinstance(v, str) else v)], ...] = ()
+    """Nodes without chips: names, or `{name: ix, location: {...}}`."""
     links: tuple[Link, ...] = ()
+    route_overrides: tuple[RouteOverride, ...] = Field(default=(), alias="routes")
+    """Routes that are not those of least latency."""
+    transport: Transport = Transport()
+    """What caps a flow between sites beside the links."""
+    collective: CollectiveName = "ideal"
+    """How an all-reduce between sites is done; `ideal`: the bound of the papers; `auto`: the best here."""
+    fibre_stretch: float = Field(default=FIBRE_STRETCH, ge=1, le=10, strict=True, examples=[1.3])
+    """Length of a fibre over the great circle, for links without a latency [-]."""
 
     @model_validator(mode="before")
     @classmethod
     def _expand(cls, data: Any) -> Any:
-        if not isinstance(data, dict) or "generate" not in data:
+        if not isinstance(data, dict):
             return data
-        if data.get("datacenters") or data.get("links"):
-            raise InputError("`generate` makes the datacenters and links; remove either it or them")
-        rest = {key: value for key, value in data.items() if key != "generate"}
-        return rest | validate(Generate, data["generate"], source="generate").documents()
+        if "generate" in data:
+            if data.get("datacenters") or data.get("links") or data.get("routers"):
+                raise InputError("`generate` makes the datacenters, routers and links; remove either it or them")
+            data = {key: value for key, value in data.items() if key != "generate"} | generated(data["generate"])
+        return data | {"links": _with_latency(data)} if isinstance(data.get("links"), list | tuple) else data
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:
-        names = [site.name for site in self.datacenters] + list(self.routers)
-        twice = next((name for name in names if names.count(name) > 1), None)
-        if twice:
-            raise InputError(f"two nodes are named {twice!r}; give each datacenter and router a name of its own")
+        names = set[str]()
+        for name in self.nodes:
+            if name in names:
+                raise InputError(f"two nodes are named {name!r}; give each datacenter and router a name of its own")
+            names.add(name)
         seen: set[tuple[str, str]] = set()
         for position, link in enumerate(self.links):
-            for end in link.ends:
-                if end not in names:
-                    raise InputError(
-                        f"links[{position}]: there is no datacenter or router {end!r}; {nearest(end, names)}"
-                    )
+            _check_names(link.ends, names, f"links[{position}]")
             for direction in link.directions():
                 if direction in seen:
                     both = f"{direction[0]} to {direction[1]}"
@@ -151,39 +122,76 @@ class Topology(Frozen):
                         f"links[{position}]: {both} is there already; keep one, with the sum of the bandwidths"
                     )
                 seen.add(direction)
+        decided: set[tuple[str, str]] = set()
+        for position, override in enumerate(self.route_overrides):
+            for way in override.ways():
+                _check_names(way, names, f"routes[{position}]")
+                missing = next((hop for hop in pairwise(way) if hop not in seen), None)
+                if missing:
+                    raise InputError(
+                        f"routes[{position}]: there is no link from {missing[0]!r} to {missing[1]!r}; "
+                        "go by nodes that links join"
+                    )
+                if (way[0], way[-1]) in decided:
+                    raise InputError(
+                        f"routes[{position}]: the route from {way[0]!r} to {way[-1]!r} is there already; keep one"
+                    )
+                decided.add((way[0], way[-1]))
         return self
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """Names of the datacenters, then of the routers."""
+        return (*(site.name for site in self.datacenters), *(router.name for router in self.routers))
+
+    @cached_property
+    def wires(self) -> dict[tuple[str, str], Link]:
+        """The link behind every directed pair of neighbours (both directions of a wire are one link)."""
+        return {direction: link for link in self.links for direction in link.directions()}
 
     @cached_property
     def graph(self) -> networkx.DiGraph[str]:
         """The directed graph: an edge has `bandwidth_bits_per_s` and `latency_s`."""
-        import networkx  # 0.3 s: only when a route is asked for
+        import networkx  # 0.3 s: only when a graph is asked for
 
         graph: networkx.DiGraph[str] = networkx.DiGraph()
-        graph.add_nodes_from([site.name for site in self.datacenters] + list(self.routers))
-        for link in self.links:
-            for start, end in link.directions():
-                graph.add_edge(start, end, bandwidth_bits_per_s=link.bandwidth_bits_per_s, latency_s=link.latency_s)
+        graph.add_nodes_from(self.nodes)
+        for (start, end), link in self.wires.items():
+            graph.add_edge(start, end, bandwidth_bits_per_s=link.bandwidth_bits_per_s, latency_s=link.latency_s)
         return graph
 
+    @cached_property
+    def _routing(self) -> Routing:
+        overrides = {(way[0], way[-1]): way for override in self.route_overrides for way in override.ways()}
+        return Routing({pair: link.latency_s for pair, link in self.wires.items()}, overrides)
+
+    def path(self, start: str, end: str) -> tuple[tuple[str, str], ...]:
+        """The directed hops from one node to another.
+
+        The route that `routes` gives, else the one of least latency; ties go to fewer hops, then to the names that
+        sort first, so that a path depends on nothing but the topology.
+
+        Raises:
+          InputError: there is no path.
+        """
+        nodes = self._routing.path(start, end)
+        if nodes is None:
+            raise InputError(
+                f"topology {self.name}: links: no path from {start!r} to {end!r}; add a link (or take the site out)"
+            )
+        return tuple(pairwise(nodes))
+
     def routes(self, sites: tuple[str, ...]) -> dict[tuple[str, str], Route]:
-        """The route of least latency for every ordered pair of the sites.
+        """What the path between every ordered pair of the sites offers, taken by itself.
 
         Raises:
           InputError: a pair has no path.
         """
-        import networkx
-
         found: dict[tuple[str, str], Route] = {}
         for start, end in permutations(sites, 2):
-            try:
-                path = networkx.shortest_path(self.graph, start, end, weight="latency_s")
-            except networkx.NetworkXNoPath:
-                raise InputError(
-                    f"topology {self.name}: links: no path from {start!r} to {end!r}; add a link (or take the site out)"
-                ) from None
-            edges = [self.graph.edges[hop] for hop in pairwise(path)]
+            links = [self.wires[hop] for hop in self.path(start, end)]
             found[start, end] = Route(
-                min(edge["bandwidth_bits_per_s"] for edge in edges), sum(edge["latency_s"] for edge in edges)
+                min(link.bandwidth_bits_per_s for link in links), sum(link.latency_s for link in links)
             )
         return found
 
@@ -199,6 +207,40 @@ class Topology(Frozen):
             return Route(inside.bandwidth_bits_per_s, inside.latency_s)
         routes = self.routes(sites).values()
         return Route(min(r.bandwidth_bits_per_s for r in routes), max(r.latency_s for r in routes))
+
+
+def _check_names(given: tuple[str, ...], names: set[str], where: str) -> None:
+    for name in given:
+        if name not in names:
+            raise InputError(f"{where}: there is no datacenter or router {name!r}; {nearest(name, sorted(names))}")
+
+
+def _with_latency(data: dict[str, Any]) -> list[Any]:
+    """The links as written, each without a latency given that of a fibre where both its ends have a location."""
+    nodes = [node for key in ("datacenters", "routers") for node in _listed(data.get(key)) if isinstance(node, dict)]
+    places = {str(node.get("name")): node["location"] for node in nodes if "location" in node}
+    stretch = data.get("fibre_stretch", FIBRE_STRETCH)
+    links: list[Any] = []
+    for link in data["links"]:
+        if isinstance(link, dict) and link.get("latency") is None:
+            ends = [str(end) for end in _listed(link.get("between")) or (link.get("from"), link.get("to"))]
+            if len(ends) == 2 and all(end in places for end in ends):
+                links.append(link | {"latency": _latency(places[ends[0]], places[ends[1]], stretch)})
+                continue
+        links.append(link)
+    return links
+
+
+def _listed(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, list | tuple) else []
+
+
+def _latency(start: Any, end: Any, stretch: Any) -> str:
+    try:
+        places = Location.model_validate(start), Location.model_validate(end)
+        return f"{fibre_latency_s(*places, float(stretch))!r} s"
+    except (ValueError, TypeError):
+        return "0 s"  # the place or the stretch is wrong, and is told as such
 
 
 def topology_names() -> list[str]:
@@ -225,6 +267,20 @@ def topology_path(name_or_path: str, *, folder: Path | None = None) -> Path:
     raise InputError(f"topology: there is none named {name_or_path!r}; {nearest(name_or_path, names)}, or a YAML file")
 
 
+def read_topology(path: Path) -> tuple[dict[str, Any], str]:
+    """A topology file as plain data, named, its files relative to the working directory; and its text.
+
+    Raises:
+      InputError: the file cannot be read, or holds no mapping.
+    """
+    data, text = read_mapping(path, "topology")
+    for link in _listed(data.get("links")):
+        schedule = link.get("schedule") if isinstance(link, dict) else None
+        if isinstance(schedule, dict) and isinstance(schedule.get("file"), str):
+            schedule["file"] = str(path.parent / schedule["file"])
+    return {"name": path.stem, **data}, text
+
+
 def load_topology(name_or_path: str, *, folder: Path | None = None) -> Topology:
     """Loads a topology that ships, by name, or a file of the user's, by path.
 
@@ -232,8 +288,8 @@ def load_topology(name_or_path: str, *, folder: Path | None = None) -> Topology:
       InputError: no such name or file, or the file is wrong.
     """
     path = topology_path(name_or_path, folder=folder)
-    data, text = read_mapping(path, "topology")
-    return validate(Topology, {"name": path.stem, **data}, source=str(path), text=text)
+    data, text = read_topology(path)
+    return validate(Topology, data, source=str(path), text=text)
 
 
 def _shipped() -> Any:

@@ -62,7 +62,9 @@ class Unit:
 
 BANDWIDTH = Unit("bit/s", "a bandwidth", "10 Gbit/s")
 LATENCY = Unit("s", "a duration", "10 ms", ("", "m", "u", "n"))
+DURATION = Unit("s", "a duration", "8 h", ("",))
 CHIP_SPEED = Unit("flop/s", "a speed of computing", "300 Tflop/s")
+SIZE = Unit("B", "a size", "64 MiB")
 _HINT = "(bits are written bit, bytes B)"
 _SCALE = {"n": 1e-9, "u": 1e-6, "m": 1e-3, "": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18}
 
@@ -149,7 +151,13 @@ def _count(value: Any) -> float:
 
 
 Bandwidth = Annotated[float, *_quantity(BANDWIDTH)]
+BandwidthOrNone = Annotated[float, *_quantity(BANDWIDTH, zero=True)]
+"""A bandwidth that may be 0: nothing moves."""
 Latency = Annotated[float, *_quantity(LATENCY, zero=True)]
+Moment = Annotated[float, *_quantity(DURATION, zero=True)]
+"""A time since the start of the run."""
+Duration = Annotated[float, *_quantity(DURATION)]
+Size = Annotated[float, *_quantity(SIZE)]
 ChipSpeed = Annotated[float, *_quantity(CHIP_SPEED)]
 Count = Annotated[
     float,

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from .document import Frozen, nearest
 from .errors import InputError
 from .laws import TOKENS_PER_PARAM, default_batch_tokens
+from .load import Deal, Load
 from .models import FAMILY
 from .recording import Recording, read_recording, recording_path
 from .topology import Datacenter
@@ -25,34 +25,6 @@ from .units import ChipSpeed, Count, human_count, human_seconds
 
 CHIP_FLOP_PER_S = 300e12
 TOKENS_PER_CHIP = 4_096.0
-
-
-@dataclass(frozen=True)
-class Load:
-    """A workload spread over sites: what every strategy and the engine need to know of it.
-
-    Attributes:
-      params: N, parameters exchanged.
-      batch_tokens: B, global batch [tokens].
-      chips: R, chips in all.
-      steps: T, inner steps: D / B, rounded up to whole steps.
-      gradient_bytes, outer_bytes: payload of an exchange of gradients, of parameter changes [byte].
-      mean_step_s: mean compute of a step for each worker [s].
-      cycle_steps: steps after which the seconds of all workers repeat (1: every step costs the same).
-      compute_s: seconds that a worker computes for `count` steps from step `first` [s].
-      notes: assumptions that a reader of the result should know.
-    """
-
-    params: float
-    batch_tokens: float
-    chips: int
-    steps: int
-    gradient_bytes: float
-    outer_bytes: float
-    mean_step_s: tuple[float, ...]
-    cycle_steps: int
-    compute_s: Callable[[int, int, int], float]
-    notes: tuple[str, ...]
 
 
 class _Extent(Frozen):
@@ -72,6 +44,8 @@ class _Extent(Frozen):
     """Instead of chips: tokens of a batch on one chip [tokens]."""
     chip_flop_per_s: ChipSpeed = Field(default=CHIP_FLOP_PER_S, alias="chip_speed", examples=["300 Tflop/s"])
     """Useful flop/s of a chip, Q (peak times utilisation), where the topology names none [flop/s]."""
+    split: Literal["even", "by-speed"] = "even"
+    """How the batch is shared among the workers: the same for each, or in proportion to their chips' speed."""
 
     @abstractmethod
     def load(self, sites: Sequence[Datacenter], split: int) -> Load:
@@ -96,6 +70,15 @@ class _Extent(Frozen):
             if len(given) > 1:
                 raise InputError(f"{' and '.join(f'`{name}`' for name in given)} say the same twice; keep one of them")
         return self
+
+    def _deal(self, sites: Sequence[Datacenter], chips: float, split: int) -> Deal:
+        """Chips and tokens of each worker; `chips` is how many there would be if nobody gave a number."""
+        said = self.chips is not None or self.tokens_per_chip is not None
+        own = None if said else tuple(float(site.chips) for site in sites if site.chips)
+        total = self.chips or _round_up(chips, split)
+        worker_chips = own if own and len(own) == len(sites) else (total / len(sites),) * len(sites)
+        speeds = tuple(site.chip_flop_per_s or self.chip_flop_per_s for site in sites)
+        return Deal(worker_chips, speeds, by_speed=self.split == "by-speed")
 
     def _total_steps(self, params: float, batch_tokens: float, budget: float) -> int:
         """T = D / B in whole steps (rounded up)."""
@@ -133,14 +116,16 @@ class AnalyticWorkload(_Extent):
         params = FAMILY[self.model].params if self.model else self.params or 0.0
         budget = FAMILY[self.model].token_budget if self.model else TOKENS_PER_PARAM * params
         batch_tokens = self.batch_tokens or default_batch_tokens(params)
-        chips = self.chips or _round_up(batch_tokens / (self.tokens_per_chip or TOKENS_PER_CHIP), split)
-        flop = 6 * (self.active_params or params) * batch_tokens / chips
-        step_s = tuple(flop / (site.chip_flop_per_s or self.chip_flop_per_s) for site in sites)
+        deal = self._deal(sites, batch_tokens / (self.tokens_per_chip or TOKENS_PER_CHIP), split)
+        flops = deal.flop_per_chip(6 * (self.active_params or params) * batch_tokens)
+        step_s = tuple(flop / speed for flop, speed in zip(flops, deal.speeds, strict=True))
         payload_bytes = params * self.payload_bits / 8
         return Load(
             params=params,
             batch_tokens=batch_tokens,
-            chips=chips,
+            chips=deal.chips,
+            worker_chips=deal.worker_chips,
+            tokens_share=deal.tokens_share,
             steps=self._total_steps(params, batch_tokens, budget),
             gradient_bytes=payload_bytes,
             outer_bytes=payload_bytes,
@@ -149,7 +134,7 @@ class AnalyticWorkload(_Extent):
             compute_s=lambda worker, first, count: count * step_s[worker],
             notes=(
                 f"compute: 6 x {human_count(self.active_params or params)} flops a token on chips of "
-                f"{self.chip_flop_per_s / 1e12:g} Tflop/s useful: {human_seconds(max(step_s))} a step",
+                f"{_range(deal.speeds)} Tflop/s useful: {human_seconds(max(step_s))} a step",
                 f"payload: {self.payload_bits:g} bits per parameter",
             ),
         )
@@ -187,18 +172,21 @@ class TraceWorkload(_Extent):
         header = recording.header
         tokens_per_chip = self.tokens_per_chip or recording.tokens_per_chip
         wanted = self.batch_tokens / tokens_per_chip if self.batch_tokens else header.device.count
-        chips = self.chips or _round_up(wanted, split)
-        batch_tokens = self.batch_tokens or tokens_per_chip * chips
-        tokens_per_chip = batch_tokens / chips
-        if not self.rescale and not math.isclose(tokens_per_chip, recording.tokens_per_chip, rel_tol=1e-9):
+        deal = self._deal(sites, wanted, split)
+        batch_tokens = self.batch_tokens or tokens_per_chip * deal.chips
+        tokens_per_chip = batch_tokens / deal.chips
+        as_recorded = all(
+            math.isclose(tokens, recording.tokens_per_chip, rel_tol=1e-9) for tokens in deal.flop_per_chip(batch_tokens)
+        )
+        if not self.rescale and not as_recorded:
             raise InputError(
                 f"{self.trace}: was recorded with {recording.tokens_per_chip:g} tokens per chip, and "
                 f"{tokens_per_chip:g} are asked for; add `rescale: true` to the workload, or keep the recorded batch"
             )
-        flop = recording.flop_per_token * tokens_per_chip
+        flops = deal.flop_per_chip(recording.flop_per_token * batch_tokens)
         factors = [
-            flop / (site.chip_flop_per_s or self.chip_flop_per_s) / recording.mean_s if self.rescale else 1.0
-            for site in sites
+            flop / speed / recording.mean_s if self.rescale else 1.0
+            for flop, speed in zip(flops, deal.speeds, strict=True)
         ]
         series = recording.spread(len(sites))
         params = float(header.model.params)
@@ -207,14 +195,16 @@ class TraceWorkload(_Extent):
         return Load(
             params=params,
             batch_tokens=batch_tokens,
-            chips=chips,
+            chips=deal.chips,
+            worker_chips=deal.worker_chips,
+            tokens_share=deal.tokens_share,
             steps=self._total_steps(params, batch_tokens, family.token_budget if family else TOKENS_PER_PARAM * params),
             gradient_bytes=payload_bytes or recording.gradient_bytes,
             outer_bytes=payload_bytes or recording.outer_bytes,
             mean_step_s=tuple(factor * each.mean_s for factor, each in zip(factors, series, strict=True)),
             cycle_steps=recording.steps,
             compute_s=lambda worker, first, count: factors[worker] * series[worker].seconds(first, count),
-            notes=self._notes(recording, tokens_per_chip, chips),
+            notes=self._notes(recording, tokens_per_chip, deal.chips),
         )
 
     def _notes(self, recording: Recording, tokens_per_chip: float, chips: int) -> tuple[str, ...]:
@@ -259,6 +249,11 @@ def _kind(data: Any) -> str | None:
 Workload = Annotated[
     Annotated[AnalyticWorkload, Tag("(analytic)")] | Annotated[TraceWorkload, Tag("(trace)")], Discriminator(_kind)
 ]
+
+
+def _range(speeds: Sequence[float]) -> str:
+    low, high = min(speeds) / 1e12, max(speeds) / 1e12
+    return f"{low:g}" if low == high else f"{low:g} to {high:g}"
 
 
 def _round_up(chips: float, split: int) -> int:

@@ -8,7 +8,7 @@ import json
 from dataclasses import asdict, fields
 from importlib.metadata import version
 
-from ..run import Result, Run
+from ..result import Result, Run
 
 SCHEMA_VERSION = 1
 
@@ -26,9 +26,10 @@ def to_json(result: Result) -> str:
 
 
 def to_csv(result: Result) -> str:
-    """One line a run under a header line; an empty cell where a value does not apply."""
+    """One line a run under a header line, an empty cell where a value does not apply; sites and links are left out."""
     out = io.StringIO()
-    writer = csv.DictWriter(out, [field.name for field in fields(Run)], lineterminator="\n")
+    names = [field.name for field in fields(Run) if field.name not in ("sites", "links")]
+    writer = csv.DictWriter(out, names, lineterminator="\n", extrasaction="ignore")
     writer.writeheader()
     writer.writerows(asdict(run) for run in result.runs)
     return out.getvalue()

@@ -10,43 +10,51 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ..run import Result, Run
+from ..questions.bottleneck import bottlenecks
+from ..result import Result, Run
 from ..topology import Inside, Link, Topology
 from ..units import BANDWIDTH, LATENCY, Unit, human_bytes, human_count, human_quantity, human_ratio, human_seconds
+from .detail import detail_tables
 
 MIN_WIDTH, MAX_WIDTH = 80, 120
 _BAR = 8
 
 
-def to_text(result: Result, *, width: int = MIN_WIDTH, blocks: bool = True) -> str:
-    """The report as plain text of a fixed width; without `blocks` its bars are ASCII."""
+def to_text(result: Result, *, width: int = MIN_WIDTH, blocks: bool = True, detail: str | None = None) -> str:
+    """The report as plain text of a fixed width; without `blocks` its bars are ASCII; `detail`: `sites` or `links`."""
     console = Console(file=io.StringIO(), width=width, color_system=None, legacy_windows=False)
     with console.capture() as captured:
-        render(result, console, blocks=blocks)
+        render(result, console, blocks=blocks, detail=detail)
     return "\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n"
 
 
-def on_stdout(result: Result) -> str:
+def on_stdout(result: Result, detail: str | None = None) -> str:
     """The report as standard output wants it: styled on a terminal, plain when piped, no colour under NO_COLOR."""
     console = Console()
     known = console.is_terminal or "COLUMNS" in os.environ
     width = min(max(console.width, MIN_WIDTH), MAX_WIDTH) if known else MIN_WIDTH
     blocks = console.encoding.lower().startswith("utf")
     if not console.is_terminal:
-        return to_text(result, width=width, blocks=blocks)
+        return to_text(result, width=width, blocks=blocks, detail=detail)
     console = Console(width=width)
     with console.capture() as captured:
-        render(result, console, blocks=blocks)
+        render(result, console, blocks=blocks, detail=detail)
     return captured.get()
 
 
-def render(result: Result, console: Console, *, blocks: bool) -> None:
+def render(result: Result, console: Console, *, blocks: bool, detail: str | None = None) -> None:
     """Writes the report to a console."""
     console.print(_heading(result))
     console.print()
     console.print(_table(result.runs, blocks=blocks))
     console.print()
     console.print(Text(finding(result), style="bold"))
+    for sentence in limits(result):
+        console.print(Text(sentence))
+    if detail:
+        for table in detail_tables(result, detail):
+            console.print()
+            console.print(table)
 
 
 def _heading(result: Result) -> Table:
@@ -60,6 +68,8 @@ def _heading(result: Result) -> Table:
         f"{scenario.workload.describe()}: {human_count(first.params)} parameters, {human_count(first.tokens)} tokens, "
         f"batch of {first.batch_tokens:,.0f}, {first.chips} chips",
     )
+    ways = dict.fromkeys(run.collective for run in result.runs)
+    grid.add_row("Exchange", ", ".join(ways))
     for number, note in enumerate(result.notes):
         grid.add_row("" if number else "Assumed", note)
     return grid
@@ -139,6 +149,20 @@ def finding(result: Result) -> str:
         f"{where}, {best.label} is fastest: {human_ratio(best.speedup)} the pace of Data-Parallel, so that {more} "
         f"fit into its time{_loss_price(best, runs)}; {busy}."
     )
+
+
+def limits(result: Result) -> list[str]:
+    """For the fastest run: what it waits for, and what half or twice as much of that would change."""
+    best = max(result.runs, key=lambda run: run.speedup)
+    words = {"site": ("the others wait {} of the time for it", "speed"), "link": ("{} used", "bandwidth")}
+    sentences = []
+    for found in bottlenecks(result, best):
+        how, what = words[found.kind]
+        sentences.append(
+            f"Bottleneck {found.kind} of {best.label}: {found.name} ({how.format(f'{found.share:.1%}')}); wall-clock "
+            f"{found.doubled - 1:+.1%} with twice its {what}, {found.halved - 1:+.1%} with half of it."
+        )
+    return sentences
 
 
 def _loss_price(best: Run, runs: Sequence[Run]) -> str:

@@ -10,7 +10,7 @@ from ..collectives import ideal_all_reduce_s
 from ..document import Frozen
 from ..ops import Collective, Compute, Op, Start, Wait
 from ..topology import Route
-from ..workload import Load
+from ..load import Load
 
 
 @dataclass(frozen=True)
@@ -19,33 +19,38 @@ class Setting:
 
     Attributes:
       load: the workload, spread over the workers.
-      workers: datacenters that take part.
-      inside: the network inside the slowest-joined datacenter, W0 and e0.
-      across: the narrowest way between the datacenters, W1 and e1; `inside` where there is one datacenter.
+      inside: the network inside the datacenter of each worker, W0 and e0.
+      across: the narrowest way between the datacenters, W1 and e1; their own network where there is one datacenter.
     """
 
     load: Load
-    workers: int
-    inside: Route
+    inside: tuple[Route, ...]
     across: Route
+
+    @property
+    def workers(self) -> int:
+        """Datacenters that take part."""
+        return len(self.inside)
 
     @property
     def everyone(self) -> tuple[int, ...]:
         """All workers, as members of a collective."""
         return tuple(range(self.workers))
 
-    @property
-    def compute_s(self) -> float:
-        """Compute of the whole run at the slowest worker's mean step [s]."""
-        return self.load.steps * max(self.load.mean_step_s)
+    def step_across_s(self) -> float:
+        """A step whose gradients all R chips exchange: compute + (2Nb/W1)(1 - 1/R) + e1 [s]."""
+        exchange_s = ideal_all_reduce_s(self.load.gradient_bytes, self.load.chips, *self.across)
+        return max(self.load.mean_step_s) + exchange_s
 
-    def gradients_across_s(self) -> float:
-        """Ideal exchange of the gradients among all R chips: (2Nb/W1)(1 - 1/R) + e1 [s]."""
-        return ideal_all_reduce_s(self.load.gradient_bytes, self.load.chips, *self.across)
+    def step_inside_s(self) -> float:
+        """A step in which every worker exchanges gradients for itself: compute + (2Nb/W0)(1 - M/R) + e0 [s].
 
-    def gradients_inside_s(self) -> float:
-        """Ideal exchange of the gradients inside one of the M workers: (2Nb/W0)(1 - M/R) + e0 [s]."""
-        return ideal_all_reduce_s(self.load.gradient_bytes, self.load.chips // self.workers, *self.inside)
+        Of the slowest worker, where they differ.
+        """
+        return max(
+            step_s + ideal_all_reduce_s(self.load.gradient_bytes, chips, *route)
+            for step_s, chips, route in zip(self.load.mean_step_s, self.load.worker_chips, self.inside, strict=True)
+        )
 
     def outer_s(self) -> float:
         """Ideal exchange of the parameter change among all R chips: (2Nb/W1)(1 - 1/R) + e1 [s]."""

@@ -47,4 +47,4 @@ class DataParallel(AbstractStrategy):
 
     def ideal_s(self, setting: Setting) -> float:
         """Compute + [(2Nb/W1)(1 - 1/R) + e1] T [s]."""
-        return setting.compute_s + setting.gradients_across_s() * setting.load.steps
+        return setting.step_across_s() * setting.load.steps

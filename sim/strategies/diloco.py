@@ -64,6 +64,5 @@ class DiLoCo(AbstractStrategy):
         The inner exchange is [(2Nb/W1)(1 - 1/R) + e1] for M = 1 and [(2Nb/W0)(1 - M/R) + e0] for M >= 2. T/H is a
         real number here; a replay makes whole outer steps.
         """
-        inner_s = setting.gradients_across_s() if self.replicas == 1 else setting.gradients_inside_s()
-        steps = setting.load.steps
-        return setting.compute_s + inner_s * steps + setting.outer_s() * steps / self.sync_every
+        step_s = setting.step_across_s() if self.replicas == 1 else setting.step_inside_s()
+        return (step_s + setting.outer_s() / self.sync_every) * setting.load.steps

@@ -1,6 +1,16 @@
 import pytest
 
-from sim.collectives import ideal_all_reduce_s, ideal_crossing_bytes
+from sim.collectives import (
+    ALGORITHMS,
+    CLOSED_FORMS,
+    ideal_all_reduce_s,
+    ideal_crossing_bytes,
+    ideal_scatter_s,
+    ring_s,
+)
+from sim.document import validate
+from sim.network import FlowingNetwork, Placement
+from sim.topology import Topology
 
 
 def test_the_worked_example_of_the_docstring():
@@ -19,3 +29,72 @@ def test_bytes_cross_only_between_datacenters():
     assert ideal_crossing_bytes(1e9, 8, 1) == 0.0
     # One chip in each of four sites: the ring sends 2 S (4 - 1) in all.
     assert ideal_crossing_bytes(1e9, 4, 4) == pytest.approx(6e9)
+
+
+W, E, S = 10e9, 3e-3, 20e9
+
+
+def mesh(sites, chips=1.0, algorithm="ring", latency="3 ms"):
+    shape = {"shape": "full-mesh", "datacenters": sites, "bandwidth": "10 Gbit/s", "latency": latency}
+    topology = validate(Topology, {"name": "mesh", "generate": shape}, source="test")
+    names = tuple(site.name for site in topology.datacenters)
+    return FlowingNetwork(Placement(topology, names, (chips,) * sites), algorithm)
+
+
+def seconds(network, sites, payload=S):
+    members = tuple(range(sites))
+    _, phases = network.plan(members, payload)
+    return network.alone_s(phases, members)
+
+
+@pytest.mark.parametrize("name", CLOSED_FORMS)
+@pytest.mark.parametrize("sites", range(2, 17))
+def test_flows_on_a_mesh_take_what_the_closed_form_says(name, sites):
+    assert seconds(mesh(sites, algorithm=name), sites) == pytest.approx(CLOSED_FORMS[name](S, sites, W, E), rel=1e-9)
+
+
+@pytest.mark.parametrize("name", CLOSED_FORMS)
+@pytest.mark.parametrize("sites", [2, 3, 4, 5])
+def test_small_groups_in_numbers(name, sites):
+    # 8 Gbit over 8 Gbit/s: S/W is 1 s, and a latency 1/8 s
+    by_hand = {
+        "ring": {2: 1 + 2 / 8, 3: 4 / 3 + 4 / 8, 4: 1.5 + 6 / 8, 5: 1.6 + 8 / 8},
+        "halving-doubling": {2: 1 + 2 / 8, 3: 1 + 2 / 8 + 2 + 2 / 8, 4: 1.5 + 4 / 8, 5: 1.5 + 4 / 8 + 2 + 2 / 8},
+        "direct": {2: 1 + 2 / 8, 3: 2 / 3 + 2 / 8, 4: 0.5 + 2 / 8, 5: 0.4 + 2 / 8},
+        "star": dict.fromkeys((2, 3, 4, 5), 2 + 2 / 8),
+    }
+    assert CLOSED_FORMS[name](1e9, sites, 8e9, 1 / 8) == pytest.approx(by_hand[name][sites], rel=1e-12)
+
+
+@pytest.mark.parametrize("sites", [2, 3, 8, 64])
+def test_a_ring_tends_to_twice_the_payload_over_the_bandwidth(sites):
+    taken_s = seconds(mesh(sites, latency="0 s"), sites)
+    assert taken_s == pytest.approx(2 * 8 * S / W * (1 - 1 / sites), rel=1e-9)
+
+
+@pytest.mark.parametrize("sites", [2, 5])
+def test_hierarchical_is_inside_and_a_ring_and_inside(sites):
+    inside_s = ideal_scatter_s(S, 64, 400e9, 1e-4)
+    taken_s = seconds(mesh(sites, chips=64.0, algorithm="hierarchical"), sites)
+    assert taken_s == pytest.approx(2 * inside_s + ring_s(S, sites, W, E), rel=1e-9)
+    assert inside_s == pytest.approx(8 * S / 400e9 * 63 / 64 + 1e-4)
+
+
+@pytest.mark.parametrize("name", ALGORITHMS)
+@pytest.mark.parametrize("sites", [2, 3, 4, 5, 8])
+def test_every_site_gets_the_whole_sum(name, sites):
+    """Each transfer may carry what its sender knows by then; in the end all must know what everybody contributed."""
+    known = [{site} for site in range(sites)]
+    received, sent = [0.0] * sites, [0.0] * sites
+    for phase in ALGORITHMS[name](1.0, list(range(sites))):
+        for _ in range(phase.rounds):
+            before = [set(k) for k in known]
+            for transfer in phase.transfers:
+                known[transfer.target] |= before[transfer.source]
+        for transfer in phase.transfers:
+            sent[transfer.source] += transfer.size_bytes
+            received[transfer.target] += transfer.size_bytes
+    assert all(k == set(range(sites)) for k in known)
+    assert sum(sent) == pytest.approx(sum(received))
+    least = 2 * (sites - 1) / sites  # no all-reduce gets by with fewer bytes out of all sites
+    assert sum(sent) >= sites * least * (1 - 1e-9)

@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 
 from sim.engine import replay
-from sim.network import IdealNetwork
+from sim.network import IdealNetwork, Placement
 from sim.ops import Compute, Start, Wait
 from sim.strategies import STRATEGIES, DataParallel, DiLoCo, Setting
-from sim.topology import load_topology
+from sim.topology import Route, load_topology
 from sim.workload import AnalyticWorkload
 
 TABLE = [
@@ -30,10 +30,8 @@ def setting_of(strategy, topology="low-bw", steps=60, params=1e9, sites=None):
     load = AnalyticWorkload.model_validate({"params": params, "steps": steps, "batch_tokens": 2**18, "chips": 64}).load(
         used, 8
     )
-    inside = used[0].inside
-    return Setting(
-        load, len(used), (inside.bandwidth_bits_per_s, inside.latency_s), there.narrowest(tuple(s.name for s in used))
-    ), IdealNetwork(there, [s.name for s in used], [64 / len(used)] * len(used))
+    inside = tuple(Route(s.inside.bandwidth_bits_per_s, s.inside.latency_s) for s in used)
+    return Setting(load, inside, there.narrowest(tuple(s.name for s in used))), IdealNetwork(Placement(there, tuple(s.name for s in used), (64 / len(used),) * len(used)))
 
 
 def programs(strategy, setting):

@@ -1,0 +1,129 @@
+"""Links as people write them: ends, bandwidth (now and over time), latency, loss; and the transport across them."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Self
+
+from pydantic import Field, ValidationError, model_validator
+
+from .document import Frozen
+from .errors import InputError
+from .profile import Outage, Profile, Schedule
+from .units import BANDWIDTH, Bandwidth, Latency, Size, to_text
+
+BANDWIDTH_EXAMPLES = ["10 Gbit/s"]
+LATENCY_EXAMPLES = ["10 ms"]
+Duplex = Literal["full", "half"]
+
+
+def check_ends(between: tuple[str, str] | None, source: str | None, target: str | None, what: str) -> None:
+    """Demands two different ends, written one way or the other.
+
+    Raises:
+      InputError: no ends, one end, both spellings, or the same end twice.
+    """
+    one_way = source is not None and target is not None
+    if ((source is None) != (target is None)) or one_way == (between is not None):
+        raise InputError(f"a {what} needs its two ends: write `between: [a, b]`, or `from: a` and `to: b`")
+    first, second = between or (source, target)
+    if first == second:
+        raise InputError(f"a {what} from {first!r} to itself; name two different ends")
+
+
+class Link(Frozen):
+    """A wire: `between` two nodes (full duplex: that bandwidth each way), or `from` one `to` another."""
+
+    between: tuple[str, str] | None = Field(default=None, examples=[["a", "b"]])
+    source: str | None = Field(default=None, alias="from", examples=["a"])
+    target: str | None = Field(default=None, alias="to", examples=["b"])
+    bandwidth_bits_per_s: Bandwidth = Field(alias="bandwidth", examples=BANDWIDTH_EXAMPLES)
+    """Capacity in each direction that the link has, never exceeded [bit/s]; left out: the peak of the schedule."""
+    latency_s: Latency = Field(alias="latency", examples=LATENCY_EXAMPLES)
+    """One-way latency [s]; left out between two known locations: that of a fibre (see `fibre_stretch`)."""
+    duplex: Duplex = "full"
+    """`full`: each direction has the bandwidth to itself; `half`: both directions share it."""
+    loss: float = Field(default=0.0, ge=0, lt=1, strict=True, examples=[0.0001])
+    """Probability that a packet is lost on the way [-]."""
+    schedule: Schedule | None = None
+    """Bandwidth over time; left out: always the same."""
+    outages: tuple[Outage, ...] = ()
+    """Times without any bandwidth."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _peak_is_the_bandwidth(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or "schedule" not in data or data.get("bandwidth") is not None:
+            return data
+        try:
+            schedule = Schedule.model_validate(data["schedule"])
+        except ValidationError:
+            return data | {"bandwidth": "1 bit/s"}  # so that the one mistake, inside the schedule, is told alone
+        if not schedule.peak_bits_per_s:
+            raise InputError("the schedule never has any bandwidth; give a point above 0, or take the link out")
+        return data | {"schedule": schedule, "bandwidth": to_text(schedule.peak_bits_per_s, BANDWIDTH)}
+
+    @model_validator(mode="after")
+    def _is_possible(self) -> Self:
+        check_ends(self.between, self.source, self.target, "link")
+        if self.duplex == "half" and not self.between:
+            raise InputError("a link of one direction shares with nobody; write `between` with `duplex: half`")
+        return self
+
+    @property
+    def ends(self) -> tuple[str, str]:
+        """Both nodes, the sending one first."""
+        return self.between if self.between else (self.source or "", self.target or "")
+
+    def directions(self) -> list[tuple[str, str]]:
+        """The directed pairs that the link stands for."""
+        start, end = self.ends
+        return [(start, end), (end, start)] if self.between else [(start, end)]
+
+    def profile(self) -> Profile:
+        """Capacity over time, of each direction (of both together on a half-duplex link).
+
+        min(bandwidth, schedule), and nothing during an outage.
+        """
+        outages = [(outage.start_s, outage.end_s) for outage in self.outages]
+        if self.schedule is None:
+            return Profile.of([0.0], [self.bandwidth_bits_per_s], None, outages)
+        points = self.schedule.points
+        capacities = [min(self.bandwidth_bits_per_s, point.bandwidth_bits_per_s) for point in points]
+        return Profile.of([point.at_s for point in points], capacities, self.schedule.repeat_s, outages)
+
+
+class Transport(Frozen):
+    """How data is sent between sites: what caps a flow beside the links that it crosses."""
+
+    window_bytes: Size | None = Field(default=None, alias="window", examples=["64 MiB"])
+    """Bytes in flight of one stream [byte]: it cannot exceed window / round-trip time; left out: no such cap."""
+    streams: int = Field(default=1, gt=0, examples=[8])
+    """Parallel streams of a flow."""
+    segment_bytes: Size = Field(default=1460.0, alias="segment", examples=["1460 B"])
+    """Payload of a packet [byte]. Source of the default: an Ethernet frame of 1500 less 40 for IPv4 and TCP headers."""
+
+
+class RouteOverride(Frozen):
+    """A route that is not the one of least latency."""
+
+    between: tuple[str, str] | None = Field(default=None, examples=[["a", "b"]])
+    """Both ways; the way back takes the same nodes in reverse."""
+    source: str | None = Field(default=None, alias="from", examples=["a"])
+    target: str | None = Field(default=None, alias="to", examples=["b"])
+    via: tuple[str, ...] = Field(examples=[["x", "y"]])
+    """The nodes on the way, in order; an empty list: the direct link."""
+
+    @model_validator(mode="after")
+    def _is_a_way(self) -> Self:
+        check_ends(self.between, self.source, self.target, "route")
+        nodes = self.ways()[0]
+        twice = next((node for node in nodes if nodes.count(node) > 1), None)
+        if twice:
+            raise InputError(f"the route passes {twice!r} twice; name each node on the way once")
+        return self
+
+    def ways(self) -> list[tuple[str, ...]]:
+        """The whole way, ends included; both ways for `between`."""
+        start, end = self.between or (self.source or "", self.target or "")
+        there = (start, *self.via, end)
+        return [there, there[::-1]] if self.between else [there]

@@ -1,0 +1,215 @@
+"""Bandwidth over time: schedules and outages as people write them, and the capacity that comes out of them.
+
+A profile is exact: piecewise constant, with the instants of its changes. Nothing is sampled.
+"""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import math
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import Field, model_validator
+
+from .document import Frozen, read_text
+from .errors import InputError
+from .units import BandwidthOrNone, Duration, Moment
+
+_COLUMNS = ["time_s", "bandwidth_bits_per_s"]
+
+
+@dataclass(frozen=True)
+class Profile:
+    """The capacity of one direction of a link over time.
+
+    Limits: piecewise constant; a ramp needs as many pieces as its accuracy asks for.
+    """
+
+    times_s: tuple[float, ...]
+    """When each piece of the schedule begins [s]: 0 first, strictly increasing."""
+    bits_per_s: tuple[float, ...]
+    """Capacity from then on [bit/s]; 0 is a stall."""
+    repeat_s: float | None = None
+    """The schedule begins again after this long [s]; None: its last value stays."""
+    outages_s: tuple[tuple[float, float], ...] = ()
+    """Spans [start, end) without any capacity [s]: disjoint, in order, not repeating; an end may be infinite."""
+
+    @classmethod
+    def of(
+        cls,
+        times_s: Iterable[float],
+        bits_per_s: Iterable[float],
+        repeat_s: float | None = None,
+        outages_s: Iterable[tuple[float, float]] = (),
+    ) -> Profile:
+        """Builds a profile: neighbouring pieces of one value and outages that touch become one."""
+        pieces: list[tuple[float, float]] = []
+        for piece in zip(times_s, bits_per_s, strict=True):
+            if not pieces or pieces[-1][1] != piece[1]:
+                pieces.append(piece)
+        spans: list[tuple[float, float]] = []
+        for start, end in sorted(outages_s):
+            if spans and start <= spans[-1][1]:
+                spans[-1] = (spans[-1][0], max(end, spans[-1][1]))
+            else:
+                spans.append((start, end))
+        repeat = repeat_s if len(pieces) > 1 else None
+        return cls(tuple(t for t, _ in pieces), tuple(b for _, b in pieces), repeat, tuple(spans))
+
+    def capacity_at(self, t_s: float) -> float:
+        """Capacity at an instant; a change counts from its own instant on.
+
+        Args:
+          t_s: time since the start of the run, 0 or more [s].
+
+        Returns:
+          The capacity [bit/s].
+        """
+        return 0.0 if self._outage_end_s(t_s) else self.bits_per_s[self._piece(t_s)[1]]
+
+    def next_change_s(self, t_s: float) -> float | None:
+        """The first instant after `t_s` at which the capacity changes [s]; None: it stays for ever."""
+        now = self.capacity_at(t_s)
+        while (t_s := self._next_edge_s(t_s)) < math.inf:
+            if self.capacity_at(t_s) != now:
+                return t_s
+        return None
+
+    def bits_between(self, start_s: float, end_s: float) -> float:
+        """What the link could carry from one instant to another: the integral of the capacity [bit]."""
+        total, at = 0.0, start_s
+        while at < end_s:
+            following = self.next_change_s(at)
+            until = end_s if following is None else min(end_s, following)
+            total += self.capacity_at(at) * (until - at)
+            at = until
+        return total
+
+    def _outage_end_s(self, t_s: float) -> float | None:
+        position = bisect_right(self.outages_s, (t_s, math.inf)) - 1
+        end_s = self.outages_s[position][1] if position >= 0 else 0.0
+        return end_s if t_s < end_s else None
+
+    def _piece(self, t_s: float) -> tuple[int, int]:
+        """Which repetition `t_s` is in, and which piece of it.
+
+        The edges are the very floats `count * repeat + time`, here and in `_next_edge_s`: found by a remainder
+        instead, an edge could round to just before itself and come up again and again.
+        """
+        repeat_s, count = self.repeat_s or 0.0, 0
+        if repeat_s:
+            count = math.floor(t_s / repeat_s)
+            while count * repeat_s > t_s:
+                count -= 1
+            while (count + 1) * repeat_s <= t_s:
+                count += 1
+        return count, bisect_right(self.times_s, t_s, key=lambda time_s: count * repeat_s + time_s) - 1
+
+    def _next_edge_s(self, t_s: float) -> float:
+        """The next instant at which a piece or an outage begins or ends; infinite if there is none."""
+        if end_s := self._outage_end_s(t_s):
+            return end_s  # whatever the schedule does meanwhile
+        count, piece = self._piece(t_s)
+        edge_s = math.inf
+        if piece + 1 < len(self.times_s):
+            edge_s = count * (self.repeat_s or 0.0) + self.times_s[piece + 1]
+        elif self.repeat_s is not None:
+            edge_s = (count + 1) * self.repeat_s
+        position = bisect_right(self.outages_s, (t_s, math.inf))
+        return min(edge_s, self.outages_s[position][0] if position < len(self.outages_s) else math.inf)
+
+
+class Point(Frozen):
+    """One change of a schedule."""
+
+    at_s: Moment = Field(alias="at", examples=["8 h"])
+    """When it happens [s]."""
+    bandwidth_bits_per_s: BandwidthOrNone = Field(alias="bandwidth", examples=["4 Gbit/s"])
+    """Bandwidth from then on [bit/s]; 0: nothing moves."""
+
+
+class Schedule(Frozen):
+    """Bandwidth over time, piecewise constant: written out as points, or measured, in a CSV file."""
+
+    points: tuple[Point, ...] = Field(min_length=1, examples=['[{at: "0 h", bandwidth: "10 Gbit/s"}]'])
+    """The changes: the first at 0, the times strictly increasing."""
+    file: str | None = None
+    """Instead of points: a CSV with the columns time_s and bandwidth_bits_per_s; relative to the topology file."""
+    repeat_s: Duration | None = Field(default=None, alias="repeat", examples=["24 h"])
+    """After this long the schedule begins again [s]; left out: the last bandwidth stays."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read(cls, data: Any) -> Any:
+        """A file becomes its points, so that what was read is whole without it."""
+        if not isinstance(data, dict):
+            return data
+        if ("points" in data) == (data.get("file") is not None):
+            raise InputError('a schedule needs either `points: [{at: "0 h", bandwidth: "10 Gbit/s"}, ...]` or `file`')
+        if not isinstance(data.get("file"), str):
+            return data
+        rest = {key: value for key, value in data.items() if key != "file"}
+        return rest | {"points": tuple(read_points(Path(data["file"])))}
+
+    @model_validator(mode="after")
+    def _runs_forward(self) -> Self:
+        times_s = [point.at_s for point in self.points]
+        if times_s[0] != 0:
+            raise InputError('the first point of a schedule must be at 0; begin with {at: "0 s", ...}')
+        for earlier, later in itertools.pairwise(times_s):
+            if later <= earlier:
+                raise InputError(f"the times of a schedule must increase: {later:g} s follows {earlier:g} s; sort them")
+        if self.repeat_s is not None and self.repeat_s <= times_s[-1]:
+            raise InputError(
+                f"repeat is {self.repeat_s:g} s and the last point is at {times_s[-1]:g} s; repeat after the last point"
+            )
+        return self
+
+    @property
+    def peak_bits_per_s(self) -> float:
+        """The largest bandwidth that it ever has [bit/s]."""
+        return max(point.bandwidth_bits_per_s for point in self.points)
+
+
+class Outage(Frozen):
+    """A time without any bandwidth."""
+
+    start_s: Moment = Field(alias="start", examples=["2 h"])
+    """When it begins [s]."""
+    duration_s: Duration | None = Field(default=None, alias="duration", examples=["10 min"])
+    """How long it lasts [s]; left out: the link never returns."""
+
+    @property
+    def end_s(self) -> float:
+        """When it is over [s]; infinite if never."""
+        return math.inf if self.duration_s is None else self.start_s + self.duration_s
+
+
+def read_points(path: Path) -> Iterator[Point]:
+    """The points of a CSV of measured bandwidth.
+
+    Raises:
+      InputError: no such file, other columns, or a line that holds no numbers of 0 or more; names the line.
+    """
+    rows = csv.reader(
+        line for line in read_text(path, "bandwidth").splitlines() if line.strip() and not line.startswith("#")
+    )
+    head = [cell.strip() for cell in next(rows, [])]
+    if head != _COLUMNS:
+        raise InputError(f"{path}: the columns are {','.join(head)!r}; make them {','.join(_COLUMNS)!r}")
+    number = 0
+    for number, row in enumerate(rows, start=1):
+        try:
+            at_s, bits_per_s = (float(cell) for cell in row)
+        except ValueError:
+            at_s = math.nan
+        if not (0 <= at_s < math.inf and 0 <= bits_per_s < math.inf):
+            raise InputError(f"{path}: row {number} is {','.join(row)!r}; write two numbers, such as 3600,4e9")
+        yield Point.model_construct(at_s=at_s, bandwidth_bits_per_s=bits_per_s)
+    if not number:
+        raise InputError(f"{path}: has no rows; write at least one, such as 0,10e9")

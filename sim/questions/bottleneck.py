@@ -1,0 +1,97 @@
+"""Which site and which link hold a run up, and what half or twice as much of them would change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ..result import Result, Run
+from ..run import run
+from ..scenario import Scenario
+from ..units import BANDWIDTH, CHIP_SPEED, Unit, parse, to_text
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Bottleneck:
+    """Something that a run waits for.
+
+    Attributes:
+      kind: `site` or `link`.
+      name: of the datacenter, or of the link as `a -> b`.
+      share: of the wall-clock: what the others waited for the site on average, or how far the link was used.
+      halved, doubled: wall-clock with half, and with twice, its chip speed or bandwidth, over that of the run.
+    """
+
+    kind: str
+    name: str
+    share: float
+    halved: float
+    doubled: float
+
+
+def bottlenecks(result: Result, only: Run) -> list[Bottleneck]:
+    """The site that others waited for the longest, and the link that was used the most, of one run.
+
+    A site is named where sites differ (in chips, speed or tokens); a link where exchanges are flows on links.
+
+    Args:
+      result: the answer that the run is of.
+      only: the run.
+    """
+    found = []
+    uneven = len({(site.chips, site.tokens_share, round(site.compute_s, 9)) for site in only.sites}) > 1
+    slowest = max(only.sites, key=lambda site: site.held_up_s)
+    if uneven and slowest.held_up_s > 0:
+        others = max(1, len(only.sites) - 1)
+        share = slowest.held_up_s / others / only.wall_clock_s
+        found.append(_tried(result, only, "site", slowest.name, share, lambda d, f: _faster(d, slowest.name, f)))
+    if only.links:
+        widest = max(only.links, key=lambda link: link.mean_utilization)
+        share = widest.mean_utilization
+        found.append(_tried(result, only, "link", widest.name, share, lambda d, f: _wider(d, widest.name, f)))
+    return found
+
+
+def _tried(
+    result: Result, only: Run, kind: str, name: str, share: float, change: Callable[[Document, float], None]
+) -> Bottleneck:
+    position = result.runs.index(only)
+
+    def relative(factor: float) -> float:
+        document = result.scenario.model_dump(mode="json", exclude_none=True)
+        document["topology"].setdefault("default_chip_speed", document["workload"]["chip_speed"])
+        change(document["topology"], factor)
+        del document["topology"]["default_chip_speed"]
+        document["strategies"] = [document["strategies"][position]]
+        (varied,) = run(Scenario.model_validate(document)).runs
+        return varied.wall_clock_s / only.wall_clock_s
+
+    return Bottleneck(kind, name, share, relative(0.5), relative(2.0))
+
+
+def _times(text: str, factor: float, unit: Unit) -> str:
+    return to_text(parse(text, unit, zero=True) * factor, unit)
+
+
+def _faster(topology: Document, name: str, factor: float) -> None:
+    """Makes the chips of a site that much faster."""
+    for site in topology["datacenters"]:
+        if site["name"] == name:
+            site["chip_speed"] = _times(site.get("chip_speed", topology["default_chip_speed"]), factor, CHIP_SPEED)
+
+
+def _wider(topology: Document, name: str, factor: float) -> None:
+    """Makes a link that much wider, in both directions where it has two, at all times where it varies."""
+    ends = set(name.replace("<->", "->").split(" -> "))
+    for link in topology["links"]:
+        if ends == set(link.get("between") or (link["from"], link["to"])) and _is(link, name):
+            link["bandwidth"] = _times(link["bandwidth"], factor, BANDWIDTH)
+            for point in link.get("schedule", {}).get("points", []):
+                point["bandwidth"] = _times(point["bandwidth"], factor, BANDWIDTH)
+
+
+def _is(link: Document, name: str) -> bool:
+    return "between" in link or f"{link['from']} -> {link['to']}" == name

@@ -1,0 +1,199 @@
+"""When do these flows finish, and what did the links carry? The network alone, without any training on it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import simpy
+from pydantic import Field, ValidationError, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from ..document import Frozen, nearest, read_mapping, validate
+from ..errors import InputError
+from ..flows import FlowNetwork
+from ..topology import Topology, load_topology
+from ..units import Moment, Size
+from ..wiring import Way, Wiring
+
+
+class FlowSpec(Frozen):
+    """Bytes from one node to another."""
+
+    source: str = Field(alias="from", examples=["a"])
+    target: str = Field(alias="to", examples=["b"])
+    size_bytes: Size = Field(alias="size", examples=["100 MB"])
+    """What is sent [byte]."""
+    start_s: Moment = Field(default=0.0, alias="start", examples=["1.5 s"])
+    """When the first bit may leave [s]."""
+    streams: int | None = Field(default=None, gt=0, examples=[4])
+    """Parallel streams, its weight in the fair share; left out: those of the topology's transport."""
+
+    @model_validator(mode="after")
+    def _goes_somewhere(self) -> Self:
+        if self.source == self.target:
+            raise InputError(f"a flow from {self.source!r} to itself; name two different nodes")
+        return self
+
+
+class Flows(Frozen):
+    """A topology and what is sent over it. In a file `topology` may also be a name or a path."""
+
+    topology: Topology
+    flows: tuple[FlowSpec, ...] = Field(min_length=1, examples=['[{from: a, to: b, size: "100 MB"}]'])
+
+    @model_validator(mode="after")
+    def _nodes_are_known(self) -> Self:
+        known = self.topology.nodes
+        unknown = [
+            InitErrorDetails(
+                type=PydanticCustomError(
+                    "value_error",
+                    "{reason}",
+                    {"reason": f"there is no datacenter or router {node!r}; {nearest(node, known)}"},
+                ),
+                loc=("flows", position, key),
+                input=node,
+            )
+            for position, flow in enumerate(self.flows)
+            for key, node in (("from", flow.source), ("to", flow.target))
+            if node not in known
+        ]
+        if unknown:  # told with their places in the document, each of them
+            raise ValidationError.from_exception_data("Flows", unknown)
+        for flow in self.flows:
+            self.topology.path(flow.source, flow.target)
+        return self
+
+
+@dataclass(frozen=True)
+class FlowRow:
+    """What became of a flow.
+
+    Attributes:
+      source, target: its nodes.
+      start_s: when its first bit could leave [s].
+      finish_s: when its last bit had arrived: the latency of the route counts once [s].
+      bytes: its size [byte].
+      mean_rate_bits_per_s: size over the time from start to finish [bit/s].
+      route: the nodes on its way, ends included.
+    """
+
+    source: str
+    target: str
+    start_s: float
+    finish_s: float
+    bytes: float
+    mean_rate_bits_per_s: float
+    route: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class LinkRow:
+    """What a link carried.
+
+    Attributes:
+      link: its name; `a -> b` is one direction, `a <-> b` a half-duplex link.
+      bandwidth_bits_per_s: its nominal capacity [bit/s].
+      bytes: carried in all [byte].
+      busy_share: of the time up to the last finish, how much it carried anything [-].
+      peak_utilization: the largest share of the capacity of the moment in use [-].
+    """
+
+    link: str
+    bandwidth_bits_per_s: float
+    bytes: float
+    busy_share: float
+    peak_utilization: float
+
+
+@dataclass(frozen=True)
+class FlowsAnswer:
+    """All rows: the flows in the order of the document, the links in the order of the topology."""
+
+    topology: str
+    flows: tuple[FlowRow, ...]
+    links: tuple[LinkRow, ...]
+
+
+def load_flows(path: Path) -> Flows:
+    """Reads a flows document; a topology that it names by a path is relative to the file.
+
+    Raises:
+      InputError: anything in the file (or in the topology that it names) is wrong.
+    """
+    data, text = read_mapping(path, "flows")
+    topology: Any = data.get("topology")
+    if isinstance(topology, str):
+        try:
+            data["topology"] = load_topology(topology, folder=path.parent)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from None
+    return validate(Flows, data, source=str(path), text=text)
+
+
+def answer(document: Flows) -> FlowsAnswer:
+    """Sends every flow at its start over its route, and follows them until the last bit has arrived.
+
+    Returns:
+      A row for every flow and every link.
+
+    Raises:
+      InputError: a flow waits for ever on a link that never returns.
+
+    Limits: those of the flow model (docs/network.md): no slow start, no queues, no packets.
+    """
+    wiring = Wiring(document.topology)
+    env = simpy.Environment()
+    network = FlowNetwork(env, wiring.wires)
+    finish_s = [math.nan] * len(document.flows)
+
+    def flow(position: int, spec: FlowSpec, way: Way) -> simpy.events.ProcessGenerator:
+        yield env.timeout(spec.start_s)
+        streams = float(spec.streams or way.streams)
+        cap_bits_per_s = way.cap_bits_per_s / way.streams * streams
+        yield network.send(way.wires, spec.size_bytes, streams=streams, cap_bits_per_s=cap_bits_per_s)
+        yield env.timeout(way.latency_s)
+        finish_s[position] = env.now
+
+    ways = [wiring.way(spec.source, spec.target) for spec in document.flows]
+    for position, (spec, way) in enumerate(zip(document.flows, ways, strict=True)):
+        env.process(flow(position, spec, way))
+    env.run()
+    _refuse_endless(document, wiring, ways, finish_s, set(network.stalled()))
+    last_s = max(finish_s)
+    return FlowsAnswer(
+        topology=document.topology.name,
+        flows=tuple(_flow_row(document, spec, end_s) for spec, end_s in zip(document.flows, finish_s, strict=True)),
+        links=tuple(
+            LinkRow(wire.name, bits_per_s, use.bits / 8, use.busy_s / last_s, use.peak)
+            for wire, bits_per_s, use in zip(wiring.wires, wiring.capacity_bits_per_s, network.use(), strict=True)
+        ),
+    )
+
+
+def _refuse_endless(document: Flows, wiring: Wiring, ways: list[Way], finish_s: list[float], stalled: set[str]) -> None:
+    """Says which flow waits for which link, where one never finished."""
+    for position, (spec, way, end_s) in enumerate(zip(document.flows, ways, finish_s, strict=True)):
+        if math.isnan(end_s):
+            names = [wiring.wires[wire].name for wire in way.wires]
+            links = ", ".join(name for name in names if name in stalled)
+            raise InputError(
+                f"flows[{position}]: {spec.source!r} to {spec.target!r} waits for ever on the link {links}, which never "
+                "returns; give its outage a duration, or its schedule a bandwidth to end with"
+            )
+
+
+def _flow_row(document: Flows, spec: FlowSpec, finish_s: float) -> FlowRow:
+    hops = document.topology.path(spec.source, spec.target)
+    return FlowRow(
+        source=spec.source,
+        target=spec.target,
+        start_s=spec.start_s,
+        finish_s=finish_s,
+        bytes=spec.size_bytes,
+        mean_rate_bits_per_s=8 * spec.size_bytes / (finish_s - spec.start_s),
+        route=(spec.source, *(end for _, end in hops)),
+    )

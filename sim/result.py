@@ -1,0 +1,216 @@
+"""The answer to a scenario as plain data: a Run for each strategy, with what its sites and links did."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .laws import law_applies, loss
+from .scenario import Scenario
+from .strategies import AbstractStrategy, Setting
+from .timeline import Timeline
+from .topology import Datacenter
+
+
+@dataclass(frozen=True)
+class SiteUse:
+    """What one datacenter did in a run.
+
+    Attributes:
+      name, chips, tokens_share: the datacenter; its chips in this run; its share of every batch.
+      compute_s: time computing [s].
+      exposed_communication_s: time stood still for exchanges [s].
+      straggler_wait_s: time stood still for slower workers [s].
+      held_up_s: what all others together waited for this one [s].
+      compute_utilization: compute_s / wall-clock of the run.
+    """
+
+    name: str
+    chips: float
+    tokens_share: float
+    compute_s: float
+    exposed_communication_s: float
+    straggler_wait_s: float
+    held_up_s: float
+    compute_utilization: float
+
+
+@dataclass(frozen=True)
+class LinkShare:
+    """What one link (a direction of it, unless both share its capacity) did in a run.
+
+    Attributes:
+      name, bandwidth_bits_per_s: the link and its full capacity [bit/s].
+      bytes: what it carried [byte].
+      mean_utilization: of its full capacity, over the whole run.
+      busy_share: share of the time with anything on it.
+      peak_utilization: highest share of the capacity of the moment that was used.
+    """
+
+    name: str
+    bandwidth_bits_per_s: float
+    bytes: float
+    mean_utilization: float
+    busy_share: float
+    peak_utilization: float
+
+
+@dataclass(frozen=True)
+class Run:
+    """One strategy's run. Times of workers are means over the workers.
+
+    Attributes:
+      strategy, label: its kind; the kind with its parameters, for people.
+      replicas, sync_every: M and H (1 for Data-Parallel).
+      topology: name of the topology.
+      datacenters: how many of them take part.
+      collective: how exchanges between sites were done.
+      params: N.
+      chips, batch_tokens, steps, outer_steps, tokens: R, B, T, whole outer steps, T B.
+      wall_clock_s: when the last worker finished [s].
+      compute_s: time computing [s].
+      exposed_communication_s: time stood still for exchanges; the next two are its parts [s].
+      exposed_inside_s, exposed_across_s: inside a datacenter; across datacenters [s].
+      hidden_communication_s: time that exchanges were under way behind compute [s].
+      straggler_wait_s: time stood still for slower workers before an exchange began [s].
+      compute_utilization: compute_s / wall_clock_s.
+      cross_datacenter_bytes: bytes sent across datacenter boundaries, all sites together [byte].
+      closed_form_s: the published formula at the slowest mean step, T/H a real number; None where none applies [s].
+      replayed_steps: how many steps were replayed; the rest repeats them.
+      speedup: Data-Parallel's wall-clock over this one's.
+      overtraining_multiple: lambda (D = 20 N lambda) that fits into the wall-clock that Data-Parallel needs for
+        lambda = 1, at equal chips and batch.
+      predicted_loss: from the published fits where they apply, else None [nats per token].
+      sites, links: what each of them did; no links where exchanges are ideal.
+    """
+
+    strategy: str
+    label: str
+    replicas: int
+    sync_every: int
+    topology: str
+    datacenters: int
+    collective: str
+    params: float
+    chips: int
+    batch_tokens: float
+    steps: int
+    outer_steps: int
+    tokens: float
+    wall_clock_s: float
+    compute_s: float
+    exposed_communication_s: float
+    exposed_inside_s: float
+    exposed_across_s: float
+    hidden_communication_s: float
+    straggler_wait_s: float
+    compute_utilization: float
+    cross_datacenter_bytes: float
+    closed_form_s: float | None
+    replayed_steps: int
+    speedup: float
+    overtraining_multiple: float
+    predicted_loss: float | None
+    sites: tuple[SiteUse, ...]
+    links: tuple[LinkShare, ...]
+
+
+@dataclass(frozen=True)
+class Result:
+    """The answer to a scenario: what was asked, one run a strategy, and the assumptions behind them."""
+
+    scenario: Scenario
+    runs: tuple[Run, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Job:
+    """A strategy and where it runs."""
+
+    strategy: AbstractStrategy
+    setting: Setting
+    sites: tuple[Datacenter, ...]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A job's replay: what happened, how exchanges were done, and how many steps were replayed one by one."""
+
+    job: Job
+    timeline: Timeline
+    collective: str
+    replayed_steps: int
+
+
+def summarise(outcome: Outcome, topology: str, reference_s: float) -> Run:
+    """A replay in the terms of a result; `reference_s` is Data-Parallel's wall-clock."""
+    strategy, setting, timeline = outcome.job.strategy, outcome.job.setting, outcome.timeline
+    load, collective = setting.load, outcome.collective
+    kind = str(strategy.model_dump()["kind"])
+    tokens = load.steps * load.batch_tokens
+    outer_steps = strategy.outer_steps(load.steps)
+    applies = law_applies(load.params, tokens, strategy.steps_per_sync if outer_steps else None)
+    return Run(
+        strategy=kind,
+        label=strategy.label,
+        replicas=strategy.replica_count,
+        sync_every=strategy.steps_per_sync,
+        topology=topology,
+        datacenters=setting.workers,
+        collective=collective,
+        params=load.params,
+        chips=load.chips,
+        batch_tokens=load.batch_tokens,
+        steps=load.steps,
+        outer_steps=outer_steps,
+        tokens=tokens,
+        wall_clock_s=timeline.wall_clock_s,
+        compute_s=timeline.mean("compute_s"),
+        exposed_communication_s=timeline.mean("exposed_s"),
+        exposed_inside_s=timeline.mean("exposed_inside_s"),
+        exposed_across_s=timeline.mean("exposed_across_s"),
+        hidden_communication_s=timeline.mean("hidden_s"),
+        straggler_wait_s=timeline.mean("straggler_wait_s"),
+        compute_utilization=timeline.mean("compute_s") / timeline.wall_clock_s,
+        cross_datacenter_bytes=timeline.crossing_bytes,
+        closed_form_s=strategy.ideal_s(setting) if collective == "ideal" else None,
+        replayed_steps=outcome.replayed_steps,
+        speedup=reference_s / timeline.wall_clock_s,
+        overtraining_multiple=reference_s / timeline.wall_clock_s,
+        predicted_loss=loss(load.params, kind, strategy.replica_count) if applies else None,
+        sites=_site_uses(setting, timeline, outcome.job.sites),
+        links=_link_shares(timeline),
+    )
+
+
+def _site_uses(setting: Setting, timeline: Timeline, sites: Sequence[Datacenter]) -> tuple[SiteUse, ...]:
+    load = setting.load
+    workers = zip(sites, load.worker_chips, load.tokens_share, timeline.workers, strict=True)
+    return tuple(
+        SiteUse(
+            name=site.name,
+            chips=chips,
+            tokens_share=share,
+            compute_s=totals.compute_s,
+            exposed_communication_s=totals.exposed_s,
+            straggler_wait_s=totals.straggler_wait_s,
+            held_up_s=totals.held_up_s,
+            compute_utilization=totals.compute_s / timeline.wall_clock_s,
+        )
+        for site, chips, share, totals in workers
+    )
+
+
+def _link_shares(timeline: Timeline) -> tuple[LinkShare, ...]:
+    return tuple(
+        LinkShare(
+            name=link.name,
+            bandwidth_bits_per_s=link.bandwidth_bits_per_s,
+            bytes=link.carried_bytes,
+            mean_utilization=8 * link.carried_bytes / link.bandwidth_bits_per_s / timeline.wall_clock_s,
+            busy_share=link.busy_s / timeline.wall_clock_s,
+            peak_utilization=link.peak_utilization,
+        )
+        for link in timeline.links
+    )

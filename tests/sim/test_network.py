@@ -1,0 +1,167 @@
+"""Collectives as flows on the links of real shapes: known answers, contention, choices, bytes."""
+
+import math
+
+import pytest
+
+from sim.collectives import ALGORITHMS
+from sim.document import validate
+from sim.engine import replay
+from sim.errors import InputError
+from sim.network import FlowingNetwork, Placement
+from sim.ops import Collective, Compute, Start, Wait
+from sim.topology import Topology
+
+UNEVEN = [
+    ("a", "b", 10, 5),
+    ("a", "c", 2, 20),
+    ("a", "d", 1, 40),
+    ("b", "c", 4, 30),
+    ("b", "d", 3, 10),
+    ("c", "d", 8, 60),
+]
+
+
+def topology(links, sites="abcd", **more):
+    document = {
+        "name": "test",
+        "datacenters": [{"name": name} for name in sites],
+        "links": [
+            {"between": [a, b], "bandwidth": f"{gbit} Gbit/s", "latency": f"{ms} ms"} for a, b, gbit, ms in links
+        ],
+        **more,
+    }
+    return validate(Topology, document, source="test")
+
+
+def around_a_router(gbit=10, sites="abcd", ms=0):
+    return topology([(site, "ix", gbit, ms) for site in sites], sites, routers=["ix"])
+
+
+def network(where, algorithm="ring", chips=1.0):
+    names = tuple(site.name for site in where.datacenters)
+    return FlowingNetwork(Placement(where, names, (chips,) * len(names)), algorithm)
+
+
+def alone(where, algorithm, payload=1e9):
+    net = network(where, algorithm)
+    members = tuple(range(len(where.datacenters)))
+    _, phases = net.plan(members, payload)
+    return net.alone_s(phases, members)
+
+
+def everybody(index, payload, members=(0, 1, 2, 3), count=1):
+    return Collective("outer", index, members, payload, count)
+
+
+def test_20_gb_among_four_sites_of_10_gbit_by_ring():
+    assert alone(around_a_router(), "ring", 20e9) == pytest.approx(24.0, rel=1e-12)
+
+
+@pytest.mark.parametrize(("every", "wanted_s", "utilization"), [(1, 25_000, 0.04), (30, 1_792, 0.5580)])
+def test_a_thousand_steps_with_an_exchange_after_each_or_every_thirtieth(every, wanted_s, utilization):
+    def program():
+        for step in range(1, 1001):  # a last, partial round is not synchronised here
+            yield Compute(1.0)
+            if step % every == 0:
+                c = everybody(step, 20e9)
+                yield from (Start(c), Wait(c))
+
+    timeline = replay([program() for _ in range(4)], network(around_a_router()))
+    assert timeline.wall_clock_s == pytest.approx(wanted_s, rel=1e-9)
+    assert timeline.workers[0].compute_s / timeline.wall_clock_s == pytest.approx(utilization, abs=5e-5)
+
+
+def test_a_collective_that_stands_for_many_takes_as_long_as_many():
+    def once(*collectives):
+        programs = [[op for c in collectives for op in (Start(c), Wait(c))]] * 4
+        return replay(programs, network(topology(UNEVEN)))
+
+    many, one = once(everybody(0, 1e9, count=3)), once(*(everybody(i, 1e9) for i in range(3)))
+    assert many.wall_clock_s == pytest.approx(one.wall_clock_s, rel=1e-12)
+    assert many.crossing_bytes == pytest.approx(one.crossing_bytes)
+    assert [link.carried_bytes for link in many.links] == pytest.approx([link.carried_bytes for link in one.links])
+
+
+def test_a_shared_access_link_makes_direct_as_slow_as_the_access():
+    # each sends 3 x S/4 out of its one access link, twice: as a ring does
+    assert alone(around_a_router(), "direct", 20e9) == pytest.approx(24.0, rel=1e-9)
+
+
+def test_a_server_site_is_the_bottleneck_of_a_star():
+    # three times S into the server's 10 Gbit/s, and out again
+    assert alone(around_a_router(), "star", 20e9) == pytest.approx(96.0, rel=1e-9)
+
+
+def test_a_star_takes_the_best_server():
+    thin = [("a", "ix", 1, 0), ("b", "ix", 1, 0), ("c", "ix", 10, 0), ("d", "ix", 1, 0)]
+    # c receives three flows of 1 Gbit/s at once
+    assert alone(topology(thin, routers=["ix"]), "star", 1e9) == pytest.approx(16.0, rel=1e-9)
+
+
+def test_a_star_through_a_hub_that_is_a_site():
+    hub = topology([("a", site, 8, 125) for site in "bcd"])
+    # S/W is 1 s, the latency 1/8 s: in and out
+    assert alone(hub, "star", 1e9) == pytest.approx(2.25, rel=1e-9)
+
+
+@pytest.mark.parametrize("payload", [1e3, 1e7, 1e11])
+@pytest.mark.parametrize("where", [topology(UNEVEN), around_a_router(), topology([("a", s, 3, 7) for s in "bcd"])])
+def test_auto_is_never_slower_than_any_one_algorithm(where, payload):
+    net = network(where, "auto")
+    name, phases = net.plan((0, 1, 2, 3), payload)
+    assert name in ALGORITHMS
+    best_s = min(alone(where, name, payload) for name in ALGORITHMS)
+    assert net.alone_s(phases, (0, 1, 2, 3)) == pytest.approx(best_s, rel=1e-12)
+
+
+def test_auto_prefers_few_rounds_for_little_and_few_bytes_for_much():
+    far = topology([(a, b, 10, 100) for a, b, *_ in UNEVEN])
+    little, _ = network(far, "auto").plan((0, 1, 2, 3), 1e3)
+    assert alone(far, little, 1e3) == pytest.approx(0.2, rel=1e-3)
+    assert alone(far, "ring", 1e3) == pytest.approx(0.6, rel=1e-3)
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_what_leaves_the_sites_is_what_the_collective_says_and_arrives(algorithm):
+    c = everybody(0, 1e9, count=2)
+    timeline = replay([[Start(c), Wait(c)]] * 4, network(around_a_router(ms=3), algorithm))
+    out, into = (
+        math.fsum(use.carried_bytes for use in timeline.links if use.name.split(" -> ")[k] == "ix") for k in (1, 0)
+    )
+    assert out == pytest.approx(timeline.crossing_bytes, rel=1e-9)
+    assert into == pytest.approx(out, rel=1e-9)
+    assert out >= 2 * 6e9 * (1 - 1e-9)  # 2 S (M - 1), twice
+
+
+def test_two_groups_on_the_same_links_slow_each_other():
+    # both rings send over the one trunk
+    trunk = topology(
+        [("a", "x", 10, 0), ("b", "x", 10, 0), ("x", "y", 10, 0), ("c", "y", 10, 0), ("d", "y", 10, 0)],
+        routers=["x", "y"],
+    )
+    one, other = everybody(0, 10e9, (0, 2)), everybody(0, 10e9, (1, 3))
+
+    def run(*programs):
+        return replay([list(p) for p in programs], network(trunk)).wall_clock_s
+
+    assert run((Start(one), Wait(one)), (), (Start(one), Wait(one)), ()) == pytest.approx(8.0)
+    pair = ((Start(one), Wait(one)), (Start(other), Wait(other)))
+    assert run(pair[0], pair[1], pair[0], pair[1]) == pytest.approx(16.0)
+
+
+def test_a_link_that_never_returns_ends_the_run_and_says_who_waits_for_what():
+    broken = validate(
+        Topology,
+        {
+            "name": "broken",
+            "datacenters": [{"name": "a"}, {"name": "b"}],
+            "links": [
+                {"between": ["a", "b"], "bandwidth": "1 Gbit/s", "latency": "1 ms", "outages": [{"start": "2 s"}]}
+            ],
+        },
+        source="test",
+    )
+    c = Collective("outer", 7, (0, 1), 1e9)
+    with pytest.raises(InputError, match=r"a -> b.*never return.*outer 7"):
+        replay([[Start(c), Wait(c)]] * 2, network(broken))
