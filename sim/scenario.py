@@ -76,7 +76,7 @@ def load_scenario(
     if workload:
         document["workload"] = _Elsewhere(workload)
     if trace:
-        document["workload"] = {"trace": _trace(trace, Path())}
+        document["workload"] = {"trace": _Elsewhere(trace)}
     if strategies:
         document["strategies"] = [parse_strategy(entry) for entry in strategies]
     paths = [_split_setting(entry) for entry in settings]
@@ -147,7 +147,7 @@ def _workload(value: Any, folder: Path, *, open_up: bool) -> Any:
 def _trace(value: Any, base: Path) -> Any:
     if not isinstance(value, str) or value in recording_names():
         return value
-    return str(base / value)
+    return str(value) if isinstance(value, _Elsewhere) else str(base / value)
 
 
 def _that_fit(strategies: list[dict[str, Any]], datacenters: int) -> list[dict[str, Any]]:

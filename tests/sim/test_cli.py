@@ -107,6 +107,15 @@ def test_paths_in_a_scenario_are_relative_to_it(simulate, tmp_path, monkeypatch,
     assert json.loads(out)["runs"][0]["topology"] == "net"
 
 
+def test_a_trace_on_the_command_line_is_relative_to_the_working_directory(simulate, tmp_path, monkeypatch, trace):
+    trace([[1.0]], name="run.jsonl")
+    monkeypatch.chdir(tmp_path)
+    code, out, err = simulate("--trace", "run.jsonl")
+    assert (code, err) == (0, "")
+    assert "recorded trace run.jsonl" in out
+    assert simulate("--trace", "run.jsonl", "--set", "workload.steps=7", "--format", "csv")[0] == 0
+
+
 def test_paths_on_the_command_line_are_relative_to_the_working_directory(simulate, tmp_path, monkeypatch):
     folder = tmp_path / "scenarios"
     folder.mkdir()
