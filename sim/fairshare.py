@@ -32,6 +32,7 @@ def max_min_rates(left: Floats, routes: Routes, weights: Floats, caps: Floats) -
       routes: links of each flow, padded with L, shape (K, F).
       weights: positive weight of each flow, shape (F,).
       caps: the most that each flow can do, shape (F,) [bit/s].
+
     Returns:
       Rate of each flow, shape (F,) [bit/s].
     """
@@ -80,7 +81,9 @@ def refreshed_rates(
 
     Args:
       capacity: of each link, shape (L + 1,), the last one infinite [bit/s].
-      routes, weights, caps: as for `max_min_rates`.
+      routes: as for `max_min_rates`.
+      weights: likewise.
+      caps: likewise [bit/s].
       rates: what the flows had before [bit/s].
       level: the lowest level (rate over weight) of a flow that came or went; 0 solves for all [bit/s].
     """

@@ -97,6 +97,7 @@ class FlowNetwork:
         self._division = _Division(np.zeros(0), np.zeros(count + 1), kept=False)
         self._bits, self._busy_s, self._peak = np.zeros(count + 1), np.zeros(count + 1), np.zeros(count + 1)
         self._settled_s = env.now
+        self._level = 0.0
         self._solving = False
         self._timer = 0
         self._take_capacity()
@@ -121,6 +122,7 @@ class FlowNetwork:
           size_bytes: what is sent [byte].
           streams: weight in the fair share.
           cap_bits_per_s: what the sender can do at most [bit/s].
+
         Returns:
           An event that fires when the last bit has left the sender.
         """
@@ -188,7 +190,7 @@ class FlowNetwork:
         self._level = min(self._level, level)
         if not self._solving:
             self._solving = True
-            self._env.timeout(0.0).callbacks.append(self._solve)  # type: ignore[union-attr]
+            self._env.timeout(0.0).callbacks.append(self._solve)
 
     def _solve(self, _: simpy.Event) -> None:
         """Gives all flows their rates from here on, and sets the clock for the next change."""
@@ -263,7 +265,7 @@ class FlowNetwork:
             if timer == self._timer:
                 action()  # type: ignore[operator]
 
-        self._env.timeout(delay_s).callbacks.append(fire)  # type: ignore[union-attr]
+        self._env.timeout(delay_s).callbacks.append(fire)
 
     def _finish(self, done: np.ndarray[tuple[int], np.dtype[np.int64]]) -> None:
         self._settle()

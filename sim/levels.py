@@ -78,7 +78,7 @@ class Levels:
                 too_much = load > capacity * (1 + _TOLERANCE)
                 if not too_much.any() and (own <= lowest * (1 + _TOLERANCE)).all():
                     return weights * lowest, load
-                for link in np.flatnonzero(too_much & np.isinf(self._level)):
+                for link in np.flatnonzero(too_much & np.isinf(self._level)).tolist():
                     self._fill(link, capacity[link], routes, weights, lowest)
                 self._move(None, routes, weights, caps, cap_level, bound)
         rates = max_min_rates(capacity, routes, weights, caps)

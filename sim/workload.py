@@ -42,8 +42,6 @@ class _Extent(Frozen):
     """Chips in all, R."""
     tokens_per_chip: Count | None = Field(default=None, examples=[4096])
     """Instead of chips: tokens of a batch on one chip [tokens]."""
-    chip_flop_per_s: ChipSpeed = Field(default=CHIP_FLOP_PER_S, alias="chip_speed", examples=["300 Tflop/s"])
-    """Useful flop/s of a chip, Q (peak times utilisation), where the topology names none [flop/s]."""
     split: Literal["even", "by-speed"] = "even"
     """How the batch is shared among the workers: the same for each, or in proportion to their chips' speed."""
 
@@ -71,13 +69,13 @@ class _Extent(Frozen):
                 raise InputError(f"{' and '.join(f'`{name}`' for name in given)} say the same twice; keep one of them")
         return self
 
-    def _deal(self, sites: Sequence[Datacenter], chips: float, split: int) -> Deal:
-        """Chips and tokens of each worker; `chips` is how many there would be if nobody gave a number."""
+    def _deal(self, sites: Sequence[Datacenter], chips: float, split: int, chip_flop_per_s: float) -> Deal:
+        """Chips and tokens of each worker; `chips`: how many there are in all, and how fast, if nobody says."""
         said = self.chips is not None or self.tokens_per_chip is not None
         own = None if said else tuple(float(site.chips) for site in sites if site.chips)
         total = self.chips or _round_up(chips, split)
         worker_chips = own if own and len(own) == len(sites) else (total / len(sites),) * len(sites)
-        speeds = tuple(site.chip_flop_per_s or self.chip_flop_per_s for site in sites)
+        speeds = tuple(site.chip_flop_per_s or chip_flop_per_s for site in sites)
         return Deal(worker_chips, speeds, by_speed=self.split == "by-speed")
 
     def _total_steps(self, params: float, batch_tokens: float, budget: float) -> int:
@@ -100,6 +98,8 @@ class AnalyticWorkload(_Extent):
     """Parameters N, each of which is exchanged."""
     active_params: Count | None = Field(default=None, examples=[2e9])
     """Parameters that work on a token (mixture-of-experts); all of them unless given."""
+    chip_flop_per_s: ChipSpeed = Field(default=CHIP_FLOP_PER_S, alias="chip_speed", examples=["300 Tflop/s"])
+    """Useful flop/s of a chip, Q (peak times utilisation), where the topology names none [flop/s]."""
     payload_bits: Count = Field(default=16, examples=[16])
     """Bits per exchanged parameter, b [bit]."""
 
@@ -116,7 +116,8 @@ class AnalyticWorkload(_Extent):
         params = FAMILY[self.model].params if self.model else self.params or 0.0
         budget = FAMILY[self.model].token_budget if self.model else TOKENS_PER_PARAM * params
         batch_tokens = self.batch_tokens or default_batch_tokens(params)
-        deal = self._deal(sites, batch_tokens / (self.tokens_per_chip or TOKENS_PER_CHIP), split)
+        wanted = batch_tokens / (self.tokens_per_chip or TOKENS_PER_CHIP)
+        deal = self._deal(sites, wanted, split, self.chip_flop_per_s)
         flops = deal.flop_per_chip(6 * (self.active_params or params) * batch_tokens)
         step_s = tuple(flop / speed for flop, speed in zip(flops, deal.speeds, strict=True))
         payload_bytes = params * self.payload_bits / 8
@@ -155,12 +156,14 @@ class TraceWorkload(_Extent):
     """A file that record-trace wrote, or the name of a recording that ships."""
     rescale: bool = False
     """Whether to rescale the recorded seconds by flops to `chip_speed` and to other tokens per chip."""
+    chip_flop_per_s: ChipSpeed | None = Field(default=None, alias="chip_speed", examples=["300 Tflop/s"])
+    """Useful flop/s of a chip to rescale to, where the topology names none; 300 Tflop/s unless given [flop/s]."""
     payload_bits: Count | None = Field(default=None, examples=[16])
     """Bits per exchanged parameter; default: the bytes counted in the recording [bit]."""
 
     @model_validator(mode="after")
     def _rescales_knowingly(self) -> Self:
-        if not self.rescale and "chip_flop_per_s" in self.model_fields_set:
+        if not self.rescale and self.chip_flop_per_s is not None:
             raise InputError(
                 "chip_speed: recorded seconds are replayed as they are; add `rescale: true` to change them"
             )
@@ -172,7 +175,7 @@ class TraceWorkload(_Extent):
         header = recording.header
         tokens_per_chip = self.tokens_per_chip or recording.tokens_per_chip
         wanted = self.batch_tokens / tokens_per_chip if self.batch_tokens else header.device.count
-        deal = self._deal(sites, wanted, split)
+        deal = self._deal(sites, wanted, split, self.chip_flop_per_s or CHIP_FLOP_PER_S)
         batch_tokens = self.batch_tokens or tokens_per_chip * deal.chips
         tokens_per_chip = batch_tokens / deal.chips
         as_recorded = all(
@@ -216,9 +219,10 @@ class TraceWorkload(_Extent):
             f"({recording.chip_flop_per_s / 1e12:.3g} Tflop/s)"
         )
         if self.rescale:
-            step_s = recording.flop_per_token * tokens_per_chip / self.chip_flop_per_s
+            speed = self.chip_flop_per_s or CHIP_FLOP_PER_S
+            step_s = recording.flop_per_token * tokens_per_chip / speed
             how = (
-                f"rescaled by flops to {self.chip_flop_per_s / 1e12:g} Tflop/s and {tokens_per_chip:,.0f} tokens per "
+                f"rescaled by flops to {speed / 1e12:g} Tflop/s and {tokens_per_chip:,.0f} tokens per "
                 f"chip: {human_seconds(step_s)} a step, varying from step to step as recorded"
             )
         else:

@@ -1,7 +1,8 @@
 """Runs one case inside SimGrid; started by check.py under the Python that SimGrid was built for.
 
 Standard input: JSON, {"links": [{"name", "bytes_per_s", "latency_s"}], "hosts": [name], "routes": [{"from", "to",
-"links"}], "flows": [{"from", "to", "bytes", "start_s", "after_s"}]}. Standard output: JSON, the finish of each flow [s].
+"links"}], "flows": [{"from", "to", "bytes", "start_s", "after_s"}]}. Standard output: JSON, the finish of
+each flow [s].
 Uses SimGrid and the standard library only.
 """
 

@@ -10,8 +10,11 @@ from ..result import Result, Run
 from ..run import run
 from ..scenario import Scenario
 from ..units import BANDWIDTH, CHIP_SPEED, Unit, parse, to_text
+from ..workload import CHIP_FLOP_PER_S, TraceWorkload
 
 Document = dict[str, Any]
+_EVEN = 0.02
+"""Sites whose computing differs by less are even: a recording's own variation is no property of a site."""
 
 
 @dataclass(frozen=True)
@@ -35,16 +38,17 @@ class Bottleneck:
 def bottlenecks(result: Result, only: Run) -> list[Bottleneck]:
     """The site that others waited for the longest, and the link that was used the most, of one run.
 
-    A site is named where sites differ (in chips, speed or tokens); a link where exchanges are flows on links.
+    A site is named where sites differ and their speed can be varied (the seconds of a trace replayed as recorded cannot);
+    a link where exchanges are flows on links.
 
     Args:
       result: the answer that the run is of.
       only: the run.
     """
     found = []
-    uneven = len({(site.chips, site.tokens_share, round(site.compute_s, 9)) for site in only.sites}) > 1
+    compute_s = [site.compute_s for site in only.sites]
     slowest = max(only.sites, key=lambda site: site.held_up_s)
-    if uneven and slowest.held_up_s > 0:
+    if max(compute_s) > (1 + _EVEN) * min(compute_s) and not _as_recorded(result.scenario):
         others = max(1, len(only.sites) - 1)
         share = slowest.held_up_s / others / only.wall_clock_s
         found.append(_tried(result, only, "site", slowest.name, share, lambda d, f: _faster(d, slowest.name, f)))
@@ -62,14 +66,18 @@ def _tried(
 
     def relative(factor: float) -> float:
         document = result.scenario.model_dump(mode="json", exclude_none=True)
-        document["topology"].setdefault("default_chip_speed", document["workload"]["chip_speed"])
+        for site in document["topology"]["datacenters"]:
+            site.setdefault("chip_speed", document["workload"].get("chip_speed", to_text(CHIP_FLOP_PER_S, CHIP_SPEED)))
         change(document["topology"], factor)
-        del document["topology"]["default_chip_speed"]
         document["strategies"] = [document["strategies"][position]]
         (varied,) = run(Scenario.model_validate(document)).runs
         return varied.wall_clock_s / only.wall_clock_s
 
     return Bottleneck(kind, name, share, relative(0.5), relative(2.0))
+
+
+def _as_recorded(scenario: Scenario) -> bool:
+    return isinstance(scenario.workload, TraceWorkload) and not scenario.workload.rescale
 
 
 def _times(text: str, factor: float, unit: Unit) -> str:
@@ -80,7 +88,7 @@ def _faster(topology: Document, name: str, factor: float) -> None:
     """Makes the chips of a site that much faster."""
     for site in topology["datacenters"]:
         if site["name"] == name:
-            site["chip_speed"] = _times(site.get("chip_speed", topology["default_chip_speed"]), factor, CHIP_SPEED)
+            site["chip_speed"] = _times(site["chip_speed"], factor, CHIP_SPEED)
 
 
 def _wider(topology: Document, name: str, factor: float) -> None:

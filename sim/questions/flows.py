@@ -181,8 +181,8 @@ def _refuse_endless(document: Flows, wiring: Wiring, ways: list[Way], finish_s: 
             names = [wiring.wires[wire].name for wire in way.wires]
             links = ", ".join(name for name in names if name in stalled)
             raise InputError(
-                f"flows[{position}]: {spec.source!r} to {spec.target!r} waits for ever on the link {links}, which never "
-                "returns; give its outage a duration, or its schedule a bandwidth to end with"
+                f"flows[{position}]: {spec.source!r} to {spec.target!r} waits for ever on the link {links}, which "
+                "never returns; give its outage a duration, or its schedule a bandwidth to end with"
             )
 
 

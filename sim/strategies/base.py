@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from ..collectives import ideal_all_reduce_s
 from ..document import Frozen
+from ..load import Load
 from ..ops import Collective, Compute, Op, Start, Wait
 from ..topology import Route
-from ..load import Load
 
 
 @dataclass(frozen=True)

@@ -113,6 +113,9 @@ def test_a_trace_on_the_command_line_is_relative_to_the_working_directory(simula
     code, out, err = simulate("--trace", "run.jsonl")
     assert (code, err) == (0, "")
     assert "recorded trace run.jsonl" in out
+    again = tmp_path / "again.yaml"
+    again.write_text(json.dumps(json.loads(simulate("--trace", "run.jsonl", "--format", "json")[1])["scenario"]))
+    assert simulate("--scenario", again, "--format", "csv")[0] == 0
     assert simulate("--trace", "run.jsonl", "--set", "workload.steps=7", "--format", "csv")[0] == 0
 
 

@@ -156,6 +156,16 @@ def test_nothing_to_send_and_nowhere_to_go_take_no_time():
     }
 
 
+def test_nothing_to_send_needs_no_link():
+    assert Story(at([0], [10], outages=[(0.0, math.inf)])).flow("empty", [0], 0, at=1.0).run() == {"empty": 1.0}
+
+
+def test_peak_knows_a_capacity_that_changed_while_nothing_was_under_way():
+    story = Story(at([0, 5], [10, 100])).flow("A", [0], 10, at=7.0, cap=5)
+    story.run()
+    assert story.network.use()[0].peak == pytest.approx(0.05)
+
+
 def test_use_can_be_read_at_any_time():
     story = Story(10).flow("A", [0], 30)
     story.run(until=1.5)
