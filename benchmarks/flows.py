@@ -13,11 +13,12 @@ import simpy
 
 from sim.document import validate
 from sim.engine import replay
-from sim.flows import FlowNetwork, Wire
+from sim.flows import FlowNetwork
 from sim.network import FlowingNetwork, Placement
 from sim.ops import Collective, Compute, Op, Start, Wait
 from sim.profile import Profile
 from sim.topology import Topology
+from sim.wires import Wire
 
 FLOWS, LINKS, RING, OUTER_STEPS, SYNC_EVERY = 10_000, 200, 256, 10_000, 30
 

@@ -10,63 +10,30 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import simpy
 
 from .fairshare import Floats, load_of, refreshed_rates
 from .levels import MOST_LINKS, Levels
+from .wires import Wire, WireUse
 
 _TIE = 1e-12
 """Flows whose finish times differ by less than this share of the time to them finish together."""
+_FULL = 1 - 1e-9
+"""A wire that is used to this share of its capacity has flows that would send more."""
 _SMALL, _MEMO = 64, 4096
 """Rates of up to that many sets of at most so many flows are remembered: collectives bring the same ones again."""
-
-
-class Profile(Protocol):
-    """Capacity of a link over time."""
-
-    def capacity_at(self, t_s: float) -> float:
-        """Capacity from t_s on [bit/s]."""
-        ...
-
-    def next_change_s(self, t_s: float) -> float | None:
-        """The first time after t_s at which the capacity changes; None if it never does [s]."""
-        ...
-
-
-@dataclass(frozen=True)
-class Wire:
-    """One direction of a link (or both, where they share its capacity), as flows see it."""
-
-    name: str
-    profile: Profile
-
-
-@dataclass(slots=True)
-class WireUse:
-    """What a wire carried.
-
-    Attributes:
-      bits: carried so far [bit].
-      busy_s: time with anything on it [s].
-      peak: highest share of the capacity of the moment that was used.
-    """
-
-    bits: float = 0.0
-    busy_s: float = 0.0
-    peak: float = 0.0
 
 
 class _Division:
     """How the flows of the moment divide the wires: rates, loads, and for how long it has been so [s]."""
 
-    __slots__ = ("held_s", "kept", "load", "moving", "rates")
+    __slots__ = ("full", "held_s", "kept", "load", "moving", "rates")
 
-    def __init__(self, rates: Floats, load: Floats, *, kept: bool) -> None:
+    def __init__(self, rates: Floats, load: Floats, share: Floats, *, kept: bool) -> None:
         self.rates, self.load, self.kept = rates, load, kept
+        self.full = share > _FULL
         self.moving = bool(rates.all())
         self.held_s = 0.0
 
@@ -94,8 +61,8 @@ class FlowNetwork:
         self._sent: list[simpy.Event] = []
         self._kind_of: dict[tuple[tuple[int, ...], float, float], int] = {}
         self._memo: dict[tuple[int, bytes], _Division] = {}
-        self._division = _Division(np.zeros(0), np.zeros(count + 1), kept=False)
-        self._bits, self._busy_s, self._peak = np.zeros(count + 1), np.zeros(count + 1), np.zeros(count + 1)
+        self._division = _Division(np.zeros(0), np.zeros(count + 1), np.zeros(count + 1), kept=False)
+        self._bits, self._busy_s, self._full_s, self._peak = (np.zeros(count + 1) for _ in range(4))
         self._settled_s = env.now
         self._level = 0.0
         self._solving = False
@@ -148,9 +115,8 @@ class FlowNetwork:
         self._settle()
         for division in (self._division, *self._memo.values()):
             self._book(division)
-        return [
-            WireUse(*map(float, row)) for row in zip(self._bits[:-1], self._busy_s[:-1], self._peak[:-1], strict=True)
-        ]
+        columns = (column[:-1].tolist() for column in (self._bits, self._busy_s, self._full_s, self._peak))
+        return [WireUse(*row) for row in zip(*columns, strict=True)]
 
     def stalled(self) -> list[str]:
         """Names of wires that carry nothing although flows are waiting on them."""
@@ -183,6 +149,7 @@ class FlowNetwork:
         """Adds what the wires carried while they were divided so."""
         self._bits += division.load * division.held_s
         self._busy_s += np.where(division.load > 0, division.held_s, 0.0)
+        self._full_s += np.where(division.full, division.held_s, 0.0)
         division.held_s = 0.0
 
     def _changed(self, level: float) -> None:
@@ -226,7 +193,7 @@ class FlowNetwork:
             load = load_of(routes, rates, len(self._capacity))
         share = np.divide(load, self._capacity, out=np.zeros_like(load), where=load > 0)
         np.maximum(self._peak, share, out=self._peak)
-        return _Division(rates, load, kept=n <= _SMALL and len(self._memo) < _MEMO)
+        return _Division(rates, load, share, kept=n <= _SMALL and len(self._memo) < _MEMO)
 
     def _level_of_arrivals(self) -> float:
         """A level that no flow that has just come can fall below: its share if all on its links were equal."""

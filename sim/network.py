@@ -21,11 +21,12 @@ from .collectives import (
     ideal_crossing_bytes,
     ideal_scatter_s,
 )
-from .flows import FlowNetwork, Wire
+from .flows import FlowNetwork
 from .ops import Collective
 from .rings import best_ring
 from .timeline import LinkUse
 from .topology import Route, Topology
+from .wires import Wire
 from .wiring import Wiring
 
 _MOST_SITES_FOR_DIRECT = 32
@@ -86,11 +87,6 @@ class Placement:
         """The chips of some workers together."""
         return sum(self.chips[member] for member in members)
 
-    def inside_s(self, collective: Collective) -> float:
-        """An exchange among the chips of one worker, inside its datacenter, as often as it stands for [s]."""
-        route = self.topology.narrowest(self.names(collective.members))
-        return collective.count * ideal_all_reduce_s(collective.payload_bytes, self.peers(collective.members), *route)
-
 
 class IdealNetwork:
     """Every exchange at its ideal cost, without contention."""
@@ -106,6 +102,10 @@ class IdealNetwork:
     def connect(self, env: simpy.Environment) -> Carrier:
         """Puts the network to work under a clock."""
         return _IdealCarrier(self, env)
+
+    def seconds(self, collective: Collective) -> float:
+        """How long the collective takes, as often as it stands for [s]."""
+        return collective.count * self.cost(collective)[0]
 
     def cost(self, collective: Collective) -> tuple[float, float]:
         """Seconds and crossing bytes of a single such exchange."""
@@ -125,7 +125,7 @@ class _IdealCarrier:
         self._network, self._env = network, env
 
     def transfer(self, collective: Collective) -> simpy.Event:
-        return self._env.timeout(collective.count * self._network.cost(collective)[0])
+        return self._env.timeout(self._network.seconds(collective))
 
     def crossing_bytes(self, collective: Collective) -> float:
         return collective.count * self._network.cost(collective)[1]
@@ -218,10 +218,11 @@ class _FlowCarrier:
         self._network, self._env = network, env
         self._wires = wires
         self._flows = FlowNetwork(env, wires)
+        self._inside = IdealNetwork(network.placement)
 
     def transfer(self, collective: Collective) -> simpy.Event:
         if len(collective.members) == 1:
-            return self._env.timeout(self._network.placement.inside_s(collective))
+            return self._env.timeout(self._inside.seconds(collective))
         _, phases = self._network.plan(collective.members, collective.payload_bytes)
         return self._env.process(self.run(phases * collective.count, collective.members))
 
@@ -270,7 +271,7 @@ class _FlowCarrier:
     def links(self) -> tuple[LinkUse, ...]:
         capacity = self._network.wiring.capacity_bits_per_s
         return tuple(
-            LinkUse(wire.name, bits, use.bits / 8, use.busy_s, use.peak)
+            LinkUse(wire.name, bits, use.bits / 8, use.busy_s, use.full_s, use.peak)
             for wire, bits, use in zip(self._wires, capacity, self._flows.use(), strict=True)
         )
 

@@ -44,6 +44,7 @@ class LinkShare:
       bytes: what it carried [byte].
       mean_utilization: of its full capacity, over the whole run.
       busy_share: share of the time with anything on it.
+      full_share: share of the time that it was full: flows on it waited for each other.
       peak_utilization: highest share of the capacity of the moment that was used.
     """
 
@@ -52,6 +53,7 @@ class LinkShare:
     bytes: float
     mean_utilization: float
     busy_share: float
+    full_share: float
     peak_utilization: float
 
 
@@ -210,6 +212,7 @@ def _link_shares(timeline: Timeline) -> tuple[LinkShare, ...]:
             bytes=link.carried_bytes,
             mean_utilization=8 * link.carried_bytes / link.bandwidth_bits_per_s / timeline.wall_clock_s,
             busy_share=link.busy_s / timeline.wall_clock_s,
+            full_share=link.full_s / timeline.wall_clock_s,
             peak_utilization=link.peak_utilization,
         )
         for link in timeline.links

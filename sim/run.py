@@ -27,9 +27,13 @@ def run(scenario: Scenario) -> Result:
     jobs = [_job(scenario, strategy, split) for strategy in scenario.strategies]
     for position, job in enumerate(jobs):
         _check_chips(scenario, position, job)
-    outcomes = _together(scenario, jobs) if scenario.jobs == "together" else [_alone(scenario, job) for job in jobs]
+    outcomes = (
+        _together(scenario, jobs)
+        if scenario.jobs == "together"
+        else [_alone(scenario, job, full=scenario.replay == "full") for job in jobs]
+    )
     reference = next((outcome for outcome in outcomes if isinstance(outcome.job.strategy, DataParallel)), None)
-    reference = reference or _alone(scenario, _job(scenario, DataParallel(), split))
+    reference = reference or _alone(scenario, _job(scenario, DataParallel(), split), full=False)
     runs = tuple(summarise(each, scenario.topology.name, reference.timeline.wall_clock_s) for each in outcomes)
     return Result(scenario, runs, (*jobs[0].setting.load.notes, *_assumptions(scenario, runs)))
 
@@ -80,7 +84,7 @@ def _network(scenario: Scenario, jobs: Sequence[Job]) -> Network:
     return IdealNetwork(placement) if algorithm == "ideal" else FlowingNetwork(placement, algorithm)
 
 
-def _alone(scenario: Scenario, job: Job) -> Outcome:
+def _alone(scenario: Scenario, job: Job, *, full: bool) -> Outcome:
     """Replays a job on a network of its own.
 
     After a barrier nothing is left over from before it, so a run repeats itself once H and the recorded cycle have
@@ -93,7 +97,7 @@ def _alone(scenario: Scenario, job: Job) -> Outcome:
     period = math.lcm(job.strategy.steps_per_sync, job.setting.load.cycle_steps)
     shorter = steps % period + period
     changing = any(link.profile().next_change_s(0.0) is not None for link in scenario.topology.links)
-    if scenario.replay == "full" or (changing and used != "ideal") or shorter + period >= steps:
+    if full or (changing and used != "ideal") or shorter + period >= steps:
         return Outcome(job, _replay(network, job, steps), used, steps)
     first, second = _replay(network, job, shorter), _replay(network, job, shorter + period)
     return Outcome(job, extrapolate(first, second, (steps - shorter) // period), used, shorter + period)

@@ -58,6 +58,8 @@ class LinkUse(NamedTuple):
     carried_bytes: float
     busy_s: float
     """Time with anything on it [s]."""
+    full_s: float
+    """Time that it was full: flows on it waited for each other [s]."""
     peak_utilization: float
     """Highest share of the capacity of the moment that was used."""
 
@@ -120,6 +122,7 @@ def extrapolate(shorter: Timeline, longer: Timeline, periods: int) -> Timeline:
             first._replace(
                 carried_bytes=line(first.carried_bytes, second.carried_bytes),
                 busy_s=line(first.busy_s, second.busy_s),
+                full_s=line(first.full_s, second.full_s),
                 peak_utilization=max(first.peak_utilization, second.peak_utilization),
             )
             for first, second in zip(shorter.links, longer.links, strict=True)

@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .flows import Wire
 from .topology import Topology
+from .wires import Wire
 
 MATHIS_CONSTANT = math.sqrt(3 / 2)
 

@@ -38,8 +38,8 @@ class Bottleneck:
 def bottlenecks(result: Result, only: Run) -> list[Bottleneck]:
     """The site that others waited for the longest, and the link that was used the most, of one run.
 
-    A site is named where sites differ and their speed can be varied (the seconds of a trace replayed as recorded cannot);
-    a link where exchanges are flows on links.
+    A site is named where sites differ and their speed can be varied (not that of a trace replayed as recorded); a link
+    where exchanges are flows on links.
 
     Args:
       result: the answer that the run is of.

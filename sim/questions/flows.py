@@ -99,6 +99,7 @@ class LinkRow:
       bandwidth_bits_per_s: its nominal capacity [bit/s].
       bytes: carried in all [byte].
       busy_share: of the time up to the last finish, how much it carried anything [-].
+      full_share: of that time, how much it was full [-].
       peak_utilization: the largest share of the capacity of the moment in use [-].
     """
 
@@ -106,6 +107,7 @@ class LinkRow:
     bandwidth_bits_per_s: float
     bytes: float
     busy_share: float
+    full_share: float
     peak_utilization: float
 
 
@@ -168,7 +170,7 @@ def answer(document: Flows) -> FlowsAnswer:
         topology=document.topology.name,
         flows=tuple(_flow_row(document, spec, end_s) for spec, end_s in zip(document.flows, finish_s, strict=True)),
         links=tuple(
-            LinkRow(wire.name, bits_per_s, use.bits / 8, use.busy_s / last_s, use.peak)
+            LinkRow(wire.name, bits_per_s, use.bits / 8, use.busy_s / last_s, use.full_s / last_s, use.peak)
             for wire, bits_per_s, use in zip(wiring.wires, wiring.capacity_bits_per_s, network.use(), strict=True)
         ),
     )

@@ -51,7 +51,9 @@ def _sites(run: Run) -> Table:
 def _links(run: Run) -> Table:
     if not run.links:
         return _table(f"{run.label}: exchanges are ideal and use no link in particular", "")
-    table = _table(f"{run.label}: links, the most used first", "Link", "Bandwidth", "Bytes", "Mean", "Peak", "Busy")
+    table = _table(
+        f"{run.label}: links, the most used first", "Link", "Bandwidth", "Bytes", "Mean", "Peak", "Busy", "Full"
+    )
     busiest = sorted((link for link in run.links if link.bytes), key=lambda link: -link.mean_utilization)
     for link in busiest[:_MOST_ROWS]:
         table.add_row(
@@ -61,6 +63,7 @@ def _links(run: Run) -> Table:
             f"{link.mean_utilization:.1%}",
             f"{link.peak_utilization:.1%}",
             f"{link.busy_share:.1%}",
+            f"{link.full_share:.1%}",
         )
     if len(busiest) > _MOST_ROWS:
         table.add_row(f"... and {len(busiest) - _MOST_ROWS} more that carried something")

@@ -55,7 +55,7 @@ def flows_text(answer: FlowsAnswer) -> str:
             human_quantity(row.mean_rate_bits_per_s, BANDWIDTH),
             " > ".join(row.route),
         )
-    links = _table("link", "bandwidth", "bytes", "busy", "peak")
+    links = _table("link", "bandwidth", "bytes", "busy", "full", "peak")
     for link in answer.links:
         if link.bytes:
             links.add_row(
@@ -63,6 +63,7 @@ def flows_text(answer: FlowsAnswer) -> str:
                 human_quantity(link.bandwidth_bits_per_s, BANDWIDTH),
                 human_bytes(link.bytes),
                 f"{link.busy_share:.1%}",
+                f"{link.full_share:.1%}",
                 f"{link.peak_utilization:.1%}",
             )
     idle = sum(not link.bytes for link in answer.links)

@@ -3,6 +3,7 @@ import pytest
 from sim.collectives import (
     ALGORITHMS,
     CLOSED_FORMS,
+    halving_doubling,
     ideal_all_reduce_s,
     ideal_crossing_bytes,
     ideal_scatter_s,
@@ -98,3 +99,12 @@ def test_every_site_gets_the_whole_sum(name, sites):
     assert sum(sent) == pytest.approx(sum(received))
     least = 2 * (sites - 1) / sites  # no all-reduce gets by with fewer bytes out of all sites
     assert sum(sent) >= sites * least * (1 - 1e-9)
+
+
+def test_halving_goes_to_ever_nearer_partners_and_doubling_back():
+    phases = halving_doubling(16.0, range(8))
+    assert [phase.transfers[0].size_bytes for phase in phases] == [8, 4, 2, 2, 4, 8]
+    assert [phase.transfers[0].target for phase in phases] == [4, 2, 1, 1, 2, 4]
+    for phase in phases:
+        there = {(transfer.source, transfer.target) for transfer in phase.transfers}
+        assert there == {(target, source) for source, target in there}

@@ -11,9 +11,10 @@ from scipy.optimize import linprog
 
 import sim.flows
 from sim.fairshare import load_of, max_min_rates, refreshed_rates
-from sim.flows import FlowNetwork, Wire
+from sim.flows import FlowNetwork
 from sim.levels import Levels
 from sim.profile import Profile
+from sim.wires import Wire
 
 
 class Case:

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import sim.flows
-from sim.flows import FlowNetwork, Wire
+from sim.flows import FlowNetwork
 from sim.profile import Profile
+from sim.wires import Wire
 
 MB_PER_S = 8e6
 

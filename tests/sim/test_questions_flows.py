@@ -68,6 +68,7 @@ def test_the_story_as_json(file, simulate):
         "bandwidth_bits_per_s": 8e8,
         "bytes": pytest.approx(2e8),
         "busy_share": pytest.approx(4 / 4.03),
+        "full_share": pytest.approx(4 / 3 / 4.03),  # then A alone is held back by b - c
         "peak_utilization": pytest.approx(1.0),
     }
     assert carried["c <-> r"]["bytes"] == carried["c <-> r"]["busy_share"] == 0.0

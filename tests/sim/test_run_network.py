@@ -88,6 +88,7 @@ def test_the_steady_shortcut_is_exact_for_flows(collective, steps):
         for ours, theirs in zip(short.links, long.links, strict=True):
             assert ours.bytes == pytest.approx(theirs.bytes, rel=1e-9)
             assert ours.busy_share == pytest.approx(theirs.busy_share, rel=1e-9)
+            assert ours.full_share == pytest.approx(theirs.full_share, rel=1e-9)
             assert ours.peak_utilization == pytest.approx(theirs.peak_utilization, rel=1e-9)
         for ours, theirs in zip(short.sites, long.sites, strict=True):
             assert ours.held_up_s == pytest.approx(theirs.held_up_s, rel=1e-9, abs=1e-9)
@@ -102,6 +103,17 @@ def test_what_sites_send_is_what_links_carry():
     assert down == pytest.approx(only.cross_datacenter_bytes, rel=1e-9)
     # Two outer steps of a ring of three: each site sends 2 S 2/3.
     assert only.cross_datacenter_bytes == pytest.approx(2 * 3 * 2 * 2e9 * 2 / 3, rel=1e-9)
+
+
+def test_only_the_narrowest_link_is_ever_full():
+    topology = around_an_exchange("10 Gbit/s", "10 Gbit/s", "1 Gbit/s")
+    (only,) = run(scenario(topology, {"params": 1e9, "steps": 30, "chips": 3}, [diloco(3)], collective="ring")).runs
+    full = {link.name: link.full_share for link in only.links if link.full_share}
+    # The hops of the others run at 10 Gbit/s until they are done; a tenth as long as the narrow one, at both its ends.
+    narrow = 2 * 2 / 3 * 16e9 / 1e9 / only.wall_clock_s
+    assert full.pop("s2 -> ix") == pytest.approx(narrow)
+    assert full.pop("ix -> s2") == pytest.approx(narrow)
+    assert all(share == pytest.approx(narrow / 10) for share in full.values())
 
 
 def test_the_narrowest_access_is_the_bottleneck():

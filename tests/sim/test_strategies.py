@@ -31,7 +31,9 @@ def setting_of(strategy, topology="low-bw", steps=60, params=1e9, sites=None):
         used, 8
     )
     inside = tuple(Route(s.inside.bandwidth_bits_per_s, s.inside.latency_s) for s in used)
-    return Setting(load, inside, there.narrowest(tuple(s.name for s in used))), IdealNetwork(Placement(there, tuple(s.name for s in used), (64 / len(used),) * len(used)))
+    return Setting(load, inside, there.narrowest(tuple(s.name for s in used))), IdealNetwork(
+        Placement(there, tuple(s.name for s in used), (64 / len(used),) * len(used))
+    )
 
 
 def programs(strategy, setting):
