@@ -13,8 +13,9 @@ import simpy
 
 from sim.document import validate
 from sim.engine import replay
+from sim.flowing import FlowingNetwork
 from sim.flows import FlowNetwork
-from sim.network import FlowingNetwork, Placement
+from sim.network import Placement
 from sim.ops import Collective, Compute, Op, Start, Wait
 from sim.profile import Profile
 from sim.topology import Topology
@@ -52,7 +53,7 @@ def ring(topology: Topology) -> float:
     network = FlowingNetwork(Placement(topology, sites, (1.0,) * len(sites)), "ring")
     members = tuple(range(len(sites)))
     _, phases = network.plan(members, 1e9)
-    return network.alone_s(phases, members)
+    return network.alone(phases, members)[0]
 
 
 def uneven_run(rounds: int) -> float:

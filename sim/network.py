@@ -1,36 +1,22 @@
 """What joins the workers of a run: turns a collective into simulated time, and into bytes on links.
 
 The engine knows a network only by the two protocols below. `IdealNetwork` gives every exchange the published ideal
-cost of the narrowest way between its members, whatever else is on the wire; `FlowingNetwork` makes it of flows that
-share links (`flows`), by one of the algorithms in `collectives`.
+cost of the narrowest way between its members, whatever else is on the wire; `FlowingNetwork` (`flowing`) makes it of
+flows that share links.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import simpy
 
-from .collectives import (
-    ALGORITHMS,
-    Phase,
-    ideal_all_reduce_s,
-    ideal_crossing_bytes,
-    ideal_scatter_s,
-)
-from .flows import FlowNetwork
+from .collectives import ideal_all_reduce_s, ideal_crossing_bytes
 from .ops import Collective
-from .rings import best_ring
 from .timeline import LinkUse
 from .topology import Route, Topology
-from .wires import Wire
-from .wiring import Wiring
-
-_MOST_SITES_FOR_DIRECT = 32
-_MOST_SERVERS_TRIED = 16
 
 
 class Carrier(Protocol):
@@ -135,150 +121,3 @@ class _IdealCarrier:
 
     def stalled(self) -> list[str]:
         return []
-
-
-@dataclass(frozen=True)
-class _Constant:
-    """A link at its full bandwidth, to try algorithms on."""
-
-    bits_per_s: float
-
-    def capacity_at(self, t_s: float) -> float:
-        return self.bits_per_s
-
-    def next_change_s(self, t_s: float) -> float | None:
-        return None
-
-
-class FlowingNetwork:
-    """Exchanges between sites are flows on links; inside a site they have their ideal cost.
-
-    Args:
-      placement: where the workers are.
-      algorithm: a name in `collectives.ALGORITHMS`, or `auto`: the one that is quickest on an idle network.
-    """
-
-    def __init__(self, placement: Placement, algorithm: str) -> None:
-        self.placement = placement
-        self.wiring = Wiring(placement.topology)
-        self._algorithm = algorithm
-        self._plans: dict[tuple[tuple[int, ...], float], tuple[str, list[Phase]]] = {}
-
-    def collective(self, members: tuple[int, ...], payload_bytes: float) -> str:
-        """How an exchange among some workers is done, by name."""
-        if len(members) == 1:
-            return "ideal"
-        name, _ = self.plan(members, payload_bytes)
-        return f"auto: {name}" if self._algorithm == "auto" else name
-
-    def connect(self, env: simpy.Environment) -> Carrier:
-        """Puts the network to work under a clock."""
-        return _FlowCarrier(self, env, self.wiring.wires)
-
-    def plan(self, members: tuple[int, ...], payload_bytes: float) -> tuple[str, list[Phase]]:
-        """The algorithm for an exchange among some workers, and its phases (by worker)."""
-        key = members, payload_bytes
-        if key not in self._plans:
-            names = [self._algorithm] if self._algorithm != "auto" else self._candidates(len(members))
-            plans = [(name, phases) for name in names for phases in self._orders(name, members, payload_bytes)]
-            best = plans[0] if len(plans) == 1 else min(plans, key=lambda plan: self.alone_s(plan[1], members))
-            self._plans[key] = best
-        return self._plans[key]
-
-    def alone_s(self, phases: list[Phase], members: tuple[int, ...]) -> float:
-        """How long the phases take on an idle network of full bandwidth [s]."""
-        env = simpy.Environment()
-        wires = [
-            Wire(wire.name, _Constant(bits))
-            for wire, bits in zip(self.wiring.wires, self.wiring.capacity_bits_per_s, strict=True)
-        ]
-        env.process(_FlowCarrier(self, env, wires).run(phases, members))
-        env.run()
-        return float(env.now)
-
-    @staticmethod
-    def _candidates(sites: int) -> list[str]:
-        return [name for name in ALGORITHMS if name != "direct" or sites <= _MOST_SITES_FOR_DIRECT]
-
-    def _orders(self, name: str, members: tuple[int, ...], payload_bytes: float) -> list[list[Phase]]:
-        """The phases for every order of the members that is worth a try: the best ring, or each server of a star."""
-        algorithm = ALGORITHMS[name]
-        if name in ("ring", "hierarchical"):
-            names = self.placement.names(members)
-            order = best_ring(self.placement.topology, names)
-            return [algorithm(payload_bytes, [members[names.index(site)] for site in order])]
-        if name == "star":
-            servers = members[:_MOST_SERVERS_TRIED]
-            return [algorithm(payload_bytes, [s, *(m for m in members if m != s)]) for s in servers]
-        return [algorithm(payload_bytes, members)]
-
-
-class _FlowCarrier:
-    def __init__(self, network: FlowingNetwork, env: simpy.Environment, wires: Sequence[Wire]) -> None:
-        self._network, self._env = network, env
-        self._wires = wires
-        self._flows = FlowNetwork(env, wires)
-        self._inside = IdealNetwork(network.placement)
-
-    def transfer(self, collective: Collective) -> simpy.Event:
-        if len(collective.members) == 1:
-            return self._env.timeout(self._inside.seconds(collective))
-        _, phases = self._network.plan(collective.members, collective.payload_bytes)
-        return self._env.process(self.run(phases * collective.count, collective.members))
-
-    def run(self, phases: list[Phase], members: tuple[int, ...]) -> simpy.events.ProcessGenerator:
-        """The phases, one after the other."""
-        for phase in phases:
-            if phase.inside_bytes:
-                yield self._env.timeout(max(self._inside_s(phase.inside_bytes, member) for member in members))
-            if phase.transfers:
-                yield self._together(phase)
-
-    def _inside_s(self, payload_bytes: float, member: int) -> float:
-        placement = self._network.placement
-        route = placement.topology.narrowest(placement.names([member]))
-        return ideal_scatter_s(payload_bytes, placement.chips[member], *route)
-
-    def _together(self, phase: Phase) -> simpy.Event:
-        """All transfers of a phase at once; the event fires when the last has arrived."""
-        arrived = self._env.event()
-        missing = len(phase.transfers)
-
-        def landed(_: simpy.Event) -> None:
-            nonlocal missing
-            missing -= 1
-            if not missing:
-                arrived.succeed()
-
-        def on_its_way(latency_s: float) -> Callable[[simpy.Event], None]:
-            return lambda _: _then(self._env.timeout(latency_s), landed)
-
-        sites = self._network.placement.sites
-        for transfer in phase.transfers:
-            way = self._network.wiring.way(sites[transfer.source], sites[transfer.target])
-            sent = self._flows.send(
-                way.wires, transfer.size_bytes, streams=way.streams, cap_bits_per_s=way.cap_bits_per_s
-            )
-            _then(sent, on_its_way(phase.rounds * way.latency_s))
-        return arrived
-
-    def crossing_bytes(self, collective: Collective) -> float:
-        if len(collective.members) == 1:
-            return 0.0
-        _, phases = self._network.plan(collective.members, collective.payload_bytes)
-        return collective.count * math.fsum(t.size_bytes for phase in phases for t in phase.transfers)
-
-    def links(self) -> tuple[LinkUse, ...]:
-        capacity = self._network.wiring.capacity_bits_per_s
-        return tuple(
-            LinkUse(wire.name, bits, use.bits / 8, use.busy_s, use.full_s, use.peak)
-            for wire, bits, use in zip(self._wires, capacity, self._flows.use(), strict=True)
-        )
-
-    def stalled(self) -> list[str]:
-        return self._flows.stalled()
-
-
-def _then(event: simpy.Event, callback: Callable[[simpy.Event], None]) -> None:
-    assert event.callbacks is not None, "the event has not fired yet"
-    event.callbacks.append(callback)

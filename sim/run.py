@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from .engine import replay
 from .errors import InputError
-from .network import FlowingNetwork, IdealNetwork, Network, Placement
+from .flowing import FlowingNetwork
+from .network import IdealNetwork, Network, Placement
 from .ops import moved
 from .result import Job, Outcome, Result, Run, summarise
 from .scenario import Scenario
@@ -74,14 +75,16 @@ def _check_chips(scenario: Scenario, position: int, job: Job) -> None:
             )
 
 
-def _network(scenario: Scenario, jobs: Sequence[Job]) -> Network:
+def _network(scenario: Scenario, jobs: Sequence[Job], *, one_at_a_time: bool = False) -> Network:
     placement = Placement(
         scenario.topology,
         tuple(site.name for job in jobs for site in job.sites),
         tuple(chips for job in jobs for chips in job.setting.load.worker_chips),
     )
     algorithm = scenario.algorithm
-    return IdealNetwork(placement) if algorithm == "ideal" else FlowingNetwork(placement, algorithm)
+    if algorithm == "ideal":
+        return IdealNetwork(placement)
+    return FlowingNetwork(placement, algorithm, one_at_a_time=one_at_a_time)
 
 
 def _alone(scenario: Scenario, job: Job, *, full: bool) -> Outcome:
@@ -91,13 +94,16 @@ def _alone(scenario: Scenario, job: Job, *, full: bool) -> Outcome:
     come round together. A steady replay makes the remainder and one period, and again with one period more. On links
     whose bandwidth changes over time nothing repeats, and every step is replayed.
     """
-    network = _network(scenario, [job])
+    changing = scenario.algorithm != "ideal" and any(
+        link.profile().next_change_s(0.0) is not None for link in scenario.topology.links
+    )
+    every_step = full or changing
+    network = _network(scenario, [job], one_at_a_time=not every_step)
     used = network.collective(job.setting.everyone, job.setting.load.outer_bytes)
     steps = job.setting.load.steps
     period = math.lcm(job.strategy.steps_per_sync, job.setting.load.cycle_steps)
     shorter = steps % period + period
-    changing = any(link.profile().next_change_s(0.0) is not None for link in scenario.topology.links)
-    if full or (changing and used != "ideal") or shorter + period >= steps:
+    if every_step or shorter + period >= steps:
         return Outcome(job, _replay(network, job, steps), used, steps)
     first, second = _replay(network, job, shorter), _replay(network, job, shorter + period)
     return Outcome(job, extrapolate(first, second, (steps - shorter) // period), used, shorter + period)

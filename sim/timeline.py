@@ -63,6 +63,15 @@ class LinkUse(NamedTuple):
     peak_utilization: float
     """Highest share of the capacity of the moment that was used."""
 
+    def plus(self, other: LinkUse, times: float) -> LinkUse:
+        """What the link carried here, and another so many times."""
+        return self._replace(
+            carried_bytes=self.carried_bytes + times * other.carried_bytes,
+            busy_s=self.busy_s + times * other.busy_s,
+            full_s=self.full_s + times * other.full_s,
+            peak_utilization=max(self.peak_utilization, other.peak_utilization),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
@@ -119,12 +128,7 @@ def extrapolate(shorter: Timeline, longer: Timeline, periods: int) -> Timeline:
     return Timeline(
         workers=tuple(totals(a, b) for a, b in zip(shorter.workers, longer.workers, strict=True)),
         links=tuple(
-            first._replace(
-                carried_bytes=line(first.carried_bytes, second.carried_bytes),
-                busy_s=line(first.busy_s, second.busy_s),
-                full_s=line(first.full_s, second.full_s),
-                peak_utilization=max(first.peak_utilization, second.peak_utilization),
-            )
+            first.plus(second, periods).plus(first, -periods)
             for first, second in zip(shorter.links, longer.links, strict=True)
         ),
     )

@@ -150,6 +150,7 @@ class TraceWorkload(_Extent):
 
     Defaults: the model's full budget of 20 N tokens, and the batch, chips and bytes of the recording. Where the
     datacenters cannot share the recorded chips evenly, more such chips are taken and the batch grows with them.
+    Rescaled, there are 4,096 tokens on a chip unless said.
     """
 
     trace: str = Field(min_length=1, examples=["run.jsonl"])
@@ -173,7 +174,7 @@ class TraceWorkload(_Extent):
         """Spreads the recording over sites; rescaled seconds have the mean 6 N_active (B/R) / Q."""
         recording = read_recording(recording_path(self.trace))
         header = recording.header
-        tokens_per_chip = self.tokens_per_chip or recording.tokens_per_chip
+        tokens_per_chip = self.tokens_per_chip or (TOKENS_PER_CHIP if self.rescale else recording.tokens_per_chip)
         wanted = self.batch_tokens / tokens_per_chip if self.batch_tokens else header.device.count
         deal = self._deal(sites, wanted, split, self.chip_flop_per_s or CHIP_FLOP_PER_S)
         batch_tokens = self.batch_tokens or tokens_per_chip * deal.chips

@@ -73,7 +73,8 @@ def _tried(
         (varied,) = run(Scenario.model_validate(document)).runs
         return varied.wall_clock_s / only.wall_clock_s
 
-    return Bottleneck(kind, name, share, relative(0.5), relative(2.0))
+    # More can be left unused, and less cannot help: a ring chosen anew for the changed links must not say otherwise.
+    return Bottleneck(kind, name, share, max(1.0, relative(0.5)), min(1.0, relative(2.0)))
 
 
 def _as_recorded(scenario: Scenario) -> bool:

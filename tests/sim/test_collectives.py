@@ -10,7 +10,8 @@ from sim.collectives import (
     ring_s,
 )
 from sim.document import validate
-from sim.network import FlowingNetwork, Placement
+from sim.flowing import FlowingNetwork
+from sim.network import Placement
 from sim.topology import Topology
 
 
@@ -45,7 +46,7 @@ def mesh(sites, chips=1.0, algorithm="ring", latency="3 ms"):
 def seconds(network, sites, payload=S):
     members = tuple(range(sites))
     _, phases = network.plan(members, payload)
-    return network.alone_s(phases, members)
+    return network.alone(phases, members)[0]
 
 
 @pytest.mark.parametrize("name", CLOSED_FORMS)

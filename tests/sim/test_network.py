@@ -7,8 +7,9 @@ import pytest
 from sim.collectives import ALGORITHMS
 from sim.document import validate
 from sim.engine import replay
-from sim.errors import InputError
-from sim.network import FlowingNetwork, Placement
+from sim.errors import InputError, ReplayError
+from sim.flowing import FlowingNetwork
+from sim.network import Placement
 from sim.ops import Collective, Compute, Start, Wait
 from sim.topology import Topology
 
@@ -47,7 +48,7 @@ def alone(where, algorithm, payload=1e9):
     net = network(where, algorithm)
     members = tuple(range(len(where.datacenters)))
     _, phases = net.plan(members, payload)
-    return net.alone_s(phases, members)
+    return net.alone(phases, members)[0]
 
 
 def everybody(index, payload, members=(0, 1, 2, 3), count=1):
@@ -112,7 +113,7 @@ def test_auto_is_never_slower_than_any_one_algorithm(where, payload):
     name, phases = net.plan((0, 1, 2, 3), payload)
     assert name in ALGORITHMS
     best_s = min(alone(where, name, payload) for name in ALGORITHMS)
-    assert net.alone_s(phases, (0, 1, 2, 3)) == pytest.approx(best_s, rel=1e-12)
+    assert net.alone(phases, (0, 1, 2, 3))[0] == pytest.approx(best_s, rel=1e-12)
 
 
 def test_auto_prefers_few_rounds_for_little_and_few_bytes_for_much():
@@ -165,3 +166,13 @@ def test_a_link_that_never_returns_ends_the_run_and_says_who_waits_for_what():
     c = Collective("outer", 7, (0, 1), 1e9)
     with pytest.raises(InputError, match=r"a -> b.*never return.*outer 7"):
         replay([[Start(c), Wait(c)]] * 2, network(broken))
+
+
+def test_a_network_that_was_promised_one_exchange_at_a_time_says_when_there_are_two():
+    wire = {"bandwidth": "1 Gbit/s", "latency": "1 ms"}
+    there = validate(Topology, {"name": "t", "generate": {"shape": "full-mesh", "datacenters": 2, **wire}}, source="t")
+    network = FlowingNetwork(Placement(there, ("dc1", "dc2"), (1.0, 1.0)), "ring", one_at_a_time=True)
+    first, second = (Collective("outer", index, (0, 1), 1e9) for index in range(2))
+    program = [Start(first), Start(second), Wait(first), Wait(second)]
+    with pytest.raises(ReplayError, match="two exchanges between sites at once"):
+        replay([program, program], network)

@@ -8,6 +8,7 @@ from sim.errors import InputError
 from sim.questions.bottleneck import bottlenecks
 from sim.run import run
 from sim.scenario import Scenario
+from sim.topology import topology_names
 
 FREE_INSIDE = {"bandwidth": "1e30 bit/s", "latency": "0 s"}
 
@@ -232,6 +233,14 @@ def test_a_window_caps_a_long_fat_link():
     assert exposed(window="8 MiB") == pytest.approx(16e9 / (8 * 8 * 2**20 / 0.1) + 0.1)
     assert exposed(window="8 MiB", streams=4) == pytest.approx(16e9 / (4 * 8 * 8 * 2**20 / 0.1) + 0.1)
     assert exposed(window="8 MiB", streams=100) == pytest.approx(exposed())
+
+
+@pytest.mark.parametrize("name", topology_names())
+def test_the_main_job_runs_on_every_topology_that_ships(name, simulate):
+    code, out, err = simulate("--topology", name)
+    assert (code, err) == (0, "")
+    assert f"On {name}, " in out
+    assert max(map(len, out.splitlines())) <= 80
 
 
 def test_the_default_comparison_leaves_out_what_a_small_topology_cannot_hold(tmp_path, simulate):
