@@ -35,11 +35,12 @@ class _Exchange:
 class _Tally:
     """The sums of one worker while time passes."""
 
-    __slots__ = ("across", "compute", "crossing", "finish", "held_up", "hidden", "inside", "straggler")
+    __slots__ = ("across", "compute", "crossing", "finish", "hidden", "inside", "straggler", "waited_for")
 
-    def __init__(self) -> None:
+    def __init__(self, workers: int) -> None:
         self.compute = self.straggler = self.inside = self.across = 0.0
-        self.hidden = self.held_up = self.finish = self.crossing = 0.0
+        self.hidden = self.finish = self.crossing = 0.0
+        self.waited_for = [0.0] * workers
 
     def totals(self) -> Totals:
         """The sums, for good."""
@@ -49,9 +50,9 @@ class _Tally:
             self.inside,
             self.across,
             self.hidden,
-            self.held_up,
             self.finish,
             self.crossing,
+            tuple(self.waited_for),
         )
 
 
@@ -62,7 +63,7 @@ class _Replay:
         self.env = simpy.Environment()
         self.carrier = network.connect(self.env)
         self.open: dict[_Key, _Exchange] = {}
-        self.tallies = [_Tally() for _ in range(workers)]
+        self.tallies = [_Tally(workers) for _ in range(workers)]
         self.spans: list[Span] | None = [] if keep_spans else None
         self.waiting: dict[int, Collective] = {}
 
@@ -120,7 +121,7 @@ class _Replay:
             straggler_s = max(0.0, exchange.begin_s - asked_s)
             exposed_s = self.env.now - asked_s - straggler_s
             tally.straggler += straggler_s
-            self.tallies[exchange.last].held_up += straggler_s
+            tally.waited_for[exchange.last] += straggler_s
             if len(collective.members) > 1:
                 tally.across += exposed_s
             else:

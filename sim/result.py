@@ -21,6 +21,7 @@ class SiteUse:
       compute_s: time computing [s].
       exposed_communication_s: time stood still for exchanges [s].
       straggler_wait_s: time stood still for slower workers [s].
+      waited_for_s: the same by the site that was the last to come; sites never waited for are left out [s].
       held_up_s: what all others together waited for this one [s].
       compute_utilization: compute_s / wall-clock of the run.
     """
@@ -31,6 +32,7 @@ class SiteUse:
     compute_s: float
     exposed_communication_s: float
     straggler_wait_s: float
+    waited_for_s: dict[str, float]
     held_up_s: float
     compute_utilization: float
 
@@ -197,10 +199,11 @@ def _site_uses(setting: Setting, timeline: Timeline, sites: Sequence[Datacenter]
             compute_s=totals.compute_s,
             exposed_communication_s=totals.exposed_s,
             straggler_wait_s=totals.straggler_wait_s,
-            held_up_s=totals.held_up_s,
+            waited_for_s={other.name: s for other, s in zip(sites, totals.waited_for_s, strict=True) if s},
+            held_up_s=sum(other.waited_for_s[position] for other in timeline.workers),
             compute_utilization=totals.compute_s / timeline.wall_clock_s,
         )
-        for site, chips, share, totals in workers
+        for position, (site, chips, share, totals) in enumerate(workers)
     )
 
 

@@ -28,10 +28,10 @@ class Totals:
       exposed_inside_s, exposed_across_s: time stood still while an exchange inside its datacenter, or across
         datacenters, was under way [s].
       hidden_s: time that exchanges it takes part in were under way while it computed [s].
-      held_up_s: what others waited before exchanges that this worker was the last to join, together [s].
       finish_s: when it was done [s].
       crossing_bytes: sent across datacenter boundaries by collectives whose first member this is, by all their
         members together [byte].
+      waited_for_s: straggler_wait_s by the worker that was the last to come [s].
     """
 
     compute_s: float = 0.0
@@ -39,9 +39,9 @@ class Totals:
     exposed_inside_s: float = 0.0
     exposed_across_s: float = 0.0
     hidden_s: float = 0.0
-    held_up_s: float = 0.0
     finish_s: float = 0.0
     crossing_bytes: float = 0.0
+    waited_for_s: tuple[float, ...] = ()
 
     @property
     def exposed_s(self) -> float:
@@ -99,7 +99,8 @@ class Timeline:
 
     def part(self, first: int, last: int) -> Timeline:
         """One job's workers; the links are those of all jobs."""
-        return replace(self, workers=self.workers[first:last])
+        own = (replace(totals, waited_for_s=totals.waited_for_s[first:last]) for totals in self.workers[first:last])
+        return replace(self, workers=tuple(own))
 
     def mean(self, field: str) -> float:
         """The mean of one of the sums over the workers."""
@@ -122,8 +123,10 @@ def extrapolate(shorter: Timeline, longer: Timeline, periods: int) -> Timeline:
         return first + (second - first) * periods
 
     def totals(first: Totals, second: Totals) -> Totals:
-        names = [field.name for field in fields(Totals)]
-        return replace(first, **{name: line(getattr(first, name), getattr(second, name)) for name in names})
+        names = [field.name for field in fields(Totals) if field.name != "waited_for_s"]
+        waited = tuple(map(line, first.waited_for_s, second.waited_for_s))
+        sums = {name: line(getattr(first, name), getattr(second, name)) for name in names}
+        return replace(first, **sums, waited_for_s=waited)
 
     return Timeline(
         workers=tuple(totals(a, b) for a, b in zip(shorter.workers, longer.workers, strict=True)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.table import Table
 
-from ..result import Result, Run
+from ..result import Result, Run, SiteUse
 from ..units import BANDWIDTH, human_bytes, human_quantity, human_seconds
 
 _MOST_ROWS = 40
@@ -41,11 +41,18 @@ def _sites(run: Run) -> Table:
             f"{site.tokens_share:.1%}",
             human_seconds(site.compute_s),
             human_seconds(site.exposed_communication_s),
-            human_seconds(site.straggler_wait_s),
+            _waiting(site),
             human_seconds(site.held_up_s),
             f"{site.compute_utilization:.1%}",
         )
     return table
+
+
+def _waiting(site: SiteUse) -> str:
+    """How long a site waited, and under it the one that it waited for the longest."""
+    longest = max(site.waited_for_s, key=lambda name: site.waited_for_s[name], default=None)
+    waited = human_seconds(site.straggler_wait_s)
+    return f"{waited}\nfor {longest}" if longest else waited
 
 
 def _links(run: Run) -> Table:

@@ -70,7 +70,7 @@ def test_three_workers_wait_for_the_slowest():
         (6.0, 0.0, 0.0, 10.0, 0.0),
         (5.0, 1.0, 0.0, 10.0, 0.0),
     ]
-    assert [totals.held_up_s for totals in timeline.workers] == [0.0, 3.0, 0.0]  # both others waited for the second
+    assert [totals.waited_for_s for totals in timeline.workers] == [(0.0, 2.0, 0.0), (0.0, 0.0, 0.0), (0.0, 1.0, 0.0)]
     assert timeline.crossing_bytes == 10.0
 
 
