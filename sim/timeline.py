@@ -79,13 +79,20 @@ class Timeline:
 
     Attributes:
       workers: sums of each worker.
-      links: what each link carried; empty where exchanges are ideal.
+      links: what each link carried for all jobs; empty where exchanges are ideal.
       spans: every stretch of every worker in order of its end, where they were asked for.
     """
 
     workers: tuple[Totals, ...]
     links: tuple[LinkUse, ...] = ()
     spans: tuple[Span, ...] = ()
+    others_s: float = 0.0
+    """When the last worker of any other job finished, where this is a part [s]."""
+
+    @property
+    def watched_s(self) -> float:
+        """How long the links were watched: until the last worker of any job finished [s]."""
+        return max(self.wall_clock_s, self.others_s)
 
     @property
     def wall_clock_s(self) -> float:
@@ -100,7 +107,7 @@ class Timeline:
     def part(self, first: int, last: int) -> Timeline:
         """One job's workers; the links are those of all jobs."""
         own = (replace(totals, waited_for_s=totals.waited_for_s[first:last]) for totals in self.workers[first:last])
-        return replace(self, workers=tuple(own))
+        return replace(self, workers=tuple(own), others_s=self.wall_clock_s)
 
     def mean(self, field: str) -> float:
         """The mean of one of the sums over the workers."""

@@ -69,9 +69,10 @@ def _tried(
         for site in document["topology"]["datacenters"]:
             site.setdefault("chip_speed", document["workload"].get("chip_speed", to_text(CHIP_FLOP_PER_S, CHIP_SPEED)))
         change(document["topology"], factor)
-        document["strategies"] = [document["strategies"][position]]
-        (varied,) = run(Scenario.model_validate(document)).runs
-        return varied.wall_clock_s / only.wall_clock_s
+        if result.scenario.jobs == "alone":  # the others only matter where they compete
+            document["strategies"] = [document["strategies"][position]]
+        runs = run(Scenario.model_validate(document)).runs
+        return runs[min(position, len(runs) - 1)].wall_clock_s / only.wall_clock_s
 
     # More can be left unused, and less cannot help: a ring chosen anew for the changed links must not say otherwise.
     return Bottleneck(kind, name, share, max(1.0, relative(0.5)), min(1.0, relative(2.0)))

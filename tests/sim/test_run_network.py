@@ -189,6 +189,19 @@ def test_jobs_out_of_step_hardly_meet():
         assert by_itself.wall_clock_s <= one.wall_clock_s * (1 + 1e-9)
 
 
+def test_links_are_watched_until_the_last_job_ends():
+    topology = around_an_exchange("5 Gbit/s", "10 Gbit/s")
+    workload = {"params": 1e9, "steps": 100, "chips": 2, "batch_tokens": 8192}
+    result = run(scenario(topology, workload, ["data-parallel", diloco(2, 100)], collective="ring", jobs="together"))
+    slow, quick = result.runs
+    assert quick.wall_clock_s < slow.wall_clock_s
+    assert quick.links == slow.links
+    assert max(link.mean_utilization for link in quick.links) <= max(link.busy_share for link in quick.links) <= 1
+    (found,) = bottlenecks(result, slow)
+    # Twice the bandwidth halves what its exchanges take, the other job's among them.
+    assert found.doubled == pytest.approx(1 - slow.exposed_across_s / 2 / slow.wall_clock_s, rel=0.05)
+
+
 def test_bandwidth_that_sags_is_replayed_step_by_step():
     sagging = {
         "schedule": {"points": [{"at": "0 s", "bandwidth": "10 Gbit/s"}, {"at": "100 s", "bandwidth": "5 Gbit/s"}]}
