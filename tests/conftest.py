@@ -7,10 +7,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from sim.trace import Exchange, Header, Step, TraceWriter
 
 ROOT = Path(__file__).parent.parent
+# A slow machine must not fail a property: time is measured in benchmarks/.
+settings.register_profile("house", deadline=None)
+settings.load_profile("house")
 
 
 def pytest_addoption(parser):
