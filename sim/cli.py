@@ -107,7 +107,7 @@ def simulate(
     """
     if context.invoked_subcommand:
         return
-    from .output import check_writable, write_atomically
+    from .output import check_writable
 
     if output:
         check_writable(output)
@@ -121,11 +121,8 @@ def simulate(
     )
     with naming(scenario):
         result = run(loaded)
-    if output:
-        write_atomically(output, RENDERERS[format_](result, detail))
-        typer.echo(f"wrote {output}", err=True)
-    else:
-        _print(on_stdout(result, detail) if format_ is Format.table else RENDERERS[format_](result, detail))
+    on_terminal = format_ is Format.table and not output
+    _deliver(on_stdout(result, detail) if on_terminal else RENDERERS[format_](result, detail), output)
 
 
 @app.command("list")
@@ -156,7 +153,7 @@ def flows(
     output: Annotated[Path | None, typer.Option(help="Write the result to a file instead.", metavar="FILE")] = None,
 ) -> None:
     """The network alone: when given flows over a topology finish, and what the links carry (docs/network.md)."""
-    from .output import check_writable, write_atomically
+    from .output import check_writable
 
     if output:
         check_writable(output)
@@ -167,11 +164,7 @@ def flows(
     document = load_flows(file)
     with naming(file):
         text = FLOWS_RENDERERS[format_](answer(document))
-    if output:
-        write_atomically(output, text)
-        typer.echo(f"wrote {output}", err=True)
-    else:
-        _print(text)
+    _deliver(text, output)
 
 
 @app.command()
@@ -183,6 +176,17 @@ def schema(document: Annotated[Document, typer.Argument(help="Which file format 
 
     schemas = {Document.scenario: scenario.schema, Document.trace: trace.schema}
     _print(json.dumps(schemas[document](), indent=2) + "\n")
+
+
+def _deliver(text: str, output: Path | None) -> None:
+    """Writes a result to the file asked for, or prints it."""
+    if output is None:
+        _print(text)
+        return
+    from .output import write_atomically
+
+    write_atomically(output, text)
+    typer.echo(f"wrote {output}", err=True)
 
 
 def _print(text: str) -> None:

@@ -7,38 +7,6 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Load:
-    """A workload spread over sites: what every strategy and the engine need to know of it.
-
-    Attributes:
-      params: N, parameters exchanged.
-      batch_tokens: B, global batch [tokens].
-      chips: R, chips in all.
-      worker_chips: chips of each worker.
-      tokens_share: share of the batch that each worker processes; they add up to 1.
-      steps: T, inner steps: D / B, rounded up to whole steps.
-      gradient_bytes, outer_bytes: payload of an exchange of gradients, of parameter changes [byte].
-      mean_step_s: mean compute of a step for each worker [s].
-      cycle_steps: steps after which the seconds of all workers repeat (1: every step costs the same).
-      compute_s: seconds that a worker computes for `count` steps from step `first` [s].
-      notes: assumptions that a reader of the result should know.
-    """
-
-    params: float
-    batch_tokens: float
-    chips: int
-    worker_chips: tuple[float, ...]
-    tokens_share: tuple[float, ...]
-    steps: int
-    gradient_bytes: float
-    outer_bytes: float
-    mean_step_s: tuple[float, ...]
-    cycle_steps: int
-    compute_s: Callable[[int, int, int], float]
-    notes: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class Deal:
     """What each worker has, and what it gets of every batch.
 
@@ -68,3 +36,36 @@ class Deal:
     def flop_per_chip(self, flop: float) -> tuple[float, ...]:
         """What one chip of each worker does of a batch's flops (or tokens)."""
         return tuple(flop * share / chips for share, chips in zip(self.tokens_share, self.worker_chips, strict=True))
+
+
+@dataclass(frozen=True)
+class Load:
+    """A workload spread over sites: what every strategy and the engine need to know of it.
+
+    Attributes:
+      params: N, parameters exchanged.
+      batch_tokens: B, global batch [tokens].
+      deal: chips and share of the batch of each worker.
+      steps: T, inner steps: D / B, rounded up to whole steps.
+      gradient_bytes, outer_bytes: payload of an exchange of gradients, of parameter changes [byte].
+      mean_step_s: mean compute of a step for each worker [s].
+      cycle_steps: steps after which the seconds of all workers repeat (1: every step costs the same).
+      compute_s: seconds that a worker computes for `count` steps from step `first` [s].
+      notes: assumptions that a reader of the result should know.
+    """
+
+    params: float
+    batch_tokens: float
+    deal: Deal
+    steps: int
+    gradient_bytes: float
+    outer_bytes: float
+    mean_step_s: tuple[float, ...]
+    cycle_steps: int
+    compute_s: Callable[[int, int, int], float]
+    notes: tuple[str, ...]
+
+    @property
+    def chips(self) -> int:
+        """R, chips in all."""
+        return self.deal.chips

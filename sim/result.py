@@ -190,7 +190,7 @@ def summarise(outcome: Outcome, topology: str, reference_s: float) -> Run:
 
 def _site_uses(setting: Setting, timeline: Timeline, sites: Sequence[Datacenter]) -> tuple[SiteUse, ...]:
     load = setting.load
-    workers = zip(sites, load.worker_chips, load.tokens_share, timeline.workers, strict=True)
+    workers = zip(sites, load.deal.worker_chips, load.deal.tokens_share, timeline.workers, strict=True)
     return tuple(
         SiteUse(
             name=site.name,

@@ -19,24 +19,36 @@ from .topology import Route
 
 
 def run(scenario: Scenario) -> Result:
-    """Replays every strategy of a scenario: each on a network of its own, or all together on one.
+    """Replays every strategy of a scenario, and Data-Parallel to compare with where it is not among them.
 
     Raises:
       InputError: the topology cannot carry a strategy, or the chips cannot be shared evenly.
     """
-    split = math.lcm(*(_workers(scenario, position) for position in range(len(scenario.strategies))))
+    found = outcomes(scenario)
+    reference = next((outcome for outcome in found if isinstance(outcome.job.strategy, DataParallel)), None)
+    reference = reference or _alone(scenario, _job(scenario, DataParallel(), _split(scenario)), full=False)
+    runs = tuple(summarise(each, scenario.topology.name, reference.timeline.wall_clock_s) for each in found)
+    return Result(scenario, runs, (*found[0].job.setting.load.notes, *_assumptions(scenario, runs)))
+
+
+def outcomes(scenario: Scenario) -> list[Outcome]:
+    """The replays of a scenario's strategies and no others: each on a network of its own, or all together on one.
+
+    Raises:
+      InputError: the topology cannot carry a strategy, or the chips cannot be shared evenly.
+    """
+    split = _split(scenario)
     jobs = [_job(scenario, strategy, split) for strategy in scenario.strategies]
     for position, job in enumerate(jobs):
         _check_chips(scenario, position, job)
-    outcomes = (
-        _together(scenario, jobs)
-        if scenario.jobs == "together"
-        else [_alone(scenario, job, full=scenario.replay == "full") for job in jobs]
-    )
-    reference = next((outcome for outcome in outcomes if isinstance(outcome.job.strategy, DataParallel)), None)
-    reference = reference or _alone(scenario, _job(scenario, DataParallel(), split), full=False)
-    runs = tuple(summarise(each, scenario.topology.name, reference.timeline.wall_clock_s) for each in outcomes)
-    return Result(scenario, runs, (*jobs[0].setting.load.notes, *_assumptions(scenario, runs)))
+    if scenario.jobs == "together":
+        return _together(scenario, jobs)
+    return [_alone(scenario, job, full=scenario.replay == "full") for job in jobs]
+
+
+def _split(scenario: Scenario) -> int:
+    """The least number of chips that every strategy can share evenly among its datacenters."""
+    return math.lcm(*(_workers(scenario, position) for position in range(len(scenario.strategies))))
 
 
 def _job(scenario: Scenario, strategy: AbstractStrategy, split: int) -> Job:
@@ -67,7 +79,7 @@ def _check_chips(scenario: Scenario, position: int, job: Job) -> None:
             f"workload.chips: {load.chips} chips cannot be shared evenly by the {workers} datacenters of {label} "
             f"(strategies[{position}]); use {choices}"
         )
-    for site, chips in zip(job.sites, load.worker_chips, strict=True):
+    for site, chips in zip(job.sites, load.deal.worker_chips, strict=True):
         if site.chips is not None and site.chips < chips:
             raise InputError(
                 f"workload.chips: {label} (strategies[{position}]) needs {chips:g} chips in datacenter "
@@ -79,7 +91,7 @@ def _network(scenario: Scenario, jobs: Sequence[Job], *, one_at_a_time: bool = F
     placement = Placement(
         scenario.topology,
         tuple(site.name for job in jobs for site in job.sites),
-        tuple(chips for job in jobs for chips in job.setting.load.worker_chips),
+        tuple(chips for job in jobs for chips in job.setting.load.deal.worker_chips),
     )
     algorithm = scenario.algorithm
     if algorithm == "ideal":

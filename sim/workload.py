@@ -124,9 +124,7 @@ class AnalyticWorkload(_Extent):
         return Load(
             params=params,
             batch_tokens=batch_tokens,
-            chips=deal.chips,
-            worker_chips=deal.worker_chips,
-            tokens_share=deal.tokens_share,
+            deal=deal,
             steps=self._total_steps(params, batch_tokens, budget),
             gradient_bytes=payload_bytes,
             outer_bytes=payload_bytes,
@@ -199,9 +197,7 @@ class TraceWorkload(_Extent):
         return Load(
             params=params,
             batch_tokens=batch_tokens,
-            chips=deal.chips,
-            worker_chips=deal.worker_chips,
-            tokens_share=deal.tokens_share,
+            deal=deal,
             steps=self._total_steps(params, batch_tokens, family.token_budget if family else TOKENS_PER_PARAM * params),
             gradient_bytes=payload_bytes or recording.gradient_bytes,
             outer_bytes=payload_bytes or recording.outer_bytes,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..result import Result, Run
-from ..run import run
+from ..run import outcomes
 from ..scenario import Scenario
 from ..units import BANDWIDTH, CHIP_SPEED, Unit, parse, to_text
 from ..workload import CHIP_FLOP_PER_S, TraceWorkload
@@ -71,8 +71,8 @@ def _tried(
         change(document["topology"], factor)
         if result.scenario.jobs == "alone":  # the others only matter where they compete
             document["strategies"] = [document["strategies"][position]]
-        runs = run(Scenario.model_validate(document)).runs
-        return runs[min(position, len(runs) - 1)].wall_clock_s / only.wall_clock_s
+        varied = outcomes(Scenario.model_validate(document))
+        return varied[min(position, len(varied) - 1)].timeline.wall_clock_s / only.wall_clock_s
 
     # More can be left unused, and less cannot help: a ring chosen anew for the changed links must not say otherwise.
     return Bottleneck(kind, name, share, max(1.0, relative(0.5)), min(1.0, relative(2.0)))

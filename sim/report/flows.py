@@ -15,6 +15,7 @@ from rich.table import Table
 
 from ..questions.flows import FlowRow, FlowsAnswer
 from ..units import BANDWIDTH, human_bytes, human_quantity
+from .plain import plain
 
 SCHEMA_VERSION = 1
 _WIDTH = 100
@@ -74,7 +75,7 @@ def flows_text(answer: FlowsAnswer) -> str:
         console.print(links)
         if idle:
             console.print(f"{idle} {'link' if idle == 1 else 'links'} carried nothing", highlight=False)
-    return "\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n"
+    return plain(captured.get())
 
 
 def _flow(row: FlowRow) -> dict[str, Any]:

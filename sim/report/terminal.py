@@ -15,6 +15,7 @@ from ..result import Result, Run
 from ..topology import Inside, Link, Topology
 from ..units import BANDWIDTH, LATENCY, Unit, human_bytes, human_count, human_quantity, human_ratio, human_seconds
 from .detail import detail_tables
+from .plain import plain
 
 MIN_WIDTH, MAX_WIDTH = 80, 120
 _BAR = 8
@@ -25,7 +26,7 @@ def to_text(result: Result, *, width: int = MIN_WIDTH, blocks: bool = True, deta
     console = Console(file=io.StringIO(), width=width, color_system=None, legacy_windows=False)
     with console.capture() as captured:
         render(result, console, blocks=blocks, detail=detail)
-    return "\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n"
+    return plain(captured.get())
 
 
 def on_stdout(result: Result, detail: str | None = None) -> str:
@@ -192,4 +193,4 @@ def listing(rows: Iterable[tuple[str, str]]) -> str:
     console = Console()
     with console.capture() as captured:
         console.print(grid)
-    return "\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n"
+    return plain(captured.get())

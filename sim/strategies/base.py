@@ -49,7 +49,9 @@ class Setting:
         """
         return max(
             step_s + ideal_all_reduce_s(self.load.gradient_bytes, chips, *route)
-            for step_s, chips, route in zip(self.load.mean_step_s, self.load.worker_chips, self.inside, strict=True)
+            for step_s, chips, route in zip(
+                self.load.mean_step_s, self.load.deal.worker_chips, self.inside, strict=True
+            )
         )
 
     def outer_s(self) -> float:
