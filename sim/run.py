@@ -13,6 +13,7 @@ from .network import IdealNetwork, Network, Placement
 from .ops import moved
 from .result import Job, Outcome, Result, Run, summarise
 from .scenario import Scenario
+from .steady import Marks, Rhythm, find_rhythm
 from .strategies import AbstractStrategy, DataParallel, Setting
 from .timeline import Timeline, extrapolate
 from .topology import Route
@@ -56,7 +57,13 @@ def _job(scenario: Scenario, strategy: AbstractStrategy, split: int) -> Job:
     sites = topology.datacenters[: strategy.workers(len(topology.datacenters))]
     inside = tuple(Route(site.inside.bandwidth_bits_per_s, site.inside.latency_s) for site in sites)
     across = topology.narrowest(tuple(site.name for site in sites))
-    return Job(strategy, Setting(scenario.workload.load(sites, split), inside, across), sites)
+    load = scenario.workload.load(sites, split)
+    if strategy.by_layer and not load.layers:
+        raise InputError(
+            f"workload.layers: {strategy.label} exchanges layer by layer, and nobody says how many there are; write "
+            "the number in the workload, such as layers: 48"
+        )
+    return Job(strategy, Setting(load, inside, across), sites)
 
 
 def _workers(scenario: Scenario, position: int) -> int:
@@ -100,30 +107,50 @@ def _network(scenario: Scenario, jobs: Sequence[Job], *, one_at_a_time: bool = F
 
 
 def _alone(scenario: Scenario, job: Job, *, full: bool) -> Outcome:
-    """Replays a job on a network of its own.
+    """Replays a job on a network of its own, and continues it exactly once it repeats itself.
 
-    After a barrier nothing is left over from before it, so a run repeats itself once H and the recorded cycle have
-    come round together. A steady replay makes the remainder and one period, and again with one period more. On links
-    whose bandwidth changes over time nothing repeats, and every step is replayed.
+    The programs of all workers repeat once H and the recorded cycle have come round together. If nothing is left over
+    from before a synchronisation, so does the run; otherwise when it has settled. A steady replay makes the beginning,
+    the remainder and one period, and again with one period more. On links whose bandwidth changes over time nothing
+    repeats, and every step is replayed.
     """
-    changing = scenario.algorithm != "ideal" and any(
+    strategy, steps = job.strategy, job.setting.load.steps
+    every_step = full or _changing(scenario) or not strategy.repeats
+    network = _network(scenario, [job], one_at_a_time=strategy.drains and not every_step)
+    used = network.collective(job.setting.everyone, strategy.outer_bytes(job.setting))
+    period = period_of(job)
+    first, more = period, period
+    if not strategy.drains and not every_step:
+        found = rhythm(network, job, steps // period)
+        first, more = (found.settled * period, found.cycle * period) if found else (steps, period)
+    shorter = steps % more + first
+    if every_step or shorter + more >= steps:
+        return Outcome(job, _replay(network, job, steps), used, steps)
+    one, two = _replay(network, job, shorter), _replay(network, job, shorter + more)
+    return Outcome(job, extrapolate(one, two, (steps - shorter) // more), used, shorter + more)
+
+
+def _changing(scenario: Scenario) -> bool:
+    return scenario.algorithm != "ideal" and any(
         link.profile().next_change_s(0.0) is not None for link in scenario.topology.links
     )
-    every_step = full or changing
-    network = _network(scenario, [job], one_at_a_time=not every_step)
-    used = network.collective(job.setting.everyone, job.setting.load.outer_bytes)
-    steps = job.setting.load.steps
-    period = math.lcm(job.strategy.steps_per_sync, job.setting.load.cycle_steps)
-    shorter = steps % period + period
-    if every_step or shorter + period >= steps:
-        return Outcome(job, _replay(network, job, steps), used, steps)
-    first, second = _replay(network, job, shorter), _replay(network, job, shorter + period)
-    return Outcome(job, extrapolate(first, second, (steps - shorter) // period), used, shorter + period)
 
 
-def _replay(network: Network, job: Job, steps: int) -> Timeline:
+def period_of(job: Job) -> int:
+    """Steps after which the programs of all workers repeat."""
+    return math.lcm(job.strategy.steps_per_sync, job.setting.load.cycle_steps)
+
+
+def rhythm(network: Network, job: Job, most_periods: int) -> Rhythm | None:
+    """The rhythm that a job settles into; None if it does not within so many periods."""
+    return find_rhythm(
+        lambda steps, marks: _replay(network, job, steps, marks), job.setting.workers, period_of(job), most_periods
+    )
+
+
+def _replay(network: Network, job: Job, steps: int, marks: Marks | None = None) -> Timeline:
     setting = replace(job.setting, load=replace(job.setting.load, steps=steps))
-    return replay([job.strategy.program(worker, setting) for worker in range(setting.workers)], network)
+    return replay([job.strategy.program(worker, setting) for worker in range(setting.workers)], network, marks=marks)
 
 
 def _together(scenario: Scenario, jobs: Sequence[Job]) -> list[Outcome]:
@@ -138,7 +165,7 @@ def _together(scenario: Scenario, jobs: Sequence[Job]) -> list[Outcome]:
     first = 0
     for job in jobs:
         last = first + job.setting.workers
-        used = network.collective(tuple(range(first, last)), job.setting.load.outer_bytes)
+        used = network.collective(tuple(range(first, last)), job.strategy.outer_bytes(job.setting))
         outcomes.append(Outcome(job, timeline.part(first, last), used, job.setting.load.steps))
         first = last
     return outcomes
@@ -146,8 +173,9 @@ def _together(scenario: Scenario, jobs: Sequence[Job]) -> list[Outcome]:
 
 def _assumptions(scenario: Scenario, runs: Sequence[Run]) -> Iterator[str]:
     how = "takes its ideal time" if scenario.algorithm == "ideal" else "is made of flows that share the links"
+    stops = all(strategy.drains for strategy in scenario.strategies)
     even = len({run.chips for run in runs}) == 1
-    yield f"an exchange stops the compute and {how}; " + (
+    yield f"an exchange {'stops the compute and ' if stops else ''}{how}; " + (
         "equal chips and batch for every strategy" if even else "equal batch, on all chips of the datacenters used"
     )
     if scenario.jobs == "together":
