@@ -104,7 +104,7 @@ class _Replay:
 
         def finish(_: simpy.Event) -> None:
             exchange.end_s = self.env.now
-            if not alone:
+            if not alone and exchange.done.callbacks:  # else whoever comes later sees that it is over
                 exchange.done.succeed()
 
         self.after(transfer, finish)

@@ -12,7 +12,7 @@ from typing import Protocol
 
 import simpy
 
-from .collectives import ideal_all_reduce_s, ideal_crossing_bytes, one_way_s
+from .collectives import ideal_all_reduce_s, ideal_crossing_bytes, ideal_scatter_s, one_way_s
 from .ops import Collective
 from .timeline import LinkUse
 from .topology import Route, Topology
@@ -106,9 +106,11 @@ class IdealNetwork:
 
     def _cost(self, touches: tuple[int, ...], one_way: bool, payload_bytes: float) -> tuple[float, float, float]:
         route: Route = self._placement.topology.narrowest(self._placement.names(touches))
-        if one_way:
-            return one_way_s(payload_bytes, *route), route.latency_s, payload_bytes if len(touches) > 1 else 0.0
         peers = self._placement.peers(touches)
+        if one_way and len(touches) > 1:
+            return one_way_s(payload_bytes, *route), route.latency_s, payload_bytes
+        if one_way:  # to or from a server in the same datacenter
+            return ideal_scatter_s(payload_bytes, peers, *route), 0.0, 0.0
         return (
             ideal_all_reduce_s(payload_bytes, peers, *route),
             route.latency_s if peers > 1 else 0.0,

@@ -130,6 +130,27 @@ def _alone(scenario: Scenario, job: Job, *, full: bool) -> Outcome:
     return Outcome(job, extrapolate(one, two, (steps - shorter) // more), used, shorter + more)
 
 
+def utilization(scenario: Scenario) -> float:
+    """Share of the time that the workers of a scenario's first strategy compute in the long run.
+
+    Once the run repeats itself that is the compute of a cycle over its length; where it does not, or with
+    `replay: full`, the compute of the whole run over its wall-clock.
+
+    Raises:
+      InputError: as for `run`.
+    """
+    job = _job(scenario, scenario.strategies[0], _split(scenario))
+    _check_chips(scenario, 0, job)
+    if scenario.replay == "steady" and job.strategy.repeats and not _changing(scenario):
+        found = rhythm(_network(scenario, [job], one_at_a_time=job.strategy.drains), job)
+        if found:
+            first, count = found.settled * period_of(job), found.cycle * period_of(job)
+            workers, compute_s = job.setting.everyone, job.setting.load.compute_s
+            return math.fsum(compute_s(worker, first, count) for worker in workers) / len(workers) / found.seconds
+    timeline = _replay(_network(scenario, [job]), job, job.setting.load.steps)
+    return timeline.mean("compute_s") / timeline.wall_clock_s
+
+
 def _changing(scenario: Scenario) -> bool:
     return scenario.algorithm != "ideal" and any(
         link.profile().next_change_s(0.0) is not None for link in scenario.topology.links
@@ -141,8 +162,8 @@ def period_of(job: Job) -> int:
     return math.lcm(job.strategy.steps_per_sync, job.setting.load.cycle_steps)
 
 
-def rhythm(network: Network, job: Job, most_periods: int) -> Rhythm | None:
-    """The rhythm that a job settles into; None if it does not within so many periods."""
+def rhythm(network: Network, job: Job, most_periods: int | None = None) -> Rhythm | None:
+    """The rhythm that a job settles into; None if it does not within so many periods, or soon enough."""
     return find_rhythm(
         lambda steps, marks: _replay(network, job, steps, marks), job.setting.workers, period_of(job), most_periods
     )

@@ -41,20 +41,23 @@ class Rhythm:
     seconds: float
 
 
-def find_rhythm(replay: Callable[[int, Marks], object], workers: int, period: int, most_periods: int) -> Rhythm | None:
+def find_rhythm(
+    replay: Callable[[int, Marks], object], workers: int, period: int, most_periods: int | None
+) -> Rhythm | None:
     """The rhythm that a run settles into.
 
     Args:
       replay: replays so many steps from the beginning, and leaves marks.
       workers: how many there are.
       period: steps after which the programs of all workers repeat.
-      most_periods: how many there are in the run.
+      most_periods: how many there are in the run; None: as many as it takes.
 
     Returns:
       The rhythm; None if it has not settled within the run, or within 1,024 periods or a million marks.
     """
     periods = 2 * _LAG + 2
-    while periods <= min(most_periods, _MOST_PERIODS):
+    most = _MOST_PERIODS if most_periods is None else min(most_periods, _MOST_PERIODS)
+    while periods <= most:
         marks: Marks = [[] for _ in range(workers)]
         replay(periods * period, marks)
         found = _settled(marks, period, periods)

@@ -124,7 +124,7 @@ class AnalyticWorkload(_Extent):
             raise InputError("a workload needs either `model` (a name) or `params` (a number), and not both")
         if self.model is not None and self.model not in FAMILY:
             raise InputError(f"model: there is none named {self.model!r}; {nearest(self.model, list(FAMILY))}")
-        if self.step_time_s is not None and "chip_flop_per_s" in self.model_fields_set:
+        if self.step_time_s is not None and self.chip_flop_per_s != CHIP_FLOP_PER_S:
             raise InputError("`step_time` and `chip_speed` say the same twice; keep one of them")
         return self
 

@@ -29,7 +29,8 @@ def test_modules_and_functions_stay_small(path):
 
 
 def test_every_strategy_file_is_in_the_union():
-    files = {module.name for module in pkgutil.iter_modules(sim.strategies.__path__)} - {"base"}
+    shared = {"base", "overlap", "fragments"}  # what several strategies share
+    files = {module.name for module in pkgutil.iter_modules(sim.strategies.__path__)} - shared
     assert files == {kind.replace("-", "_") for kind in sim.strategies.STRATEGIES}
     for kind, strategy in sim.strategies.STRATEGIES.items():
         assert strategy.model_fields["kind"].default == kind
@@ -71,6 +72,22 @@ def test_every_key_of_a_run_is_in_the_reference():
 
     reference = (ROOT / "docs" / "reference.md").read_text()
     assert [field.name for field in fields(Run) if f"`{field.name}`" not in reference] == []
+
+
+def test_every_key_of_a_workload_and_of_a_strategy_is_in_the_reference():
+    reference = (ROOT / "docs" / "reference.md").read_text()
+    definitions = scenario.schema()["$defs"]
+    of = [name for name, d in definitions.items() if name.endswith("Workload") or "kind" in d["properties"]]
+    assert len(of) == 2 + len(sim.strategies.STRATEGIES)
+    missing = {key for name in of for key in definitions[name]["properties"] if f"`{key}`" not in reference}
+    assert missing - {"kind"} == set()
+
+
+def test_no_strategy_leans_on_another():
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    independent = [name for each in contracts if each["type"] == "independence" for name in each["modules"]]
+    for kind in sim.strategies.STRATEGIES:
+        assert f"sim.strategies.{kind.replace('-', '_')}" in independent
 
 
 def test_every_public_function_is_documented():

@@ -8,6 +8,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from ..collectives import ideal_scatter_s, one_way_s
 from ..errors import InputError
 from ..ops import Collective, Compute, Merge, Op, Start, Wait
 from .base import AbstractStrategy, Setting, inner_steps
@@ -17,9 +18,9 @@ class AsyncDiLoCo(AbstractStrategy):
     """Asynchronous DiLoCo: a replica sends its change to a server when it has one, and goes on from what it gets back.
 
     Nobody waits for anybody. The inner steps of all replicas together are those of the other strategies, and a fast
-    one makes more of them: steps are dealt in proportion to their speed. The server stands in the datacenter of one of
-    them, and merges a change when it has come; *staleness* is how many changes of others it merged since the replica
-    last fetched the parameters.
+    one makes more of them: steps are dealt in proportion to the pace of a round. The server stands in the datacenter
+    of one of them, and merges a change when it has come; *staleness* is how many changes of others it merged since
+    the replica last fetched the parameters.
 
     Source: arXiv 2401.09135 (asynchronous local SGD), 2311.08105 (DiLoCo).
     Limits: replay only; what staleness does to the loss is not predicted. A single replica has nobody to run ahead
@@ -77,16 +78,25 @@ class AsyncDiLoCo(AbstractStrategy):
         return -(-steps // self.sync_every)
 
     def worker_steps(self, worker: int, setting: Setting) -> int:
-        """Inner steps of a replica: M T, dealt in proportion to speed, the largest remainders first."""
+        """Inner steps of a replica: M T, dealt in proportion to its pace, the largest remainders first."""
         load = setting.load
         if self.replicas == 1:
             return load.steps
-        pace = [1 / step_s for step_s in load.mean_step_s]
+        pace = [1 / self._round_s(each, setting) for each in setting.everyone]
         exact = [setting.workers * load.steps * each / math.fsum(pace) for each in pace]
         whole = [int(each + 1e-9) for each in exact]
         left = setting.workers * load.steps - sum(whole)
         first = sorted(range(len(exact)), key=lambda w: (whole[w] - exact[w], w))[:left]
         return whole[worker] + (worker in first)
+
+    def _round_s(self, worker: int, setting: Setting) -> float:
+        """H inner steps, a push and a pull, with nobody else at the server [s]."""
+        load, size_bytes = setting.load, self.outer_bytes(setting)
+        one_way = one_way_s(size_bytes, *setting.across)
+        if worker == self.server:
+            one_way = ideal_scatter_s(size_bytes, load.deal.worker_chips[worker], *setting.inside[worker])
+        step_s = load.mean_step_s[worker] + setting.inside_s(worker)
+        return self.sync_every * step_s + 2 * (one_way + self.compression_time)
 
     def program(self, worker: int, setting: Setting) -> Iterator[Op]:
         """H inner steps, a push, a merge, a pull, and so on."""

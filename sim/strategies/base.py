@@ -175,7 +175,9 @@ def inner_steps(worker: int, setting: Setting, first: int, count: int, behind_s:
 
 
 def inside(worker: int, setting: Setting, first: int, count: int, behind_s: float = 0.0) -> Iterator[Op]:
-    """The exchanges of gradients of some steps inside the worker's datacenter."""
+    """The exchanges of gradients of some steps inside the worker's datacenter; a lone chip has none."""
+    if setting.load.deal.worker_chips[worker] <= 1:
+        return
     gradients = Collective("gradients", first, (worker,), setting.load.gradient_bytes, count, behind_s=behind_s)
     yield Start(gradients)
     yield Wait(gradients)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from abc import ABC
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Literal
 
 from pydantic import Field
@@ -152,15 +153,17 @@ class OverlappingStrategy(AbstractStrategy, ABC):
                 yield from walk.until(sending.step + 1)
                 for number, (_, ops) in begins.items():
                     yield from (*walk.again(number), *ops)
+            # what was queued later arrives later, so the forward pass waits for all of it at its lowest layer
+            layer = min(part.layer for part, _ in begun)
             for part, one in begun:
-                walk.flight[part.number] = _Flying(sending.step + 1 + delay, part.layer, Wait(one))
+                walk.flight[part.number] = _Flying(sending.step + 1 + delay, layer, Wait(one))
         yield from walk.until(span[1])
         yield from walk.arrivals(span[1] + delay)
 
 
 @dataclass(frozen=True)
 class _Flying:
-    """A part under way: the step that needs it, and the layer of that step."""
+    """A part under way: the step that waits for it, and before which of its layers."""
 
     step: int
     layer: int
@@ -173,6 +176,8 @@ class _Walk:
     def __init__(self, worker: int, setting: Setting, first: int, behind_s: float | None, *, by_layer: bool) -> None:
         self._worker, self._setting, self._behind_s, self._by_layer = worker, setting, behind_s, by_layer
         self._at = first
+        self._below = [0.0, *accumulate(setting.load.layers)]
+        """Share of the parameters below each layer."""
         self.flight: dict[int, _Flying] = {}
 
     def until(self, step: int) -> Iterator[Op]:
@@ -202,23 +207,23 @@ class _Walk:
           begins: for each part that begins in this step, its layer and how.
         """
         load, worker, step = self._setting.load, self._worker, self._at
-        waits = {flying.layer: flying.wait for flying in self._needed(step)}
+        waits: dict[int, list[Wait]] = {}
+        for flying in self._needed(step):
+            waits.setdefault(flying.layer, []).append(flying.wait)
         after = {layer: (*self.again(number), *ops) for number, (layer, ops) in begins.items()}
-        seconds, forward = load.compute_s(worker, step, 1), load.forward_share
-        piece_s = 0.0
-        for layer, share in enumerate(load.layers):
-            if layer in waits:
-                if piece_s:
-                    yield Compute(piece_s, steps=0)
-                yield waits[layer]
-                piece_s = 0.0
-            piece_s += seconds * forward * share
-        for layer in reversed(range(len(load.layers))):
-            piece_s += seconds * (1 - forward) * load.layers[layer]
-            if layer == 0 or layer in after:
-                yield Compute(piece_s, steps=int(layer == 0))
-                yield from after.get(layer, ())
-                piece_s = 0.0
+        forward_s = load.compute_s(worker, step, 1) * load.forward_share
+        backward_s = load.compute_s(worker, step, 1) - forward_s
+        done = 0.0
+        for layer in sorted(waits):
+            if layer:
+                yield Compute(forward_s * (self._below[layer] - done), steps=0)
+            yield from waits[layer]
+            done = self._below[layer]
+        piece_s, done = forward_s * (1 - done), 1.0
+        for layer in sorted({0, *after}, reverse=True):
+            yield Compute(piece_s + backward_s * (done - self._below[layer]), steps=int(layer == 0))
+            yield from after.get(layer, ())
+            piece_s, done = 0.0, self._below[layer]
         self._at += 1
         if self._behind_s is not None:
             yield from inside(worker, self._setting, step, 1, self._behind_s)
