@@ -29,63 +29,82 @@ class Overlap(StrEnum):
     none = "none"
 
 
+ParamsOption = Annotated[str | None, typer.Option(help="Parameters N, such as 10e9 or 10B.", metavar="COUNT")]
+LayersOption = Annotated[int | None, typer.Option(help="Layers of the model.")]
+StepTimeOption = Annotated[
+    str | None, typer.Option(help="Compute of a step, in seconds or with a unit.", metavar="TIME")
+]
+StrategyOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Strategy; repeat. `streaming-diloco:fragments=8` sets its parameters. [default: all but elastic-diloco]",
+        metavar="NAME",
+    ),
+]
+TargetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Share of the time that the chips shall compute; repeat, or 0.5,0.9. [default: 0.5,0.8,0.9,0.95,0.99]",
+        metavar="SHARE",
+    ),
+]
+ReplicasOption = Annotated[int | None, typer.Option(help="DiLoCo replicas M. [default: 2]")]
+SyncEveryOption = Annotated[int | None, typer.Option(help="Inner steps H between outer steps. [default: 30]")]
+FragmentsOption = Annotated[int | None, typer.Option(help="Fragments P. [default: three layers each; eager-diloco: 1]")]
+OverlapStepsOption = Annotated[
+    int | None, typer.Option(help="Inner steps that begin without a fragment's result. [default: 1]")
+]
+OverlapOption = Annotated[Overlap | None, typer.Option(help="When exchanges begin. [default: layers]")]
+PayloadBitsOption = Annotated[float | None, typer.Option(help="Bits per exchanged parameter. [default: 16]")]
+PayloadFactorOption = Annotated[
+    float | None, typer.Option(help="What payloads are multiplied by; 0.8 matches published tables. [default: 1]")
+]
+ScenarioOption = Annotated[
+    Path | None, typer.Option(help="Ask about a scenario file instead of two replicas.", metavar="FILE")
+]
+TopologyOption = Annotated[
+    str | None, typer.Option(help="Ask on a topology: a name or a YAML file.", metavar="NAME|FILE")
+]
+WorkloadOption = Annotated[str | None, typer.Option(help="Workload on it: a name or a YAML file.", metavar="NAME|FILE")]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Change anything in that scenario; repeat.", metavar="KEY.PATH=VALUE"),
+]
+LinkOption = Annotated[
+    str | None, typer.Option(help="Vary this link alone, such as `a -> b`. [default: all]", metavar="LINK")
+]
+FullOption = Annotated[bool, typer.Option("--full", help="Replay every step instead of a period that repeats.")]
+GridOption = Annotated[Grid | None, typer.Option(help="Report the first point of the published grid.")]
+FormatOption = Annotated[Format, typer.Option("--format", help="How to print the result.")]
+OutputOption = Annotated[Path | None, typer.Option(help="Write the result to a file instead.", metavar="FILE")]
+PlotOption = Annotated[
+    Path | None, typer.Option(help="Draw utilisation against bandwidth (extra `plot`).", metavar="FILE.png")
+]
+
+
 def bandwidth(
-    params: Annotated[float | None, typer.Option(help="Parameters N, such as 10e9.")] = None,
-    layers: Annotated[int | None, typer.Option(help="Layers of the model.")] = None,
-    step_time: Annotated[
-        str | None, typer.Option(help="Compute of a step, in seconds or with a unit.", metavar="TIME")
-    ] = None,
-    strategy: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Strategy; repeat. `streaming-diloco:fragments=8` sets its parameters. "
-            "[default: all but elastic-diloco]",
-            metavar="NAME",
-        ),
-    ] = None,
-    target: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Share of the time that the chips shall compute; repeat, or 0.5,0.9. [default: 0.5,0.8,0.9,0.95,0.99]",
-            metavar="SHARE",
-        ),
-    ] = None,
-    replicas: Annotated[int | None, typer.Option(help="DiLoCo replicas M. [default: 2]")] = None,
-    sync_every: Annotated[int | None, typer.Option(help="Inner steps H between outer steps. [default: 30]")] = None,
-    fragments: Annotated[
-        int | None, typer.Option(help="Fragments P. [default: three layers each; eager-diloco: 1]")
-    ] = None,
-    overlap_steps: Annotated[
-        int | None, typer.Option(help="Inner steps that begin without a fragment's result. [default: 1]")
-    ] = None,
-    overlap: Annotated[Overlap | None, typer.Option(help="When exchanges begin. [default: layers]")] = None,
-    payload_bits: Annotated[float | None, typer.Option(help="Bits per exchanged parameter. [default: 16]")] = None,
-    payload_factor: Annotated[
-        float | None, typer.Option(help="What payloads are multiplied by; 0.8 matches published tables. [default: 1]")
-    ] = None,
-    scenario: Annotated[
-        Path | None, typer.Option(help="Ask about a scenario file instead of two replicas.", metavar="FILE")
-    ] = None,
-    topology: Annotated[
-        str | None, typer.Option(help="Ask on a topology: a name or a YAML file.", metavar="NAME|FILE")
-    ] = None,
-    workload: Annotated[
-        str | None, typer.Option(help="Workload on it: a name or a YAML file.", metavar="NAME|FILE")
-    ] = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="Change anything in that scenario; repeat.", metavar="KEY.PATH=VALUE"),
-    ] = None,
-    link: Annotated[
-        str | None, typer.Option(help="Vary this link alone, such as `a -> b`. [default: all]", metavar="LINK")
-    ] = None,
-    full: Annotated[bool, typer.Option("--full", help="Replay every step instead of a period that repeats.")] = False,
-    grid: Annotated[Grid | None, typer.Option(help="Report the first point of the published grid.")] = None,
-    format_: Annotated[Format, typer.Option("--format", help="How to print the result.")] = Format.table,
-    output: Annotated[Path | None, typer.Option(help="Write the result to a file instead.", metavar="FILE")] = None,
-    plot: Annotated[
-        Path | None, typer.Option(help="Draw utilisation against bandwidth (extra `plot`).", metavar="FILE.png")
-    ] = None,
+    params: ParamsOption = None,
+    layers: LayersOption = None,
+    step_time: StepTimeOption = None,
+    strategy: StrategyOption = None,
+    target: TargetOption = None,
+    replicas: ReplicasOption = None,
+    sync_every: SyncEveryOption = None,
+    fragments: FragmentsOption = None,
+    overlap_steps: OverlapStepsOption = None,
+    overlap: OverlapOption = None,
+    payload_bits: PayloadBitsOption = None,
+    payload_factor: PayloadFactorOption = None,
+    scenario: ScenarioOption = None,
+    topology: TopologyOption = None,
+    workload: WorkloadOption = None,
+    set_: SetOption = None,
+    link: LinkOption = None,
+    full: FullOption = False,
+    grid: GridOption = None,
+    format_: FormatOption = Format.table,
+    output: OutputOption = None,
+    plot: PlotOption = None,
 ) -> None:
     """How much bandwidth between datacenters a utilisation needs, for each strategy.
 
@@ -94,11 +113,14 @@ def bandwidth(
     """
     from .output import check_writable
 
-    for path in filter(None, (output, plot)):
-        check_writable(path)
+    if output:
+        check_writable(output)
     from .questions.bandwidth import TARGETS, answer
-    from .report.bandwidth import BANDWIDTH_RENDERERS, draw_curve
+    from .report.bandwidth import BANDWIDTH_RENDERERS, check_drawable, draw_curve
     from .scenario import naming
+
+    if plot:
+        check_drawable(plot)
 
     fields = {
         "replicas": replicas,
@@ -110,13 +132,16 @@ def bandwidth(
         "payload_factor": payload_factor,
     }
     given = {name: value for name, value in fields.items() if value is not None}
-    targets = [_share(part) for text in target or () for part in text.split(",") if part.strip()]
+    targets = dict.fromkeys(_share(part) for text in target or () for part in text.split(","))
+    if params is not None:
+        if scenario or workload or set_:
+            raise InputError("--params: a scenario or workload has its own; leave out --params, or all of those")
+        asked = _study(params, layers, step_time, strategy or (), given, topology)
+    else:
+        alone = layers is not None or step_time is not None
+        asked = _scenario(alone, strategy or (), given, scenario, topology, workload, set_ or ())
     with naming(scenario):
-        if params is not None:
-            asked = _study(params, layers, step_time, strategy, given, topology, scenario or workload or set_)
-        else:
-            asked = _scenario(layers or step_time, strategy, given, scenario, topology, workload, set_ or ())
-        found = answer(_replayed(asked, full), targets or TARGETS, link=link)
+        found = answer(_replayed(asked, full), tuple(targets) or TARGETS, link=link)
     if plot:
         draw_curve(found, plot)
     deliver(BANDWIDTH_RENDERERS[format_](found, grid is not None), output)
@@ -132,38 +157,44 @@ def _share(text: str) -> float:
 
 
 def _study(
-    params: float,
+    params: str,
     layers: int | None,
     step_time: str | None,
-    strategies: Sequence[str] | None,
+    strategies: Sequence[str],
     given: dict[str, Any],
     topology: str | None,
-    elsewhere: object,
 ) -> Scenario:
     from .questions.bandwidth import STUDIED, study
     from .topology import load_topology
-    from .units import LATENCY, parse
 
-    if elsewhere:
-        raise InputError("--params: a scenario or workload has its own; leave out either it or --params")
     if step_time is None:
         raise InputError('--step-time: how long does a step compute? write for instance --step-time "0.8 s"')
-    try:
-        step_time_s = float(step_time)
-    except ValueError:
-        step_time_s = parse(step_time, LATENCY)
-    if not 0 < step_time_s < float("inf") or not 0 < params < float("inf"):
-        raise InputError(f"--params {params:g} --step-time {step_time}: write numbers above 0")
-    there = load_topology(topology).model_dump(mode="json", exclude_none=True) if topology else None
-    chosen = strategies or STUDIED
     return study(
-        params=params, layers=layers, step_time_s=step_time_s, strategies=chosen, parameters=given, topology=there
+        params=params,
+        layers=layers,
+        step_time_s=_seconds(step_time),
+        strategies=strategies or STUDIED,
+        parameters=given,
+        topology=load_topology(topology).model_dump(mode="json", exclude_none=True) if topology else None,
     )
 
 
+def _seconds(text: str) -> float:
+    from .units import LATENCY, parse
+
+    try:
+        bare = float(text)
+    except ValueError:
+        bare = None
+    try:
+        return parse(text if bare is None else f"{text} s", LATENCY)
+    except InputError as error:
+        raise InputError(f"--step-time: {error}") from None
+
+
 def _scenario(
-    study_options: object,
-    strategies: Sequence[str] | None,
+    study_options: bool,
+    strategies: Sequence[str],
     given: dict[str, Any],
     path: Path | None,
     topology: str | None,
@@ -181,7 +212,7 @@ def _scenario(
         )
     if study_options:
         raise InputError("--layers, --step-time: go with --params; in a scenario use --set workload.layers=48")
-    loaded = load_scenario(path, topology=topology, workload=workload, strategies=strategies or (), settings=settings)
+    loaded = load_scenario(path, topology=topology, workload=workload, strategies=strategies, settings=settings)
     if not given:
         return loaded
     document = loaded.model_dump(mode="json", exclude_none=True)

@@ -54,7 +54,9 @@ class _Replay:
         for op in program:
             if isinstance(op, Compute):
                 start_s = env.now
+                tally.at(start_s, behind=True)
                 yield env.timeout(op.seconds)
+                tally.at(env.now, behind=False)
                 if self.marks is not None:
                     self.marks[index].append(Mark(tally.steps, env.now, start_s))
                 tally.computed(op)
@@ -62,9 +64,7 @@ class _Replay:
             elif isinstance(op, Start):
                 self.join(index, op.collective)
             elif isinstance(op, Merge):
-                updates = self.updates.get(op.group, 0)
-                tally.merged(updates - self.seen.get(index, 0))
-                self.updates[op.group] = self.seen[index] = updates + 1
+                self.merge([index], op.group)
             else:
                 yield from self.wait(index, tally, op.collective)
         tally.end(env.now)
@@ -77,7 +77,7 @@ class _Replay:
         if exchange.begin_s is not None:
             self.catch_up(index, collective, exchange)
             return
-        self.tallies[index].handed_over(self.carrier.crossing_bytes(collective) / len(collective.touches))
+        self.hand_over(index, collective)
         exchange.joined.append(index)
         if len(exchange.joined) == len(collective.members):
             self.begin(exchange, collective)
@@ -93,17 +93,19 @@ class _Replay:
         """The transfer starts now, among those who have joined."""
         exchange.begin_s = self.env.now
         if collective.quorum is not None:
-            self.updates[collective.members] = collective.index + 1
-            for member in exchange.joined:
-                self.tallies[member].merged(0)
+            self.merge(exchange.joined, collective.members)
             collective = replace(collective, members=tuple(sorted(exchange.joined)))
         transfer = self.transfer(collective, collective.members[0])
-        alone = len(collective.members) == 1
+        for member in exchange.joined:
+            self.tallies[member].at(self.env.now, under_way=1)
+        alone = len(collective.members) == 1 and collective.quorum is None
         if alone:  # nobody waits yet, so the transfer itself can be waited for: half the events of an inner round
             exchange.done = transfer
 
         def finish(_: simpy.Event) -> None:
             exchange.end_s = self.env.now
+            for member in exchange.joined:
+                self.tallies[member].at(self.env.now, under_way=-1)
             if not alone and exchange.done.callbacks:  # else whoever comes later sees that it is over
                 exchange.done.succeed()
 
@@ -113,13 +115,15 @@ class _Replay:
         """A member that came too late hands its change to the first of the others, and gets the sum from it."""
         tally = self.tallies[index]
         tally.late += 1
-        tally.merged(self.updates[collective.members] - collective.index)
+        self.merge([index], collective.members)
         own = missed.late[index] = _Exchange(self.env.event(), [index], begin_s=self.env.now)
         ends = [(index, missed.joined[0]), (missed.joined[0], index)]
         push, pull = (
             replace(collective, members=(index,), source=source, target=target, quorum=None) for source, target in ends
         )
-        tally.handed_over(self.carrier.crossing_bytes(push))
+        for one in (push, pull):
+            self.hand_over(index, one)
+        tally.at(self.env.now, under_way=1)
 
         def go() -> Generator[simpy.Event, object, None]:
             if missed.end_s is None:
@@ -127,8 +131,25 @@ class _Replay:
             yield self.transfer(push, index)
             yield self.transfer(pull, index)
             own.end_s = self.env.now
+            tally.at(self.env.now, under_way=-1)
 
         own.done = self.env.process(go())
+
+    def hand_over(self, index: int, collective: Collective) -> None:
+        """A site is given its share of an exchange to send: all of it where it goes one way."""
+        size_bytes = self.carrier.crossing_bytes(collective)
+        if collective.source is None:
+            self.tallies[index].handed_over(size_bytes / len(collective.members))
+        else:
+            self.tallies[collective.source].handed_over(size_bytes)
+
+    def merge(self, together: Sequence[int], group: tuple[int, ...]) -> None:
+        """One update of what a group shares, from some of its workers, who then know all updates so far."""
+        updates = self.updates.get(group, 0)
+        for worker in together:
+            self.tallies[worker].merged(updates - self.seen.get(worker, 0))
+            self.seen[worker] = updates + 1
+        self.updates[group] = updates + 1
 
     def transfer(self, collective: Collective, sender: int) -> simpy.Event:
         """Begins a transfer, and counts its bytes for a worker."""
@@ -153,7 +174,7 @@ class _Replay:
                 self.note(index, "wait", asked_s, begin_s)
             self.note(index, collective.name, max(asked_s, begin_s))
         begin_s, end_s = _known(exchange.begin_s), _known(exchange.end_s)
-        tally.hidden += max(0.0, end_s - begin_s - exposed_s) + collective.count * collective.behind_s
+        tally.hidden += collective.count * collective.behind_s
         if self.marks is not None:
             self.marks[index].append(Mark(tally.steps, self.env.now, begin_s, end_s))
         shared.left += 1

@@ -78,10 +78,14 @@ class IdealNetwork:
 
     A datacenter sends to the others, and receives from them, one exchange at a time. The latency holds nobody up: the
     next exchange begins when the last bit has left. Inside a datacenter nothing waits.
+
+    Args:
+      placement: where the workers are.
+      busy_s: how long the ways between all of them are taken by something else in the beginning [s].
     """
 
-    def __init__(self, placement: Placement) -> None:
-        self._placement = placement
+    def __init__(self, placement: Placement, *, busy_s: float = 0.0) -> None:
+        self.placement, self.busy_s = placement, busy_s
         self._costs: dict[tuple[tuple[int, ...], bool, float], tuple[float, float, float]] = {}
 
     def collective(self, members: tuple[int, ...], payload_bytes: float) -> str:
@@ -105,8 +109,8 @@ class IdealNetwork:
         return self._costs[key]
 
     def _cost(self, touches: tuple[int, ...], one_way: bool, payload_bytes: float) -> tuple[float, float, float]:
-        route: Route = self._placement.topology.narrowest(self._placement.names(touches))
-        peers = self._placement.peers(touches)
+        route: Route = self.placement.topology.narrowest(self.placement.names(touches))
+        peers = self.placement.peers(touches)
         if one_way and len(touches) > 1:
             return one_way_s(payload_bytes, *route), route.latency_s, payload_bytes
         if one_way:  # to or from a server in the same datacenter
@@ -131,8 +135,8 @@ class _IdealCarrier:
         out, into = collective.touches, collective.touches
         if collective.source is not None:
             out, into = out[:1], into[1:]
-        now = self._env.now
-        free_s = max(now, *(self._out_s.get(w, now) for w in out), *(self._in_s.get(w, now) for w in into))
+        now, first_s = self._env.now, self._network.busy_s
+        free_s = max(now, *(self._out_s.get(w, first_s) for w in out), *(self._in_s.get(w, first_s) for w in into))
         left_s = free_s + seconds - self._network.cost(collective)[1]
         self._out_s.update(dict.fromkeys(out, left_s))
         self._in_s.update(dict.fromkeys(into, left_s))

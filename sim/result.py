@@ -75,7 +75,7 @@ class Run:
       compute_s: time computing [s].
       exposed_communication_s: time stood still for exchanges; the next two are its parts [s].
       exposed_inside_s, exposed_across_s: inside a datacenter; across datacenters [s].
-      hidden_communication_s: time that exchanges were under way behind compute, each on its own [s].
+      hidden_communication_s: time computing while any exchange was under way, inside and across each on its own [s].
       packing_s: time computing to compress payloads and to restore them [s].
       straggler_wait_s: time stood still for slower workers before an exchange began [s].
       compute_utilization: compute_s / wall_clock_s.
@@ -170,7 +170,7 @@ def summarise(outcome: Outcome, topology: str, reference_s: float) -> Run:
     tokens = load.steps * load.batch_tokens
     outer_steps = strategy.outer_steps(load.steps)
     merges = timeline.total("merges")
-    as_fitted = strategy.payload_factor == strategy.compression_ratio and (strategy.payload_bits or 16) >= 16
+    as_fitted = strategy.payload_factor == strategy.compression_ratio == 1 and (strategy.payload_bits or 16) >= 16
     applies = (
         kind in FITTED_ALGORITHMS
         and as_fitted

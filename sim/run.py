@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 from .engine import replay
 from .errors import InputError
@@ -116,12 +117,12 @@ def _alone(scenario: Scenario, job: Job, *, full: bool) -> Outcome:
     """
     strategy, steps = job.strategy, job.setting.load.steps
     every_step = full or _changing(scenario) or not strategy.repeats
-    network = _network(scenario, [job], one_at_a_time=strategy.drains and not every_step)
+    network = _network(scenario, [job], one_at_a_time=strategy.blocking and not every_step)
     used = network.collective(job.setting.everyone, strategy.outer_bytes(job.setting))
     period = period_of(job)
     first, more = period, period
     if not strategy.drains and not every_step:
-        found = rhythm(network, job, steps // period)
+        found = _rhythm([network], job, steps // period)
         first, more = (found.settled * period, found.cycle * period) if found else (steps, period)
     shorter = steps % more + first
     if every_step or shorter + more >= steps:
@@ -142,7 +143,7 @@ def utilization(scenario: Scenario) -> float:
     job = _job(scenario, scenario.strategies[0], _split(scenario))
     _check_chips(scenario, 0, job)
     if scenario.replay == "steady" and job.strategy.repeats and not _changing(scenario):
-        found = rhythm(_network(scenario, [job], one_at_a_time=job.strategy.drains), job)
+        found = _rhythm(_starts(scenario, job), job)
         if found:
             first, count = found.settled * period_of(job), found.cycle * period_of(job)
             workers, compute_s = job.setting.everyone, job.setting.load.compute_s
@@ -162,11 +163,23 @@ def period_of(job: Job) -> int:
     return math.lcm(job.strategy.steps_per_sync, job.setting.load.cycle_steps)
 
 
-def rhythm(network: Network, job: Job, most_periods: int | None = None) -> Rhythm | None:
-    """The rhythm that a job settles into; None if it does not within so many periods, or soon enough."""
-    return find_rhythm(
-        lambda steps, marks: _replay(network, job, steps, marks), job.setting.workers, period_of(job), most_periods
-    )
+def _rhythm(starts: Sequence[Network], job: Job, most_periods: int | None = None) -> Rhythm | None:
+    """The rhythm that a job settles into from one of several starts; None if it does not soon enough."""
+    replays = [partial(_replay, network, job) for network in starts]
+    return find_rhythm(replays, job.setting.workers, period_of(job), most_periods)
+
+
+def _starts(scenario: Scenario, job: Job) -> list[Network]:
+    """The network as it is; and busy at first for longer than anybody can go on without it, if it can be told to.
+
+    From an idle start a backlog builds up slowly where the links are a little too thin; from a busy one it is there.
+    """
+    network = _network(scenario, [job], one_at_a_time=job.strategy.blocking)
+    if job.strategy.drains or not isinstance(network, IdealNetwork):
+        return [network]
+    period = replace(job.setting, load=replace(job.setting.load, steps=period_of(job)))
+    busy_s = 4 * (max(job.setting.load.mean_step_s) * period_of(job) + job.strategy.link_s(period))
+    return [network, IdealNetwork(network.placement, busy_s=busy_s)]
 
 
 def _replay(network: Network, job: Job, steps: int, marks: Marks | None = None) -> Timeline:
@@ -194,9 +207,11 @@ def _together(scenario: Scenario, jobs: Sequence[Job]) -> list[Outcome]:
 
 def _assumptions(scenario: Scenario, runs: Sequence[Run]) -> Iterator[str]:
     how = "takes its ideal time" if scenario.algorithm == "ideal" else "is made of flows that share the links"
-    stops = all(strategy.drains for strategy in scenario.strategies)
+    blocking = {strategy.blocking for strategy in scenario.strategies}
+    stops = {True: "stops the compute and ", False: ""}
     even = len({run.chips for run in runs}) == 1
-    yield f"an exchange {'stops the compute and ' if stops else ''}{how}; " + (
+    behind = "" if len(blocking) == 1 else ", and stops the compute where nothing else is said of a strategy"
+    yield f"an exchange {stops[blocking == {True}]}{how}{behind}; " + (
         "equal chips and batch for every strategy" if even else "equal batch, on all chips of the datacenters used"
     )
     if scenario.jobs == "together":

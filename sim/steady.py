@@ -9,7 +9,7 @@ exchange that it waited for began and was done.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,12 +42,14 @@ class Rhythm:
 
 
 def find_rhythm(
-    replay: Callable[[int, Marks], object], workers: int, period: int, most_periods: int | None
+    replays: Sequence[Callable[[int, Marks], object]], workers: int, period: int, most_periods: int | None = None
 ) -> Rhythm | None:
     """The rhythm that a run settles into.
 
     Args:
-      replay: replays so many steps from the beginning, and leaves marks.
+      replays: each replays so many steps from some beginning, and leaves marks. Where several are given, the first that
+        settles counts: how long a cycle takes in the end does not depend on where the workers and the links begin
+        (moments are sums and maxima of earlier ones: Baccelli et al., Synchronization and Linearity, 3.2).
       workers: how many there are.
       period: steps after which the programs of all workers repeat.
       most_periods: how many there are in the run; None: as many as it takes.
@@ -55,14 +57,16 @@ def find_rhythm(
     Returns:
       The rhythm; None if it has not settled within the run, or within 1,024 periods or a million marks.
     """
-    periods = 2 * _LAG + 2
     most = _MOST_PERIODS if most_periods is None else min(most_periods, _MOST_PERIODS)
+    periods = 2 * _LAG + 2
     while periods <= most:
-        marks: Marks = [[] for _ in range(workers)]
-        replay(periods * period, marks)
-        found = _settled(marks, period, periods)
-        if found or sum(map(len, marks)) > _MOST_MARKS:
-            return found
+        for replay in replays:
+            marks: Marks = [[] for _ in range(workers)]
+            replay(periods * period, marks)
+            if found := _settled(marks, period, periods):
+                return found
+            if sum(map(len, marks)) > _MOST_MARKS:
+                most = 0
         periods *= 2
     return None
 

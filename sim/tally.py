@@ -24,12 +24,14 @@ class Tally:
 
     __slots__ = (
         "across",
+        "behind",
         "burst",
         "compute",
         "crossing",
         "finish",
         "hidden",
         "inside",
+        "known",
         "late",
         "merges",
         "packing",
@@ -39,6 +41,7 @@ class Tally:
         "stepped",
         "steps",
         "straggler",
+        "under_way",
         "waited_for",
     )
 
@@ -47,7 +50,22 @@ class Tally:
         self.crossing = self.burst = self.peak = 0.0
         self.merges = self.late = self.staleness = self.stalest = self.steps = 0
         self.stepped = False
+        self.under_way = 0
+        self.behind: bool = False
+        self.known = 0.0
         self.waited_for = [0.0] * workers
+
+    def at(self, now_s: float, *, behind: bool | None = None, under_way: int = 0) -> None:
+        """Something begins or ends now: computing (`behind`), or an exchange (one more, or one less, `under_way`).
+
+        What runs behind compute counts once, however many exchanges that is.
+        """
+        if self.behind and self.under_way:
+            self.hidden += now_s - self.known
+        self.known = now_s
+        self.under_way += under_way
+        if behind is not None:
+            self.behind = behind
 
     def computed(self, op: Compute) -> None:
         """A compute op is over. A burst is counted from the beginning of a step to that of the next."""

@@ -28,7 +28,8 @@ class Totals:
       straggler_wait_s: time at a barrier before the last member came [s].
       exposed_inside_s, exposed_across_s: time stood still while an exchange inside its datacenter, or across
         datacenters, was under way [s].
-      hidden_s: time that exchanges it takes part in were under way while it computed [s].
+      hidden_s: time that it computed while any exchange it takes part in was under way; inside and across each on its
+        own [s].
       finish_s: when it was done [s].
       crossing_bytes: sent across datacenter boundaries by collectives whose first member this is, by all their
         members together [byte].

@@ -24,6 +24,7 @@ PAPER_GRID_BITS_PER_S = 1e9 * np.logspace(-1, 3, 50)
 _CURVE_BITS_PER_S = 1e9 * np.logspace(-1, 3, 9)
 _UNLIMITED = 1e9
 _ROUNDS = 400
+_MOST_SITES = 64
 _PRECISION = 1e-9
 
 
@@ -81,7 +82,7 @@ class BandwidthAnswer:
 
 def study(
     *,
-    params: float,
+    params: float | str,
     layers: int | None,
     step_time_s: float,
     strategies: Sequence[str] = STUDIED,
@@ -93,7 +94,7 @@ def study(
     A datacenter counts as one chip, so that nothing is exchanged inside it, and two replicas send each parameter once.
 
     Args:
-      params: N.
+      params: N; a number, or as people write it (`10B`).
       layers: how many there are.
       step_time_s: compute of a step [s].
       strategies: `kind` or `kind:key=value,...`; exchanges run layer by layer behind the backward pass unless said.
@@ -101,21 +102,27 @@ def study(
       topology: as dumped from the model, to ask on other links.
 
     Raises:
-      InputError: no strategy has one of the parameters, or something is out of range.
+      InputError: no strategy has one of the parameters, layers are needed and missing, or something is out of range.
     """
     given = dict(parameters or {})
     documents = strategy_documents(strategies, {"overlap": "layers", **given}, asked=given)
-    sites = max([2, *(int(document.get("replicas", 1)) for document in documents)])
+    if layers is None and any(document.get("overlap") == "layers" for document in documents):
+        raise InputError("--layers: exchanges begin layer by layer; write --layers 48, or --overlap none")
+    sites = max(2, *(_at_least(1, document, "replicas") for document in documents))
+    if sites > _MOST_SITES and not topology:
+        raise InputError(
+            f"--replicas: got {sites}; write {_MOST_SITES} or fewer, or name a --topology that has as many"
+        )
     names = [f"dc{number + 1}" for number in range(sites)]
     pairs = [[a, b] for i, a in enumerate(names) for b in names[i + 1 :]]
     links = [{"between": pair, "bandwidth": "1 Gbit/s", "latency": "0 s"} for pair in pairs]
     plain = {"name": "one serial link", "datacenters": [{"name": name} for name in names], "links": links}
     there = topology or plain | {"collective": "ideal"}
     count = len(there["datacenters"]) if topology else sites
-    every = max(int(document.get("sync_every", 1)) for document in documents)
+    every = max(_at_least(1, document, "sync_every") for document in documents)
     workload: Document = {"params": params, "step_time": to_text(step_time_s, LATENCY), "chips": count}
     workload |= {"batch_tokens": 4096 * count, "steps": _ROUNDS * every}
-    workload |= {"layers": layers} if layers else {}
+    workload |= {} if layers is None else {"layers": layers}
     document = {"name": "bandwidth", "topology": there, "workload": workload, "strategies": documents}
     return validate(Scenario, document, source="bandwidth")
 
@@ -135,6 +142,13 @@ def strategy_documents(entries: Sequence[str], shared: Mapping[str, Any], asked:
         {key: value for key, value in shared.items() if key in keys} | document
         for document, keys in zip(documents, known, strict=True)
     ]
+
+
+def _at_least(least: int, document: Document, key: str) -> int:
+    """A whole number of a strategy, its default if it is not said, the least if it is none (which is found later)."""
+    field = STRATEGIES[document["kind"]].model_fields.get(key)
+    value = document.get(key, field.default if field else least)
+    return max(least, int(value)) if isinstance(value, int | float) and abs(value) < 1e9 else least
 
 
 def _keys(kind: str) -> set[str]:

@@ -47,7 +47,7 @@ def bottlenecks(result: Result, only: Run) -> list[Bottleneck]:
     found = []
     compute_s = [site.compute_s for site in only.sites]
     slowest = max(only.sites, key=lambda site: site.held_up_s)
-    if max(compute_s) > (1 + _EVEN) * min(compute_s) and not _as_recorded(result.scenario):
+    if slowest.held_up_s and max(compute_s) > (1 + _EVEN) * min(compute_s) and not _as_recorded(result.scenario):
         others = max(1, len(only.sites) - 1)
         share = slowest.held_up_s / others / only.wall_clock_s
         found.append(_tried(result, only, "site", slowest.name, share, lambda d, f: faster(d, slowest.name, f)))

@@ -5,18 +5,21 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from ..errors import InputError
 from ..questions.bandwidth import BandwidthAnswer, CurvePoint, Need
-from ..units import BANDWIDTH, human_count, human_quantity, human_seconds
+from ..units import human_count, human_seconds
 from .plain import plain
 
 SCHEMA_VERSION = 1
@@ -79,7 +82,7 @@ def _heading(answer: BandwidthAnswer, on_grid: bool) -> Table:
 
 def _needs(rows: Sequence[Need], on_grid: bool) -> Table:
     targets = list(dict.fromkeys(row.target for row in rows))
-    table = _table("Bandwidth for a compute utilisation of", *(f"{target:.4g}" for target in targets))
+    table = _table("Gbit/s for a compute utilisation of", *(f"{target:.4g}" for target in targets))
     for label in dict.fromkeys(row.label for row in rows):
         own = {row.target: row for row in rows if row.label == label}
         table.add_row(label, *(_need(own[target], on_grid) for target in targets))
@@ -92,24 +95,27 @@ def _need(row: Need, on_grid: bool) -> str:
         return "never"
     if bandwidth is None:
         return "off the grid"
-    return human_quantity(bandwidth, BANDWIDTH) if bandwidth else "any"
+    return _gbit(bandwidth, digits=4) if bandwidth else "any"
+
+
+def _gbit(bits_per_s: float, digits: int) -> str:
+    return np.format_float_positional(bits_per_s / 1e9, precision=digits, fractional=False, trim="-")
 
 
 def _curve(curve: Sequence[CurvePoint]) -> Table:
     labels = list(dict.fromkeys(point.label for point in curve))
     first = [point.bandwidth_bits_per_s for point in curve if point.label == labels[0]]
-    heads = [human_quantity(float(f"{bits:.2g}"), BANDWIDTH).replace(" ", "\n") for bits in first]
-    table = _table("Compute utilisation at", *heads)
+    table = _table("Compute utilisation [%] at Gbit/s", *(_gbit(bits, digits=2) for bits in first))
     for label in labels:
         own = [point for point in curve if point.label == label]
-        table.add_row(label, *(f"{point.utilization:.1%}" for point in own))
+        table.add_row(label, *(f"{100 * point.utilization:.1f}" for point in own))
     return table
 
 
 def _remarks(answer: BandwidthAnswer) -> list[str]:
     remarks = [
-        f"{row.label} computes {row.unlimited_utilization:.2%} of the time at most, however wide the links are: what "
-        "is left are latencies, exchanges inside the datacenters, packing, or slower replicas."
+        f"{row.label} computes {row.unlimited_utilization:.2%} of the time at most, however wide that is: what is left "
+        "are latencies, exchanges inside the datacenters, packing, slower replicas, or links that were not varied."
         for row in {row.label: row for row in answer.rows if row.bandwidth_bits_per_s is None}.values()
     ]
     if any(row.strategy == "async-diloco" for row in answer.rows):
@@ -127,21 +133,33 @@ def _table(*columns: str) -> Table:
     return table
 
 
-def draw_curve(answer: BandwidthAnswer, path: Path) -> None:
-    """A picture of utilisation against bandwidth, a line a strategy.
+def check_drawable(path: Path) -> None:
+    """Says before the work begins that a picture could not be drawn.
 
     Raises:
-      InputError: matplotlib is not there.
+      InputError: matplotlib is not there, the file would be no PNG, or it cannot be written.
     """
-    try:
-        import matplotlib as mpl
-    except ImportError:
-        raise InputError("--plot: needs matplotlib; install the extra: pip install 'crosshaul[plot]'") from None
+    if path.suffix.lower() != ".png":
+        raise InputError(f"--plot {path}: is drawn as PNG; write a name such as {path.stem or 'curve'}.png")
+    if not path.parent.is_dir():
+        raise InputError(f"--plot {path}: there is no folder {path.parent}; make it first")
+    if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise InputError(f"--plot {path}: may not be written; choose another place")
+    if find_spec("matplotlib") is None:
+        raise InputError("--plot: needs matplotlib; install the extra: pip install 'crosshaul[plot]'")
+
+
+def draw_curve(answer: BandwidthAnswer, path: Path) -> None:
+    """A picture of utilisation against bandwidth, a line a strategy; needs matplotlib (see `check_drawable`)."""
+    import matplotlib as mpl
+
     mpl.use("Agg")
     from matplotlib import pyplot as plt
 
-    figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
-    for label in dict.fromkeys(point.label for point in answer.curve):
+    labels = list(dict.fromkeys(point.label for point in answer.curve))
+    rows = -(-len(labels) // 2)
+    figure, axes = plt.subplots(figsize=(7, 4 + 0.2 * rows), layout="constrained")
+    for label in labels:
         own = [(point.bandwidth_bits_per_s, point.utilization) for point in answer.curve if point.label == label]
         own += [
             (row.bandwidth_bits_per_s, row.target)
@@ -155,7 +173,7 @@ def draw_curve(answer: BandwidthAnswer, path: Path) -> None:
     axes.set(ylim=(0, 102))
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, fontsize="small")
+    figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize="small")
     figure.savefig(path, dpi=110, metadata={"Software": None})
     plt.close(figure)
 

@@ -213,7 +213,7 @@ def merging(result: Result) -> list[str]:
     """For runs that merge changes without all replicas being there: how old these were, and how many came late."""
     sentences = []
     for run in result.runs:
-        if run.mean_staleness is None:
+        if run.mean_staleness is None or not (run.max_staleness or run.late_merges):
             continue
         late = f"; {run.late_merges:,} came late, after the others had gone on" if run.late_merges else ""
         sentences.append(

@@ -91,6 +91,11 @@ class AbstractStrategy(Frozen, ABC):
         """Whether all workers meet at every synchronisation, and nothing is under way when they go on."""
 
     @property
+    def blocking(self) -> bool:
+        """Whether a worker stands still for each of its exchanges at once."""
+        return self.drains and not self.by_layer
+
+    @property
     def repeats(self) -> bool:
         """Whether a long run repeats itself; all that meet do."""
         return True
@@ -143,6 +148,7 @@ class AbstractStrategy(Frozen, ABC):
         parts = [f"{self.payload_bits:g}-bit"] if self.payload_bits else []
         parts += [f"x{self.payload_factor:g}"] if self.payload_factor != 1 else []
         parts += [f"1/{self.compression_ratio:g}"] if self.compression_ratio != 1 else []
+        parts += [f"+{self.compression_time:g}s"] if self.compression_time else []
         return "".join(f" {part}" for part in parts)
 
     def start(self, collective: Collective, share: float = 1.0) -> Iterator[Op]:

@@ -23,7 +23,7 @@ class DataParallel(OverlappingStrategy):
     @property
     def label(self) -> str:
         """The strategy with its parameters, for people."""
-        return "Data-Parallel" + (" by layer" if self.by_layer else "") + self.payload_label()
+        return "Data-Parallel" + self.overlap_label() + self.payload_label()
 
     @property
     def replica_count(self) -> int:

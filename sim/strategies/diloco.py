@@ -32,11 +32,7 @@ class DiLoCo(OverlappingStrategy):
     @property
     def label(self) -> str:
         """The strategy with its parameters, for people."""
-        return (
-            f"DiLoCo M={self.replicas} H={self.sync_every}"
-            + (" by layer" if self.by_layer else "")
-            + self.payload_label()
-        )
+        return f"DiLoCo M={self.replicas} H={self.sync_every}" + self.overlap_label() + self.payload_label()
 
     @property
     def replica_count(self) -> int:

@@ -30,9 +30,10 @@ class EagerDiLoCo(FragmentedStrategy):
     def label(self) -> str:
         """The strategy with its parameters, for people."""
         fragments = f" P={self.fragments}" if self.fragments > 1 else ""
+        fragments += " sequential" if self.pattern == "sequential" else ""
         return (
             f"Eager DiLoCo M={self.replicas} H={self.sync_every}{fragments}"
-            + (" by layer" if self.by_layer else "")
+            + self.overlap_label()
             + self.payload_label()
         )
 

@@ -17,7 +17,7 @@ from typing import Literal
 from pydantic import Field
 
 from ..ops import Collective, Compute, Op, Wait
-from ..units import Size
+from ..units import Size, human_bytes
 from .base import AbstractStrategy, Setting, inner_steps, inside
 
 
@@ -57,6 +57,12 @@ class OverlappingStrategy(AbstractStrategy, ABC):
     def by_layer(self) -> bool:
         """Whether it needs to know how many layers there are."""
         return self.overlap == "layers"
+
+    def overlap_label(self) -> str:
+        """How exchanges overlap, for a label; starts with a blank."""
+        if not self.by_layer:
+            return ""
+        return " by layer" if self.bucket_bytes is None else f" by {human_bytes(self.bucket_bytes).replace(' ', '')}"
 
     def parts(self, setting: Setting, layers: Sequence[int], payload_bytes: float, first: int = 0) -> list[Part]:
         """Some layers as parts, in the order of the backward pass.

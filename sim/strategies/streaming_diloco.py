@@ -46,9 +46,11 @@ class StreamingDiLoCo(FragmentedStrategy):
     def label(self) -> str:
         """The strategy with its parameters, for people."""
         fragments = f" P={self.fragments}" if self.fragments else ""
+        fragments += " sequential" if self.pattern == "sequential" else ""
         return (
             f"Streaming DiLoCo M={self.replicas} H={self.sync_every}{fragments} tau={self.overlap_steps}"
-            + (" by layer" if self.by_layer else "")
+            + (f" mixing={self.mixing:g}" if self.mixing != 0.5 else "")
+            + self.overlap_label()
             + self.payload_label()
         )
 
