@@ -69,15 +69,15 @@ class Tally:
 
     def computed(self, op: Compute) -> None:
         """A compute op is over. A burst is counted from the beginning of a step to that of the next."""
+        if not op.useful:
+            self.packing += op.seconds
+            return
         if self.stepped:
             self.peak = max(self.peak, self.burst)
             self.burst = 0.0
         self.stepped = op.steps > 0
         self.steps += op.steps
-        if op.useful:
-            self.compute += op.seconds
-        else:
-            self.packing += op.seconds
+        self.compute += op.seconds
 
     def handed_over(self, size_bytes: float) -> None:
         """The worker's site was given that much to send to other sites."""

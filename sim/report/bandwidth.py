@@ -168,7 +168,7 @@ def draw_curve(answer: BandwidthAnswer, path: Path) -> None:
             if row.bandwidth_bits_per_s
         ]
         line = sorted((bits / 1e9, 100 * share) for bits, share in own)
-        axes.plot(*zip(*line, strict=True), label=label)
+        axes.plot(*zip(*line, strict=True), marker=".", label=label)
     axes.set(xscale="log", xlabel="bandwidth between datacenters [Gbit/s]", ylabel="compute utilisation [%]")
     axes.set(ylim=(0, 102))
     axes.grid(alpha=0.25)

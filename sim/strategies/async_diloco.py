@@ -96,7 +96,7 @@ class AsyncDiLoCo(AbstractStrategy):
         if worker == self.server:
             one_way = ideal_scatter_s(size_bytes, load.deal.worker_chips[worker], *setting.inside[worker])
         step_s = load.mean_step_s[worker] + setting.inside_s(worker)
-        return self.sync_every * step_s + 2 * (one_way + self.compression_time)
+        return self.sync_every * step_s + 2 * one_way + self.compression_time
 
     def program(self, worker: int, setting: Setting) -> Iterator[Op]:
         """H inner steps, a push, a merge, a pull, and so on."""
@@ -111,7 +111,7 @@ class AsyncDiLoCo(AbstractStrategy):
             yield from self.start(push)
             yield Wait(push)
             yield Merge(setting.everyone)
-            yield from self.exchange(pull)
+            yield from (Start(pull), Wait(pull))
 
     def _spanning(self, worker: int, setting: Setting) -> Iterator[Op]:
         """A single replica over all datacenters."""

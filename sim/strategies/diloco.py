@@ -72,7 +72,7 @@ class DiLoCo(OverlappingStrategy):
         parts = self.whole(setting, size_bytes)
         for index, end in enumerate(ends):
             each = (Sending(step, "gradients", tuple((step, part) for part in parts)) for step in range(first, end))
-            yield from self.overlapped(worker, setting, each, (first, end), size_bytes, alone=False)
+            yield from self.overlapped(worker, setting, each, (first, end), size_bytes, alone=False, packed=False)
             yield from self.exchange(Collective("outer", index, setting.everyone, outer_bytes))
             first = end
 

@@ -16,7 +16,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from ..ops import Collective, Compute, Op, Wait
+from ..ops import Collective, Compute, Op, Start, Wait
 from ..units import Size, human_bytes
 from .base import AbstractStrategy, Setting, inner_steps, inside
 
@@ -90,7 +90,9 @@ class OverlappingStrategy(AbstractStrategy, ABC):
             return [Part(0, 1.0)]
         return self.parts(setting, range(len(setting.load.layers)), payload_bytes)
 
-    def exposed_s(self, setting: Setting, step_s: float, exchange_s: float, latency_s: float) -> float:
+    def exposed_s(
+        self, setting: Setting, step_s: float, payload_bytes: float, exchange_s: float, latency_s: float
+    ) -> float:
         """What an exchange of all parameters adds to a step whose next step waits for it [s].
 
         The last part is there after the largest, over the parts, of: when it is ready, and from it on all one after
@@ -99,6 +101,7 @@ class OverlappingStrategy(AbstractStrategy, ABC):
         Args:
           setting: what it runs in.
           step_s: compute of the step [s].
+          payload_bytes: of an exchange of all parameters [byte].
           exchange_s: of all parameters, latency included [s].
           latency_s: the latency in it [s].
         """
@@ -106,7 +109,7 @@ class OverlappingStrategy(AbstractStrategy, ABC):
             return exchange_s
         load = setting.load
         end_s, backward_s = 0.0, step_s * (1 - load.forward_share)
-        for part in self.whole(setting, load.gradient_bytes):
+        for part in self.whole(setting, payload_bytes):
             ready_s = backward_s * (1 - sum(load.layers[: part.layer]))
             end_s = max(end_s, ready_s) + (exchange_s - latency_s) * part.share
         return end_s - backward_s + latency_s
@@ -114,12 +117,14 @@ class OverlappingStrategy(AbstractStrategy, ABC):
     def inside_exposed_s(self, worker: int, setting: Setting) -> float:
         """What a gradient exchange inside a datacenter adds to a mean step [s]."""
         step_s, latency_s = setting.load.mean_step_s[worker], setting.inside[worker].latency_s
-        return self.exposed_s(setting, step_s, setting.inside_s(worker), latency_s)
+        size_bytes = setting.load.gradient_bytes
+        return self.exposed_s(setting, step_s, size_bytes, setting.inside_s(worker), latency_s)
 
     def across_exposed_s(self, setting: Setting, payload_bytes: float) -> float:
         """What an exchange across datacenters adds to the slowest worker's mean step [s]."""
         step_s = max(setting.load.mean_step_s)
-        return self.exposed_s(setting, step_s, setting.across_s(payload_bytes), setting.across.latency_s)
+        exchange_s = setting.across_s(payload_bytes)
+        return self.exposed_s(setting, step_s, payload_bytes, exchange_s, setting.across.latency_s)
 
     def overlapped(
         self,
@@ -131,6 +136,7 @@ class OverlappingStrategy(AbstractStrategy, ABC):
         *,
         delay: int = 0,
         alone: bool = True,
+        packed: bool = True,
     ) -> Iterator[Op]:
         """Inner steps with exchanges across datacenters behind them.
 
@@ -143,6 +149,7 @@ class OverlappingStrategy(AbstractStrategy, ABC):
           delay: steps that still begin without the result (the tau of Streaming DiLoCo); a part that begins again
             earlier is waited for just before.
           alone: whether each worker is a replica, which exchanges gradients inside its datacenter besides.
+          packed: whether what is sent is compressed first.
         """
         behind_s = setting.inside_s(worker) - self.inside_exposed_s(worker, setting) if alone else None
         walk = _Walk(worker, setting, span[0], behind_s, by_layer=self.by_layer)
@@ -151,7 +158,10 @@ class OverlappingStrategy(AbstractStrategy, ABC):
                 (part, Collective(sending.name, index, setting.everyone, payload_bytes * part.share, part=part.number))
                 for index, part in sending.parts
             ]
-            begins = {part.number: (part.layer, tuple(self.start(one, part.share))) for part, one in begun}
+            begins = {
+                part.number: (part.layer, tuple(self.start(one, part.share)) if packed else (Start(one),))
+                for part, one in begun
+            }
             if self.by_layer:
                 yield from walk.until(sending.step)
                 yield from walk.step_by_layer(begins)
