@@ -26,6 +26,7 @@ class _Exchange:
     """A collective under way: who has joined, when it ran, how many are done with it, and who came too late."""
 
     done: simpy.Event
+    crossing_bytes: float = 0.0
     joined: list[int] = field(default_factory=list)
     left: int = 0
     begin_s: float | None = None
@@ -73,11 +74,12 @@ class _Replay:
         """One more member has come; the last one, or a quorum after its grace, begins the transfer."""
         exchange = self.open.get(_key(collective))
         if exchange is None:
-            exchange = self.open[_key(collective)] = _Exchange(self.env.event())
+            size_bytes = self.carrier.crossing_bytes(collective)
+            exchange = self.open[_key(collective)] = _Exchange(self.env.event(), size_bytes)
         if exchange.begin_s is not None:
             self.catch_up(index, collective, exchange)
             return
-        self.hand_over(index, collective)
+        self.hand_over(index, collective, exchange.crossing_bytes)
         exchange.joined.append(index)
         if len(exchange.joined) == len(collective.members):
             self.begin(exchange, collective)
@@ -116,13 +118,13 @@ class _Replay:
         tally = self.tallies[index]
         tally.late += 1
         self.merge([index], collective.members)
-        own = missed.late[index] = _Exchange(self.env.event(), [index], begin_s=self.env.now)
+        own = missed.late[index] = _Exchange(self.env.event(), joined=[index], begin_s=self.env.now)
         ends = [(index, missed.joined[0]), (missed.joined[0], index)]
         push, pull = (
             replace(collective, members=(index,), source=source, target=target, quorum=None) for source, target in ends
         )
         for one in (push, pull):
-            self.hand_over(index, one)
+            self.hand_over(index, one, self.carrier.crossing_bytes(one))
         tally.at(self.env.now, under_way=1)
 
         def go() -> Generator[simpy.Event, object, None]:
@@ -135,9 +137,8 @@ class _Replay:
 
         own.done = self.env.process(go())
 
-    def hand_over(self, index: int, collective: Collective) -> None:
+    def hand_over(self, index: int, collective: Collective, size_bytes: float) -> None:
         """A site is given its share of an exchange to send: all of it where it goes one way."""
-        size_bytes = self.carrier.crossing_bytes(collective)
         if collective.source is None:
             self.tallies[index].handed_over(size_bytes / len(collective.members))
         else:

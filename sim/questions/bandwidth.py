@@ -40,7 +40,7 @@ class Need:
       target: share of the time that the chips shall compute.
       bandwidth_bits_per_s: the smallest that reaches it; None if none does, 0 if the links do not matter [bit/s].
       scale: how much wider than in the scenario the links then are; None if none are wide enough.
-      grid_bits_per_s: the first point of the published grid that reaches it; None outside the grid [bit/s].
+      grid_bits_per_s: the first point of the published grid that reaches it; None where its last does not [bit/s].
       unlimited_utilization: what the strategy reaches when the links are a billion times as wide.
     """
 
@@ -250,9 +250,12 @@ class _Probe:
             known.insert(0, known[0] / 16)
         above = bisect([self._seen[scale] >= target for scale in known], False)
         below_x, above_x = 1 / known[above - 1], 1 / known[above]
-        root = brentq(
-            lambda x: 1 / self.utilization(1 / x) - 1 / target, above_x, below_x, xtol=above_x * 1e-12, rtol=_PRECISION
-        )
+
+        def gap(x: float) -> float:
+            difference = 1 / self.utilization(1 / x) - 1 / target
+            return difference if abs(difference) > _PRECISION / target else 0.0  # near enough is found
+
+        root = brentq(gap, above_x, below_x, xtol=above_x * _PRECISION, rtol=_PRECISION)
         return float(1 / root)
 
 

@@ -10,8 +10,8 @@ from pydantic import Field, model_validator
 
 from ..collectives import ideal_scatter_s, one_way_s
 from ..errors import InputError
-from ..ops import Collective, Compute, Merge, Op, Start, Wait
-from .base import AbstractStrategy, Setting, inner_steps
+from ..ops import Collective, Merge, Op, Start, Wait
+from .base import AbstractStrategy, Setting, inner_steps, spanning_steps
 
 
 class AsyncDiLoCo(AbstractStrategy):
@@ -115,14 +115,9 @@ class AsyncDiLoCo(AbstractStrategy):
 
     def _spanning(self, worker: int, setting: Setting) -> Iterator[Op]:
         """A single replica over all datacenters."""
-        load, everyone = setting.load, setting.everyone
-        for step in range(load.steps):
-            yield Compute(load.compute_s(worker, step, 1))
-            gradients = Collective("gradients", step, everyone, load.gradient_bytes)
-            yield from (Start(gradients), Wait(gradients))
-            if (step + 1) % self.sync_every == 0 or step + 1 == load.steps:
-                outer = Collective("outer", step // self.sync_every, everyone, self.outer_bytes(setting))
-                yield from self.exchange(outer)
+        for index, first in enumerate(range(0, setting.load.steps, self.sync_every)):
+            yield from spanning_steps(worker, setting, first, min(self.sync_every, setting.load.steps - first))
+            yield from self.exchange(Collective("outer", index, setting.everyone, self.outer_bytes(setting)))
 
     def ideal_s(self, setting: Setting) -> float | None:
         """That of DiLoCo for a single replica; else None: it depends on who meets whom at the server."""

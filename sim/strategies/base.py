@@ -180,6 +180,14 @@ def inner_steps(worker: int, setting: Setting, first: int, count: int, behind_s:
         yield from inside(worker, setting, first, count, behind_s)
 
 
+def spanning_steps(worker: int, setting: Setting, first: int, count: int) -> Iterator[Op]:
+    """Some inner steps of a replica that spans all datacenters: its gradients cross them at every step."""
+    load = setting.load
+    for step in range(first, first + count):
+        gradients = Collective("gradients", step, setting.everyone, load.gradient_bytes)
+        yield from (Compute(load.compute_s(worker, step, 1)), Start(gradients), Wait(gradients))
+
+
 def inside(worker: int, setting: Setting, first: int, count: int, behind_s: float = 0.0) -> Iterator[Op]:
     """The exchanges of gradients of some steps inside the worker's datacenter; a lone chip has none."""
     if setting.load.deal.worker_chips[worker] <= 1:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
-from ..ops import Op
+from ..ops import Collective, Compute, Op
 from .base import Setting
 from .overlap import OverlappingStrategy, Sending
 
@@ -51,9 +51,14 @@ class DataParallel(OverlappingStrategy):
     def program(self, worker: int, setting: Setting) -> Iterator[Op]:
         """Compute, exchange, T times."""
         size_bytes, steps = self._size_bytes(setting), setting.load.steps
-        parts = self.whole(setting, size_bytes)
-        sendings = (Sending(step, "gradients", tuple((step, part) for part in parts)) for step in range(steps))
-        return self.overlapped(worker, setting, sendings, (0, steps), size_bytes, alone=False)
+        if self.by_layer:
+            parts = self.whole(setting, size_bytes)
+            each = (Sending(step, "gradients", tuple((step, part) for part in parts)) for step in range(steps))
+            yield from self.overlapped(worker, setting, each, (0, steps), size_bytes, alone=False)
+            return
+        for step in range(steps):
+            yield Compute(setting.load.compute_s(worker, step, 1))
+            yield from self.exchange(Collective("gradients", step, setting.everyone, size_bytes))
 
     def ideal_s(self, setting: Setting) -> float | None:
         """Compute + [(2Nb/W1)(1 - 1/R) + e1] T; with `layers` only what the backward pass does not hide [s]."""

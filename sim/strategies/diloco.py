@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from ..ops import Collective, Op
-from .base import Setting
+from .base import Setting, inner_steps, spanning_steps
 from .overlap import OverlappingStrategy, Sending
 
 
@@ -59,22 +59,34 @@ class DiLoCo(OverlappingStrategy):
 
     def program(self, worker: int, setting: Setting) -> Iterator[Op]:
         """H inner steps, an outer exchange, and so on."""
-        steps, outer_bytes = setting.load.steps, self.outer_bytes(setting)
-        ends = [*range(self.sync_every, steps, self.sync_every), steps]
-        if self.replicas > 1:
+        outer_bytes = self.outer_bytes(setting)
+        if self.by_layer and self.replicas > 1:
             parts = self.whole(setting, outer_bytes)
-            sendings = (
-                Sending(end - 1, "outer", tuple((index, part) for part in parts)) for index, end in enumerate(ends)
+            outer = (
+                Sending(end - 1, "outer", tuple((i, part) for part in parts)) for i, _, end in self._rounds(setting)
             )
-            yield from self.overlapped(worker, setting, sendings, (0, steps), outer_bytes)
+            yield from self.overlapped(worker, setting, outer, (0, setting.load.steps), outer_bytes)
             return
-        size_bytes, first = setting.load.gradient_bytes, 0
-        parts = self.whole(setting, size_bytes)
-        for index, end in enumerate(ends):
-            each = (Sending(step, "gradients", tuple((step, part) for part in parts)) for step in range(first, end))
-            yield from self.overlapped(worker, setting, each, (first, end), size_bytes, alone=False, packed=False)
+        for index, first, end in self._rounds(setting):
+            if self.replicas > 1:
+                yield from inner_steps(worker, setting, first, end - first)
+            elif self.by_layer:
+                yield from self._gradients_by_layer(worker, setting, first, end)
+            else:
+                yield from spanning_steps(worker, setting, first, end - first)
             yield from self.exchange(Collective("outer", index, setting.everyone, outer_bytes))
-            first = end
+
+    def _rounds(self, setting: Setting) -> Iterator[tuple[int, int, int]]:
+        """Number, first step, and the step after the last, of each round."""
+        for index, first in enumerate(range(0, setting.load.steps, self.sync_every)):
+            yield index, first, min(first + self.sync_every, setting.load.steps)
+
+    def _gradients_by_layer(self, worker: int, setting: Setting, first: int, end: int) -> Iterator[Op]:
+        """Steps of the one replica that spans all datacenters, each exchange behind the backward pass."""
+        size_bytes = setting.load.gradient_bytes
+        parts = self.whole(setting, size_bytes)
+        each = (Sending(step, "gradients", tuple((step, part) for part in parts)) for step in range(first, end))
+        return self.overlapped(worker, setting, each, (first, end), size_bytes, alone=False, packed=False)
 
     def ideal_s(self, setting: Setting) -> float | None:
         """Compute + inner exchanges x T + [(2Nb/W1)(1 - 1/R) + e1] T/H [s].

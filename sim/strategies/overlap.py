@@ -152,10 +152,11 @@ class OverlappingStrategy(AbstractStrategy, ABC):
           packed: whether what is sent is compressed first.
         """
         behind_s = setting.inside_s(worker) - self.inside_exposed_s(worker, setting) if alone else None
+        everyone = setting.everyone
         walk = _Walk(worker, setting, span[0], behind_s, by_layer=self.by_layer)
         for sending in sendings:
             begun = [
-                (part, Collective(sending.name, index, setting.everyone, payload_bytes * part.share, part=part.number))
+                (part, Collective(sending.name, index, everyone, payload_bytes * part.share, part=part.number))
                 for index, part in sending.parts
             ]
             begins = {

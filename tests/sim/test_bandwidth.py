@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -114,11 +115,11 @@ def test_the_utilisation_grows_along_the_curve_and_through_the_targets():
     )
     shares = [share for _, share in points]
     assert [point.bandwidth_bits_per_s for point in found.curve] == pytest.approx([10 ** (8 + k / 2) for k in range(9)])
-    assert all(one <= other + 1e-9 for one, other in zip(shares, shares[1:], strict=False))
+    assert all(one <= other + 1e-9 for one, other in pairwise(shares))
 
 
 def test_the_cell_of_the_published_grid_is_the_first_that_reaches():
-    for row in answer(asked("data-parallel"), TARGETS).rows:
+    for row in answer(asked("diloco"), TARGETS).rows:
         first = min(point for point in GRID if point * 1e9 >= row.bandwidth_bits_per_s)
         assert row.grid_bits_per_s == pytest.approx(first * 1e9)
 
@@ -138,14 +139,14 @@ def published(**wanted):
 
 def test_published_cells_come_out_of_the_command(simulate):
     code, out, _ = simulate(
-        "bandwidth", "--params", "100e9", "--layers", 108, "--step-time", 4.9, "--payload-factor", 0.8,
+        "bandwidth", "--params", "10e9", "--layers", 48, "--step-time", 0.8, "--payload-factor", 0.8,
         "--sync-every", 100, "--strategy", "data-parallel", "--strategy", "diloco",
-        "--strategy", "streaming-diloco:fragments=36", "--grid", "paper", "--format", "json",
+        "--strategy", "streaming-diloco:fragments=16", "--grid", "paper", "--format", "json",
     )  # fmt: skip
     assert code == 0
     rows = json.loads(out)["rows"]
     for number, (method, every) in enumerate([("data-parallel", 1), ("diloco", 100), ("streaming-overlap", 100)]):
-        printed = published(params="100e9", method=method, sync_every=str(every), source=SOURCES[method])
+        printed = published(source="ST", params="10e9", method=method, sync_every=str(every))
         for row, gbit_per_s in zip(rows[5 * number : 5 * number + 5], printed, strict=True):
             cells = np.log(row["grid_bits_per_s"] / 1e9 / gbit_per_s) / np.log(GRID[1] / GRID[0])
             assert abs(cells) < 1.5, (method, row["target"])
@@ -153,7 +154,9 @@ def test_published_cells_come_out_of_the_command(simulate):
 
 def test_the_whole_replay_agrees_with_the_long_run_but_for_its_ends(simulate, scenario_file):
     def rows(strategies, *options):
-        file = scenario_file(document(strategies=strategies))
+        changed = document(strategies=strategies)
+        changed["workload"]["steps"] = 1000
+        file = scenario_file(changed)
         code, out, _ = simulate("bandwidth", "--scenario", file, "--target", "0.9", "--format", "json", *options)
         assert code == 0
         return [row["bandwidth_bits_per_s"] for row in json.loads(out)["rows"]]
@@ -213,13 +216,13 @@ def test_exchanges_inside_a_datacenter_bound_the_utilisation():
 
 
 def test_a_changing_link_is_varied_at_all_times():
-    # half of the time half as wide: with everything twice as wide the same is reached at twice the payload
+    # half of the time half as wide; twice the payload takes twice the width, then and now, for the same seconds
     def need(payload_bits):
         changed = document(collective="ring")
         points = [{"at": "0 s", "bandwidth": "100 Gbit/s"}, {"at": "1 s", "bandwidth": "50 Gbit/s"}]
         changed["topology"]["links"][0] |= {"bandwidth": "100 Gbit/s", "schedule": {"points": points, "repeat": "2 s"}}
         changed["workload"] |= {"steps": 40, "payload_bits": payload_bits}
-        return answer(Scenario.model_validate(changed), (0.7,)).rows[0].bandwidth_bits_per_s
+        return answer(Scenario.model_validate(changed), (0.95,)).rows[0].bandwidth_bits_per_s
 
     assert need(16) == pytest.approx(2 * need(8), rel=1e-6)
 
