@@ -35,7 +35,9 @@ def test_constants_are_the_published_ones():
             continue
         A, alpha = float(row["A"]), float(row["alpha"])
         if row["beta"]:
-            assert loss(1e9, "diloco", 3) == pytest.approx(A * 1e9**alpha * 3 ** float(row["beta"]), rel=1e-12)
+            assert loss(1e9, "diloco", 3, form="joint") == pytest.approx(
+                A * 1e9**alpha * 3 ** float(row["beta"]), rel=1e-12
+            )
         else:
             kind, _, replicas = algorithm.partition("-") if algorithm != "data-parallel" else (algorithm, "", "1")
             assert loss(1e9, kind, int(replicas)) == pytest.approx(A * 1e9**alpha, rel=1e-12)
