@@ -2,8 +2,9 @@
 
   loss = L_N(N, algorithm, M)  x  L_C(N, D') / L_C(N, 20 N)
 
-L_N: `diloco.loss` up to the largest fitted model and its course with a floor beyond (`diloco.loss_with_floor`); L_C:
-Chinchilla's law, Epoch's refit; D': tokens that count, after repeats (`data_constrained`) and too large a batch.
+L_N: `diloco.loss` up to the largest fitted model (2.4B), `diloco.loss_with_floor` from the largest measured one (10B),
+and in between the latter times a factor that closes the step between the two, fading with log N. L_C: Chinchilla's law,
+Epoch's refit. D': tokens that count, after repeats (`data_constrained`) and too large a batch.
 
 The batch: at the algorithm's own best batch B* and below, every token counts. Beyond it a token counts for
 2/(1 + B/B*): the critical-batch hyperbola with B* in the place of B_crit, relative to its value at B*.
@@ -144,10 +145,11 @@ def predict(
 
 
 def _loss_by_size(params: NDArray[np.float64], algorithm: str, replicas: int) -> Any:
-    """The published law where it was fitted; beyond, its value at the largest times the floor form's course."""
+    """The published law where it was fitted, the form with a floor from the largest measured model, a fade between."""
     import numpy as np
 
-    largest = diloco.FITTED_PARAMS[1]
-    within = diloco.loss(np.minimum(params, largest), algorithm, replicas)
-    course = diloco.loss_with_floor(np.maximum(params, largest), algorithm, replicas)
-    return within * course / diloco.loss_with_floor(largest, algorithm, replicas)
+    fitted, measured = diloco.FITTED_PARAMS[1], diloco.MEASURED_PARAMS
+    step = diloco.loss(fitted, algorithm, replicas) / diloco.loss_with_floor(fitted, algorithm, replicas)
+    faded = np.clip(np.log(params / fitted) / np.log(measured / fitted), 0.0, 1.0)
+    beyond = diloco.loss_with_floor(params, algorithm, replicas) * step ** (1 - faded)
+    return np.where(params <= fitted, diloco.loss(params, algorithm, replicas), beyond)
