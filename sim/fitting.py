@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from .errors import InputError
-from .laws.forms import FORMS, Form, FormName
+from .laws.forms import FORMS, LINEAR, Form, FormName
 from .laws.forms import starts as random_starts
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def fit(
       name: a key of `FORMS`.
       values: y, one a row: losses, batches, learning rates.
       delta: where Huber turns linear, in log y; `math.inf` for least squares.
-      starts: random starts.
+      starts: random starts, 1 or more; forms whose logarithm is linear in the coefficients have one end and take one.
       seed: of the starts; the same seed gives the same fit.
       columns: the form's columns (`N`, `M`, `D`), one value a row.
 
@@ -109,9 +109,11 @@ def fit(
         )
     if not np.all(y > 0) or not np.all(np.isfinite(y)):
         raise InputError("a value to fit is not a positive number; leave out the rows of runs that failed")
-    theta, objective = minimise(
-        lambda t: form.log_value(t, x), random_starts(name, x, y, max(starts, 1), seed), np.log(y), delta
-    )
+    begin = random_starts(name, x, y, 1 if name in LINEAR else starts, seed)
+    if not math.isinf(delta):  # the end of least squares is where Huber's search is surest to arrive
+        squares, _ = minimise(lambda t: form.log_value(t, x), begin, np.log(y), math.inf)
+        begin = squares[None] if name in LINEAR else np.concatenate([squares[None], begin])
+    theta, objective = minimise(lambda t: form.log_value(t, x), begin, np.log(y), delta)
     residuals = form.log_value(theta, x) - np.log(y)
     return Fitted(form, _coefficients(form, theta), objective, tuple(float(r) for r in residuals))
 

@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Any
 from ..errors import InputError
 from . import diloco
 from .chinchilla import chinchilla_loss
+from .coverage import coverage
 from .data_constrained import effective_tokens
+from .published import FITTED_PARAMS, MEASURED_PARAMS, TOKENS_PER_PARAM
 
 if TYPE_CHECKING:
     import numpy as np
@@ -76,7 +78,7 @@ def predicted_loss(
     worth = fresh if unique_tokens is None else effective_tokens(fresh, np.asarray(unique_tokens, dtype=float))
     worth = worth * batch_worth(n, algorithm, replicas, batch_tokens)
     at_20: NDArray[np.float64] = _loss_by_size(n, algorithm, replicas)
-    carried: Any = chinchilla_loss(n, worth) / chinchilla_loss(n, diloco.TOKENS_PER_PARAM * n)
+    carried: Any = chinchilla_loss(n, worth) / chinchilla_loss(n, TOKENS_PER_PARAM * n)
     return np.asarray(at_20 * carried)
 
 
@@ -129,7 +131,7 @@ def predict(
     Source: see `predicted_loss`.
     """
     loss = float(predicted_loss(params, tokens, algorithm, replicas, batch_tokens, unique_tokens))
-    notes = list(diloco.coverage(params, tokens, algorithm, replicas, sync_every))
+    notes = list(coverage(params, tokens, algorithm, replicas, sync_every))
     if unique_tokens is not None and tokens > unique_tokens:
         epochs, worth = tokens / unique_tokens, effective_tokens(tokens, unique_tokens)
         notes.append(
@@ -148,7 +150,7 @@ def _loss_by_size(params: NDArray[np.float64], algorithm: str, replicas: int) ->
     """The published law where it was fitted, the form with a floor from the largest measured model, a fade between."""
     import numpy as np
 
-    fitted, measured = diloco.FITTED_PARAMS[1], diloco.MEASURED_PARAMS
+    fitted, measured = FITTED_PARAMS[1], MEASURED_PARAMS
     step = diloco.loss(fitted, algorithm, replicas) / diloco.loss_with_floor(fitted, algorithm, replicas)
     faded = np.clip(np.log(params / fitted) / np.log(measured / fitted), 0.0, 1.0)
     beyond = diloco.loss_with_floor(params, algorithm, replicas) * step ** (1 - faded)

@@ -93,7 +93,9 @@ FORMS: dict[str, Form] = {
     "sum-floor": Form("A N^alpha + B M^beta + C", _NM, ("A", "alpha", "B", "beta", "C"), _ABC, _over_floor(_sum)),
     "chinchilla": Form("E + A/N^a + B/D^b", ("N", "D"), ("E", "A", "a", "B", "b"), frozenset("EAB"), _chinchilla),
 }
-"""The second to fifth with M are the forms of arXiv 2503.09799, Table 13; the last is that of arXiv 2203.15556."""
+"""Those with M are the forms of arXiv 2503.09799, Table 13, in its order; the last is that of arXiv 2203.15556."""
+LINEAR = ("power", "joint")
+"""Forms whose logarithm is linear in the coefficients: every search ends in the same place."""
 
 
 def starts(name: str, x: Columns, y: Array, count: int, seed: int) -> Array:

@@ -9,7 +9,7 @@ import pytest
 
 from sim.errors import InputError
 from sim.fitting import bootstrap, fit, fit_power_law
-from sim.laws import diloco
+from sim.laws import published
 from sim.laws.forms import FORMS
 from sim.models import FAMILY
 
@@ -108,13 +108,13 @@ def test_the_floor_that_ships_is_the_fit_of_all_published_losses():
     rows = [
         (FAMILY[row["model"]].params, float(row[name]), name)
         for row in _rows("eval_loss.csv")
-        for name in diloco.LOSS_OVER_FLOOR
+        for name in published.LOSS_OVER_FLOOR
         if row.get(name)
     ]
     best = _least_squares_with_shared_floor(rows)
-    assert pytest.approx(best[0], abs=5e-4) == diloco.FLOOR
+    assert pytest.approx(best[0], abs=5e-4) == published.FLOOR
     for name, (amplitude, slope) in best[1].items():
-        assert diloco.LOSS_OVER_FLOOR[name][:2] == pytest.approx((amplitude, slope), rel=2e-3)
+        assert published.LOSS_OVER_FLOOR[name][:2] == pytest.approx((amplitude, slope), rel=2e-3)
 
 
 def _least_squares_with_shared_floor(rows):

@@ -7,7 +7,16 @@ import pytest
 
 from sim import laws
 from sim.errors import InputError
-from sim.laws import batch_tokens, best_batch_tokens, default_batch_tokens, diloco, law_applies, loss, loss_with_floor
+from sim.laws import (
+    batch_tokens,
+    best_batch_tokens,
+    default_batch_tokens,
+    diloco,
+    law_applies,
+    loss,
+    loss_with_floor,
+    published,
+)
 from sim.models import FAMILY
 
 REFERENCE = Path(__file__).parents[2] / "experiments" / "reference"
@@ -163,3 +172,24 @@ def test_notes_name_each_thing_that_was_not_fitted(arguments, subjects):
 def test_notes_tell_what_was_measured_from_what_was_not():
     assert "measured to 10B" in diloco.coverage(10e9, 200e9, "data-parallel", 1)[0]
     assert "beyond every measured model" in diloco.coverage(92e9, 1840e9, "data-parallel", 1)[0]
+
+
+@pytest.mark.parametrize("quantity", ["loss", "batch_sequences", "inner_learning_rate"])
+def test_joint_fits_are_the_means_of_the_independent_ones_but_for_one_misprint(quantity):
+    """Least squares at the same sizes for every M: the joint slope is the mean slope, the joint plane meets the mean ln A."""
+    fits = {row["algorithm"]: row for row in _rows("scaling_fits.csv") if row["quantity"] == quantity}
+    own = [fits[f"diloco-{m}"] for m in (1, 2, 4, 8)]
+    slopes, logs = [float(row["alpha"]) for row in own], [math.log(float(row["A"])) for row in own]
+    joint = fits["diloco"]
+    plane = math.log(float(joint["A"])) + float(joint["beta"]) * math.log(64) / 4
+    assert sum(logs) / 4 == pytest.approx(plane, abs=2e-3)
+    if quantity == "inner_learning_rate":
+        assert abs(sum(slopes) / 4 - float(joint["alpha"])) > 0.02
+        slopes[3] = published.MISPRINTED_SLOPE
+    assert sum(slopes) / 4 == pytest.approx(float(joint["alpha"]), abs=6e-4)
+
+
+def test_the_misprint_is_told_where_it_matters():
+    assert diloco.learning_rate_notes("diloco", 4) == diloco.learning_rate_notes("data-parallel", 8) == ()
+    assert diloco.learning_rate_notes("diloco", 8, "joint") == ()
+    assert "use the joint form" in diloco.learning_rate_notes("diloco", 6)[0]
