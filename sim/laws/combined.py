@@ -1,0 +1,157 @@
+"""One predicted loss for any run: the DiLoCo laws, carried to other budgets, batches and unique data.
+
+  loss = L_N(N, algorithm, M)  x  L_C(N, D') / L_C(N, 20 N)
+
+L_N: `diloco.loss` up to the largest fitted model (2.4B), `diloco.loss_with_floor` from the largest measured one (10B),
+and in between the latter times a factor that closes the step between the two, fading with log N. L_C: Chinchilla's law,
+Epoch's refit. D': tokens that count, after repeats (`data_constrained`) and too large a batch.
+
+The batch: at the algorithm's own best batch B* and below, every token counts. Beyond it a token counts for
+2/(1 + B/B*): the critical-batch hyperbola with B* in the place of B_crit, relative to its value at B*.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ..errors import InputError
+from . import diloco
+from .chinchilla import chinchilla_loss
+from .coverage import coverage
+from .data_constrained import effective_tokens
+from .published import FITTED_PARAMS, MEASURED_PARAMS, TOKENS_PER_PARAM
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
+
+EPOCHS_NEARLY_FREE = 4
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A predicted loss and what to know about it.
+
+    Attributes:
+      loss: [nats per token].
+      notes: what was fitted, interpolated or extrapolated; empty where the published fits cover the run.
+    """
+
+    loss: float
+    notes: tuple[str, ...]
+
+
+def predicted_loss(
+    params: ArrayLike,
+    tokens: ArrayLike,
+    algorithm: str,
+    replicas: int,
+    batch_tokens: ArrayLike | None = None,
+    unique_tokens: ArrayLike | None = None,
+) -> NDArray[np.float64]:
+    """The predicted loss of many runs of one algorithm at once.
+
+    Args:
+      params: N; this and the next are of shapes that broadcast.
+      tokens: D [tokens].
+      algorithm: `data-parallel` or `diloco`.
+      replicas: M.
+      batch_tokens: B; None for the algorithm's best [tokens].
+      unique_tokens: how many of the tokens are new; None for all [tokens].
+
+    Returns:
+      Loss [nats per token], an array of the common shape.
+
+    Raises:
+      InputError: no law for the algorithm, or a size that is not positive.
+    Source: arXiv 2503.09799 for L_N, 2404.10102 for L_C, 2305.16264 for repeats, 1812.06162 for the batch; joined here.
+    Limits: no published run confirms the product far from 20 tokens per parameter; see `predict` for its notes.
+    """
+    import numpy as np
+
+    sizes = {"params": params, "tokens": tokens, "batch_tokens": batch_tokens, "unique_tokens": unique_tokens}
+    for name, value in sizes.items():
+        if value is not None and not np.all(np.asarray(value, dtype=float) > 0):
+            raise InputError(f"{name} is {value}; write numbers above 0")
+    n, fresh = np.asarray(params, dtype=float), np.asarray(tokens, dtype=float)
+    worth = fresh if unique_tokens is None else effective_tokens(fresh, np.asarray(unique_tokens, dtype=float))
+    worth = worth * batch_worth(n, algorithm, replicas, batch_tokens)
+    at_20: NDArray[np.float64] = _loss_by_size(n, algorithm, replicas)
+    carried: Any = chinchilla_loss(n, worth) / chinchilla_loss(n, TOKENS_PER_PARAM * n)
+    return np.asarray(at_20 * carried)
+
+
+def batch_worth(
+    params: ArrayLike, algorithm: str, replicas: int, batch_tokens: ArrayLike | None
+) -> NDArray[np.float64]:
+    """What a token counts for at a batch: 1 up to the best batch B*, 2/(1 + B/B*) beyond it.
+
+    Args:
+      params: N, any shape.
+      algorithm: `data-parallel` or `diloco`.
+      replicas: M.
+      batch_tokens: B, of the same shape or a number; None for the best [tokens].
+    """
+    import numpy as np
+
+    n = np.asarray(params, dtype=float)
+    if batch_tokens is None:
+        return np.ones(n.shape)
+    best = diloco.batch_tokens(n, algorithm, replicas)
+    return np.asarray(2 / (1 + np.maximum(np.asarray(batch_tokens, dtype=float) / best, 1.0)))
+
+
+def predict(
+    params: float,
+    tokens: float,
+    algorithm: str,
+    replicas: int,
+    *,
+    batch_tokens: float | None = None,
+    sync_every: int | None = None,
+    unique_tokens: float | None = None,
+) -> Prediction:
+    """The predicted loss of one run, with notes on how far to trust it.
+
+    Args:
+      params: N.
+      tokens: D [tokens].
+      algorithm: `data-parallel` or `diloco`.
+      replicas: M.
+      batch_tokens: B; None for the algorithm's best [tokens].
+      sync_every: H; None for what was fitted.
+      unique_tokens: how many of the tokens are new; None for all [tokens].
+
+    Returns:
+      The loss and its notes.
+
+    Raises:
+      InputError: as `predicted_loss`.
+    Source: see `predicted_loss`.
+    """
+    loss = float(predicted_loss(params, tokens, algorithm, replicas, batch_tokens, unique_tokens))
+    notes = list(coverage(params, tokens, algorithm, replicas, sync_every))
+    if unique_tokens is not None and tokens > unique_tokens:
+        epochs, worth = tokens / unique_tokens, effective_tokens(tokens, unique_tokens)
+        notes.append(
+            f"data: {epochs:.3g} epochs count as {worth / tokens:.0%} of as many fresh tokens (arXiv 2305.16264)"
+        )
+    share = float(batch_worth(params, algorithm, replicas, batch_tokens))
+    if batch_tokens is not None and share < 1:
+        over = batch_tokens / diloco.batch_tokens(params, algorithm, replicas)
+        notes.append(
+            f"batch: {over:.3g} times the best one; a token is taken to count for {share:.0%} (our assumption)"
+        )
+    return Prediction(loss, tuple(notes))
+
+
+def _loss_by_size(params: NDArray[np.float64], algorithm: str, replicas: int) -> Any:
+    """The published law where it was fitted, the form with a floor from the largest measured model, a fade between."""
+    import numpy as np
+
+    fitted, measured = FITTED_PARAMS[1], MEASURED_PARAMS
+    step = diloco.loss(fitted, algorithm, replicas) / diloco.loss_with_floor(fitted, algorithm, replicas)
+    faded = np.clip(np.log(params / fitted) / np.log(measured / fitted), 0.0, 1.0)
+    beyond = diloco.loss_with_floor(params, algorithm, replicas) * step ** (1 - faded)
+    return np.where(params <= fitted, diloco.loss(params, algorithm, replicas), beyond)
