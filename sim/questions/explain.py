@@ -236,7 +236,11 @@ def _remark(scenario: Scenario, job: Job, wall_clock_s: float, formula_s: float 
         if steps % every
         else ""
     )
-    shared = "" if scenario.algorithm == "ideal" else "; the replay's exchanges are flows that share the links"
+    shared = (
+        ""
+        if scenario.algorithm == "ideal"
+        else "; the replay's exchanges are flows between datacenters that share the links"
+    )
     varying = (
         "; steps of a recording differ, and a barrier waits for the slowest" if setting.load.cycle_steps > 1 else ""
     )

@@ -95,7 +95,7 @@ def _budgets(rows: Sequence[BudgetRow]) -> Table:
 def _best(rows: Sequence[BudgetRow]) -> Iterator[Text]:
     """What the time is best spent on, where losses are predicted."""
     known = [(row.predicted_loss, row) for row in rows if row.predicted_loss is not None]
-    if not known:
+    if len(known) < 2:
         return
     loss, row = min(known, key=lambda each: each[0])
     against = "" if row.reference_loss in (None, loss) else f" instead of {row.reference_loss:.3f}"
@@ -136,7 +136,7 @@ def _remarks(answer: BudgetAnswer) -> Iterator[str]:
         )
     yield from answer.notes
     for example, count in _law_notes(answer.rows):
-        others = f"; {count - 1} other rows likewise, the JSON has each" if count > 1 else ""
+        others = f"; so in {count} rows, the JSON has each" if count > 1 else ""
         yield f"{example[0].label} on {example[0].topology}: {example[1]}{others}."
     if any(row.predicted_loss is None for row in answer.rows):
         yield "No loss is printed where nobody has published a law for the algorithm or its payload."
