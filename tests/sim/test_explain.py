@@ -141,9 +141,17 @@ def test_twice_the_bytes_over_twice_the_bandwidth_change_nothing(strategy):
 
 
 def test_the_payload_of_a_strategy_is_varied_too():
-    found = {each.input: each for each in elasticities(ask("diloco:replicas=2,payload_bits=4", "low-bw"))}
+    found = {each.input: each for each in elasticities(ask("diloco:replicas=2,payload_bits=4", "low-bw", steps=3000))}
     assert found["payload bits"].low == pytest.approx(4 / 1.05)
-    assert found["payload bits"].elasticity > 0.3
+    ways = found["bandwidth across"].elasticity + found["bandwidth inside"].elasticity
+    assert found["payload bits"].elasticity == pytest.approx(-ways, abs=2e-3)
+
+
+def test_packing_is_a_term_of_every_exchange():
+    for strategy, letters, count in (("data-parallel", "c T", 600), ("diloco:replicas=2", "c T/H", 20)):
+        entry = f"{strategy}{',' if ':' in strategy else ':'}compression_time=50 ms"
+        term = closed_form(jobs(ask(entry))[0])[-1]
+        assert (term.letters, term.seconds) == (letters, pytest.approx(0.05 * count))
 
 
 def test_what_does_not_exist_has_no_elasticity():

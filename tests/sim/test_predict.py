@@ -50,6 +50,13 @@ def test_other_budgets_are_carried_over_and_say_so(simulate):
     assert "extrapolation" in " ".join(more["notes"])
 
 
+def test_repeats_count_for_less(simulate):
+    fresh = told(simulate, "--params", "1e9", "--tokens", "80e9")
+    repeated = told(simulate, "--params", "1e9", "--tokens", "80e9", "--unique-tokens", "10e9")
+    assert fresh["predicted_loss"] < repeated["predicted_loss"]
+    assert any("8 epochs" in note for note in repeated["notes"])
+
+
 def test_far_from_the_fits_there_are_notes(simulate):
     for options in (["--params", "10e9"], ["--params", "1e9", "--strategy", "diloco", "--sync-every", "500"]):
         assert told(simulate, *options)["notes"]
