@@ -44,6 +44,7 @@ class Elasticity:
     why_not: str | None = None
 
 
+_ROUNDS = 400
 Variant = tuple[float, Scenario, Job]
 """The value of the input, and what to replay for it."""
 
@@ -59,8 +60,9 @@ def elasticities(scenario: Scenario) -> tuple[Elasticity, ...]:
       InputError: as for `sim.run.run`.
 
     Limits: whole steps and rounds leave an error of the order of one over their number. Near a kink (an exchange that
-      is just hidden) it is the slope across it.
+      is just hidden) it is the slope across it. Of a run that never repeats itself 400 rounds stand for the whole.
     """
+    scenario = _no_longer_than_needed(scenario)
     job = jobs(scenario)[0]
     links = [link.latency_s for link in scenario.topology.links]
     bandwidth = job.setting.across.bandwidth_bits_per_s
@@ -98,6 +100,17 @@ def elasticities(scenario: Scenario) -> tuple[Elasticity, ...]:
         _measured("tokens", "tokens", lambda f: _longer(scenario, job, f)),
     ]
     return tuple(found)
+
+
+def _no_longer_than_needed(scenario: Scenario) -> Scenario:
+    """A run that never repeats itself, cut to 400 rounds: every step of it is replayed, two dozen times."""
+    job = jobs(scenario)[0]
+    longest = _ROUNDS * job.strategy.steps_per_sync
+    if job.strategy.repeats or scenario.replay == "full" or job.setting.load.steps <= longest:
+        return scenario
+    document = scenario.model_dump(mode="json", exclude_none=True)
+    kept = {key: value for key, value in document["workload"].items() if key not in ("tokens", "overtraining")}
+    return validate(Scenario, document | {"workload": kept | {"steps": longest}}, source=scenario.name)
 
 
 def _measured(name: str, unit: str, variant: Callable[[float], Variant], why_not: str | None = None) -> Elasticity:

@@ -124,6 +124,19 @@ def test_nothing_longer_fits_where_exchanges_overlap(kind):
     assert row.predicted_loss is None
 
 
+def test_a_run_that_never_repeats_is_continued_at_its_pace():
+    kinds = [{"kind": "data-parallel"}, {"kind": "async-diloco", "replicas": 2, "sync_every": 30}]
+    plain = document(strategies=kinds).model_dump(mode="json", exclude_none=True)
+    plain["topology"]["datacenters"][1]["chip_speed"] = "250 Tflop/s"
+    continued, full = (
+        answer([validate(Scenario, plain | {"replay": replay}, source="test")], rules=["equal-chips"]).rows[1]
+        for replay in ("steady", "full")
+    )
+    assert full.steps > 400 * 30
+    assert continued.steps == pytest.approx(full.steps, rel=1e-3)
+    assert [any("never repeats" in note for note in row.notes) for row in (continued, full)] == [True, False]
+
+
 @given(
     st.floats(0.01, 10), st.floats(0, 20), st.integers(1, 40), st.floats(0.5, 5000), st.integers(1, 3000)
 )  # a staircase: every step costs, and so does every round

@@ -154,6 +154,12 @@ def test_packing_is_a_term_of_every_exchange():
         assert (term.letters, term.seconds) == (letters, pytest.approx(0.05 * count))
 
 
+def test_of_a_run_that_never_repeats_some_rounds_stand_for_all():
+    short, long = (elasticities(ask("async-diloco:replicas=2,sync_every=2", steps=n)) for n in (800, 8000))
+    assert [each.elasticity for each in short] == [each.elasticity for each in long]
+    assert long[-1].high == pytest.approx(800 * 1.05 * long[-3].high / 1.05)  # tokens, batch
+
+
 def test_what_does_not_exist_has_no_elasticity():
     plain = ask("data-parallel").model_dump(mode="json", exclude_none=True)
     plain["topology"] = {"name": "one", "datacenters": [{"name": "a"}]}
