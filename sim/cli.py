@@ -11,6 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from .cli_bandwidth import bandwidth
+from .cli_budget import budget, explain, predict
 from .errors import CrosshaulError
 from .output import Format, deliver, print_out
 
@@ -161,6 +162,9 @@ def flows(
 
 
 app.command()(bandwidth)
+app.command()(budget)
+app.command()(explain)
+app.command()(predict)
 
 
 @app.command()

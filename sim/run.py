@@ -39,13 +39,28 @@ def outcomes(scenario: Scenario) -> list[Outcome]:
     Raises:
       InputError: the topology cannot carry a strategy, or the chips cannot be shared evenly.
     """
-    split = _split(scenario)
-    jobs = [_job(scenario, strategy, split) for strategy in scenario.strategies]
-    for position, job in enumerate(jobs):
-        _check_chips(scenario, position, job)
+    planned = jobs(scenario)
     if scenario.jobs == "together":
-        return _together(scenario, jobs)
-    return [_alone(scenario, job, full=scenario.replay == "full") for job in jobs]
+        return _together(scenario, planned)
+    return [alone(scenario, job) for job in planned]
+
+
+def jobs(scenario: Scenario) -> list[Job]:
+    """What a scenario would replay: its strategies in their settings, chips and batch dealt out.
+
+    Raises:
+      InputError: the topology cannot carry a strategy, or the chips cannot be shared evenly.
+    """
+    split = _split(scenario)
+    planned = [_job(scenario, strategy, split) for strategy in scenario.strategies]
+    for position, job in enumerate(planned):
+        _check_chips(scenario, position, job)
+    return planned
+
+
+def alone(scenario: Scenario, job: Job) -> Outcome:
+    """The replay of one job of a scenario, or of a varied one, on a network of its own."""
+    return _alone(scenario, job, full=scenario.replay == "full")
 
 
 def _split(scenario: Scenario) -> int:

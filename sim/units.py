@@ -135,8 +135,12 @@ def _quantity(unit: Unit, *, zero: bool = False) -> tuple[BeforeValidator, Plain
 _SUFFIX = {"k": 1e3, "M": 1e6, "m": 1e6, "B": 1e9, "b": 1e9, "G": 1e9, "T": 1e12}
 
 
-def _count(value: Any) -> float:
-    """A plain number of things, or one with a suffix as people write model sizes: `10B`, `350M`, `1.5T`."""
+def read_count(value: Any) -> float:
+    """A plain number of things, or one with a suffix as people write model sizes: `10B`, `350M`, `1.5T`.
+
+    Raises:
+      InputError: not a number, or not above 0.
+    """
     number = value
     if isinstance(value, str) and (found := re.fullmatch(r"\s*([0-9.eE+-]+?)\s*([kMmBbGT])?\s*", value)):
         try:
@@ -163,7 +167,7 @@ Size = Annotated[float, *_quantity(SIZE)]
 ChipSpeed = Annotated[float, *_quantity(CHIP_SPEED)]
 Count = Annotated[
     float,
-    BeforeValidator(_count),
+    BeforeValidator(read_count),
     WithJsonSchema({"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string", "examples": ["10B"]}]}),
 ]
 

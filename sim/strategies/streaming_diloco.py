@@ -56,14 +56,15 @@ class StreamingDiLoCo(FragmentedStrategy):
 
     def program(self, worker: int, setting: Setting) -> Iterator[Op]:
         """Inner steps, and fragments behind them."""
-        return self.rounds(worker, setting, self._count(setting), self.overlap_steps)
+        return self.rounds(worker, setting, self.fragment_count(setting), self.overlap_steps)
 
-    def _count(self, setting: Setting) -> int:
+    def fragment_count(self, setting: Setting) -> int:
+        """P: as given, else of three layers each, else 8."""
         return self.fragments or -(-len(setting.load.layers) // LAYERS_PER_FRAGMENT) or 8
 
     def ideal_s(self, setting: Setting) -> float | None:
         """Where nothing overlaps (tau = 0, no layers): compute + inner exchanges + the exchanges, latency for each."""
-        load, count = setting.load, self._count(setting)
+        load, count = setting.load, self.fragment_count(setting)
         if self.overlap_steps or self.by_layer or count > self.sync_every:
             return None
         inner_s = [setting.inside_s(worker) for worker in setting.everyone]

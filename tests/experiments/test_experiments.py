@@ -18,7 +18,11 @@ def load(path):
     return module
 
 
-SAMPLES = {"compute_utilization": {"params": "1e9"}}
+SAMPLES = {
+    "compute_utilization": {"params": "1e9"},
+    "four_fold": {"model": "550m"},
+    "idealised_wall_clock": {"model": "2.4b"},
+}
 """Of experiments that take long, what is computed again."""
 
 

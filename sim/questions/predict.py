@@ -1,0 +1,132 @@
+"""What the scaling laws say of a run: its loss, the batch and the learning rates that reach it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..errors import InputError
+from ..laws import FITTED_ALGORITHMS, FITTED_SYNC_EVERY, TOKENS_PER_PARAM, Prediction, diloco, predict
+from ..strategies import AbstractStrategy
+
+
+@dataclass(frozen=True)
+class LawAnswer:
+    """What the laws say of one model and algorithm.
+
+    Attributes:
+      strategy, replicas: algorithm and M.
+      params, tokens: N, D [tokens].
+      sync_every: H; None for Data-Parallel.
+      predicted_loss: on the data of the fits, with `batch_tokens` [nats per token].
+      batch_tokens: best global batch [tokens].
+      inner_learning_rate: best peak rate of the inner optimizer.
+      outer_learning_rate: best rate of the outer optimizer; None for Data-Parallel, which has none.
+      notes: which of it was fitted, interpolated or extrapolated.
+    """
+
+    strategy: str
+    replicas: int
+    params: float
+    tokens: float
+    sync_every: int | None
+    predicted_loss: float
+    batch_tokens: float
+    inner_learning_rate: float
+    outer_learning_rate: float | None
+    notes: tuple[str, ...]
+
+
+def answer(
+    params: float,
+    strategy: str = "data-parallel",
+    *,
+    replicas: int | None = None,
+    tokens: float | None = None,
+    sync_every: int | None = None,
+    batch_tokens: float | None = None,
+    unique_tokens: float | None = None,
+) -> LawAnswer:
+    """Loss, batch and learning rates of a model, from the laws alone: nothing is replayed.
+
+    Args:
+      params: N.
+      strategy: `data-parallel` or `diloco`, for which there are laws.
+      replicas: M; 1 for Data-Parallel, else 2 unless given.
+      tokens: D; 20 N unless given [tokens].
+      sync_every: H; 30, at which the laws were fitted, unless given.
+      batch_tokens: global batch to predict the loss at; the best one unless given [tokens].
+      unique_tokens: of the tokens, how many are not repeats; all unless given [tokens].
+
+    Raises:
+      InputError: there is no law for the strategy, or a number is out of range.
+
+    Limits: those of `sim.laws`: data, tokenizer and recipe of the fits. `notes` says where a number leaves them.
+    """
+    if strategy not in FITTED_ALGORITHMS:
+        known = " or ".join(FITTED_ALGORITHMS)
+        raise InputError(f"--strategy: nobody has published laws for {strategy!r}; write {known}")
+    parallel = strategy == "data-parallel"
+    if parallel and (replicas or 1) > 1:
+        raise InputError(f"--replicas: got {replicas}, and Data-Parallel trains one model; write --strategy diloco")
+    if parallel and sync_every:
+        raise InputError("--sync-every: Data-Parallel synchronises at every step; leave it out, or --strategy diloco")
+    if (replicas is not None and replicas < 1) or (sync_every is not None and sync_every < 1):
+        raise InputError("--replicas, --sync-every: are whole numbers from 1 up; write for instance --replicas 2")
+    count = replicas or (1 if parallel else 2)
+    every = None if parallel else sync_every or FITTED_SYNC_EVERY
+    budget = tokens or TOKENS_PER_PARAM * params
+    found = predict(
+        params, budget, strategy, count, batch_tokens=batch_tokens, sync_every=every, unique_tokens=unique_tokens
+    )
+    return LawAnswer(
+        strategy=strategy,
+        replicas=count,
+        params=params,
+        tokens=budget,
+        sync_every=every,
+        predicted_loss=found.loss,
+        batch_tokens=best_batch(params, strategy, count),
+        inner_learning_rate=float(diloco.inner_learning_rate(params, strategy, count)),
+        outer_learning_rate=None if parallel else float(diloco.outer_learning_rate(params, count)),
+        notes=found.notes,
+    )
+
+
+def best_batch(params: float, strategy: str, replicas: int) -> float:
+    """The algorithm's own best global batch; every descendant of DiLoCo is taken to have DiLoCo's [tokens]."""
+    algorithm = "data-parallel" if strategy == "data-parallel" else "diloco"
+    return float(diloco.batch_tokens(params, algorithm, replicas))
+
+
+def loss_of(
+    strategy: AbstractStrategy,
+    params: float,
+    tokens: float,
+    batch_tokens: float | None = None,
+    unique_tokens: float | None = None,
+) -> Prediction | None:
+    """Loss of a strategy after some tokens; None where nobody has published a law for it.
+
+    None for overlapped, asynchronous and elastic descendants, for fewer than 16 bits, and for sparse payloads.
+
+    Args:
+      strategy: with its parameters.
+      params: N.
+      tokens: D [tokens].
+      batch_tokens: global batch; the best one unless given [tokens].
+      unique_tokens: of the tokens, how many are not repeats; all unless given [tokens].
+    """
+    kind = str(strategy.model_dump()["kind"])
+    exact = strategy.payload_factor >= 1 and strategy.compression_ratio == 1 and (strategy.payload_bits or 16) >= 16
+    if kind not in FITTED_ALGORITHMS or not exact:
+        return None
+    every = None if kind == "data-parallel" else strategy.steps_per_sync
+    return predict(
+        params,
+        tokens,
+        kind,
+        strategy.replica_count,
+        batch_tokens=batch_tokens,
+        sync_every=every,
+        unique_tokens=unique_tokens,
+    )
