@@ -11,6 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from .cli_bandwidth import bandwidth
+from .cli_plan import plan
 from .errors import CrosshaulError
 from .output import Format, deliver, print_out
 
@@ -161,6 +162,7 @@ def flows(
 
 
 app.command()(bandwidth)
+app.command()(plan)
 
 
 @app.command()
