@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from .plan_marginal import Marginal, marginals
 from .plan_options import Ask, describe_chips, equipped, options
-from .plan_pace import COARSE
 from .plan_replay import Entry, replayed, undominated
 from .plan_search import Cell, Grid, grid, params_to_try
 
@@ -174,9 +173,7 @@ class _Bench:
                 break
             found: Entry | None = None
             for tried, cell in enumerate(cells):
-                enough = (
-                    _behind(cell, found) or (cell.margin >= COARSE and tried >= _PER_COARSE_GROUP) if found else False
-                )
+                enough = _behind(cell, found) or (cell.coarse and tried >= _PER_COARSE_GROUP) if found else False
                 if enough:
                     break
                 self.replays += 1

@@ -45,8 +45,8 @@ class Pace:
     def margin(self) -> float:
         """How far a loss from these seconds may be off, relative.
 
-        A closed form carries T/H as a real number; an exchange that is made in another way at another size bends the
-        line between two probes; and what runs behind compute is interpolated.
+        An exchange that is made in another way at another size bends the line between two probes; what runs behind
+        compute is interpolated. The remainder of T/H comes on top of it.
         """
         if self.exact:
             return 1e-4

@@ -12,12 +12,14 @@ from ..result import Outcome
 from ..run import outcomes
 from .plan_objective import best_batch_tokens, planned_loss, remarks
 from .plan_options import Ask, Option
-from .plan_pace import COARSE
 from .plan_search import Cell
 
-_ROUNDS = 6
+_ROUNDS, _GUESSES = 60, 3
+"""Replays of a combination, and how many of them guess by proportion before bisection takes over."""
 _CLOSE = 0.999
 """Share of a limit that is enough where each replay is dear: exchanges behind compute without a closed form."""
+_RESOLUTION = {True: 1e-6, False: 1e-4}
+"""How closely steps are found, relative: with a closed form, and without, where a replay takes longer."""
 
 
 @dataclass(frozen=True)
@@ -74,31 +76,37 @@ class Entry:
 def replayed(cell: Cell, limit_s: float) -> Entry | None:
     """Replays a combination and corrects its steps until as many as possible fit into the time and the cost.
 
+    Whole outer steps make the wall-clock a staircase over the steps, so the last step that fits is bracketed and then
+    found by bisection, to one part in a million (less where replays are dear).
+
     Args:
-      cell: the combination; where its steps are part of the choice, or follow from N, they are only ever reduced to
-        none.
+      cell: the combination; where its steps are part of the choice, or follow from N, they stay as they are.
       limit_s: how long it may take [s].
 
     Returns:
       The plan, or None if it does not fit after all.
     """
-    ask, steps = cell.option.ask, cell.steps
-    fixed = cell.kept_steps or ask.tokens_per_param is not None
-    known: dict[int, tuple[Outcome, float]] = {}
-    for _ in range(_ROUNDS):
-        if steps < 1:
+    steps, fits, too_many = cell.steps, 0, 0
+    found: Outcome | None = None
+    for number in range(_ROUNDS):
+        if steps < 1 or too_many == 1:
             return None
-        if steps not in known:
-            known[steps] = _outcome(cell, steps, limit_s)
-        share = known[steps][1]
-        if fixed:
-            return None if share > 1 else _entry(cell, steps, known[steps][0])
-        wanted = math.floor(steps / share * (1 + 1e-12))
-        if wanted == steps or (share <= 1 and (wanted in known or (cell.margin >= COARSE and share >= _CLOSE))):
+        outcome, share = _outcome(cell, steps, limit_s)
+        if share <= 1:
+            fits, found = steps, outcome
+        else:
+            too_many = steps
+        if cell.kept_steps or cell.option.ask.tokens_per_param is not None:
             break
-        steps = wanted if wanted not in known else min(known) - 1
-    fitting = [count for count, (_, share) in known.items() if share <= 1]
-    return _entry(cell, max(fitting), known[max(fitting)][0]) if fitting else None
+        if found is not None and cell.coarse and share >= _CLOSE:
+            break
+        if found is not None and too_many and too_many - fits <= max(1, _RESOLUTION[cell.closed_form] * fits):
+            break
+        steps = math.floor(steps / share * (1 + 1e-12))
+        if too_many and (number >= _GUESSES or not fits < steps < too_many):
+            steps = (fits + too_many) // 2
+        steps = max(steps, fits + 1)
+    return _entry(cell, fits, found) if found is not None else None
 
 
 def _outcome(cell: Cell, steps: int, limit_s: float) -> tuple[Outcome, float]:

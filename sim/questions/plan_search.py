@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from .plan_objective import best_batch_tokens, planned_loss
 from .plan_options import Ask, Option
-from .plan_pace import Pace
+from .plan_pace import COARSE, Pace
 
 Array = NDArray[np.float64]
 
@@ -20,6 +20,8 @@ SEQUENCE_TOKENS = 2_048
 _POWERS = range(14, 29)
 _LEAST_OF_BEST, _MOST_OF_BEST = 0.5, 64.0
 _BISECTIONS = 45
+_TIME_TO_LOSS = 0.4
+"""How much of a relative error in time the loss has at most, by its exponent in D. T/H is a real number: up to H/T."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,8 @@ class Cell:
       loss: predicted for T steps [nats per token].
       score: what the search minimises: the loss, or lifetime compute among plans that reach the target loss.
       margin: how far the loss may be off, relative.
+      closed_form: whether step_s is exact.
+      coarse: whether it is interpolated between replays.
       kept_steps: whether T is part of the choice, and not simply all that fit.
     """
 
@@ -44,6 +48,8 @@ class Cell:
     loss: float
     score: float
     margin: float
+    closed_form: bool
+    coarse: bool
     kept_steps: bool = False
 
 
@@ -125,7 +131,9 @@ class Grid:
                         float(self.step_s[row, column]),
                         float(loss[row, column]),
                         float(score[row, column]),
-                        self.margin,
+                        self.margin + _TIME_TO_LOSS * self.option.sync_every / max(1.0, float(steps[row, column])),
+                        self.exact,
+                        self.margin >= COARSE,
                         kept_steps,
                     )
                 )
