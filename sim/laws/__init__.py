@@ -8,18 +8,12 @@ from __future__ import annotations
 
 from .chinchilla import chinchilla_loss, chinchilla_optimal
 from .combined import Prediction, predict, predicted_loss
+from .coverage import coverage, learning_rate_notes
 from .critical_batch import critical_batch_tokens, steps_at_batch
 from .data_constrained import effective_tokens
 from .diloco import (
-    FITTED_ALGORITHMS,
-    FITTED_PARAMS,
-    FITTED_REPLICAS,
-    FITTED_SEQUENCE_TOKENS,
-    FITTED_SYNC_EVERY,
-    TOKENS_PER_PARAM,
     batch_tokens,
     best_batch_tokens,
-    coverage,
     default_batch_tokens,
     inner_learning_rate,
     law_applies,
@@ -30,6 +24,15 @@ from .diloco import (
 from .experts import dense_equivalent_params
 from .inference import inference_optimal
 from .kaplan import kaplan_loss
+from .published import (
+    FITTED_ALGORITHMS,
+    FITTED_PARAMS,
+    FITTED_REPLICAS,
+    FITTED_SEQUENCE_TOKENS,
+    FITTED_SYNC_EVERY,
+    MEASURED_PARAMS,
+    TOKENS_PER_PARAM,
+)
 
 __all__ = [
     "FITTED_ALGORITHMS",
@@ -37,6 +40,7 @@ __all__ = [
     "FITTED_REPLICAS",
     "FITTED_SEQUENCE_TOKENS",
     "FITTED_SYNC_EVERY",
+    "MEASURED_PARAMS",
     "TOKENS_PER_PARAM",
     "Prediction",
     "batch_tokens",
@@ -52,6 +56,7 @@ __all__ = [
     "inner_learning_rate",
     "kaplan_loss",
     "law_applies",
+    "learning_rate_notes",
     "loss",
     "loss_with_floor",
     "outer_learning_rate",

@@ -2,8 +2,9 @@
 
   loss = L_N(N, algorithm, M)  x  L_C(N, D') / L_C(N, 20 N)
 
-L_N: `diloco.loss` up to the largest fitted model and its course with a floor beyond (`diloco.loss_with_floor`); L_C:
-Chinchilla's law, Epoch's refit; D': tokens that count, after repeats (`data_constrained`) and too large a batch.
+L_N: `diloco.loss` up to the largest fitted model (2.4B), `diloco.loss_with_floor` from the largest measured one (10B),
+and in between the latter times a factor that closes the step between the two, fading with log N. L_C: Chinchilla's law,
+Epoch's refit. D': tokens that count, after repeats (`data_constrained`) and too large a batch.
 
 The batch: at the algorithm's own best batch B* and below, every token counts. Beyond it a token counts for
 2/(1 + B/B*): the critical-batch hyperbola with B* in the place of B_crit, relative to its value at B*.
@@ -17,7 +18,9 @@ from typing import TYPE_CHECKING, Any
 from ..errors import InputError
 from . import diloco
 from .chinchilla import chinchilla_loss
+from .coverage import coverage
 from .data_constrained import effective_tokens
+from .published import FITTED_PARAMS, MEASURED_PARAMS, TOKENS_PER_PARAM
 
 if TYPE_CHECKING:
     import numpy as np
@@ -75,7 +78,7 @@ def predicted_loss(
     worth = fresh if unique_tokens is None else effective_tokens(fresh, np.asarray(unique_tokens, dtype=float))
     worth = worth * batch_worth(n, algorithm, replicas, batch_tokens)
     at_20: NDArray[np.float64] = _loss_by_size(n, algorithm, replicas)
-    carried: Any = chinchilla_loss(n, worth) / chinchilla_loss(n, diloco.TOKENS_PER_PARAM * n)
+    carried: Any = chinchilla_loss(n, worth) / chinchilla_loss(n, TOKENS_PER_PARAM * n)
     return np.asarray(at_20 * carried)
 
 
@@ -128,7 +131,7 @@ def predict(
     Source: see `predicted_loss`.
     """
     loss = float(predicted_loss(params, tokens, algorithm, replicas, batch_tokens, unique_tokens))
-    notes = list(diloco.coverage(params, tokens, algorithm, replicas, sync_every))
+    notes = list(coverage(params, tokens, algorithm, replicas, sync_every))
     if unique_tokens is not None and tokens > unique_tokens:
         epochs, worth = tokens / unique_tokens, effective_tokens(tokens, unique_tokens)
         notes.append(
@@ -144,10 +147,11 @@ def predict(
 
 
 def _loss_by_size(params: NDArray[np.float64], algorithm: str, replicas: int) -> Any:
-    """The published law where it was fitted; beyond, its value at the largest times the floor form's course."""
+    """The published law where it was fitted, the form with a floor from the largest measured model, a fade between."""
     import numpy as np
 
-    largest = diloco.FITTED_PARAMS[1]
-    within = diloco.loss(np.minimum(params, largest), algorithm, replicas)
-    course = diloco.loss_with_floor(np.maximum(params, largest), algorithm, replicas)
-    return within * course / diloco.loss_with_floor(largest, algorithm, replicas)
+    fitted, measured = FITTED_PARAMS[1], MEASURED_PARAMS
+    step = diloco.loss(fitted, algorithm, replicas) / diloco.loss_with_floor(fitted, algorithm, replicas)
+    faded = np.clip(np.log(params / fitted) / np.log(measured / fitted), 0.0, 1.0)
+    beyond = diloco.loss_with_floor(params, algorithm, replicas) * step ** (1 - faded)
+    return np.where(params <= fitted, diloco.loss(params, algorithm, replicas), beyond)

@@ -11,62 +11,26 @@ import math
 from typing import Literal
 
 from ..errors import InputError
+from .coverage import coverage as coverage
+from .coverage import learning_rate_notes as learning_rate_notes
+from .published import (
+    BATCH_SEQUENCES,
+    FITTED_ALGORITHMS,
+    FITTED_PARAMS,
+    FITTED_REPLICAS,
+    FITTED_SEQUENCE_TOKENS,
+    FITTED_SYNC_EVERY,
+    FLOOR,
+    INNER_LEARNING_RATE,
+    LOSS,
+    LOSS_OVER_FLOOR,
+    OUTER_LEARNING_RATE,
+    TOKENS_PER_PARAM,
+    Law,
+)
 from .values import Values
 
 Form = Literal["independent", "joint"]
-
-FITTED_PARAMS = (35e6, 2.4e9)
-FITTED_ALGORITHMS = ("data-parallel", "diloco")
-FITTED_REPLICAS = (1, 2, 4, 8)
-FITTED_SYNC_EVERY = 30
-TOKENS_PER_PARAM = 20.0
-FITTED_SEQUENCE_TOKENS = 2_048
-"""The published batch fits count sequences of this many tokens, not tokens."""
-MEASURED_PARAMS = 10e9
-"""The largest model that was measured; `loss_with_floor` was fitted up to there."""
-
-Law = tuple[float, float, float]
-"""A, alpha, beta of A N^alpha M^beta; beta is 0 in the independent form."""
-
-LOSS: dict[str, Law] = {
-    "data-parallel": (18.129, -0.0953, 0.0),
-    "diloco-1": (18.363, -0.0961, 0.0),
-    "diloco-2": (18.768, -0.0969, 0.0),
-    "diloco-4": (19.762, -0.0992, 0.0),
-    "diloco-8": (21.051, -0.1018, 0.0),
-    "diloco": (19.226, -0.0985, 0.0116),
-}
-INNER_LEARNING_RATE: dict[str, Law] = {
-    "data-parallel": (16_319.2, -0.819, 0.0),
-    "diloco-1": (74_620.6, -0.945, 0.0),
-    "diloco-2": (3_978.82, -0.780, 0.0),
-    "diloco-4": (4_512.99, -0.789, 0.0),
-    "diloco-8": (618_986.0, -1.102, 0.0),
-    "diloco": (22_256.0, -0.8827, 0.2929),
-}
-BATCH_SEQUENCES: dict[str, Law] = {
-    "data-parallel": (0.22592, 0.281, 0.0),
-    "diloco-1": (0.01361, 0.435, 0.0),
-    "diloco-2": (0.00769, 0.479, 0.0),
-    "diloco-4": (0.00535, 0.510, 0.0),
-    "diloco-8": (0.01859, 0.455, 0.0),
-    "diloco": (0.00709, 0.4695, 0.3399),
-}
-OUTER_LEARNING_RATE = {1: 0.4, 2: 0.6, 4: 0.6, 8: 0.8}
-"""From 335M parameters up; smaller models scatter by a step or two of the grid around these."""
-
-
-FLOOR = 1.1046
-"""What is left of the loss at any size in `loss_with_floor`, one for all algorithms [nats per token]."""
-LOSS_OVER_FLOOR: dict[str, Law] = {
-    "data-parallel": (1.40769, -0.15771, 0.0),
-    "diloco-1": (1.40094, -0.15852, 0.0),
-    "diloco-2": (1.40889, -0.16017, 0.0),
-    "diloco-4": (1.42331, -0.16216, 0.0),
-    "diloco-8": (1.44520, -0.16578, 0.0),
-    "diloco": (1.40094, -0.15852, 0.01923),
-}
-"""A, alpha, beta of A (N/1e9)^alpha M^beta over the floor, fitted here on the published losses up to 10B parameters."""
 
 
 def loss(params: Values, algorithm: str, replicas: int, form: Form = "independent") -> Values:
@@ -151,8 +115,8 @@ def inner_learning_rate(params: Values, algorithm: str, replicas: int, form: For
     Raises:
       InputError: no such algorithm or form.
     Source: arXiv 2503.09799, Tables 8 and 10.
-    Limits: fitted from 35M to 2.4B parameters on a coarse grid. The independent fit of M = 8 lies a factor of 7 below
-      the joint one at 2.4B; the joint form is the safer advice there.
+    Limits: fitted from 35M to 2.4B parameters on a coarse grid. The independent row of M = 8 is a misprint
+      (`learning_rate_notes`): at 2.4B it lies a factor of 7.5 below the joint form, which is the one to use there.
     """
     return _evaluate(INNER_LEARNING_RATE, params, algorithm, replicas, form)
 
@@ -177,54 +141,6 @@ def outer_learning_rate(params: Values, replicas: int) -> Values:
     low, high, share = _neighbours(replicas)
     rate = OUTER_LEARNING_RATE[low] + share * (OUTER_LEARNING_RATE[high] - OUTER_LEARNING_RATE[low])
     return params * 0.0 + rate
-
-
-def coverage(
-    params: float, tokens: float, algorithm: str, replicas: int, sync_every: int | None = None
-) -> tuple[str, ...]:
-    """What of a run the published fits do not cover, and what is done about it; empty where they cover all of it.
-
-    Args:
-      params: N.
-      tokens: D [tokens].
-      algorithm: `data-parallel` or `diloco`.
-      replicas: M; of no matter for Data-Parallel.
-      sync_every: H; None for what was fitted, and of no matter for Data-Parallel.
-
-    Returns:
-      Notes, each with its subject first.
-    """
-    notes: list[str] = []
-    low, high = FITTED_PARAMS
-    if params < low * 0.95:
-        notes.append(f"params: extrapolated below the fitted range ({low / 1e6:g}M to {high / 1e9:g}B)")
-    elif params > high * 1.05:
-        beyond = (
-            "measured to 10B" if params <= MEASURED_PARAMS * 1.05 else "extrapolated beyond every measured model (10B)"
-        )
-        notes.append(
-            f"params: above the fitted range ({low / 1e6:g}M to {high / 1e9:g}B), where the plain power law is too low "
-            f"(3.4% at 10B); continued with an irreducible term, {beyond}"
-        )
-    per_param = tokens / params
-    if abs(per_param / TOKENS_PER_PARAM - 1) > 0.05:
-        notes.append(
-            f"tokens: {per_param:.3g} per parameter, fitted at {TOKENS_PER_PARAM:g}; carried over by Chinchilla's law "
-            "(arXiv 2404.10102), an extrapolation"
-        )
-    if algorithm == "data-parallel":
-        return tuple(notes)
-    if replicas > FITTED_REPLICAS[-1]:
-        notes.append(f"replicas: {replicas} is extrapolated beyond the fitted 1, 2, 4 and 8")
-    elif replicas not in FITTED_REPLICAS:
-        notes.append(f"replicas: {replicas} is interpolated between the fitted 1, 2, 4 and 8")
-    elif replicas == FITTED_REPLICAS[-1] and params > high * 1.05:
-        notes.append(f"replicas: {replicas} was measured to {high / 1e9:g}B parameters only")
-    if sync_every not in (None, FITTED_SYNC_EVERY):
-        notes.append(
-            f"sync_every: {sync_every}, fitted at {FITTED_SYNC_EVERY}; what this does to the loss is not predicted"
-        )
-    return tuple(notes)
 
 
 def law_applies(params: float, tokens: float, sync_every: int | None) -> bool:

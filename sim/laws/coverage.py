@@ -1,0 +1,76 @@
+"""What the published fits cover: notes for people, each with its subject first."""
+
+from __future__ import annotations
+
+from .published import (
+    FITTED_PARAMS,
+    FITTED_REPLICAS,
+    FITTED_SYNC_EVERY,
+    MEASURED_PARAMS,
+    MISPRINTED_SLOPE,
+    TOKENS_PER_PARAM,
+)
+
+
+def coverage(
+    params: float, tokens: float, algorithm: str, replicas: int, sync_every: int | None = None
+) -> tuple[str, ...]:
+    """What of a run the published fits do not cover, and what is done about it; empty where they cover all of it.
+
+    Args:
+      params: N.
+      tokens: D [tokens].
+      algorithm: `data-parallel` or `diloco`.
+      replicas: M; of no matter for Data-Parallel.
+      sync_every: H; None for what was fitted, and of no matter for Data-Parallel.
+
+    Returns:
+      Notes, each with its subject first.
+    """
+    notes: list[str] = []
+    low, high = FITTED_PARAMS
+    if params < low * 0.95:
+        notes.append(f"params: extrapolated below the fitted range ({low / 1e6:g}M to {high / 1e9:g}B)")
+    elif params > high * 1.05:
+        beyond = (
+            "measured to 10B" if params <= MEASURED_PARAMS * 1.05 else "extrapolated beyond every measured model (10B)"
+        )
+        notes.append(
+            f"params: above the fitted range ({low / 1e6:g}M to {high / 1e9:g}B), where the plain power law is too low "
+            f"(3.4% at 10B); continued with an irreducible term, {beyond}"
+        )
+    per_param = tokens / params
+    if abs(per_param / TOKENS_PER_PARAM - 1) > 0.05:
+        notes.append(
+            f"tokens: {per_param:.3g} per parameter, fitted at {TOKENS_PER_PARAM:g}; carried over by Chinchilla's law "
+            "(arXiv 2404.10102), an extrapolation"
+        )
+    if algorithm == "data-parallel":
+        return tuple(notes)
+    if replicas > FITTED_REPLICAS[-1]:
+        notes.append(f"replicas: {replicas} is extrapolated beyond the fitted 1, 2, 4 and 8")
+    elif replicas not in FITTED_REPLICAS:
+        notes.append(f"replicas: {replicas} is interpolated between the fitted 1, 2, 4 and 8")
+    elif replicas == FITTED_REPLICAS[-1] and params > high * 1.05:
+        notes.append(f"replicas: {replicas} was measured to {high / 1e9:g}B parameters only")
+    if sync_every not in (None, FITTED_SYNC_EVERY):
+        notes.append(
+            f"sync_every: {sync_every}, fitted at {FITTED_SYNC_EVERY}; what this does to the loss is not predicted"
+        )
+    return tuple(notes)
+
+
+def learning_rate_notes(algorithm: str, replicas: int, form: str = "independent") -> tuple[str, ...]:
+    """What to know about a predicted inner learning rate; empty where there is nothing.
+
+    Args:
+      algorithm: `data-parallel` or `diloco`.
+      replicas: M.
+      form: `independent` or `joint`.
+    """
+    if algorithm == "data-parallel" or form == "joint" or replicas <= FITTED_REPLICAS[-2]:
+        return ()
+    return (
+        "inner learning rate: the printed exponent for 8 replicas (-1.102) contradicts the joint fit of the same data, "
+        f"which asks for {MISPRINTED_SLOPE}; it gives rates that are too low, use the joint form",
+    )

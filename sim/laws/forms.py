@@ -1,0 +1,135 @@
+"""Families of laws that can be fitted: their formulas, the logarithm of each, and where a search for it may begin.
+
+Source: arXiv 2503.09799, Table 13 (forms in N and M); arXiv 2203.15556, section 3.3 (the form in N and D).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float64]
+    Columns = Mapping[str, Array]
+
+FormName = Literal["power", "floor", "joint", "joint-floor", "exponent-floor", "sum-floor", "chinchilla"]
+
+
+@dataclass(frozen=True)
+class Form:
+    """A family of laws: its formula, its columns of data, and how each coefficient is sought.
+
+    Attributes:
+      formula: for people.
+      columns: what it is a function of (`N` parameters, `M` replicas, `D` tokens).
+      coefficients: their names, in order.
+      positive: those that are sought as logarithms.
+      log_value: log f from the coefficients as sought and the columns.
+    """
+
+    formula: str
+    columns: tuple[str, ...]
+    coefficients: tuple[str, ...]
+    positive: frozenset[str]
+    log_value: Callable[[Array, Columns], Array]
+
+
+def _power(theta: Array, x: Columns) -> Array:
+    import numpy as np
+
+    return np.asarray(theta[0] + theta[1] * np.log(x["N"]))
+
+
+def _joint(theta: Array, x: Columns) -> Array:
+    import numpy as np
+
+    return np.asarray(_power(theta, x) + theta[2] * np.log(x["M"]))
+
+
+def _exponent(theta: Array, x: Columns) -> Array:
+    import numpy as np
+
+    return np.asarray(theta[0] + (theta[1] + theta[2] * x["M"]) * np.log(x["N"]))
+
+
+def _over_floor(inner: Callable[[Array, Columns], Array]) -> Callable[[Array, Columns], Array]:
+    """The same law on top of a floor, whose logarithm is the last coefficient."""
+
+    def law(theta: Array, x: Columns) -> Array:
+        import numpy as np
+
+        return np.asarray(np.logaddexp(inner(theta[:-1], x), theta[-1]))
+
+    return law
+
+
+def _sum(theta: Array, x: Columns) -> Array:
+    import numpy as np
+
+    a, alpha, b, beta = theta
+    return np.asarray(np.logaddexp(a + alpha * np.log(x["N"]), b + beta * np.log(x["M"])))
+
+
+def _chinchilla(theta: Array, x: Columns) -> Array:
+    import numpy as np
+
+    e, a, alpha, b, beta = theta
+    return np.asarray(np.logaddexp(e, np.logaddexp(a - alpha * np.log(x["N"]), b - beta * np.log(x["D"]))))
+
+
+_A, _AC, _ABC = frozenset({"A"}), frozenset({"A", "C"}), frozenset({"A", "B", "C"})
+_NM = ("N", "M")
+FORMS: dict[str, Form] = {
+    "power": Form("A N^alpha", ("N",), ("A", "alpha"), _A, _power),
+    "floor": Form("A N^alpha + C", ("N",), ("A", "alpha", "C"), _AC, _over_floor(_power)),
+    "joint": Form("A N^alpha M^beta", _NM, ("A", "alpha", "beta"), _A, _joint),
+    "joint-floor": Form("A N^alpha M^beta + C", _NM, ("A", "alpha", "beta", "C"), _AC, _over_floor(_joint)),
+    "exponent-floor": Form("A N^(alpha + beta M) + C", _NM, ("A", "alpha", "beta", "C"), _AC, _over_floor(_exponent)),
+    "sum-floor": Form("A N^alpha + B M^beta + C", _NM, ("A", "alpha", "B", "beta", "C"), _ABC, _over_floor(_sum)),
+    "chinchilla": Form("E + A/N^a + B/D^b", ("N", "D"), ("E", "A", "a", "B", "b"), frozenset("EAB"), _chinchilla),
+}
+"""Those with M are the forms of arXiv 2503.09799, Table 13, in its order; the last is that of arXiv 2203.15556."""
+LINEAR = ("power", "joint")
+"""Forms whose logarithm is linear in the coefficients: every search ends in the same place."""
+
+
+def starts(name: str, x: Columns, y: Array, count: int, seed: int) -> Array:
+    """Where a search may begin: random slopes and floors, and amplitudes that lead through the middle of the data.
+
+    Args:
+      name: a key of `FORMS`.
+      x: the columns.
+      y: the values, one a row.
+      count: how many.
+      seed: of the draws.
+
+    Returns:
+      Coefficients as sought, shape (count, coefficients).
+    """
+    import numpy as np
+
+    random, rows = np.random.default_rng(seed), []
+    middle, log_n = float(np.exp(np.log(y).mean())), float(np.log(x["N"]).mean())
+    for _ in range(count):
+        share, alpha, beta = random.uniform(0.02, 0.9), random.uniform(-0.6, 0.6), random.uniform(-0.05, 0.05)
+        floor = share * float(y.min())
+        above = math.log(middle - (floor if "floor" in name else 0.0))
+        if name == "chinchilla":
+            part, fall_n, fall_d = random.uniform(0.1, 0.9), random.uniform(0.1, 0.8), random.uniform(0.1, 0.8)
+            size, data = math.log(part * (middle - floor)), math.log((1 - part) * (middle - floor))
+            log_d = float(np.log(x["D"]).mean())
+            rows.append([math.log(floor), size + fall_n * log_n, fall_n, data + fall_d * log_d, fall_d])
+        elif name == "exponent-floor":
+            slope = alpha + beta * 0.01 * float(x["M"].mean())
+            rows.append([above - slope * log_n, alpha, beta * 0.01, math.log(floor)])
+        elif name == "sum-floor":
+            rows.append([above - alpha * log_n, alpha, math.log(0.05 * middle), beta, math.log(floor)])
+        else:
+            slopes, floors = [beta] if "M" in x else [], [math.log(floor)] if "floor" in name else []
+            rows.append([above - alpha * log_n, alpha, *slopes, *floors])
+    return np.array(rows)
