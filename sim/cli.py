@@ -12,6 +12,7 @@ import typer
 
 from .cli_bandwidth import bandwidth
 from .cli_budget import budget, explain, predict
+from .cli_plan import plan
 from .errors import CrosshaulError
 from .output import Format, deliver, print_out
 
@@ -165,6 +166,7 @@ app.command()(bandwidth)
 app.command()(budget)
 app.command()(explain)
 app.command()(predict)
+app.command()(plan)
 
 
 @app.command()

@@ -115,12 +115,26 @@ def test_every_public_function_is_documented():
         assert ast.get_docstring(tree) or path.stat().st_size == 0, path
 
 
-def test_the_commands_of_the_readme_print_what_the_readme_shows(simulate):
-    readme = (ROOT / "README.md").read_text()
-    shown = re.findall(r"```console\n\$ simulate (.*?)\n(.*?)```", readme, re.DOTALL)
-    assert [arguments.split()[0] for arguments, _ in shown] == ["--topology", "bandwidth"]
-    for arguments, output in shown:
-        assert simulate(*shlex.split(arguments))[1] == output
+SHOWN = re.findall(r"```console\n\$ simulate (.*?)\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+
+
+@pytest.mark.parametrize(("arguments", "shown"), SHOWN, ids=[arguments for arguments, _ in SHOWN])
+def test_a_command_of_the_readme_prints_what_the_readme_shows(simulate, arguments, shown):
+    assert simulate(*shlex.split(arguments))[1] == shown
+
+
+def test_the_readme_shows_the_main_job_a_bandwidth_and_a_plan():
+    assert [arguments.split()[0] for arguments, _ in SHOWN] == ["--topology", "bandwidth", "plan"]
+
+
+def test_the_plans_that_the_readme_compares_are_the_plans(simulate):
+    rows = re.findall(r"^\| `(plan --topology .*?)` \| (.*?) \|$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert len(rows) >= 3
+    for command, row in rows:
+        best = json.loads(simulate(*shlex.split(command), "--format", "json")[1])["best"]
+        found = [best["label"], str(best["chips"]), f"{best['params'] / 1e9:.0f}B", f"{best['tokens'] / 1e12:.2f}T"]
+        found += [f"{best['compute_utilization']:.0%}", f"{best['predicted_loss']:.3f}"]
+        assert row.replace(",", "").split(" | ") == found, command
 
 
 def test_readme_links_lead_somewhere():
