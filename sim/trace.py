@@ -1,17 +1,18 @@
 """The trace: what a recorded training run cost, and the only edge between `trainer/` and the simulator.
 
-A trace is a file of JSON lines (gzip when the name ends in `.gz`): a header, then one record an inner step of a
-replica and one record an exchange, in the order in which they happened. It is written append-only and flushed
-line by line, so a run that is killed leaves a readable file; it is read as a stream, so a long one needs no
-memory.
+A trace is a file of JSON lines (gzip when the name ends in `.gz`): a header, then one record an inner step of a replica
+and one an exchange, in the order in which they happened. It is written append-only and flushed line by line, so a run
+that is killed leaves a readable file; it is read as a stream, in bounded memory.
 """
 
 from __future__ import annotations
 
 import gzip
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path
 from types import TracebackType
 from typing import Annotated, Any, BinaryIO, Literal, Self
@@ -58,7 +59,7 @@ class Header(Frozen):
     schema_name: Literal["crosshaul-trace"] = Field(default=SCHEMA, alias="schema")
     schema_version: Literal[1] = SCHEMA_VERSION
     algorithm: str
-    """`data-parallel`, `diloco`, ...: the names of `sim/strategies`."""
+    """The names of `sim/strategies`."""
     model: RecordedModel
     replicas: int = Field(gt=0)
     sync_every: int | None = Field(default=None, gt=0)
@@ -106,6 +107,8 @@ class Exchange(Frozen):
     record: Literal["exchange"] = "exchange"
     step: int = Field(ge=0)
     """The inner step that it followed."""
+    fragment: int | None = Field(default=None, ge=0)
+    """Which part of the parameters it carried; null for all."""
     kind: Literal["gradient", "outer"]
     """`gradient`: the gradients of every step inside a replica; `outer`: the parameter change between replicas."""
     group_size: int = Field(gt=1)
@@ -128,29 +131,51 @@ _RECORD: TypeAdapter[Record] = TypeAdapter(Annotated[Record, Field(discriminator
 class TraceWriter:
     """Appends a trace line by line; every line is flushed when `write` returns.
 
+    Args:
+      path: the file; compressed where its name ends in `.gz`.
+      header: its first line.
+      overwrite: whether a file that is there is replaced.
+      resume_at: a place that `mark` gave, to cut the file there and go on without another header.
+
     Raises:
-      InputError: the file exists (unless `overwrite`) or cannot be written.
+      InputError: the file exists (unless `overwrite`), is shorter than `resume_at`, or cannot be written.
     """
 
-    def __init__(self, path: Path, header: Header, *, overwrite: bool = False) -> None:
+    def __init__(self, path: Path, header: Header, *, overwrite: bool = False, resume_at: int | None = None) -> None:
+        self._compressed = path.suffix == ".gz"
+        self._gzip: gzip.GzipFile | None = None
+        if resume_at is not None:
+            self._raw = _cut(path, resume_at)
+            return
         try:
-            raw = path.open("wb" if overwrite else "xb", buffering=0)
+            self._raw = path.open("wb" if overwrite else "xb", buffering=0)
         except FileExistsError:
             raise InputError(f"{path}: is there already; give another --output, or --overwrite to replace it") from None
         except OSError as error:
             raise InputError(f"{path}: cannot be written ({error.strerror}); give another --output") from None
-        self._raw = raw
-        self._gzip = gzip.GzipFile(fileobj=raw, mode="wb", mtime=0) if path.suffix == ".gz" else None
         self.write(header)
+
+    def mark(self) -> int:
+        """Puts everything so far on the disk and gives the place at which a later writer may go on [byte]."""
+        self._end_member()
+        os.fsync(self._raw.fileno())
+        return self._raw.tell()
 
     def write(self, record: Header | Step | Exchange) -> None:
         """Appends one record."""
         line = (record.model_dump_json(exclude_none=False) + "\n").encode()
-        if self._gzip is None:
+        if not self._compressed:
             self._raw.write(line)
-        else:
-            self._gzip.write(line)
-            self._gzip.flush()
+            return
+        self._gzip = self._gzip or gzip.GzipFile(fileobj=self._raw, mode="wb", mtime=0)
+        self._gzip.write(line)
+        self._gzip.flush()
+
+    def _end_member(self) -> None:
+        # another compressed stream may follow in the file
+        if self._gzip is not None:
+            self._gzip.close()
+            self._gzip = None
 
     def __enter__(self) -> Self:
         return self
@@ -158,9 +183,22 @@ class TraceWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._gzip is not None:
-            self._gzip.close()
+        self._end_member()
         self._raw.close()
+
+
+def _cut(path: Path, length: int) -> FileIO:
+    try:
+        raw = path.open("r+b", buffering=0)
+        if raw.seek(0, os.SEEK_END) >= length:
+            raw.seek(raw.truncate(length))
+            return raw
+        raw.close()
+    except FileNotFoundError:
+        raise InputError(f"{path}: the trace to go on with is gone; begin again without --resume") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror}); check its permissions") from None
+    raise InputError(f"{path}: is shorter than at its checkpoint ({length} bytes); begin again without --resume")
 
 
 def read_header(path: Path) -> Header:

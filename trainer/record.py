@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 import math
-import platform
 import statistics
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
 from jax.sharding import Mesh
 
 from sim.errors import CrosshaulError, InputError
-from sim.trace import Exchange, Header, RecordedDevice, RecordedModel, Step, TraceWriter
+from sim.trace import Exchange, Step, TraceWriter
 
 from .config import TrainConfig
 from .data import load_batches
+from .distributed import is_first
+from .header import make_header
 from .hlo import collectives
-from .mesh import make_mesh
-from .model import count_params
+from .mesh import MODEL_AXIS, make_mesh
 from .program import Compiled
+from .resume import Checkpoints, Progress, recorded, write
 from .train import InnerCost, OuterCost, Trainer
-
-_LIBRARIES = ("crosshaul", "jax", "jaxlib", "optax", "numpy", "sentencepiece")
 
 
 @dataclass(frozen=True)
@@ -51,8 +49,10 @@ class Summary:
       params: parameters N.
       steps, outer_steps: how many were recorded.
       compute_s: median compute seconds of a replica's step [s].
-      outer_compute_s: median arithmetic of an outer step, which is in no record [s]; None without outer steps.
-      gradient, outer: the payloads; None where nothing is exchanged.
+      outer_compute_s: median arithmetic of an outer step since the run was last begun, which is in no record [s]; None
+        without outer steps.
+      gradient: its payload; None where nothing is exchanged.
+      outer: the payload of each fragment; empty where nothing is exchanged.
       first_loss, last_loss: mean over the replicas [nats per token].
     """
 
@@ -62,7 +62,7 @@ class Summary:
     compute_s: float
     outer_compute_s: float | None
     gradient: Payload | None
-    outer: Payload | None
+    outer: list[Payload]
     first_loss: float
     last_loss: float
 
@@ -74,14 +74,25 @@ class Listener:
     Attributes:
       stage: called with the name of each stage before the first step.
       step: called behind each step with its number, mean loss and mean compute seconds.
+      note: called with what a person should know, such as a damaged checkpoint.
     """
 
     stage: Callable[[str], None]
     step: Callable[[int, float, float], None]
+    note: Callable[[str], None] = lambda line: None
 
 
-def record(config: TrainConfig, output: Path, *, command: str, overwrite: bool, listener: Listener) -> Summary:
-    """Trains and writes the trace.
+def record(
+    config: TrainConfig,
+    output: Path,
+    *,
+    command: str,
+    overwrite: bool,
+    listener: Listener,
+    checkpoints: Checkpoints | None = None,
+    processes: int = 1,
+) -> Summary:
+    """Trains and writes the trace (of several processes the first one does).
 
     Args:
       config: the run.
@@ -89,15 +100,20 @@ def record(config: TrainConfig, output: Path, *, command: str, overwrite: bool, 
       command: the command line, for the header.
       overwrite: whether an existing file is replaced.
       listener: is told how far the run is.
+      checkpoints: where the run saves its state, and whether it goes on from there; None for nowhere.
+      processes: processes that this one is one of.
 
     Returns:
       A summary of what was recorded.
 
     Raises:
-      InputError: the output cannot be written, the devices or the text do not suffice.
+      InputError: the output cannot be written, the devices or the text do not suffice, a checkpoint does not fit.
     """
-    check_writable(output, overwrite=overwrite)
-    mesh = make_mesh(config.replicas, config.devices_per_replica)
+    mesh = make_mesh(config.replicas, config.devices_per_replica, config.shards, processes=processes)
+    config = config.on(mesh.devices.flat[0].platform)
+    found = checkpoints.find(config, listener.note) if checkpoints else None
+    if is_first() and found is None and not (checkpoints and checkpoints.resume):
+        check_writable(output, overwrite=overwrite)
     listener.stage("reading text")
     batches, data = load_batches(config)
     listener.stage("compiling")
@@ -106,11 +122,19 @@ def record(config: TrainConfig, output: Path, *, command: str, overwrite: bool, 
     recorder = _Recorder(trainer, config)
     listener.stage("warming up")
     warmup = list(recorder.warm_up())
-    header = _header(config, mesh, data=data, command=command, timing=_timing(config, on_cpu=on_cpu))
-    with TraceWriter(output, header, overwrite=overwrite) as writer:
-        for line in warmup:
-            writer.write(line)
-        return recorder.run(writer, listener, header.model.params)
+    header = make_header(config, mesh, data=data, command=command, on_cpu=on_cpu)
+    with ExitStack() as stack:
+        writer = None
+        if is_first():
+            resume_at = found.facts["trace_bytes"] if found else None
+            replaced = overwrite or (checkpoints is not None and checkpoints.replaces(output, header))
+            writer = stack.enter_context(TraceWriter(output, header, overwrite=replaced, resume_at=resume_at))
+        if found is None:
+            for line in warmup:
+                write(writer, line)
+        state = trainer.restored(found.restore(trainer.snapshot_shapes(found.step))) if found else trainer.start()
+        run = Progress(found.step if found else 0, state, recorded(output) if found and writer else [])
+        return recorder.run(writer, listener, run, checkpoints)
 
 
 def check_writable(path: Path, *, overwrite: bool) -> None:
@@ -152,46 +176,52 @@ class _Recorder:
     def __init__(self, trainer: Trainer, config: TrainConfig) -> None:
         self._trainer = trainer
         self._config = config
-        lane, inner = trainer.lanes[0], trainer.inner[0]
+        lane, inner = trainer.lanes[0].mesh, trainer.inner[0]
         for program in (inner.gradients, inner.update):
-            if collectives(program.as_text() or "", lane):
+            # along the model axis the arithmetic of one copy is shared, and its exchanges are part of it
+            if any(each.axis != MODEL_AXIS for each in collectives(program.as_text() or "", lane)):
                 raise CrosshaulError("the compute programs exchange, so their seconds would not be compute alone")
-        outer_exchange = trainer.outer.exchange if trainer.outer else None
+        exchanges = [programs.exchange for programs in trainer.outer if programs.exchange]
         self.gradient = count_payload(inner.exchange, lane) if inner.exchange else None
-        self.outer = count_payload(outer_exchange, trainer.mesh) if outer_exchange else None
+        self.outer = [count_payload(exchange, trainer.mesh) for exchange in exchanges]
 
     def warm_up(self) -> Iterator[Step | Exchange]:
-        """Takes steps on a state that is thrown away, and an outer step behind them."""
+        """Takes steps on a state that is thrown away, and an outer step of every fragment behind them."""
         if not self._config.warmup_steps:
             return
         state = self._trainer.start()
         for _ in range(self._config.warmup_steps):
             state, cost = self._trainer.inner_step(state, 1)
             yield from self._inner(0, cost, warmup=True)
-        if self._trainer.outer:
-            _, outer_cost = self._trainer.outer_step(state)
-            yield from self._outer(0, outer_cost, warmup=True)
+        # every fragment is exchanged behind the last step
+        _, outer_costs = self._trainer.outer_step(state, self._config.steps)
+        yield from self._outer(0, outer_costs, warmup=True)
 
-    def run(self, writer: TraceWriter, listener: Listener, params: int) -> Summary:
-        """Takes the steps of the run and writes each as it ends."""
-        state = self._trainer.start()
-        inner_costs: list[InnerCost] = []
+    def run(
+        self, writer: TraceWriter | None, listener: Listener, progress: Progress, checkpoints: Checkpoints | None
+    ) -> Summary:
+        """Takes the steps of the run that are missing and writes each as it ends."""
+        state, inner_costs, first = progress.state, progress.costs, progress.step + 1
         outer_costs: list[OuterCost] = []
-        for step in range(1, self._config.steps + 1):
+        if checkpoints and first == 1:
+            checkpoints.save(self._trainer.snapshot(state), self._config, 0, writer)
+        for step in range(first, self._config.steps + 1):
             state, cost = self._trainer.inner_step(state, step)
             inner_costs.append(cost)
             for line in self._inner(step, cost):
-                writer.write(line)
-            if self._trainer.algorithm.outer_step_follows(step):
-                state, outer_cost = self._trainer.outer_step(state)
-                outer_costs.append(outer_cost)
-                for line in self._outer(step, outer_cost):
-                    writer.write(line)
+                write(writer, line)
+            state, parts = self._trainer.outer_step(state, step)
+            outer_costs += parts
+            for line in self._outer(step, parts):
+                write(writer, line)
+            if checkpoints and checkpoints.due(step, self._config):
+                checkpoints.save(self._trainer.snapshot(state), self._config, step, writer)
             listener.step(step, statistics.fmean(cost.losses), statistics.fmean(cost.compute_s))
+        schedule = self._trainer.algorithm.schedule
         return Summary(
-            params=params,
-            steps=len(inner_costs),
-            outer_steps=len(outer_costs),
+            params=self._config.model.params,
+            steps=self._config.steps,
+            outer_steps=schedule.exchanges() if schedule else 0,
             compute_s=statistics.median(seconds for cost in inner_costs for seconds in cost.compute_s),
             outer_compute_s=statistics.median(cost.compute_s for cost in outer_costs) if outer_costs else None,
             gradient=self.gradient,
@@ -207,16 +237,26 @@ class _Recorder:
             yield Step(step=step, replica=replica, compute_s=seconds, tokens=tokens, loss=finite, warmup=warmup)
         yield from _exchange(step, "gradient", self.gradient, cost.exchange_s, warmup=warmup)
 
-    def _outer(self, step: int, cost: OuterCost, *, warmup: bool = False) -> Iterator[Exchange]:
-        yield from _exchange(step, "outer", self.outer, cost.exchange_s, warmup=warmup)
+    def _outer(self, step: int, costs: list[OuterCost], *, warmup: bool = False) -> Iterator[Exchange]:
+        for cost in costs:
+            payload = self.outer[cost.fragment] if self.outer and cost.sent else None
+            fragment = cost.fragment if len(self.outer) > 1 else None
+            yield from _exchange(step, "outer", payload, cost.exchange_s, warmup=warmup, fragment=fragment)
 
 
 def _exchange(
-    step: int, kind: Literal["gradient", "outer"], payload: Payload | None, seconds: float | None, *, warmup: bool
+    step: int,
+    kind: Literal["gradient", "outer"],
+    payload: Payload | None,
+    seconds: float | None,
+    *,
+    warmup: bool,
+    fragment: int | None = None,
 ) -> Iterator[Exchange]:
     if payload is not None:
         yield Exchange(
             step=step,
+            fragment=fragment,
             kind=kind,
             group_size=payload.group_size,
             payload_bytes=payload.payload_bytes,
@@ -224,63 +264,3 @@ def _exchange(
             dtype=payload.dtype,
             warmup=warmup,
         )
-
-
-def _header(config: TrainConfig, mesh: Mesh, *, data: str, command: str, timing: str) -> Header:
-    model = config.model
-    device = mesh.devices.flat[0]
-    kinds: dict[str, Literal["cpu", "gpu", "tpu"]] = {"cpu": "cpu", "tpu": "tpu"}
-    return Header(
-        algorithm=config.algorithm,
-        model=RecordedModel(params=count_params(model), **model.model_dump()),
-        replicas=config.replicas,
-        sync_every=config.sync_every,
-        steps=config.steps,
-        batch_tokens=config.batch_tokens,
-        sequence_length=config.sequence_length,
-        device=RecordedDevice(
-            platform=kinds.get(device.platform, "gpu"),
-            kind=_processor() if device.platform == "cpu" else device.device_kind,
-            count=mesh.size,
-        ),
-        libraries={"python": platform.python_version(), **_library_versions()},
-        seed=config.seed,
-        data=data,
-        timing=timing,
-        command=command,
-        recorded_at=datetime.now(UTC).isoformat(timespec="seconds"),
-    )
-
-
-def _timing(config: TrainConfig, *, on_cpu: bool) -> str:
-    order = (
-        "each replica computed alone, one after the other (turn about), on the cores that all forced host devices share"
-        + (" (the devices of one replica at once)" if config.devices_per_replica > 1 else "")
-        if on_cpu
-        else "all replicas dispatched at once and blocked on in order, so a later one's seconds are an upper bound"
-    )
-    return (
-        "monotonic host clock around compiled programs, blocking until ready; compute_s = gradients + update (clip "
-        f"and AdamW), float32, exchanges taken out; {order}; compilation, data loading and the arithmetic of the outer "
-        "step are in no record; an exchange's seconds are its own program's on this machine, the slowest replica's"
-    )
-
-
-def _processor() -> str:
-    """The processor's model as the system names it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.processor() or platform.machine() or "cpu")
-
-
-def _library_versions() -> dict[str, str]:
-    versions = {}
-    for name in _LIBRARIES:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return versions

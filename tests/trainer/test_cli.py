@@ -133,7 +133,10 @@ WRONG = {
     "odd head": ([*TINY, "--heads", "16"], "write a width that is a multiple of 32"),
     "no model": ([], "no model: write --model with one of 35m"),
     "half a model": (["--layers", "2"], "--width, --heads of your own"),
-    "unknown algorithm": ([*TINY, "--algorithm", "delico"], "'data-parallel' or 'diloco'"),
+    "unknown algorithm": (
+        [*TINY, "--algorithm", "delico"],
+        "'data-parallel', 'diloco', 'streaming-diloco' or 'eager-diloco'",
+    ),
     "replicas without DiLoCo": (
         [*TINY, "--algorithm", "data-parallel", "--replicas", "2"],
         "write --devices-per-replica 2 to spread it, or --algorithm diloco",
