@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import numpy as np
+import jax.numpy as jnp
 
 from sim.errors import InputError
 from sim.trace import Exchange, Header, Step, TraceWriter, read_header, read_records
@@ -150,7 +150,7 @@ def read_model(directory: Path) -> tuple[TrainConfig, Params, int]:
     fragments = make_algorithm(config).fragments
     if not fragments:
         return config, _arrays(found, "[0].params", shapes), found.step
-    params = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes)
+    params = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
     for p, fragment in enumerate(fragments):
         own = jax.eval_shape(fragment.take, shapes)
         params = fragment.put(params, _arrays(found, f"[1][{p}].params", own))
