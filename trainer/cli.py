@@ -100,7 +100,6 @@ def record_trace(
 def _run(
     config: TrainConfig, output: Path, *, overwrite: bool, checkpoints: Checkpoints | None, processes: int
 ) -> None:
-    from .distributed import is_first
     from .record import record
 
     command = shlex.join(["record-trace", *sys.argv[1:]])
@@ -114,7 +113,7 @@ def _run(
             checkpoints=checkpoints,
             processes=processes,
         )
-    if is_first():
+    if summary is not None:
         print(_closing(config, summary, output))
 
 

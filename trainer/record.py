@@ -91,7 +91,7 @@ def record(
     listener: Listener,
     checkpoints: Checkpoints | None = None,
     processes: int = 1,
-) -> Summary:
+) -> Summary | None:
     """Trains and writes the trace (of several processes the first one does).
 
     Args:
@@ -104,7 +104,7 @@ def record(
       processes: processes that this one is one of.
 
     Returns:
-      A summary of what was recorded.
+      A summary of what was recorded; None in a process that records nothing.
 
     Raises:
       InputError: the output cannot be written, the devices or the text do not suffice, a checkpoint does not fit.
@@ -199,7 +199,7 @@ class _Recorder:
 
     def run(
         self, writer: TraceWriter | None, listener: Listener, progress: Progress, checkpoints: Checkpoints | None
-    ) -> Summary:
+    ) -> Summary | None:
         """Takes the steps of the run that are missing and writes each as it ends."""
         state, inner_costs, first = progress.state, progress.costs, progress.step + 1
         outer_costs: list[OuterCost] = []
@@ -217,6 +217,8 @@ class _Recorder:
             if checkpoints and checkpoints.due(step, self._config):
                 checkpoints.save(self._trainer.snapshot(state), self._config, step, writer)
             listener.step(step, statistics.fmean(cost.losses), statistics.fmean(cost.compute_s))
+        if writer is None:
+            return None
         schedule = self._trainer.algorithm.schedule
         return Summary(
             params=self._config.model.params,

@@ -1,6 +1,7 @@
 """Spread, split or rounded, a step is the same step: processes, shards, microbatches, rematerialisation, bfloat16."""
 
 import json
+import shutil
 import socket
 import subprocess
 import sys
@@ -164,6 +165,7 @@ def test_two_processes_are_one(shape, text, tmp_path, environment):
         tiny = ["--layers", "2", "--width", "16", "--heads", "2", "--sequence-length", "16", "--sequences", "2"]
         run = ["--algorithm", "diloco", "--sync-every", "2", "--steps", "5", "--corpus", str(text), "--tokenizer"]
         place = ["bytes", "--output", str(tmp_path / f"{name}.jsonl"), "--checkpoint", str(tmp_path / name)]
+        place += ["--checkpoint-every", "3"]
         return [sys.executable, "-m", "trainer", *run, *place, *tiny, *shape, *map(str, more)]
 
     def ended(name, *more):
@@ -193,9 +195,12 @@ def test_two_processes_are_one(shape, text, tmp_path, environment):
     np.testing.assert_allclose(losses_of(two), losses_of(one), rtol=1e-5)
     expected, found = read_model(tmp_path / "one"), read_model(tmp_path / "two")
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4), found[1], expected[1])
-    before = story(two)
+    shutil.rmtree(tmp_path / "two" / "step-00000005")
+    losses, model = losses_of(two), found[1]
     ended("two", "--resume")
-    assert story(two) == before
+    assert story(two) == story(one)
+    assert losses_of(two) == losses
+    jax.tree.map(np.testing.assert_array_equal, read_model(tmp_path / "two")[1], model)
 
 
 @pytest.mark.parametrize(

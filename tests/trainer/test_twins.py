@@ -1,34 +1,45 @@
 """What was recorded from compiled programs is what the strategy's program says: exchanges, and bytes of each."""
 
+from typing import get_args
+
 import pytest
 
 pytest.importorskip("jax")
 pytest.importorskip("optax")
 
 from sim.ops import Start
+from sim.recording import read_recording
 from sim.strategies import STRATEGIES, Setting
 from sim.topology import Route, load_topology
 from sim.trace import Exchange, read_header, read_records
 from sim.workload import AnalyticWorkload
 from trainer.cli import main
+from trainer.config import AlgorithmName
 
 ALGORITHMS = {
     "diloco": ["--replicas", "2", "--devices-per-replica", "4", "--sync-every", "2"],
     "data-parallel": ["--devices-per-replica", "8"],
 }
+"""One row a strategy that trainer and simulator both have, with the options of a run on eight devices."""
+NOT_SIMULATED = {"streaming-diloco", "eager-diloco"}
+"""What can be trained and has no strategy yet."""
 
 
 def test_every_strategy_has_its_twin():
     assert set(ALGORITHMS) == set(STRATEGIES)
+    assert set(get_args(AlgorithmName)) == set(STRATEGIES) | NOT_SIMULATED
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_counted_exchanges_are_those_of_the_strategys_program(algorithm, text, tmp_path):
+@pytest.mark.parametrize(
+    ("algorithm", "bits"), [("data-parallel", 32), ("diloco", 32), ("diloco", 16), ("diloco", 8), ("diloco", 4)]
+)
+def test_counted_exchanges_are_those_of_the_strategys_program(algorithm, bits, text, tmp_path):
+    rounded = ["--payload-bits", str(bits)] if bits < 32 else []
     path = tmp_path / "run.jsonl"
     shape = ["--layers", "1", "--width", "16", "--heads", "2", "--sequence-length", "16", "--sequences", "2"]
     source = ["--corpus", str(text), "--tokenizer", "bytes", "--steps", "5", "--output", str(path)]
     with pytest.raises(SystemExit) as end:
-        main(["--algorithm", algorithm, *shape, *source, *ALGORITHMS[algorithm]])
+        main(["--algorithm", algorithm, *shape, *source, *ALGORITHMS[algorithm], *rounded])
     assert not end.value.code
     header = read_header(path)
     counted = [
@@ -51,5 +62,31 @@ def test_counted_exchanges_are_those_of_the_strategys_program(algorithm, text, t
             said += [("gradient", done + i + 1, op.collective.payload_bytes) for i in range(op.collective.count)]
             done += op.collective.count
         elif isinstance(op, Start):
-            said.append(("outer", done, op.collective.payload_bytes))
+            # the strategy sends 32 bits here: the trainer's fewer bits are that share of them, and scales besides
+            said.append(("outer", done, op.collective.payload_bytes * bits / 32 + scales_bytes(header.model, bits)))
     assert counted == said
+
+
+def scales_bytes(model, bits):
+    """Four bytes for each 256 parameters of a tensor, where numbers are rounded to whole ones."""
+    n, d, f, k = model.layers, model.width, model.hidden, model.width // model.heads
+    tensors = [model.vocab * d, d, *[n * d * d] * 4, *[n * d * f] * 2, *[n * d] * 2, *[n * k] * 2]
+    return sum(4 * -(-size // 256) for size in tensors) if bits < 16 else 0
+
+
+def test_fragments_of_a_trace_add_up_to_what_the_simulator_replays(text, tmp_path):
+    path = tmp_path / "run.jsonl"
+    shape = ["--layers", "4", "--width", "16", "--heads", "2", "--sequence-length", "16", "--sequences", "2"]
+    source = ["--corpus", str(text), "--tokenizer", "bytes", "--steps", "5", "--output", str(path)]
+    run = ["--algorithm", "streaming-diloco", "--replicas", "2", "--fragments", "2", "--sync-every", "2"]
+    with pytest.raises(SystemExit) as end:
+        main([*run, *shape, *source])
+    assert not end.value.code
+    recording = read_recording(path)
+    assert recording.outer_bytes == 4 * recording.header.model.params
+    sent = [
+        (record.step, record.fragment)
+        for record in read_records(path)
+        if isinstance(record, Exchange) and not record.warmup
+    ]
+    assert sent == [(1, 1), (2, 0), (3, 1), (4, 0), (5, 0), (5, 1)]
