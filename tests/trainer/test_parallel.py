@@ -15,7 +15,7 @@ pytest.importorskip("optax")
 from sim.trace import Exchange, Step, read_header, read_records  # noqa: E402
 from trainer.config import ModelConfig, TrainConfig  # noqa: E402
 from trainer.hlo import collectives  # noqa: E402
-from trainer.mesh import make_mesh  # noqa: E402
+from trainer.mesh import BY_DEVICE, make_mesh, place, shardings  # noqa: E402
 from trainer.resume import read_model  # noqa: E402
 from trainer.train import Trainer  # noqa: E402
 
@@ -65,6 +65,26 @@ def test_how_a_step_is_computed_does_not_change_what_it_computes(changes, plain)
     _, params, losses = train(config(**changes))
     np.testing.assert_allclose(losses, plain[2], rtol=1e-5)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=2e-4), params, plain[1])
+
+
+@pytest.mark.parametrize("changes", [{"shards": 2}, {"microbatches": 4}, {"remat": "layer"}], ids=str)
+def test_gradients_are_those_of_the_whole_batch(changes):
+    """AdamW behind clipping hides a factor in the gradient, so it is looked at itself."""
+
+    def gradient(run):
+        def batches(step):
+            return np.random.default_rng(step).integers(0, MODEL.vocab, (2, 4, LENGTH + 1), dtype=np.int32)
+
+        trainer = Trainer(run, batches, make_mesh(2, 1, run.shards), alone=False)
+        mesh = trainer.mesh
+        tokens_GxBxL = place(batches(1), shardings(batches(1), mesh, BY_DEVICE))
+        return jax.device_get(trainer.inner[0].gradients(trainer.params(trainer.start()), tokens_GxBxL)[0])
+
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6),
+        gradient(config(**changes)),
+        gradient(config()),
+    )
 
 
 def test_a_model_spread_over_shards_exchanges_its_shards_and_holds_no_more():
