@@ -185,6 +185,7 @@ def test_load_batches_says_what_they_are_made_of(text):
         algorithm="data-parallel",
         steps=1,
         sequence_length=16,
+        sequences=4,
         corpus=str(text),
         tokenizer="bytes",
     )
