@@ -14,11 +14,12 @@ import typer
 from sim.document import validate
 from sim.errors import CrosshaulError, InputError
 from sim.models import FAMILY, VOCAB
-from sim.units import human_bytes, human_count, human_seconds
+from sim.units import human_seconds
+
+from .closing import closing
 
 if TYPE_CHECKING:
-    from .config import TrainConfig
-    from .record import Listener, Payload, Summary
+    from .record import Listener
 
 INTERRUPTED = 130
 _EXTRA = ("jax", "jaxlib", "optax", "sentencepiece")
@@ -45,7 +46,9 @@ def record_trace(
     sync_every: Annotated[
         int | None, typer.Option(help="DiLoCo's inner steps between outer steps [default: 30].")
     ] = None,
-    devices_per_replica: Annotated[int, typer.Option(help="Data-parallel devices inside a replica.")] = 1,
+    devices_per_replica: Annotated[
+        int | None, typer.Option(help="Data-parallel devices inside a replica [default: 1, or what a --target has].")
+    ] = None,
     sequence_length: Annotated[int, typer.Option(help="Tokens in a sequence.")] = 256,
     sequences: Annotated[int, typer.Option(help="Sequences of each device in a step.")] = 4,
     learning_rate: Annotated[float, typer.Option(help="Peak inner learning rate.")] = 4e-3,
@@ -57,6 +60,12 @@ def record_trace(
     tokenizer: Annotated[str, typer.Option(help="bpe (trained on the text and cached) or bytes.")] = "bpe",
     warmup_steps: Annotated[int, typer.Option(help="Steps thrown away before the run.")] = 2,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output if it is there.")] = False,
+    profile: Annotated[Path | None, typer.Option(help="A directory for a profile of a few steps more.")] = None,
+    target: Annotated[str | None, typer.Option(help="TPUs to compile for: tpu:v5e:16x16[:SLICES].")] = None,
+    no_run: Annotated[bool, typer.Option("--no-run", help="Only compile, for --target; nothing is timed.")] = False,
+    utilization: Annotated[
+        float, typer.Option(help="Of the target's peak, which gives the seconds of a step that never ran.")
+    ] = 0.4,
 ) -> None:
     """Train a language model for real and record what its steps cost: seconds of compute, bytes to exchange."""
     shape = {"layers": layers, "width": width, "heads": heads, "hidden": hidden, "vocab": vocab}
@@ -67,7 +76,6 @@ def record_trace(
             "steps": steps,
             "replicas": replicas,
             "sync_every": _sync_every(algorithm, sync_every),
-            "devices_per_replica": devices_per_replica,
             "sequence_length": sequence_length,
             "sequences": sequences,
             "learning_rate": learning_rate,
@@ -77,10 +85,27 @@ def record_trace(
             "tokenizer": tokenizer,
             "warmup_steps": warmup_steps,
         }
-        _run(data, output, overwrite=overwrite)
+        if devices_per_replica is not None:
+            data["devices_per_replica"] = devices_per_replica
+        _check_target(target, no_run=no_run, profile=profile)
+        if target is None:
+            _run(data, output, overwrite=overwrite, profile=profile)
+        else:
+            _compile(data, target, output, overwrite=overwrite, utilization=utilization, given=devices_per_replica)
 
 
-def _run(data: dict[str, Any], output: Path, *, overwrite: bool) -> None:
+def _check_target(target: str | None, *, no_run: bool, profile: Path | None) -> None:
+    if (target is None) == no_run:
+        raise InputError(
+            "--no-run: compiles for a target; name one with --target tpu:v5e:16x16, or leave --no-run out"
+            if no_run
+            else f"--target {target}: nothing can run on devices that are not there; add --no-run"
+        )
+    if no_run and profile is not None:
+        raise InputError(f"--profile {profile}: nothing runs with --no-run; leave one of them out")
+
+
+def _run(data: dict[str, Any], output: Path, *, overwrite: bool, profile: Path | None) -> None:
     from .config import TrainConfig
 
     config = validate(TrainConfig, data, source="options")
@@ -88,8 +113,34 @@ def _run(data: dict[str, Any], output: Path, *, overwrite: bool) -> None:
 
     command = shlex.join(["record-trace", *sys.argv[1:]])
     with _progress(config.steps) as listener:
-        summary = record(config, output, command=command, overwrite=overwrite, listener=listener)
-    print(_closing(config, summary, output))
+        summary = record(config, output, command=command, overwrite=overwrite, listener=listener, profile=profile)
+    print(closing(config, summary, output))
+
+
+def _compile(
+    data: dict[str, Any], target: str, output: Path, *, overwrite: bool, utilization: float, given: int | None
+) -> None:
+    """Compiles a run for a target, whose devices the replicas share evenly unless told otherwise."""
+    from .config import TrainConfig
+
+    config = validate(TrainConfig, data, source="options")
+    from .target import estimate, fitting_devices, parse_target, target_devices
+
+    devices = target_devices(parse_target(target))
+    each = fitting_devices(len(devices), config.replicas, given)
+    config = validate(TrainConfig, {**data, "devices_per_replica": each}, source="options")
+    command = shlex.join(["record-trace", *sys.argv[1:]])
+    with _progress(config.steps) as listener:
+        summary = estimate(
+            config,
+            devices,
+            output,
+            utilization=utilization,
+            command=command,
+            overwrite=overwrite,
+            listener=listener,
+        )
+    print(closing(config, summary, output))
 
 
 def _model(name: str | None, shape: dict[str, int | None], tokenizer: str) -> Any:
@@ -171,29 +222,3 @@ def _progress(steps: int) -> Iterator[Listener]:
             bar.update(task, completed=number, description=f"loss {loss:.3f}, {human_seconds(compute_s)} a step")
 
         yield Listener(stage, step)
-
-
-def _closing(config: TrainConfig, summary: Summary, output: Path) -> str:
-    replicas = (
-        f"{config.replicas} replica{'s' if config.replicas > 1 else ''} of {config.devices_per_replica} device(s)"
-    )
-    outer_steps = ""
-    if summary.outer_compute_s is not None:
-        arithmetic = f"{human_seconds(summary.outer_compute_s)} of arithmetic each, in no record"
-        outer_steps = f"\n  outer steps      {summary.outer_steps} ({arithmetic})"
-    lines = [
-        f"{config.algorithm}, {replicas}, {human_count(summary.params)} parameters",
-        f"  compute          {human_seconds(summary.compute_s)} a step of a replica (median of {summary.steps} steps)",
-        f"  gradient payload {_payload(summary.gradient)}",
-        f"  outer payload    {_payload(summary.outer)}{outer_steps}",
-        f"  loss             {summary.first_loss:.3f} -> {summary.last_loss:.3f} nats per token",
-        f"wrote {output}; replay it with",
-        f"  {shlex.join(['simulate', '--topology', 'low-bw', '--trace', str(output)])}",
-    ]
-    return "\n".join(lines)
-
-
-def _payload(payload: Payload | None) -> str:
-    if payload is None:
-        return "none (nobody to exchange with)"
-    return f"{human_bytes(payload.payload_bytes)} a device among {payload.group_size}, as {payload.dtype}, counted"

@@ -33,17 +33,21 @@ _AXIS_TYPES = (AxisType.Auto, AxisType.Auto)
 _HOST_DEVICE_FLAG = "xla_force_host_platform_device_count"
 
 
-def make_mesh(replicas: int, devices_per_replica: int) -> Mesh:
+def make_mesh(replicas: int, devices_per_replica: int, devices: Sequence[Any] | None = None) -> Mesh:
     """A mesh of M x (devices per replica); on a CPU its devices are forced host devices.
 
     Args:
       replicas: rows M.
       devices_per_replica: data-parallel devices in each.
+      devices: exactly those of the mesh, in its order; JAX's own, as many as are needed, unless given.
 
     Raises:
       InputError: there are too few devices.
     """
     wanted = replicas * devices_per_replica
+    shape = (replicas, devices_per_replica)
+    if devices is not None:
+        return Mesh(np.array(devices).reshape(shape), _AXES, axis_types=_AXIS_TYPES)
     _force_host_devices(wanted)
     devices = jax.devices()
     if len(devices) < wanted:
@@ -57,7 +61,6 @@ def make_mesh(replicas: int, devices_per_replica: int) -> Mesh:
             f"--replicas {replicas} x --devices-per-replica {devices_per_replica}: needs {wanted} devices, "
             f"and there are {len(devices)} ({kind}); {advice}"
         )
-    shape = (replicas, devices_per_replica)
     return jax.make_mesh(shape, _AXES, axis_types=_AXIS_TYPES, devices=devices[:wanted])
 
 

@@ -16,12 +16,14 @@ import jax.numpy as jnp
 import optax
 from jax.sharding import Mesh, PartitionSpec
 
+from .compiled import Program as Compiled
+from .compiled import compile_traced
 from .config import TrainConfig
 from .mesh import BY_DEVICE, BY_REPLICA, DATA_AXIS, abstract
 from .model import Params, loss, param_shapes
 from .optim import inner_optimizer
+from .programs import Part, Programs
 
-Compiled = jax.stages.Compiled
 _lax: Any = jax.lax
 """pmean has no types, and mypy is strict."""
 
@@ -50,7 +52,7 @@ def compile_program(
 
     program = jax.shard_map(local, mesh=mesh, in_specs=in_specs, out_specs=out_specs)
     shapes = [abstract(tree, mesh, spec) for tree, spec in zip(arguments, in_specs, strict=True)]
-    return jax.jit(program, donate_argnums=donate).lower(*shapes).compile()
+    return compile_traced(jax.jit(program, donate_argnums=donate).trace(*shapes), mesh)
 
 
 def mean_over(axis: str, tree: Any) -> Any:
@@ -119,3 +121,19 @@ class OuterPrograms:
     change: Compiled
     exchange: Compiled | None
     update: Compiled
+
+
+def programs_of(inner: InnerPrograms, lane: Mesh, outer: OuterPrograms | None, mesh: Mesh) -> Programs:
+    """All programs of a run: the inner step on a lane, the outer step on the whole mesh."""
+    parts = {
+        "gradients": Part(inner.gradients, lane, resident=(0,)),
+        "exchange": Part(inner.exchange, lane),
+        "update": Part(inner.update, lane, resident=(0, 1), owned=(0, 1)),
+    }
+    if outer:
+        parts |= {
+            "outer change": Part(outer.change, mesh, resident=(0, 1)),
+            "outer exchange": Part(outer.exchange, mesh),
+            "outer update": Part(outer.update, mesh, resident=(0,), owned=(0,)),
+        }
+    return Programs.of(parts)

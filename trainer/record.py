@@ -3,44 +3,23 @@
 from __future__ import annotations
 
 import math
-import platform
 import statistics
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
-from jax.sharding import Mesh
-
-from sim.errors import CrosshaulError, InputError
-from sim.trace import Exchange, Header, RecordedDevice, RecordedModel, Step, TraceWriter
+from sim.errors import InputError
+from sim.trace import Distribution, Exchange, Header, OuterStep, Record, RunSummary, Step, TraceWriter
 
 from .config import TrainConfig
 from .data import load_batches
-from .hlo import collectives
+from .header import make_header
 from .mesh import make_mesh
-from .model import count_params
-from .program import Compiled
+from .profiling import PROFILED_STEPS, check_directory, profiled
+from .program import programs_of
+from .programs import Payload
 from .train import InnerCost, OuterCost, Trainer
-
-_LIBRARIES = ("crosshaul", "jax", "jaxlib", "optax", "numpy", "sentencepiece")
-
-
-@dataclass(frozen=True)
-class Payload:
-    """What one exchange program carries, counted from its collectives.
-
-    Attributes:
-      payload_bytes: what each device contributes [byte].
-      group_size: devices in a group.
-      dtype: element types, as compiled.
-    """
-
-    payload_bytes: int
-    group_size: int
-    dtype: str
 
 
 @dataclass(frozen=True)
@@ -48,23 +27,21 @@ class Summary:
     """What was recorded.
 
     Attributes:
-      params: parameters N.
+      header: the first line of the trace.
       steps, outer_steps: how many were recorded.
-      compute_s: median compute seconds of a replica's step [s].
-      outer_compute_s: median arithmetic of an outer step, which is in no record [s]; None without outer steps.
+      times: how their seconds spread and how well the device was used; None where nothing ran.
       gradient, outer: the payloads; None where nothing is exchanged.
-      first_loss, last_loss: mean over the replicas [nats per token].
+      first_loss, last_loss: mean over the replicas [nats per token]; None where nothing ran.
     """
 
-    params: int
+    header: Header
     steps: int
     outer_steps: int
-    compute_s: float
-    outer_compute_s: float | None
+    times: RunSummary | None
     gradient: Payload | None
     outer: Payload | None
-    first_loss: float
-    last_loss: float
+    first_loss: float | None
+    last_loss: float | None
 
 
 @dataclass(frozen=True)
@@ -80,7 +57,15 @@ class Listener:
     step: Callable[[int, float, float], None]
 
 
-def record(config: TrainConfig, output: Path, *, command: str, overwrite: bool, listener: Listener) -> Summary:
+def record(
+    config: TrainConfig,
+    output: Path,
+    *,
+    command: str,
+    overwrite: bool,
+    listener: Listener,
+    profile: Path | None = None,
+) -> Summary:
     """Trains and writes the trace.
 
     Args:
@@ -89,6 +74,7 @@ def record(config: TrainConfig, output: Path, *, command: str, overwrite: bool, 
       command: the command line, for the header.
       overwrite: whether an existing file is replaced.
       listener: is told how far the run is.
+      profile: a directory for a profile of a few steps before the run; None for none.
 
     Returns:
       A summary of what was recorded.
@@ -97,6 +83,8 @@ def record(config: TrainConfig, output: Path, *, command: str, overwrite: bool, 
       InputError: the output cannot be written, the devices or the text do not suffice.
     """
     check_writable(output, overwrite=overwrite)
+    if profile is not None:
+        check_directory(profile)
     mesh = make_mesh(config.replicas, config.devices_per_replica)
     listener.stage("reading text")
     batches, data = load_batches(config)
@@ -106,11 +94,15 @@ def record(config: TrainConfig, output: Path, *, command: str, overwrite: bool, 
     recorder = _Recorder(trainer, config)
     listener.stage("warming up")
     warmup = list(recorder.warm_up())
-    header = _header(config, mesh, data=data, command=command, timing=_timing(config, on_cpu=on_cpu))
+    if profile is not None:
+        listener.stage("profiling")
+        recorder.profile(profile)
+    timing = _timing(config, on_cpu=on_cpu)
+    header = make_header(config, mesh, recorder.programs, data=data, command=command, timing=timing)
     with TraceWriter(output, header, overwrite=overwrite) as writer:
         for line in warmup:
             writer.write(line)
-        return recorder.run(writer, listener, header.model.params)
+        return recorder.run(writer, listener, header)
 
 
 def check_writable(path: Path, *, overwrite: bool) -> None:
@@ -132,88 +124,128 @@ def check_writable(path: Path, *, overwrite: bool) -> None:
         path.unlink()
 
 
-def count_payload(program: Compiled, mesh: Mesh) -> Payload:
-    """Counts an exchange program's collectives.
-
-    Raises:
-      CrosshaulError: it has none, or they differ in their groups' size, which a trace cannot say.
-    """
-    found = collectives(program.as_text() or "", mesh)
-    sizes = {len(group) for collective in found for group in collective.groups}
-    if len(sizes) != 1:
-        raise CrosshaulError(f"an exchange must have collectives of one group size, and this one has {sorted(sizes)}")
-    total = sum(collective.payload_bytes * collective.times for collective in found)
-    return Payload(total, sizes.pop(), "+".join(dict.fromkeys(collective.dtype for collective in found)))
-
-
 class _Recorder:
     """Turns the steps of a trainer into records."""
 
     def __init__(self, trainer: Trainer, config: TrainConfig) -> None:
         self._trainer = trainer
         self._config = config
-        lane, inner = trainer.lanes[0], trainer.inner[0]
-        for program in (inner.gradients, inner.update):
-            if collectives(program.as_text() or "", lane):
-                raise CrosshaulError("the compute programs exchange, so their seconds would not be compute alone")
-        outer_exchange = trainer.outer.exchange if trainer.outer else None
-        self.gradient = count_payload(inner.exchange, lane) if inner.exchange else None
-        self.outer = count_payload(outer_exchange, trainer.mesh) if outer_exchange else None
+        self.programs = programs_of(trainer.inner[0], trainer.lanes[0], trainer.outer, trainer.mesh)
+        self.programs.check_compute_alone()
+        self.gradient = self.programs.payload("exchange")
+        self.outer = self.programs.payload("outer exchange")
 
-    def warm_up(self) -> Iterator[Step | Exchange]:
+    def warm_up(self) -> Iterator[Record]:
         """Takes steps on a state that is thrown away, and an outer step behind them."""
         if not self._config.warmup_steps:
             return
         state = self._trainer.start()
         for _ in range(self._config.warmup_steps):
             state, cost = self._trainer.inner_step(state, 1)
-            yield from self._inner(0, cost, warmup=True)
+            yield from inner_records(self._config, 0, cost, self.gradient, warmup=True)
         if self._trainer.outer:
             _, outer_cost = self._trainer.outer_step(state)
-            yield from self._outer(0, outer_cost, warmup=True)
+            yield from outer_records(0, outer_cost, self.outer, warmup=True)
 
-    def run(self, writer: TraceWriter, listener: Listener, params: int) -> Summary:
-        """Takes the steps of the run and writes each as it ends."""
+    def profile(self, directory: Path) -> None:
+        """Takes steps under the profiler, on a state that is thrown away, so that no recorded second is of them."""
+        state, _ = self._trainer.inner_step(self._trainer.start(), 1)
+        with profiled(directory):
+            for step in range(1, PROFILED_STEPS + 1):
+                state, _ = self._trainer.inner_step(state, step)
+            if self._trainer.outer:
+                self._trainer.outer_step(state)
+
+    def run(self, writer: TraceWriter, listener: Listener, header: Header) -> Summary:
+        """Takes the steps of the run and writes each as it ends, and a summary behind the last."""
         state = self._trainer.start()
         inner_costs: list[InnerCost] = []
         outer_costs: list[OuterCost] = []
         for step in range(1, self._config.steps + 1):
             state, cost = self._trainer.inner_step(state, step)
             inner_costs.append(cost)
-            for line in self._inner(step, cost):
+            for line in inner_records(self._config, step, cost, self.gradient):
                 writer.write(line)
             if self._trainer.algorithm.outer_step_follows(step):
                 state, outer_cost = self._trainer.outer_step(state)
                 outer_costs.append(outer_cost)
-                for line in self._outer(step, outer_cost):
+                for line in outer_records(step, outer_cost, self.outer):
                     writer.write(line)
             listener.step(step, statistics.fmean(cost.losses), statistics.fmean(cost.compute_s))
+        times = summarize(header, inner_costs, outer_costs)
+        writer.write(times)
         return Summary(
-            params=params,
+            header=header,
             steps=len(inner_costs),
             outer_steps=len(outer_costs),
-            compute_s=statistics.median(seconds for cost in inner_costs for seconds in cost.compute_s),
-            outer_compute_s=statistics.median(cost.compute_s for cost in outer_costs) if outer_costs else None,
+            times=times,
             gradient=self.gradient,
             outer=self.outer,
             first_loss=statistics.fmean(inner_costs[0].losses),
             last_loss=statistics.fmean(inner_costs[-1].losses),
         )
 
-    def _inner(self, step: int, cost: InnerCost, *, warmup: bool = False) -> Iterator[Step | Exchange]:
-        tokens = self._config.batch_tokens // self._config.replicas
-        for replica, (seconds, loss) in enumerate(zip(cost.compute_s, cost.losses, strict=True)):
-            finite = loss if math.isfinite(loss) else None
-            yield Step(step=step, replica=replica, compute_s=seconds, tokens=tokens, loss=finite, warmup=warmup)
-        yield from _exchange(step, "gradient", self.gradient, cost.exchange_s, warmup=warmup)
 
-    def _outer(self, step: int, cost: OuterCost, *, warmup: bool = False) -> Iterator[Exchange]:
-        yield from _exchange(step, "outer", self.outer, cost.exchange_s, warmup=warmup)
+def summarize(header: Header, inner: list[InnerCost], outer: list[OuterCost]) -> RunSummary:
+    """How the seconds of a run spread, and how well they used the device.
+
+    Args:
+      header: the first line of its trace: flops of a step and the device's peak.
+      inner: its inner steps, at least one.
+      outer: its outer steps.
+    """
+    compute = Distribution.of([seconds for cost in inner for seconds in cost.compute_s])
+    if compute is None:
+        raise ValueError("a run has at least one step")
+    peak = header.device.peak_flop_per_s
+    achieved = header.step_flop / compute.median_s if header.step_flop else None
+    by_rule = header.rule_flop / compute.median_s if header.rule_flop else None
+    return RunSummary(
+        compute=compute,
+        whole=Distribution.of([seconds for cost in inner for seconds in cost.whole_s if seconds is not None]),
+        gradient_exchange=Distribution.of([cost.exchange_s for cost in inner if cost.exchange_s is not None]),
+        outer_compute=Distribution.of([cost.compute_s for cost in outer]),
+        outer_exchange=Distribution.of([cost.exchange_s for cost in outer if cost.exchange_s is not None]),
+        flop_per_s=achieved,
+        utilization=achieved / peak if achieved and peak else None,
+        rule_utilization=by_rule / peak if by_rule and peak else None,
+    )
 
 
-def _exchange(
-    step: int, kind: Literal["gradient", "outer"], payload: Payload | None, seconds: float | None, *, warmup: bool
-) -> Iterator[Exchange]:
+def inner_records(
+    config: TrainConfig, step: int, cost: InnerCost, payload: Payload | None, *, warmup: bool = False
+) -> Iterator[Record]:
+    """The records of one inner step: one a replica, and its exchange of gradients."""
+    tokens = config.batch_tokens // config.replicas
+    rows = zip(cost.compute_s, cost.whole_s, cost.losses, strict=True)
+    for replica, (compute_s, whole_s, loss) in enumerate(rows):
+        yield Step(
+            step=step,
+            replica=replica,
+            compute_s=compute_s,
+            whole_s=whole_s,
+            tokens=tokens,
+            loss=loss if math.isfinite(loss) else None,
+            warmup=warmup,
+        )
+    yield from exchange_records(step, "gradient", payload, cost.exchange_s, warmup=warmup)
+
+
+def outer_records(step: int, cost: OuterCost, payload: Payload | None, *, warmup: bool = False) -> Iterator[Record]:
+    """The records of one outer step: its own arithmetic, and its exchange."""
+    yield OuterStep(step=step, compute_s=cost.compute_s, whole_s=cost.whole_s, warmup=warmup)
+    yield from exchange_records(step, "outer", payload, cost.exchange_s, warmup=warmup)
+
+
+def exchange_records(
+    step: int,
+    kind: Literal["gradient", "outer"],
+    payload: Payload | None,
+    seconds: float | None,
+    *,
+    warmup: bool = False,
+) -> Iterator[Record]:
+    """The record of one exchange; none where nobody exchanges."""
     if payload is not None:
         yield Exchange(
             step=step,
@@ -222,34 +254,10 @@ def _exchange(
             payload_bytes=payload.payload_bytes,
             seconds=seconds,
             dtype=payload.dtype,
+            asked_bytes=payload.asked_bytes,
+            asked_dtype=payload.asked_dtype,
             warmup=warmup,
         )
-
-
-def _header(config: TrainConfig, mesh: Mesh, *, data: str, command: str, timing: str) -> Header:
-    model = config.model
-    device = mesh.devices.flat[0]
-    kinds: dict[str, Literal["cpu", "gpu", "tpu"]] = {"cpu": "cpu", "tpu": "tpu"}
-    return Header(
-        algorithm=config.algorithm,
-        model=RecordedModel(params=count_params(model), **model.model_dump()),
-        replicas=config.replicas,
-        sync_every=config.sync_every,
-        steps=config.steps,
-        batch_tokens=config.batch_tokens,
-        sequence_length=config.sequence_length,
-        device=RecordedDevice(
-            platform=kinds.get(device.platform, "gpu"),
-            kind=_processor() if device.platform == "cpu" else device.device_kind,
-            count=mesh.size,
-        ),
-        libraries={"python": platform.python_version(), **_library_versions()},
-        seed=config.seed,
-        data=data,
-        timing=timing,
-        command=command,
-        recorded_at=datetime.now(UTC).isoformat(timespec="seconds"),
-    )
 
 
 def _timing(config: TrainConfig, *, on_cpu: bool) -> str:
@@ -261,26 +269,7 @@ def _timing(config: TrainConfig, *, on_cpu: bool) -> str:
     )
     return (
         "monotonic host clock around compiled programs, blocking until ready; compute_s = gradients + update (clip "
-        f"and AdamW), float32, exchanges taken out; {order}; compilation, data loading and the arithmetic of the outer "
-        "step are in no record; an exchange's seconds are its own program's on this machine, the slowest replica's"
+        "and AdamW), float32, exchanges taken out; whole_s = the same with its exchange, one program behind the other, "
+        f"so that nothing overlaps; {order}; compilation and data loading are in no record; an exchange's seconds are "
+        "its own program's on this machine, the slowest replica's"
     )
-
-
-def _processor() -> str:
-    """The processor's model as the system names it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.processor() or platform.machine() or "cpu")
-
-
-def _library_versions() -> dict[str, str]:
-    versions = {}
-    for name in _LIBRARIES:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return versions

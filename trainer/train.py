@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -43,11 +43,13 @@ class InnerCost:
       compute_s: gradients and update of each replica [s].
       exchange_s: the slowest lane's exchange of gradients [s]; None where there is none.
       losses: cross-entropy of each replica before the step [nats per token].
+      whole_s: the whole step of each replica on one clock, its exchange included [s]; None where nothing ran.
     """
 
     compute_s: list[float]
     exchange_s: float | None
     losses: list[float]
+    whole_s: Sequence[float | None]
 
 
 @dataclass(frozen=True)
@@ -57,10 +59,12 @@ class OuterCost:
     Attributes:
       compute_s: its own arithmetic, the change and the update [s].
       exchange_s: the exchange between replicas [s]; None where there is one replica.
+      whole_s: the whole outer step on one clock [s]; None where nothing ran.
     """
 
     compute_s: float
     exchange_s: float | None
+    whole_s: float | None
 
 
 class Trainer:
@@ -118,6 +122,7 @@ class Trainer:
             compute_s=[seconds for cost in costs for seconds in cost.compute_s],
             exchange_s=max(exchanges, default=None),
             losses=[loss for cost in costs for loss in cost.losses],
+            whole_s=[seconds for cost in costs for seconds in cost.whole_s],
         )
         return State(lane_states, state.outer), total
 
@@ -146,7 +151,7 @@ class Trainer:
         parts = split(params, self.lanes)
         lanes = [LaneState(part, lane.optimizer) for part, lane in zip(parts, state.lanes, strict=True)]
         exchange_s = exchanged - changed if self.outer.exchange else None
-        return State(lanes, outer), OuterCost(changed - begin + end - exchanged, exchange_s)
+        return State(lanes, outer), OuterCost(changed - begin + end - exchanged, exchange_s, end - begin)
 
     def params(self, state: State) -> Params:
         """The parameters of all replicas, stacked over the whole mesh."""
@@ -157,7 +162,7 @@ class Trainer:
 def _lane_step(
     lane: Mesh, programs: InnerPrograms, state: LaneState, tokens_GxBxL: jax.Array
 ) -> tuple[LaneState, InnerCost]:
-    begin = time.perf_counter()
+    first = begin = time.perf_counter()
     gradients, cross_entropy_G = programs.gradients(state.params, tokens_GxBxL)
     gradients_s = _seconds_to_ready(lane, (gradients, cross_entropy_G), begin)
     exchange_s = None
@@ -169,8 +174,9 @@ def _lane_step(
     params, optimizer = programs.update(state.params, state.optimizer, gradients)
     update_s = _seconds_to_ready(lane, (params, optimizer), begin)
     losses_M = np.asarray(cross_entropy_G, np.float64).reshape(lane.devices.shape).mean(axis=1)
-    compute_s = [first + second for first, second in zip(gradients_s, update_s, strict=True)]
-    return LaneState(params, optimizer), InnerCost(compute_s, exchange_s, losses_M.tolist())
+    compute_s = [gradient_s + seconds for gradient_s, seconds in zip(gradients_s, update_s, strict=True)]
+    whole_s = [begin - first + seconds for seconds in update_s]
+    return LaneState(params, optimizer), InnerCost(compute_s, exchange_s, losses_M.tolist(), whole_s)
 
 
 def _seconds_to_ready(lane: Mesh, results: Any, begin: float) -> list[float]:
