@@ -31,6 +31,7 @@ def closing(config: TrainConfig, summary: Summary, output: Path) -> str:
     if header.memory:
         there = header.device.memory_bytes
         of = f" of {human_bytes(there)}" if there else ""
+        of += ", more than there is" if there and header.memory.peak_bytes > there else ""
         lines.append(f"  memory           {human_bytes(header.memory.peak_bytes)} a device{of}, as compiled")
     lines += [f"  gradient payload {_payload(summary.gradient)}", f"  outer payload    {_payload(summary.outer)}"]
     across = sum(

@@ -8,6 +8,8 @@ devices are copies in memory: use a profile for compute.
 
 from __future__ import annotations
 
+import gzip
+import json
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
@@ -67,16 +69,16 @@ def busiest(directory: Path, count: int) -> list[Operation]:
     Raises:
       InputError: there is no profile.
     """
-    files = sorted(directory.rglob("*.xplane.pb"), key=lambda path: path.stat().st_mtime_ns)
+    files = sorted(directory.rglob("perfetto_trace.json.gz"), key=lambda path: path.stat().st_mtime_ns)
     if not files:
         raise InputError(f"{directory}: there is no profile; write one with record-trace --profile {directory}")
+    with gzip.open(files[-1]) as file:
+        events = json.load(file)["traceEvents"]
     seconds: Counter[str] = Counter()
     runs: Counter[str] = Counter()
-    for plane in jax.profiler.ProfileData.from_file(str(files[-1])).planes:
-        for line in plane.lines:
-            for event in line.events:
-                if dict(event.stats).get("hlo_op"):
-                    name = event.name.rstrip("0123456789").rstrip(".")
-                    seconds[name] += event.duration_ns / 1e9
-                    runs[name] += 1
+    for event in events:
+        if event.get("ph") == "X" and event.get("args", {}).get("hlo_op"):
+            name = event["name"].rstrip("0123456789").rstrip(".")
+            seconds[name] += event["dur"] / 1e6
+            runs[name] += 1
     return [Operation(name, total, runs[name]) for name, total in seconds.most_common(count)]

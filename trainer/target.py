@@ -68,14 +68,14 @@ def parse_target(text: str) -> Target:
     Raises:
       InputError: it is neither, or names no chip that is known here.
     """
-    spelled = re.fullmatch(r"(\w+):(\w+):(\d+(?:x\d+)+)(?::([1-9]\d*))?", text.strip())
+    if not text.startswith("tpu:") and ":" in text:
+        raise InputError(f"--target: got {text!r}; only TPUs can be compiled for without one: write {_EXAMPLE}")
+    spelled = re.fullmatch(r"tpu:(\w+):(\d+(?:x\d+)+)(?::([1-9]\d*))?", text)
     if spelled is None:
         raise InputError(f"--target: got {text!r}; write {_EXAMPLE}")
-    if spelled[1] != "tpu":
-        raise InputError(f"--target: got {text!r}; only TPUs can be compiled for without one: write {_EXAMPLE}")
-    if spelled[2] not in _CHIPS:
-        raise InputError(f"--target: there is no TPU {spelled[2]!r} here; {nearest(spelled[2], list(_CHIPS))}")
-    return Target(spelled[2], spelled[3], int(spelled[4] or 1))
+    if spelled[1] not in _CHIPS:
+        raise InputError(f"--target: there is no TPU {spelled[1]!r} here; {nearest(spelled[1], list(_CHIPS))}")
+    return Target(spelled[1], spelled[2], int(spelled[3] or 1))
 
 
 def target_devices(target: Target) -> list[Any]:
@@ -208,8 +208,9 @@ def _estimated_cost(config: TrainConfig, header: Header, programs: Programs) -> 
 def _compile_error(message: str) -> CrosshaulError:
     first = " ".join(message.splitlines()[:1])
     if "RESOURCE_EXHAUSTED" in message:
-        used = re.search(r"Used ([\d.]+\w) of ([\d.]+\w)", message)
-        needs = f"needs {used[1]} of the chip's {used[2]}" if used else first
+        used = re.search(r"\(([\d.]+\w)\) exceeds available \w+ \(([\d.]+\w)\)|Used ([\d.]+\w) of ([\d.]+\w)", message)
+        have = [amount for amount in used.groups() if amount] if used else []
+        needs = f"needs {have[0]} of {have[1]}" if have else f"does not say how much it needs ({first})"
         return InputError(
             f"--target: the run does not fit the chip's memory: it {needs}; write fewer --sequences, a shorter "
             "--sequence-length, or another chip"
