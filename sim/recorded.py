@@ -77,7 +77,7 @@ class RecordedProgram(Frozen):
     aliased_bytes: int = Field(ge=0)
     """Outputs that take over an argument's memory [byte]."""
     peak_bytes: int = Field(ge=0)
-    """The most that it holds at once: what the compiler says, or arguments + outputs + temporaries - aliased [byte]."""
+    """The most that it holds at once: the compiler's figure, or arguments + outputs + temporaries - aliased if more."""
     collectives: tuple[RecordedCollective, ...] = ()
     """What the compiler made, which may be wider, split or combined."""
     asked: tuple[RecordedCollective, ...] = ()

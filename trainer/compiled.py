@@ -73,7 +73,7 @@ def describe(name: str, program: Program, mesh: Mesh) -> RecordedProgram:
         name=name,
         flop=program.flop,
         **held,
-        peak_bytes=said or needed,
+        peak_bytes=max(said, needed),  # a CPU's compiler leaves temporaries out of what it says
         collectives=by_axis(program, mesh),
         asked=program.asked,
     )

@@ -11,7 +11,8 @@ from sim.trace import Distribution, OuterStep, RunSummary, TraceWriter, read_hea
 
 @pytest.mark.parametrize("count", [1, 2, 3, 10, 101])
 def test_percentiles_are_numpys(count):
-    seconds = [random.Random(count).uniform(0.1, 3) for _ in range(count)]
+    draw = random.Random(count)
+    seconds = [draw.uniform(0.1, 3) for _ in range(count)]
     found = Distribution.of(seconds)
     low, median, high = np.percentile(seconds, [10, 50, 90])
     assert [found.p10_s, found.median_s, found.p90_s] == pytest.approx([low, median, high])

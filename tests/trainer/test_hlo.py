@@ -133,6 +133,12 @@ def test_a_send_between_slices_is_an_exchange_of_their_devices(mesh):
     assert (found.groups, found.axis, found.between_slices) == (COLUMNS, "replica", True)
 
 
+@pytest.mark.parametrize("kind", ["REDUCE_SCATTER", "ALL_GATHER", "ALL_TO_ALL"])
+def test_what_is_sent_between_slices_is_the_payload_whatever_it_is_part_of(kind, mesh):
+    (found,) = collectives(of_slices(ACROSS.replace("ALL_REDUCE", kind)), mesh)
+    assert (found.kind, found.payload_bytes) == (kind.lower().replace("_", "-"), 33 * 8 * 128 * 4)
+
+
 def test_groups_inside_a_slice_number_its_own_devices(mesh):
     line = "%r = f32[8]{0} all-reduce(%p), channel_id=1, replica_groups={}"
     (found,) = collectives(of_slices(line), mesh)
