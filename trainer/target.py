@@ -16,12 +16,14 @@ import logging
 import math
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import jax
 from jax.experimental import topologies
+from jax.experimental.compilation_cache import compilation_cache
 from jax.sharding import Mesh
 
 from sim.document import nearest
@@ -190,7 +192,7 @@ def estimate(
 
 def _compiled(config: TrainConfig, mesh: Mesh) -> Programs:
     try:
-        with _native_log_hidden():
+        with _native_log_hidden(), _cache_off():
             outer = make_algorithm(config).compile_outer(mesh)
             programs = programs_of(compile_inner(config, mesh), mesh, outer, mesh)
     except jax.errors.JaxRuntimeError as error:
@@ -219,7 +221,21 @@ def _compile_error(message: str) -> CrosshaulError:
 
 
 @contextlib.contextmanager
-def _native_log_hidden() -> Any:
+def _cache_off() -> Iterator[None]:
+    """Turns the compile cache off, which keeps programs for absent devices but cannot load them again."""
+    config: Any = jax.config
+    before = config.jax_enable_compilation_cache
+    config.update("jax_enable_compilation_cache", False)
+    compilation_cache.reset_cache()
+    try:
+        yield
+    finally:
+        config.update("jax_enable_compilation_cache", before)
+        compilation_cache.reset_cache()
+
+
+@contextlib.contextmanager
+def _native_log_hidden() -> Iterator[None]:
     """Keeps libtpu's own chatter (about a metadata server that is not there) off the terminal."""
     saved = os.dup(2)
     with Path(os.devnull).open("wb") as nowhere:
