@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import InputError
-from .trace import Exchange, Header, read_header, read_records
+from .trace import Exchange, Header, Step, read_header, read_records
 
 if TYPE_CHECKING:
     import numpy as np
@@ -125,7 +125,7 @@ def _read(path: Path, version: tuple[int, int] | None) -> Recording:
     seconds: list[array[float]] = [array("d") for _ in range(header.replicas)]
     parts: dict[tuple[str, int | None], int] = {}
     for record in read_records(path):
-        if record.warmup:
+        if not isinstance(record, Step | Exchange) or record.warmup:
             continue
         if isinstance(record, Exchange):
             parts[record.kind, record.fragment] = record.payload_bytes

@@ -1,8 +1,9 @@
 """The trace: what a recorded training run cost, and the only edge between `trainer/` and the simulator.
 
-A trace is a file of JSON lines (gzip when the name ends in `.gz`): a header, then one record an inner step of a replica
-and one an exchange, in the order in which they happened. It is written append-only and flushed line by line, so a run
-that is killed leaves a readable file; it is read as a stream, in bounded memory.
+A trace is a file of JSON lines (gzip when the name ends in `.gz`): a header, then one record an inner step of a
+replica, an outer step and an exchange, in the order in which they happened, and a summary when the run ends.
+It is written append-only and flushed line by line, so a run that is killed leaves a readable file; it is read as a
+stream, so a long one needs no memory.
 """
 
 from __future__ import annotations
@@ -21,35 +22,42 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from .document import Frozen, validate
 from .errors import InputError
+from .recorded import (
+    Distribution,
+    Exchange,
+    OuterStep,
+    RecordedCollective,
+    RecordedDevice,
+    RecordedMemory,
+    RecordedModel,
+    RecordedProgram,
+    RunSummary,
+    Step,
+)
+
+__all__ = [
+    "SCHEMA",
+    "SCHEMA_VERSION",
+    "Distribution",
+    "Exchange",
+    "Header",
+    "OuterStep",
+    "Record",
+    "RecordedCollective",
+    "RecordedDevice",
+    "RecordedMemory",
+    "RecordedModel",
+    "RecordedProgram",
+    "RunSummary",
+    "Step",
+    "TraceWriter",
+    "read_header",
+    "read_records",
+    "schema",
+]
 
 SCHEMA_VERSION: Literal[1] = 1
 SCHEMA: Literal["crosshaul-trace"] = "crosshaul-trace"
-
-
-class RecordedModel(Frozen):
-    """The model that was trained."""
-
-    name: str
-    """A name of the family, or `custom`."""
-    params: int = Field(gt=0)
-    """Parameters N, counted from the arrays; each is exchanged."""
-    active_params: int | None = Field(default=None, gt=0)
-    """Parameters that work on a token, where they differ (mixture-of-experts)."""
-    layers: int = Field(gt=0)
-    heads: int = Field(gt=0)
-    width: int = Field(gt=0)
-    hidden: int = Field(gt=0)
-    vocab: int = Field(gt=0)
-
-
-class RecordedDevice(Frozen):
-    """What the run was measured on."""
-
-    platform: Literal["cpu", "gpu", "tpu"]
-    kind: str
-    """The device kind as JAX names it, or the processor's model."""
-    count: int = Field(gt=0)
-    """Devices in the mesh (on a CPU: forced host devices, which share its cores)."""
 
 
 class Header(Frozen):
@@ -76,6 +84,18 @@ class Header(Frozen):
     seed: int = 0
     data: str = ""
     """Where the text came from and how it became tokens."""
+    times: Literal["measured", "estimated"] = "measured"
+    """`estimated`: nothing ran; seconds follow from counted flops at a stated utilisation of the device's peak."""
+    utilization: float | None = Field(default=None, gt=0, le=1)
+    """The utilisation that estimated seconds were made with; null where they were measured."""
+    step_flop: float | None = Field(default=None, gt=0)
+    """Flops of one inner step on one device, counted (attention over the sequence included) [flop]."""
+    rule_flop: float | None = Field(default=None, gt=0)
+    """The same by the rule of 6 flops a parameter and token [flop]."""
+    memory: RecordedMemory | None = None
+    """Memory of one device; null where the compiler did not say."""
+    programs: tuple[RecordedProgram, ...] = ()
+    """The compiled programs: flops, memory, and bytes of each collective by mesh axis."""
     timing: str = ""
     """How time was measured: which clock, what is in it and what is not."""
     command: str = ""
@@ -84,47 +104,8 @@ class Header(Frozen):
     """When the run began (ISO 8601)."""
 
 
-class Step(Frozen):
-    """One inner step of one replica."""
-
-    record: Literal["step"] = "step"
-    step: int = Field(ge=0)
-    """Inner step, from 1; 0 for warm-up."""
-    replica: int = Field(ge=0)
-    compute_s: float = Field(gt=0)
-    """Seconds that the replica computed, exchanges taken out [s]."""
-    tokens: int = Field(gt=0)
-    """Tokens that the replica processed [tokens]."""
-    loss: float | None = None
-    """Training loss before the step [nats per token]; null where it was not finite."""
-    warmup: bool = False
-    """A step that warmed the device up and is not part of the run."""
-
-
-class Exchange(Frozen):
-    """One collective exchange."""
-
-    record: Literal["exchange"] = "exchange"
-    step: int = Field(ge=0)
-    """The inner step that it followed."""
-    fragment: int | None = Field(default=None, ge=0)
-    """Which part of the parameters it carried; null for all."""
-    kind: Literal["gradient", "outer"]
-    """`gradient`: the gradients of every step inside a replica; `outer`: the parameter change between replicas."""
-    group_size: int = Field(gt=1)
-    """Devices in one group of the collective."""
-    payload_bytes: int = Field(gt=0)
-    """Bytes that each device contributes, counted from the compiled program's collectives [byte]."""
-    seconds: float | None = Field(default=None, ge=0)
-    """Measured time of the exchange on the recording machine [s]; null where it was not measured."""
-    dtype: str = ""
-    """Element type on the wire (a backend may widen what the program asked for)."""
-    warmup: bool = False
-    """An exchange that belongs to the warm-up."""
-
-
 _Lines = BinaryIO | gzip.GzipFile
-Record = Step | Exchange
+Record = Step | Exchange | OuterStep | RunSummary
 _RECORD: TypeAdapter[Record] = TypeAdapter(Annotated[Record, Field(discriminator="record")])
 
 
@@ -161,7 +142,7 @@ class TraceWriter:
         os.fsync(self._raw.fileno())
         return self._raw.tell()
 
-    def write(self, record: Header | Step | Exchange) -> None:
+    def write(self, record: Header | Record) -> None:
         """Appends one record."""
         line = (record.model_dump_json(exclude_none=False) + "\n").encode()
         if not self._compressed:
@@ -228,7 +209,7 @@ def read_records(path: Path) -> Iterator[Record]:
 
 def schema() -> dict[str, Any]:
     """The JSON schema of one line of a trace."""
-    line: TypeAdapter[Any] = TypeAdapter(Annotated[Header | Step | Exchange, Field(discriminator="record")])
+    line: TypeAdapter[Any] = TypeAdapter(Annotated[Header | Record, Field(discriminator="record")])
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "a line of a trace",

@@ -14,13 +14,14 @@ import typer
 from sim.document import validate
 from sim.errors import CrosshaulError, InputError
 from sim.models import FAMILY, VOCAB
-from sim.units import human_bytes, human_count, human_seconds
+from sim.units import human_seconds
 
 from . import options
+from .closing import closing
 
 if TYPE_CHECKING:
     from .config import TrainConfig
-    from .record import Listener, Payload, Summary
+    from .record import Listener
     from .resume import Checkpoints
 
 INTERRUPTED = 130
@@ -83,22 +84,48 @@ def record_trace(
     coordinator: options.Coordinator = None,
     processes: options.Processes = None,
     process_id: options.ProcessId = None,
+    profile: options.Profile = None,
+    target: options.TargetName = None,
+    no_run: options.NoRun = False,
+    utilization: options.Utilization = 0.4,
 ) -> None:
     """Train a language model for real and record what its steps cost: seconds of compute, bytes to exchange."""
     with _exit_codes(output):
         run = _config(config, context.params)
         if resume and checkpoint is None:
             raise InputError("--resume: needs --checkpoint DIR, the folder that the run wrote its checkpoints to")
+        _check_target(target, no_run=no_run, profile=profile, checkpoint=checkpoint)
+        if target is not None:
+            _compile(run, config, context.params, target, output)
+            return
         from .distributed import start  # JAX comes in here, behind the answer to a wrong option
         from .resume import Checkpoints
 
         count = start(coordinator, processes, process_id)
         saved = Checkpoints(checkpoint, checkpoint_every, resume) if checkpoint else None
-        _run(run, output, overwrite=overwrite, checkpoints=saved, processes=count)
+        _run(run, output, overwrite=overwrite, checkpoints=saved, processes=count, profile=profile)
+
+
+def _check_target(target: str | None, *, no_run: bool, profile: Path | None, checkpoint: Path | None) -> None:
+    if (target is None) == no_run:
+        raise InputError(
+            "--no-run: compiles for a target; name one with --target tpu:v5e:16x16, or leave --no-run out"
+            if no_run
+            else f"--target {target}: nothing can run on devices that are not there; add --no-run"
+        )
+    for option, given in (("--profile", profile), ("--checkpoint", checkpoint)):
+        if no_run and given is not None:
+            raise InputError(f"{option} {given}: nothing runs with --no-run; leave one of them out")
 
 
 def _run(
-    config: TrainConfig, output: Path, *, overwrite: bool, checkpoints: Checkpoints | None, processes: int
+    config: TrainConfig,
+    output: Path,
+    *,
+    overwrite: bool,
+    checkpoints: Checkpoints | None,
+    processes: int,
+    profile: Path | None,
 ) -> None:
     from .record import record
 
@@ -112,9 +139,32 @@ def _run(
             listener=listener,
             checkpoints=checkpoints,
             processes=processes,
+            profile=profile,
         )
     if summary is not None:
-        print(_closing(config, summary, output))
+        print(closing(config, summary, output))
+
+
+def _compile(config: TrainConfig, path: Path | None, parameters: Mapping[str, Any], target: str, output: Path) -> None:
+    """Compiles a run for a target, whose devices the replicas share evenly unless told otherwise."""
+    from .target import estimate, fitting_devices, parse_target, target_devices
+
+    devices = target_devices(parse_target(target))
+    given = config.devices_per_replica if "devices_per_replica" in config.model_fields_set else None
+    each = fitting_devices(len(devices), config.replicas, given, config.shards)
+    config = _config(path, {**parameters, "devices_per_replica": each})  # batch and steps follow from the devices
+    command = shlex.join(["record-trace", *sys.argv[1:]])
+    with _progress(config.steps) as listener:
+        summary = estimate(
+            config,
+            devices,
+            output,
+            utilization=parameters["utilization"],
+            command=command,
+            overwrite=parameters["overwrite"],
+            listener=listener,
+        )
+    print(closing(config, summary, output))
 
 
 def _config(path: Path | None, parameters: Mapping[str, Any]) -> TrainConfig:
@@ -206,37 +256,3 @@ def _progress(steps: int) -> Iterator[Listener]:
             bar.console.print(f"note: {line}", markup=False, highlight=False, soft_wrap=True)
 
         yield Listener(stage, step, note)
-
-
-def _closing(config: TrainConfig, summary: Summary, output: Path) -> str:
-    replicas = (
-        f"{config.replicas} replica{'s' if config.replicas > 1 else ''} of {config.devices_per_replica} device(s)"
-    )
-    outer_steps = ""
-    if summary.outer_compute_s is not None:
-        arithmetic = f"{human_seconds(summary.outer_compute_s)} of arithmetic each, in no record"
-        outer_steps = f"\n  outer steps      {summary.outer_steps} ({arithmetic})"
-    lines = [
-        f"{config.algorithm}, {replicas}, {human_count(summary.params)} parameters",
-        f"  compute          {human_seconds(summary.compute_s)} a step of a replica (median of {summary.steps} steps)",
-        f"  gradient payload {_payload(summary.gradient)}",
-        f"  outer payload    {_outer_payload(summary.outer)}{outer_steps}",
-        f"  loss             {summary.first_loss:.3f} -> {summary.last_loss:.3f} nats per token",
-        f"wrote {output}; replay it with",
-        f"  {shlex.join(['simulate', '--topology', 'low-bw', '--trace', str(output)])}",
-    ]
-    return "\n".join(lines)
-
-
-def _payload(payload: Payload | None) -> str:
-    if payload is None:
-        return "none (nobody to exchange with)"
-    return f"{human_bytes(payload.payload_bytes)} a device among {payload.group_size}, as {payload.dtype}, counted"
-
-
-def _outer_payload(payloads: list[Payload]) -> str:
-    if len(payloads) < 2:
-        return _payload(payloads[0] if payloads else None)
-    total = human_bytes(sum(payload.payload_bytes for payload in payloads))
-    largest = human_bytes(max(payload.payload_bytes for payload in payloads))
-    return f"{total} a device in {len(payloads)} fragments (the largest {largest}), as {payloads[0].dtype}, counted"

@@ -58,7 +58,14 @@ class Lane:
         return slice(self.first_replica * each, (self.first_replica + self.mesh.shape[REPLICA_AXIS]) * each)
 
 
-def make_mesh(replicas: int, devices_per_replica: int, shards: int = 1, *, processes: int = 1) -> Mesh:
+def make_mesh(
+    replicas: int,
+    devices_per_replica: int,
+    shards: int = 1,
+    *,
+    processes: int = 1,
+    devices: Sequence[Any] | None = None,
+) -> Mesh:
     """A mesh of M x (devices per replica) x shards; on a CPU its devices are forced host devices.
 
     Args:
@@ -66,11 +73,15 @@ def make_mesh(replicas: int, devices_per_replica: int, shards: int = 1, *, proce
       devices_per_replica: data-parallel devices in each.
       shards: devices that share a copy of the model.
       processes: processes that bring their devices together.
+      devices: exactly those of the mesh, in its order; JAX's own, as many as are needed, unless given.
 
     Raises:
       InputError: there are too few devices, or they cannot be dealt to the processes evenly.
     """
     wanted = replicas * devices_per_replica * shards
+    shape = (replicas, devices_per_replica, shards)
+    if devices is not None:
+        return Mesh(np.array(devices).reshape(shape), _AXES, axis_types=_AXIS_TYPES)
     if wanted % processes:
         raise InputError(f"--processes {processes}: cannot share {wanted} devices evenly; write a divisor of {wanted}")
     _force_host_devices(wanted // processes)
@@ -94,7 +105,6 @@ def make_mesh(replicas: int, devices_per_replica: int, shards: int = 1, *, proce
             f"{wanted} of {len(devices)} devices leave process {min(idle)} without any; write more "
             "--devices-per-replica, or start fewer processes"
         )
-    shape = (replicas, devices_per_replica, shards)
     return jax.make_mesh(shape, _AXES, axis_types=_AXIS_TYPES, devices=devices[:wanted])
 
 

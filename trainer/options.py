@@ -37,7 +37,9 @@ PayloadBits = Annotated[Whole, typer.Option(help="Bits of a parameter in an oute
 ErrorFeedback = Annotated[
     bool | None, typer.Option("--error-feedback", help="Add an exchange's rounding error to the next one's change.")
 ]
-DevicesPerReplica = Annotated[Whole, typer.Option(help="Data-parallel devices inside a replica [default: 1].")]
+DevicesPerReplica = Annotated[
+    Whole, typer.Option(help="Data-parallel devices in a replica [default: 1; what a --target has].")
+]
 Shards = Annotated[Whole, typer.Option(help="Devices over which each copy of the model is spread [default: 1].")]
 SequenceLength = Annotated[Whole, typer.Option(help="Tokens in a sequence [default: 2048; 256 for your own model].")]
 Sequences = Annotated[Whole, typer.Option(help="Sequences of each device in a step [default: the fitted batch].")]
@@ -66,3 +68,9 @@ Coordinator = Annotated[
 ]
 Processes = Annotated[Whole, typer.Option(help="Processes of the run, all with the same options.")]
 ProcessId = Annotated[Whole, typer.Option(help="Number of this process, from 0.")]
+Profile = Annotated[Path | None, typer.Option(help="A directory for a profile of a few steps more.")]
+TargetName = Annotated[Word, typer.Option("--target", help="TPUs to compile for: tpu:v5e:16x16[:SLICES].")]
+NoRun = Annotated[bool, typer.Option("--no-run", help="Only compile, for --target; nothing is timed.")]
+Utilization = Annotated[
+    float, typer.Option(help="Of the target's peak, which gives the seconds of a step that never ran.")
+]

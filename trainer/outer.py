@@ -22,13 +22,14 @@ import jax.numpy as jnp
 import optax
 from jax.sharding import Mesh
 
+from .compiled import Program
 from .config import TrainConfig
 from .fragments import Fragment
 from .mesh import BY_REPLICA, REPLICA_AXIS
 from .model import Params, param_shapes
 from .optim import outer_optimizer
 from .payload import decode, encode, mean_of
-from .program import Compiled, compile_program, gather_over, mean_over
+from .program import compile_program, gather_over, mean_over
 
 _shape: Any = jax.ShapeDtypeStruct
 """It has no types, and mypy is strict."""
@@ -129,10 +130,10 @@ class OuterPrograms:
 
     fragment: Fragment
     start: Callable[[Params], OuterState]
-    change: Compiled
-    exchange: Compiled | None
-    update: Compiled
-    finish: Compiled
+    change: Program
+    exchange: Program | None
+    update: Program
+    finish: Program
     came: Any
     sent: Any
 
@@ -182,7 +183,7 @@ def compile_outer(config: TrainConfig, mesh: Mesh, fragment: Fragment, *, eager:
     over = mean_over if bits == 32 else gather_over
     came = sent if bits == 32 else jax.tree.map(partial(_gathered, count=config.replicas), sent)
 
-    def compiled_move(*, last: bool) -> Compiled:
+    def compiled_move(*, last: bool) -> Program:
         arguments = (outer, came, sent, params)
         return compile_program(partial(move, last), mesh, arguments, (BY_REPLICA,) * 4, (BY_REPLICA,) * 2, donate=(0,))
 

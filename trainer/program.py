@@ -20,12 +20,12 @@ import jax.numpy as jnp
 import optax
 from jax.sharding import Mesh, PartitionSpec
 
+from .compiled import Program, compile_traced
 from .config import TrainConfig
 from .mesh import BY_DEVICE, BY_REPLICA, DATA_AXIS, MODEL_AXIS, REPLICA_AXIS, abstract, shardings
 from .model import Params, cast, loss, param_shapes
 from .optim import inner_optimizer
 
-Compiled = jax.stages.Compiled
 _lax: Any = jax.lax
 """pmean has no types, and mypy is strict."""
 
@@ -37,7 +37,7 @@ def compile_program(
     in_specs: tuple[PartitionSpec, ...],
     out_specs: Any,
     donate: tuple[int, ...] = (),
-) -> Compiled:
+) -> Program:
     """Compiles a function of one device's arrays for stacked arrays on a mesh.
 
     Args:
@@ -55,7 +55,7 @@ def compile_program(
     shapes = [abstract(tree, mesh, spec) for tree, spec in zip(arguments, in_specs, strict=True)]
     if mesh.shape[MODEL_AXIS] == 1:
         program = jax.shard_map(local, mesh=mesh, in_specs=in_specs, out_specs=out_specs)
-        return jax.jit(program, donate_argnums=donate).lower(*shapes).compile()
+        return compile_traced(jax.jit(program, donate_argnums=donate).trace(*shapes), mesh)
     # the model axis is the compiler's: it splits the arithmetic as the arrays lie, and exchanges what that takes
     manual = {REPLICA_AXIS, DATA_AXIS}
     program = jax.shard_map(local, mesh=mesh, in_specs=in_specs, out_specs=out_specs, axis_names=manual)
@@ -65,7 +65,7 @@ def compile_program(
         if type(out_specs) is tuple
         else shardings(results, mesh, out_specs)
     )
-    return jax.jit(program, donate_argnums=donate, out_shardings=where).lower(*shapes).compile()
+    return compile_traced(jax.jit(program, donate_argnums=donate, out_shardings=where).trace(*shapes), mesh)
 
 
 def mean_over(axis: str, tree: Any) -> Any:
@@ -88,9 +88,9 @@ class InnerPrograms:
       update: (parameters, optimizer state, gradients) -> (parameters, optimizer state); takes over the first two.
     """
 
-    gradients: Compiled
-    exchange: Compiled | None
-    update: Compiled
+    gradients: Program
+    exchange: Program | None
+    update: Program
 
 
 def compile_inner(config: TrainConfig, mesh: Mesh) -> InnerPrograms:

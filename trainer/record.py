@@ -2,43 +2,25 @@
 
 from __future__ import annotations
 
-import math
 import statistics
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
-from jax.sharding import Mesh
-
-from sim.errors import CrosshaulError, InputError
-from sim.trace import Exchange, Step, TraceWriter
+from sim.errors import InputError
+from sim.trace import Header, Record, RunSummary, TraceWriter
 
 from .config import TrainConfig
 from .data import load_batches
 from .distributed import is_first
 from .header import make_header
-from .hlo import collectives
-from .mesh import MODEL_AXIS, make_mesh
-from .program import Compiled
-from .resume import Checkpoints, Progress, recorded, write
-from .train import InnerCost, OuterCost, Trainer
-
-
-@dataclass(frozen=True)
-class Payload:
-    """What one exchange program carries, counted from its collectives.
-
-    Attributes:
-      payload_bytes: what each device contributes [byte].
-      group_size: devices in a group.
-      dtype: element types, as compiled.
-    """
-
-    payload_bytes: int
-    group_size: int
-    dtype: str
+from .mesh import make_mesh
+from .profiling import PROFILED_STEPS, check_directory, profiled
+from .programs import Payload, programs_of
+from .records import inner_records, outer_records, recorded, summarize
+from .resume import Checkpoints, Progress, write
+from .train import Trainer
 
 
 @dataclass(frozen=True)
@@ -46,25 +28,23 @@ class Summary:
     """What was recorded.
 
     Attributes:
-      params: parameters N.
-      steps, outer_steps: how many were recorded.
-      compute_s: median compute seconds of a replica's step [s].
-      outer_compute_s: median arithmetic of an outer step since the run was last begun, which is in no record [s]; None
-        without outer steps.
+      header: the first line of the trace.
+      steps: inner steps.
+      outer_steps: exchanges between replicas (or with oneself), all fragments together.
+      times: how their seconds spread and how well the device was used; None where nothing ran.
       gradient: its payload; None where nothing is exchanged.
       outer: the payload of each fragment; empty where nothing is exchanged.
-      first_loss, last_loss: mean over the replicas [nats per token].
+      first_loss, last_loss: mean over the replicas [nats per token]; None where nothing ran.
     """
 
-    params: int
+    header: Header
     steps: int
     outer_steps: int
-    compute_s: float
-    outer_compute_s: float | None
+    times: RunSummary | None
     gradient: Payload | None
     outer: list[Payload]
-    first_loss: float
-    last_loss: float
+    first_loss: float | None
+    last_loss: float | None
 
 
 @dataclass(frozen=True)
@@ -91,6 +71,7 @@ def record(
     listener: Listener,
     checkpoints: Checkpoints | None = None,
     processes: int = 1,
+    profile: Path | None = None,
 ) -> Summary | None:
     """Trains and writes the trace (of several processes the first one does).
 
@@ -102,6 +83,7 @@ def record(
       listener: is told how far the run is.
       checkpoints: where the run saves its state, and whether it goes on from there; None for nowhere.
       processes: processes that this one is one of.
+      profile: a directory for a profile of a few steps before the run; None for none.
 
     Returns:
       A summary of what was recorded; None in a process that records nothing.
@@ -114,6 +96,8 @@ def record(
     found = checkpoints.find(config, listener.note) if checkpoints else None
     if is_first() and found is None and not (checkpoints and checkpoints.resume):
         check_writable(output, overwrite=overwrite)
+    if profile is not None:
+        check_directory(profile)
     listener.stage("reading text")
     batches, data = load_batches(config)
     listener.stage("compiling")
@@ -122,7 +106,11 @@ def record(
     recorder = _Recorder(trainer, config)
     listener.stage("warming up")
     warmup = list(recorder.warm_up())
-    header = make_header(config, mesh, data=data, command=command, on_cpu=on_cpu)
+    if profile is not None:
+        listener.stage("profiling")
+        recorder.profile(profile)
+    timing = _timing(config, on_cpu=on_cpu)
+    header = make_header(config, mesh, recorder.programs, data=data, command=command, timing=timing)
     with ExitStack() as stack:
         writer = None
         if is_first():
@@ -133,8 +121,9 @@ def record(
             for line in warmup:
                 write(writer, line)
         state = trainer.restored(found.restore(trainer.snapshot_shapes(found.step))) if found else trainer.start()
-        run = Progress(found.step if found else 0, state, recorded(output) if found and writer else [])
-        return recorder.run(writer, listener, run, checkpoints)
+        inner, outer = recorded(output) if found and writer else ([], [])
+        run = Progress(found.step if found else 0, state, inner, outer)
+        return recorder.run(writer, listener, header, run, checkpoints)
 
 
 def check_writable(path: Path, *, overwrite: bool) -> None:
@@ -156,113 +145,89 @@ def check_writable(path: Path, *, overwrite: bool) -> None:
         path.unlink()
 
 
-def count_payload(program: Compiled, mesh: Mesh) -> Payload:
-    """Counts an exchange program's collectives.
-
-    Raises:
-      CrosshaulError: it has none, or they differ in their groups' size, which a trace cannot say.
-    """
-    found = collectives(program.as_text() or "", mesh)
-    sizes = {len(group) for collective in found for group in collective.groups}
-    if len(sizes) != 1:
-        raise CrosshaulError(f"an exchange must have collectives of one group size, and this one has {sorted(sizes)}")
-    total = sum(collective.payload_bytes * collective.times for collective in found)
-    return Payload(total, sizes.pop(), "+".join(dict.fromkeys(collective.dtype for collective in found)))
-
-
 class _Recorder:
     """Turns the steps of a trainer into records."""
 
     def __init__(self, trainer: Trainer, config: TrainConfig) -> None:
         self._trainer = trainer
         self._config = config
-        lane, inner = trainer.lanes[0].mesh, trainer.inner[0]
-        for program in (inner.gradients, inner.update):
-            # along the model axis the arithmetic of one copy is shared, and its exchanges are part of it
-            if any(each.axis != MODEL_AXIS for each in collectives(program.as_text() or "", lane)):
-                raise CrosshaulError("the compute programs exchange, so their seconds would not be compute alone")
-        exchanges = [programs.exchange for programs in trainer.outer if programs.exchange]
-        self.gradient = count_payload(inner.exchange, lane) if inner.exchange else None
-        self.outer = [count_payload(exchange, trainer.mesh) for exchange in exchanges]
+        self.programs = programs_of(trainer.inner[0], trainer.lanes[0].mesh, trainer.outer, trainer.mesh)
+        self.programs.check_compute_alone()
+        self.gradient = self.programs.payload("exchange")
+        self.outer = self.programs.outer_payloads()
 
-    def warm_up(self) -> Iterator[Step | Exchange]:
+    def warm_up(self) -> Iterator[Record]:
         """Takes steps on a state that is thrown away, and an outer step of every fragment behind them."""
         if not self._config.warmup_steps:
             return
         state = self._trainer.start()
         for _ in range(self._config.warmup_steps):
             state, cost = self._trainer.inner_step(state, 1)
-            yield from self._inner(0, cost, warmup=True)
+            yield from inner_records(self._config, 0, cost, self.gradient, warmup=True)
         # every fragment is exchanged behind the last step
-        _, outer_costs = self._trainer.outer_step(state, self._config.steps)
-        yield from self._outer(0, outer_costs, warmup=True)
+        _, costs = self._trainer.outer_step(state, self._config.steps)
+        yield from outer_records(0, costs, self.outer, len(self._trainer.outer), warmup=True)
+
+    def profile(self, directory: Path) -> None:
+        """Takes steps under the profiler, on a state that is thrown away, so that no recorded second is of them."""
+        state, _ = self._trainer.inner_step(self._trainer.start(), 1)
+        with profiled(directory):
+            for step in range(1, PROFILED_STEPS + 1):
+                state, _ = self._trainer.inner_step(state, step)
+            self._trainer.outer_step(state, self._config.steps)
 
     def run(
-        self, writer: TraceWriter | None, listener: Listener, progress: Progress, checkpoints: Checkpoints | None
+        self,
+        writer: TraceWriter | None,
+        listener: Listener,
+        header: Header,
+        progress: Progress,
+        checkpoints: Checkpoints | None,
     ) -> Summary | None:
-        """Takes the steps of the run that are missing and writes each as it ends."""
-        state, inner_costs, first = progress.state, progress.costs, progress.step + 1
-        outer_costs: list[OuterCost] = []
+        """Takes the steps of the run that are missing and writes each as it ends, and a summary behind the last."""
+        config, state, first = self._config, progress.state, progress.step + 1
+        inner, outer = progress.inner, progress.outer
         if checkpoints and first == 1:
-            checkpoints.save(self._trainer.snapshot(state), self._config, 0, writer)
-        for step in range(first, self._config.steps + 1):
+            checkpoints.save(self._trainer.snapshot(state), config, 0, writer)
+        for step in range(first, config.steps + 1):
             state, cost = self._trainer.inner_step(state, step)
-            inner_costs.append(cost)
-            for line in self._inner(step, cost):
+            inner.append(cost)
+            for line in inner_records(config, step, cost, self.gradient):
                 write(writer, line)
             state, parts = self._trainer.outer_step(state, step)
-            outer_costs += parts
-            for line in self._outer(step, parts):
+            outer += parts
+            for line in outer_records(step, parts, self.outer, len(self._trainer.outer)):
                 write(writer, line)
-            if checkpoints and checkpoints.due(step, self._config):
-                checkpoints.save(self._trainer.snapshot(state), self._config, step, writer)
+            if step == config.steps and writer is not None:  # in front of the mark of the last checkpoint
+                writer.write(summarize(header, inner, outer))
+            if checkpoints and checkpoints.due(step, config):
+                checkpoints.save(self._trainer.snapshot(state), config, step, writer)
             listener.step(step, statistics.fmean(cost.losses), statistics.fmean(cost.compute_s))
         if writer is None:
             return None
         schedule = self._trainer.algorithm.schedule
         return Summary(
-            params=self._config.model.params,
-            steps=self._config.steps,
+            header=header,
+            steps=config.steps,
             outer_steps=schedule.exchanges() if schedule else 0,
-            compute_s=statistics.median(seconds for cost in inner_costs for seconds in cost.compute_s),
-            outer_compute_s=statistics.median(cost.compute_s for cost in outer_costs) if outer_costs else None,
+            times=summarize(header, inner, outer),
             gradient=self.gradient,
             outer=self.outer,
-            first_loss=statistics.fmean(inner_costs[0].losses),
-            last_loss=statistics.fmean(inner_costs[-1].losses),
+            first_loss=statistics.fmean(inner[0].losses),
+            last_loss=statistics.fmean(inner[-1].losses),
         )
 
-    def _inner(self, step: int, cost: InnerCost, *, warmup: bool = False) -> Iterator[Step | Exchange]:
-        tokens = self._config.batch_tokens // self._config.replicas
-        for replica, (seconds, loss) in enumerate(zip(cost.compute_s, cost.losses, strict=True)):
-            finite = loss if math.isfinite(loss) else None
-            yield Step(step=step, replica=replica, compute_s=seconds, tokens=tokens, loss=finite, warmup=warmup)
-        yield from _exchange(step, "gradient", self.gradient, cost.exchange_s, warmup=warmup)
 
-    def _outer(self, step: int, costs: list[OuterCost], *, warmup: bool = False) -> Iterator[Exchange]:
-        for cost in costs:
-            payload = self.outer[cost.fragment] if self.outer and cost.sent else None
-            fragment = cost.fragment if len(self.outer) > 1 else None
-            yield from _exchange(step, "outer", payload, cost.exchange_s, warmup=warmup, fragment=fragment)
-
-
-def _exchange(
-    step: int,
-    kind: Literal["gradient", "outer"],
-    payload: Payload | None,
-    seconds: float | None,
-    *,
-    warmup: bool,
-    fragment: int | None = None,
-) -> Iterator[Exchange]:
-    if payload is not None:
-        yield Exchange(
-            step=step,
-            fragment=fragment,
-            kind=kind,
-            group_size=payload.group_size,
-            payload_bytes=payload.payload_bytes,
-            seconds=seconds,
-            dtype=payload.dtype,
-            warmup=warmup,
-        )
+def _timing(config: TrainConfig, *, on_cpu: bool) -> str:
+    order = (
+        "each replica computed alone, one after the other (turn about), on the cores that all forced host devices share"
+        + (" (the devices of one replica at once)" if config.devices_per_replica > 1 else "")
+        if on_cpu
+        else "all replicas dispatched at once and blocked on in order, so a later one's seconds are an upper bound"
+    )
+    return (
+        "monotonic host clock around compiled programs, blocking until ready; compute_s = gradients + update (clip "
+        f"and AdamW), {config.precision}, exchanges taken out; whole_s = the same with its exchange, one program "
+        f"behind the other, so that nothing overlaps; {order}; compilation and data loading are in no record; an "
+        "exchange's seconds are its own program's on this machine, the slowest replica's"
+    )

@@ -11,13 +11,14 @@ import jax
 import jax.numpy as jnp
 
 from sim.errors import InputError
-from sim.trace import Exchange, Header, Step, TraceWriter, read_header, read_records
+from sim.trace import Header, Record, TraceWriter, read_header
 
 from .algorithms import make_algorithm
 from .checkpoint import Checkpoint, newest, save
 from .config import TrainConfig
+from .costs import InnerCost, OuterCost
 from .model import Params, param_shapes
-from .train import InnerCost, State
+from .train import State
 
 
 @dataclass(frozen=True)
@@ -27,12 +28,13 @@ class Progress:
     Attributes:
       step: inner steps taken.
       state: the state behind them.
-      costs: what they cost, as the trace says.
+      inner, outer: what they and their outer steps cost, as the trace says.
     """
 
     step: int
     state: State
-    costs: list[InnerCost]
+    inner: list[InnerCost]
+    outer: list[OuterCost]
 
 
 @dataclass(frozen=True)
@@ -103,30 +105,14 @@ class Checkpoints:
             there = read_header(output)
         except InputError:
             return False
-        of_its_own = {"libraries", "command", "recorded_at", "device"}
+        of_its_own = {"libraries", "command", "recorded_at", "device", "step_flop", "memory", "programs"}
         return there.model_dump(exclude=of_its_own) == header.model_dump(exclude=of_its_own)
 
 
-def write(writer: TraceWriter | None, line: Step | Exchange) -> None:
+def write(writer: TraceWriter | None, line: Record) -> None:
     """Writes a record, in the process that has a trace."""
     if writer is not None:
         writer.write(line)
-
-
-def recorded(trace: Path) -> list[InnerCost]:
-    """What the steps in a trace cost, as far as it says."""
-    steps: dict[int, list[Step]] = {}
-    for record in read_records(trace):
-        if isinstance(record, Step) and not record.warmup:
-            steps.setdefault(record.step, []).append(record)
-    return [
-        InnerCost(
-            compute_s=[record.compute_s for record in records],
-            exchange_s=None,
-            losses=[float("nan") if record.loss is None else record.loss for record in records],
-        )
-        for _, records in sorted(steps.items())
-    ]
 
 
 def read_model(directory: Path) -> tuple[TrainConfig, Params, int]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from .algorithms import make_algorithm
 from .config import TrainConfig
+from .costs import InnerCost, OuterCost, paired
 from .distributed import gathered
 from .mesh import (
     BY_DEVICE,
@@ -58,38 +59,6 @@ class State(NamedTuple):
     """Outer state of each fragment on the whole mesh; empty for an algorithm without outer steps."""
     under_way: tuple[UnderWay | None, ...]
     """For each fragment the exchange that is under way."""
-
-
-@dataclass(frozen=True)
-class InnerCost:
-    """What an inner step cost.
-
-    Attributes:
-      compute_s: gradients and update of each replica [s].
-      exchange_s: the slowest lane's exchange of gradients [s]; None where there is none.
-      losses: cross-entropy of each replica before the step [nats per token].
-    """
-
-    compute_s: list[float]
-    exchange_s: float | None
-    losses: list[float]
-
-
-@dataclass(frozen=True)
-class OuterCost:
-    """What a fragment's outer step, or a half of it, cost.
-
-    Attributes:
-      fragment: its number.
-      sent: whether its exchange is in this part.
-      compute_s: its own arithmetic, the change and the update [s].
-      exchange_s: the exchange between replicas [s]; None where there is none.
-    """
-
-    fragment: int
-    sent: bool
-    compute_s: float
-    exchange_s: float | None
 
 
 class Trainer:
@@ -183,11 +152,12 @@ class Trainer:
                 move = programs.finish if event.kind == "finish" else programs.update
                 outer[p], params = ready(move(outer[p], arrived.came, arrived.sent, params))
                 under_way[p] = None
-                compute_s += time.perf_counter() - end
-            costs.append(OuterCost(p, event.kind != "arrive", compute_s, exchange_s))
+                moved = time.perf_counter()
+                compute_s, end = compute_s + moved - end, moved
+            costs.append(OuterCost(p, event.kind != "arrive", compute_s, exchange_s, end - begin))
         parts = split(params, self.lanes)
         lanes = [LaneState(part, lane.optimizer) for part, lane in zip(parts, state.lanes, strict=True)]
-        return State(lanes, tuple(outer), tuple(under_way)), _paired(costs)
+        return State(lanes, tuple(outer), tuple(under_way)), paired(costs)
 
     def params(self, state: State) -> Params:
         """The parameters of all replicas, stacked over the whole mesh."""
@@ -218,45 +188,35 @@ class Trainer:
 
     def _total(self, costs: list[_LaneCost]) -> InnerCost:
         """What a step cost over all lanes, those of other processes among them."""
-        # of every replica: seconds, the sum of losses, and of how many devices; then the exchange
-        table_Mx3 = np.zeros((self._config.replicas + 1, 3))
+        # of every replica: seconds of compute and of the whole step, the sum of losses, and of how many devices;
+        # then the exchange
+        table_Mx4 = np.zeros((self._config.replicas + 1, 4))
         for lane, cost in zip(self.lanes, costs, strict=True):
-            for row, (seconds, losses) in cost.rows.items():
-                table_Mx3[lane.first_replica + row] = seconds, sum(losses), len(losses)
-            table_Mx3[-1, 0] = max(table_Mx3[-1, 0], cost.exchange_s or 0.0)
-        every_PxMx3 = gathered(table_Mx3)
-        slowest_M, sums_Mx3 = every_PxMx3[:, :, 0].max(axis=0), every_PxMx3.sum(axis=0)
+            for row, (compute_s, whole_s, losses) in cost.rows.items():
+                table_Mx4[lane.first_replica + row] = compute_s, whole_s, sum(losses), len(losses)
+            table_Mx4[-1, 0] = max(table_Mx4[-1, 0], cost.exchange_s or 0.0)
+        every_PxMx4 = gathered(table_Mx4)
+        slowest_Mx4, sums_Mx4 = every_PxMx4.max(axis=0), every_PxMx4.sum(axis=0)
         return InnerCost(
-            compute_s=slowest_M[:-1].tolist(),
-            exchange_s=float(slowest_M[-1]) if self.inner[0].exchange else None,
-            losses=(sums_Mx3[:-1, 1] / sums_Mx3[:-1, 2]).tolist(),
+            compute_s=slowest_Mx4[:-1, 0].tolist(),
+            exchange_s=float(slowest_Mx4[-1, 0]) if self.inner[0].exchange else None,
+            losses=(sums_Mx4[:-1, 2] / sums_Mx4[:-1, 3]).tolist(),
+            whole_s=slowest_Mx4[:-1, 1].tolist(),
         )
-
-
-def _paired(costs: list[OuterCost]) -> list[OuterCost]:
-    """Joins a fragment's exchange and the use of its result where one follows the other at once."""
-    joined: list[OuterCost] = []
-    for cost in costs:
-        before = joined[-1] if joined else None
-        if before and before.sent and not cost.sent and before.fragment == cost.fragment:
-            joined[-1] = OuterCost(cost.fragment, True, before.compute_s + cost.compute_s, before.exchange_s)
-        else:
-            joined.append(cost)
-    return joined
 
 
 @dataclass(frozen=True)
 class _LaneCost:
-    """What an inner step cost a lane: of each replica that this process has devices of, seconds and losses."""
+    """What an inner step cost a lane: of each replica with devices here, seconds (compute, whole) and losses."""
 
-    rows: dict[int, tuple[float, list[float]]]
+    rows: dict[int, tuple[float, float, list[float]]]
     exchange_s: float | None
 
 
 def _lane_step(
     lane: Lane, programs: InnerPrograms, state: LaneState, tokens_GxBxL: jax.Array
 ) -> tuple[LaneState, _LaneCost]:
-    begin = time.perf_counter()
+    first = begin = time.perf_counter()
     gradients, cross_entropy_G = programs.gradients(state.params, tokens_GxBxL)
     gradients_s = _seconds_to_ready(lane.mesh, (gradients, cross_entropy_G), begin)
     exchange_s = None
@@ -272,7 +232,7 @@ def _lane_step(
         if shard.replica_id == 0:
             row = (shard.index[0].start or 0) // lane.mesh.shape[DATA_AXIS]
             losses[row].append(float(np.asarray(shard.data)[0]))
-    rows = {row: (gradients_s[row] + update_s[row], losses[row]) for row in gradients_s}
+    rows = {row: (gradients_s[row] + update_s[row], begin - first + update_s[row], losses[row]) for row in gradients_s}
     return LaneState(params, optimizer), _LaneCost(rows, exchange_s)
 
 
