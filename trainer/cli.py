@@ -52,9 +52,9 @@ def record_trace(
     outer_learning_rate: Annotated[float, typer.Option(help="DiLoCo's outer learning rate.")] = 0.6,
     seed: Annotated[int, typer.Option(help="Decides parameters and batches.")] = 0,
     corpus: Annotated[
-        str, typer.Option(help="auto, packages, docstrings, or a .txt, a .jsonl, a folder of .txt.")
+        str, typer.Option(help="auto, packages, docstrings, c4, dolma, or a file, folder or pattern of text.")
     ] = "auto",
-    tokenizer: Annotated[str, typer.Option(help="bpe (trained on the text and cached) or bytes.")] = "bpe",
+    tokenizer: Annotated[str, typer.Option(help="bpe (trained on the text, cached), bytes, or a file.")] = "bpe",
     warmup_steps: Annotated[int, typer.Option(help="Steps thrown away before the run.")] = 2,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output if it is there.")] = False,
 ) -> None:

@@ -143,7 +143,7 @@ WRONG = {
     "small corpus": ([*TINY, "--sequences", "5000"], "too few for a batch of 5000 sequences"),
     "large vocabulary": ([*TINY, "--tokenizer", "bpe"], "write a smaller --vocab, or --tokenizer bytes"),
     "small vocabulary": ([*TINY, "--vocab", "100"], "write --vocab 257"),
-    "unknown tokenizer": ([*TINY, "--tokenizer", "words"], "'bpe' or 'bytes'"),
+    "unknown tokenizer": ([*TINY, "--tokenizer", "words"], "write bpe, bytes, or the path of a sentencepiece .model"),
     "learning rate": ([*TINY, "--learning-rate", "nan"], "learning_rate: got nan"),
     "negative rate": ([*TINY, "--outer-learning-rate", "-1"], "outer_learning_rate: got -1.0"),
     "seed": ([*TINY, "--seed", "-1"], "seed: got -1"),
