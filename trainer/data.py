@@ -45,7 +45,7 @@ class Batches:
     def __init__(
         self, tokens: Row, *, devices: int, sequences: int, sequence_length: int, seed: int, source: str
     ) -> None:
-        self._tokens = tokens
+        self.tokens = tokens
         self._span = sequence_length + 1
         self._devices, self._sequences, self._seed = devices, sequences, seed
         self.sequences_in_epoch = len(tokens) // self._span
@@ -86,7 +86,7 @@ class Batches:
             index_GxB[here] = shuffled(place_GxB[here], self.sequences_in_epoch, (self._seed, int(epoch)))
         rows_GxBxL = np.empty((*index_GxB.shape, self._span), np.int32)
         for where, index in np.ndenumerate(index_GxB):
-            rows_GxBxL[where] = self._tokens[int(index) * self._span : (int(index) + 1) * self._span]
+            rows_GxBxL[where] = self.tokens[int(index) * self._span : (int(index) + 1) * self._span]
         return rows_GxBxL
 
     def epochs(self, steps: int) -> float:

@@ -89,7 +89,7 @@ def read_files(paths: Sequence[Path]) -> Iterator[str]:
             yield from _read(path)
         except UnicodeDecodeError as error:
             raise InputError(f"--corpus {path}: not UTF-8 text (byte {error.start}); save it as UTF-8") from None
-        except _damages() as error:
+        except damages() as error:
             raise InputError(f"--corpus {path}: damaged or cut short ({error}); fetch it again") from None
         except OSError as error:
             raise _unreadable(path, error) from None
@@ -100,7 +100,7 @@ def _read(path: Path) -> Iterator[str]:
     if kind in _PARQUET:
         yield from _rows(path)
         return
-    with _opened(path) as binary, io.TextIOWrapper(cast(IO[bytes], binary), encoding="utf-8") as file:
+    with opened(path) as binary, io.TextIOWrapper(cast(IO[bytes], binary), encoding="utf-8") as file:
         if kind in _LINES:
             yield from _json_lines(path, file)
         else:
@@ -123,8 +123,8 @@ def _compression(path: Path) -> str:
     return suffix if suffix in _COMPRESSED else ""
 
 
-def _opened(path: Path) -> Any:
-    """The file's bytes, decompressed."""
+def opened(path: Path) -> Any:
+    """The bytes of a file, decompressed by its ending; reading them may raise OSError or one of `damages`."""
     match _compression(path):
         case ".gz":
             return gzip.open(path, "rb")
@@ -148,8 +148,8 @@ def _zstandard(path: Path) -> Any:
     return zstandard.ZstdDecompressor().stream_reader(path.open("rb"), read_across_frames=True, closefd=True)
 
 
-def _damages() -> tuple[type[Exception], ...]:
-    """What the decompressors raise for damaged files."""
+def damages() -> tuple[type[Exception], ...]:
+    """What decompressors raise for damaged files."""
     try:
         import zstandard
     except ModuleNotFoundError:
@@ -193,7 +193,7 @@ def _rows(path: Path) -> Iterator[str]:
 
 
 def _missing(path: Path, package: str) -> InputError:
-    return InputError(f"--corpus {path}: reading it needs {package}; pip install 'crosshaul[files]'")
+    return InputError(f"{path}: reading it needs {package}; pip install 'crosshaul[files]'")
 
 
 def _unreadable(path: Path, error: OSError) -> InputError:

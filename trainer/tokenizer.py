@@ -48,8 +48,8 @@ class Tokenizer(Protocol):
     def digest(self) -> str:
         """Hash of everything that decides which tokens a text becomes."""
 
-    def encode(self, documents: Iterable[str]) -> NDArray[np.uint32]:
-        """All documents as one row of token ids, an end-of-document token behind each."""
+    def encode(self, texts: Iterable[str]) -> Iterator[NDArray[np.uint32]]:
+        """The token ids of each text, nothing put before or behind it."""
 
     def decode(self, tokens: Sequence[int]) -> str:
         """The text of token ids; end-of-document tokens are left out."""
@@ -63,13 +63,10 @@ class ByteTokenizer:
     size = BYTE_VOCAB
     end_of_document = BYTE_VOCAB - 1
 
-    def encode(self, documents: Iterable[str]) -> NDArray[np.uint32]:
+    def encode(self, texts: Iterable[str]) -> Iterator[NDArray[np.uint32]]:
         """See `Tokenizer.encode`."""
-        end = np.array([self.end_of_document], np.uint32)
-        parts: list[NDArray[np.uint32]] = [np.zeros(0, np.uint32)]
-        for document in documents:
-            parts += [np.frombuffer(document.encode("utf-8", "replace"), np.uint8).astype(np.uint32), end]
-        return np.concatenate(parts)
+        for text in texts:
+            yield np.frombuffer(text.encode("utf-8", "replace"), np.uint8).astype(np.uint32)
 
     def decode(self, tokens: Sequence[int]) -> str:
         """See `Tokenizer.decode`."""
@@ -96,27 +93,25 @@ class SubwordTokenizer:
             self._pieces: Any = SentencePieceProcessor(model_proto=model)
         except (RuntimeError, OSError):
             raise InputError(f"--tokenizer {name}: not a sentencepiece model; give the .model file") from None
-        self._end = int(self._pieces.eos_id())
-        if self._end < 0:
+        self.end_of_document = int(self._pieces.eos_id())
+        if self.end_of_document < 0:
             raise InputError(f"--tokenizer {name}: has no end-of-sentence piece, which must part documents")
         self._by_lines = by_lines
         self.size = int(self._pieces.get_piece_size())
-        self.end_of_document = self._end
         self.digest = hashlib.sha256(b"%d" % by_lines + model).hexdigest()
         self.name = f"{name} ({self.size} tokens)"
 
-    def encode(self, documents: Iterable[str]) -> NDArray[np.uint32]:
+    def encode(self, texts: Iterable[str]) -> Iterator[NDArray[np.uint32]]:
         """See `Tokenizer.encode`."""
-        parts: list[NDArray[np.uint32]] = [np.zeros(0, np.uint32)]
-        for chunk in _chunks(documents, by_lines=self._by_lines):
-            encoded = self._pieces.encode([text for text, _ in chunk])
-            for ids, (_, last) in zip(encoded, chunk, strict=True):
-                parts.append(np.array([*ids, self._end] if last else ids, np.uint32))
-        return np.concatenate(parts)
+        for chunk in _chunks(texts):
+            lines = [text.splitlines(keepends=True) if self._by_lines else [text] for text in chunk]
+            encoded = iter(self._pieces.encode([line for text in lines for line in text]))
+            for text in lines:
+                yield np.array([token for _ in text for token in next(encoded)], np.uint32)
 
     def decode(self, tokens: Sequence[int]) -> str:
         """See `Tokenizer.decode`."""
-        return str(self._pieces.decode([int(token) for token in tokens if token != self._end]))
+        return str(self._pieces.decode([int(token) for token in tokens if token != self.end_of_document]))
 
 
 class HubTokenizer:
@@ -148,18 +143,23 @@ class HubTokenizer:
         self.digest = hashlib.sha256(definition).hexdigest()
         self.name = f"{name} ({self.size} tokens)"
 
-    def encode(self, documents: Iterable[str]) -> NDArray[np.uint32]:
+    def encode(self, texts: Iterable[str]) -> Iterator[NDArray[np.uint32]]:
         """See `Tokenizer.encode`."""
-        parts: list[NDArray[np.uint32]] = [np.zeros(0, np.uint32)]
-        for chunk in _chunks(documents, by_lines=False):
-            encoded = self._library.encode_batch([text for text, _ in chunk], add_special_tokens=False)
-            parts += [np.array([*text.ids, self.end_of_document], np.uint32) for text in encoded]
-        return np.concatenate(parts)
+        for chunk in _chunks(texts):
+            for text in self._library.encode_batch(chunk, add_special_tokens=False):
+                yield np.array(text.ids, np.uint32)
 
     def decode(self, tokens: Sequence[int]) -> str:
         """See `Tokenizer.decode`."""
         ids = [int(token) for token in tokens if token != self.end_of_document]
         return str(self._library.decode(ids, skip_special_tokens=False))
+
+
+def pack(tokenizer: Tokenizer, documents: Iterable[str]) -> NDArray[np.uint32]:
+    """All documents as one row of token ids, an end-of-document token behind each."""
+    end = np.array([tokenizer.end_of_document], np.uint32)
+    parts = [part for text in tokenizer.encode(documents) for part in (text, end)]
+    return np.concatenate([np.zeros(0, np.uint32), *parts])
 
 
 def load_tokenizer(kind: str, vocab: int, corpus: Corpus, split: Split) -> Tokenizer:
@@ -251,14 +251,13 @@ def _train(vocab: int, corpus: Corpus, split: Split) -> bytes:
     return model.getvalue()
 
 
-def _chunks(documents: Iterable[str], *, by_lines: bool) -> Iterator[list[tuple[str, bool]]]:
-    """Texts, or their lines, with a mark on the last one of each document, some characters at a time."""
-    chunk: list[tuple[str, bool]] = []
+def _chunks(texts: Iterable[str]) -> Iterator[list[str]]:
+    """Texts, some characters at a time."""
+    chunk: list[str] = []
     characters = 0
-    for document in documents:
-        texts = (document.splitlines(keepends=True) if by_lines else None) or [document]
-        chunk += [(text, index == len(texts) - 1) for index, text in enumerate(texts)]
-        characters += len(document)
+    for text in texts:
+        chunk.append(text)
+        characters += len(text)
         if characters >= _CHUNK_CHARACTERS:
             yield chunk
             chunk, characters = [], 0

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from .cache import cache_directory, keep
 from .corpus import Corpus
 from .split import Split
-from .tokenizer import Tokenizer
+from .tokenizer import Tokenizer, pack
 
 _FORMAT_VERSION = 1
 _PART_CHARACTERS = 32_000_000
@@ -158,7 +158,7 @@ class _Maker:
         )
 
     def _encode(self, documents: list[str]) -> NDArray[Any]:
-        return self._tokenizer.encode(documents).astype(self.dtype)
+        return pack(self._tokenizer, documents).astype(self.dtype)
 
 
 def _bytes(documents: list[str]) -> int:

@@ -122,6 +122,7 @@ def run(corpus, **changes):
         "model": ModelConfig(layers=1, width=8, heads=1, hidden=8, vocab=257),
         "algorithm": "data-parallel",
         "steps": 5,
+        "sequences": 4,
         "sequence_length": 16,
         "corpus": str(corpus),
         "tokenizer": "bytes",

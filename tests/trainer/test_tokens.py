@@ -9,7 +9,7 @@ from trainer import tokens as tokens_module
 from trainer.cache import cache_directory, cached
 from trainer.corpus import Corpus, load_corpus
 from trainer.split import Split, split_of
-from trainer.tokenizer import ByteTokenizer, load_tokenizer
+from trainer.tokenizer import ByteTokenizer, load_tokenizer, pack
 from trainer.tokens import TokenRow, tokenize
 
 
@@ -124,7 +124,7 @@ def test_without_a_cache_the_tokens_stay_in_memory(tmp_path, monkeypatch):
 
 def test_bytes_are_lossless():
     tokenizer = ByteTokenizer()
-    tokens = tokenizer.encode(["Ab é漢\n", "z"])
+    tokens = pack(tokenizer, ["Ab é漢\n", "z"])
     assert tokens[-1] == 256
     assert list(tokens).count(256) == 2
     assert tokenizer.decode(tokens) == "Ab é漢\nz"
@@ -139,13 +139,13 @@ def test_subwords_are_lossless_smaller_and_cached(text, monkeypatch):
     pytest.importorskip("sentencepiece")
     tokenizer = subwords(text)
     odd = "the river\n\n  runs\tunder é 漢字\r\nbridge  "
-    tokens = tokenizer.encode([odd, "a boat"])
+    tokens = pack(tokenizer, [odd, "a boat"])
     assert tokenizer.decode(list(tokens)) == odd + "a boat"
     assert int(tokens.max()) < 400 == tokenizer.size
     assert list(tokens).count(tokenizer.end_of_document) == 2
     assert tokens[-1] == tokenizer.end_of_document
     content = text.read_text(encoding="utf-8")
-    assert len(tokenizer.encode([content])) < 0.4 * len(content)
+    assert len(pack(tokenizer, [content])) < 0.4 * len(content)
     monkeypatch.setattr("trainer.tokenizer._train", lambda *_: pytest.fail("trained twice"))
     assert subwords(text).digest == tokenizer.digest
 
@@ -160,10 +160,10 @@ def test_held_out_documents_do_not_train_the_tokenizer(tmp_path):
     kept = tmp_path / "b.jsonl"
     kept.write_text("\n".join(json.dumps({"text": t}) for t in texts if not split.held_out(t)), encoding="utf-8")
     alone = load_corpus(str(kept))
-    one = load_tokenizer("bpe", 400, corpus, split).encode(texts)
-    two = load_tokenizer("bpe", 400, alone, split_of(alone, 0.0)).encode(texts)
+    one = pack(load_tokenizer("bpe", 400, corpus, split), texts)
+    two = pack(load_tokenizer("bpe", 400, alone, split_of(alone, 0.0)), texts)
     np.testing.assert_array_equal(one, two)
-    assert not np.array_equal(one, load_tokenizer("bpe", 400, corpus, split_of(corpus, 0.0)).encode(texts))
+    assert not np.array_equal(one, pack(load_tokenizer("bpe", 400, corpus, split_of(corpus, 0.0)), texts))
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_a_sentencepiece_model_of_ones_own(text, tmp_path):
     path.write_bytes(model.read_bytes())
     found = read_tokenizer(path, text)
     documents = ["the river\nruns under", "", "é"]
-    np.testing.assert_array_equal(found.encode(documents), own.encode(documents))
+    np.testing.assert_array_equal(pack(found, documents), pack(own, documents))
     with pytest.raises(InputError, match=r"has 400 tokens and the model 300; write --vocab 400"):
         read_tokenizer(path, text, vocab=300)
     path.write_bytes(b"no model")
@@ -209,7 +209,7 @@ def test_a_tokenizer_json(text, tmp_path):
     end = trained.token_to_id("<|endoftext|>")
     documents = ["the river runs", "a boat é\n waits"]
     expected = [*trained.encode(documents[0]).ids, end, *trained.encode(documents[1]).ids, end]
-    assert found.encode(documents).tolist() == expected
+    assert pack(found, documents).tolist() == expected
     assert found.decode(expected) == "".join(documents)
     definition = json.loads(path.read_text(encoding="utf-8"))
     definition["added_tokens"] = []
