@@ -7,6 +7,7 @@ global batch see the same tokens in the same step.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -103,12 +104,15 @@ class Data:
       held_out: documents that training never sees.
       tokenizer: what made the tokens.
       description: what it all is made of, in a line.
+      fingerprint: hash of the text, the split and the tokenizer, hexadecimal. Hosts whose fingerprints differ, or a run
+        that goes on with another one, would train on other batches.
     """
 
     batches: Batches
     held_out: Share
     tokenizer: Tokenizer
     description: str
+    fingerprint: str
 
 
 def load_data(config: TrainConfig) -> Data:
@@ -138,7 +142,9 @@ def load_data(config: TrainConfig) -> Data:
         tokenizer.name,
         f"sha256 {corpus.digest[:12]}",
     ]
-    return Data(batches, text.held_out, tokenizer, "; ".join(parts))
+    made_of = f"{corpus.digest} {split.fraction!r} {tokenizer.digest}"
+    fingerprint = hashlib.sha256(made_of.encode()).hexdigest()
+    return Data(batches, text.held_out, tokenizer, "; ".join(parts), fingerprint)
 
 
 def load_batches(config: TrainConfig) -> tuple[Batches, str]:

@@ -2,6 +2,8 @@
 
 Parameters in, numbers out. The parameters are one copy, such as the global model of DiLoCo, wherever they lie: sharded
 arrays stay as they are, and the programs are compiled for them.
+
+Limits: devices of one process; the sequences of a batch are not dealt out to devices.
 """
 
 from __future__ import annotations
@@ -39,14 +41,12 @@ class HeldOutLoss:
       loss_error: its standard error over the sequences.
       tokens: tokens that were predicted.
       bits_per_byte: the same loss over the text's bytes instead of its tokens, which compares across tokenizers.
-      unigram_loss: what a model would reach that knows only how frequent each token is in training [nats per token].
     """
 
     loss: float
     loss_error: float
     tokens: int
     bits_per_byte: float
-    unigram_loss: float
 
 
 @dataclass(frozen=True)
@@ -55,10 +55,12 @@ class Evaluation:
 
     Attributes:
       held_out: loss on held-out text.
+      unigram_loss: what a model would lose there that knows only how frequent each token is [nats per token].
       zero_shot: scores by the set's name.
     """
 
     held_out: HeldOutLoss
+    unigram_loss: float
     zero_shot: dict[str, Score]
 
 
@@ -87,11 +89,12 @@ def evaluate(
     data = data or load_data(config)
     model = log_probs_of(params)
     loss = held_out_loss(model, config, data, batch_tokens=batch_tokens)
+    unigram = unigram_loss(data.batches.tokens, data.held_out.tokens, data.tokenizer.size)
     scores: dict[str, Score] = {
         kind: score(model, data.tokenizer, asked, sequence_length=config.sequence_length, batch_tokens=batch_tokens)
         for kind, asked in questions.items()
     }
-    return Evaluation(loss, scores)
+    return Evaluation(loss, unigram, scores)
 
 
 def log_probs_of(params: Params) -> LogProbs:
@@ -110,21 +113,29 @@ def log_probs_of(params: Params) -> LogProbs:
 
 
 def held_out_loss(
-    log_probs: LogProbs, config: TrainConfig, data: Data, *, batch_tokens: int = BATCH_TOKENS
+    log_probs: LogProbs,
+    config: TrainConfig,
+    data: Data,
+    *,
+    max_tokens: int | None = None,
+    batch_tokens: int = BATCH_TOKENS,
 ) -> HeldOutLoss:
     """Mean cross-entropy on the held-out text, cut into sequences without overlap.
 
     Args:
       log_probs: the model.
-      config: gives the sequence length L and the vocabulary.
+      config: gives the sequence length L.
       data: the run's text.
+      max_tokens: how many of the first held-out tokens are enough; None for all.
       batch_tokens: tokens that the model reads at once, about.
 
     Raises:
       InputError: less than a sequence is held out.
     """
     length = config.sequence_length
-    row = data.held_out.tokens
+    row: Row = data.held_out.tokens
+    if max_tokens is not None:
+        row = row[0 : max_tokens + 1]
     size = max(batch_tokens // length, 1)
     losses: list[NDArray[Any]] = []
     for tokens_BxL in windows(row, length, size):
@@ -144,8 +155,7 @@ def held_out_loss(
         loss=loss,
         loss_error=error,
         tokens=len(losses_N) * length,
-        bits_per_byte=loss * len(row) / data.held_out.text_bytes / log(2),
-        unigram_loss=unigram_loss(data.batches.tokens, row, data.tokenizer.size),
+        bits_per_byte=loss * len(data.held_out.tokens) / data.held_out.text_bytes / log(2),
     )
 
 

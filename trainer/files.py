@@ -144,7 +144,7 @@ def _zstandard(path: Path) -> Any:
     except ModuleNotFoundError:
         raise _missing(path, "zstandard") from None
 
-    # files of parallel compressors are many frames, of which a reader takes the first alone unless told
+    # parallel compressors write many frames, and all of them are wanted
     return zstandard.ZstdDecompressor().stream_reader(path.open("rb"), read_across_frames=True, closefd=True)
 
 

@@ -139,6 +139,15 @@ def test_load_batches_says_what_they_are_made_of(text):
     assert "held out: 0 documents" in data  # a single document trains
 
 
+def test_the_fingerprint_is_that_of_the_tokens_and_not_of_the_order(text, tmp_path):
+    own = load_data(run(text)).fingerprint
+    assert load_data(run(text, seed=5, sequences=2, steps=9)).fingerprint == own
+    assert load_data(run(text, held_out=0.02)).fingerprint != own
+    other = tmp_path / "other.txt"
+    other.write_text(text.read_text(encoding="utf-8") + "!", encoding="utf-8")
+    assert load_data(run(other)).fingerprint != own
+
+
 def test_training_never_sees_what_is_held_out(tmp_path):
     path = tmp_path / "a.jsonl"
     words = [chr(0x4E00 + i) for i in range(300)]  # a character of its own for each document

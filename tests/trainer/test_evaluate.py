@@ -78,6 +78,9 @@ def test_a_uniform_model_loses_the_log_of_its_vocabulary():
     found = held_out_loss(uniform, config_of(), data_of(range(40)))
     assert found.loss == pytest.approx(math.log(257))
     assert found.loss_error == pytest.approx(0, abs=1e-12)
+    some = held_out_loss(uniform, config_of(), data_of(range(100)), max_tokens=40)
+    assert some.tokens == 32
+    assert some.bits_per_byte == pytest.approx(math.log2(257))  # a token a byte, as many as `text_bytes` says
 
 
 def test_too_little_held_out():
@@ -102,6 +105,7 @@ def test_a_run_is_evaluated_from_its_parameters_and_configuration(params, tmp_pa
     config = config_of(corpus)
     found = evaluate(params, config, {"piqa": asked}, batch_tokens=64)
     data = load_data(config)
+    assert found.unigram_loss == unigram_loss(data.batches.tokens, data.held_out.tokens, 257)
     assert found.held_out == held_out_loss(log_probs_of(params), config, data, batch_tokens=64)
     score = found.zero_shot["piqa"]
     assert score.questions == len(read_questions(asked, "piqa")) == 9

@@ -203,16 +203,19 @@ def test_a_tokenizer_json(text, tmp_path):
     trained = library.ByteLevelBPETokenizer()
     trained.train([str(text)], vocab_size=300, special_tokens=["<|endoftext|>"], show_progress=False)
     path = tmp_path / "tokenizer.json"
+    end = trained.token_to_id("<|endoftext|>")
+    trained.post_processor = library.processors.TemplateProcessing("<|endoftext|> $A", None, [("<|endoftext|>", end)])
     trained.save(str(path))
     found = read_tokenizer(path, text)
     assert found.size == trained.get_vocab_size()
-    end = trained.token_to_id("<|endoftext|>")
     documents = ["the river runs", "a boat é\n waits"]
-    expected = [*trained.encode(documents[0]).ids, end, *trained.encode(documents[1]).ids, end]
+    bare = [trained.encode(text, add_special_tokens=False).ids for text in documents]
+    expected = [*bare[0], end, *bare[1], end]
     assert pack(found, documents).tolist() == expected
     assert found.decode(expected) == "".join(documents)
     definition = json.loads(path.read_text(encoding="utf-8"))
     definition["added_tokens"] = []
+    definition["post_processor"] = None
     definition["model"]["vocab"]["<other>"] = definition["model"]["vocab"].pop("<|endoftext|>")
     path.write_text(json.dumps(definition), encoding="utf-8")
     with pytest.raises(InputError, match="one of which must part documents"):

@@ -102,7 +102,7 @@ def brute_force(question, choice, length):
     return total
 
 
-@pytest.mark.parametrize("length", [128, 40, 33, 12, 5])
+@pytest.mark.parametrize("length", [128, 40, 33, 12, 11, 5])
 @pytest.mark.parametrize("batch_tokens", [1, 300, 4096])
 def test_batches_and_padding_change_nothing(length, batch_tokens):
     found, truncated = choice_log_likelihoods(
