@@ -272,3 +272,31 @@ def test_without_packages_auto_falls_back_to_docstrings(monkeypatch):
     assert "Abstract Base Classes" in " ".join(texts)
     with pytest.raises(InputError, match=r"pip install 'crosshaul\[corpus\]'"):
         load_corpus("packages")
+
+
+@pytest.mark.filterwarnings("ignore")  # another library's
+def test_the_library_itself_streams_files_of_these_layouts(tmp_path, monkeypatch):
+    """The hub is replaced by files on disk; the reading, passing over, taking and interleaving are real."""
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
+    datasets = pytest.importorskip("datasets")
+    files = [str(tmp_path / f"{number}.json.gz") for number in range(3)]
+    for number, file in enumerate(files):
+        rows = [{"text": f"{number}.{i}", "url": "u", "added": number} for i in range(4 + number)]
+        with gzip.open(file, "wt", encoding="utf-8") as out:
+            out.writelines(json.dumps(row) + "\n" for row in rows)
+    real = datasets.load_dataset
+
+    def load_dataset(path, name=None, *, data_files=None, **more):
+        return real("json", data_files=files if path == "allenai/c4" else data_files, **more)
+
+    listing = tmp_path / "urls.txt"
+    listing.write_text("\n".join(files), encoding="utf-8")
+    monkeypatch.setattr(datasets, "load_dataset", load_dataset)
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", lambda *_, **__: str(listing))
+    texts = [f"{number}.{i}" for number in range(3) for i in range(4 + number)]
+    assert list(load_corpus("c4:7").documents()) == texts[:7]
+    assert list(load_corpus("c4:99").documents(5)) == texts[5:]
+    mixed = list(load_corpus("dolma:99").documents())
+    assert sorted(mixed) == texts
+    assert {text[0] for text in mixed[:3]} == {"0", "1", "2"}
+    assert list(load_corpus("dolma:9").documents(4)) == mixed[4:9]
