@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from trainer.config import TrainConfig, family_model
+from trainer.data import rows_of
 from trainer.mesh import make_mesh, ready
 from trainer.profiling import PROFILED_STEPS, busiest, check_directory, profiled
 from trainer.train import Trainer
@@ -43,7 +44,7 @@ def main() -> None:
     def batch(step: int) -> np.ndarray[tuple[int, ...], np.dtype[np.int32]]:
         return np.random.default_rng(step).integers(0, config.model.vocab, shape, dtype=np.int32)
 
-    trainer = Trainer(config, batch, make_mesh(1, 1), alone=True)
+    trainer = Trainer(config, rows_of(batch), make_mesh(1, 1), alone=True)
     programs = trainer.inner[0]
     flop = programs.gradients.flop + programs.update.flop
     a = jnp.asarray(np.random.default_rng(0).standard_normal((SIDE, SIDE), dtype=np.float32))

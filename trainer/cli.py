@@ -76,6 +76,7 @@ def record_trace(
     seed: options.Seed = None,
     corpus: options.Corpus = None,
     tokenizer: options.TokenizerName = None,
+    held_out: options.HeldOut = None,
     warmup_steps: options.WarmupSteps = None,
     overwrite: options.Overwrite = False,
     checkpoint: options.CheckpointDir = None,
@@ -213,17 +214,19 @@ def _exit_codes(output: Path) -> Iterator[None]:
         print(f"interrupted; {left}", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None
     except ModuleNotFoundError as error:
-        missing = str(error.name).partition(".")[0]
-        if missing not in _EXTRA:
-            raise
-        print(
-            f"error: training needs {missing}, which is not installed; pip install 'crosshaul[trainer]'",
-            file=sys.stderr,
-        )
+        print(f"error: {needed_extra(error)}", file=sys.stderr)
         raise typer.Exit(InputError.exit_code) from None
     except CrosshaulError as error:
         print(f"error: {error}", file=sys.stderr)
         raise typer.Exit(error.exit_code) from None
+
+
+def needed_extra(error: ModuleNotFoundError) -> str:
+    """What to install where a library of the extra is missing; any other missing module is raised again."""
+    missing = str(error.name).partition(".")[0]
+    if missing not in _EXTRA:
+        raise error
+    return f"training needs {missing}, which is not installed; pip install 'crosshaul[trainer]'"
 
 
 def _written_at(path: Path) -> int | None:

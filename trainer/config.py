@@ -82,8 +82,11 @@ class TrainConfig(Frozen):
     """Weight of the squared log-partition function in the loss."""
     seed: int = Field(default=0, ge=0, lt=2**32)
     corpus: str = Field(default="auto", min_length=1)
-    """`auto`, `packages`, `docstrings`, or the path of a text."""
-    tokenizer: Literal["bpe", "bytes"] = "bpe"
+    """`auto`, `packages`, `docstrings`, `c4`, `dolma` (or `c4:500000`, its first documents), or the path of a text."""
+    tokenizer: str = Field(default="bpe", min_length=1)
+    """`bpe` (trained on the text), `bytes`, or the path of a sentencepiece .model or a tokenizer.json."""
+    held_out: float = Field(default=0.01, ge=0, lt=1)
+    """Share of the documents that training never sees."""
 
     @model_validator(mode="before")
     @classmethod

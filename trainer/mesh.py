@@ -20,6 +20,7 @@ from typing import Any
 import jax
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+from numpy.typing import NDArray
 
 from sim.errors import InputError
 
@@ -52,10 +53,18 @@ class Lane:
     first_replica: int
 
     @property
-    def rows(self) -> slice:
-        """Its data-parallel devices among all of them."""
-        each = self.mesh.shape[DATA_AXIS]
-        return slice(self.first_replica * each, (self.first_replica + self.mesh.shape[REPLICA_AXIS]) * each)
+    def first_device(self) -> int:
+        """The number of the first of its data-parallel devices, among all of them."""
+        return self.first_replica * int(self.mesh.shape[DATA_AXIS])
+
+    @property
+    def own_devices(self) -> list[int]:
+        """Those of its data-parallel devices that this process has a part of, counted within the lane."""
+        here = jax.process_index()
+        copies_GxS = self.mesh.devices.reshape(-1, self.mesh.shape[MODEL_AXIS])
+        return [
+            device for device, copy_S in enumerate(copies_GxS) if any(part.process_index == here for part in copy_S)
+        ]
 
 
 def make_mesh(
@@ -189,6 +198,24 @@ def place(stacked: Any, where: Any) -> Any:
         return jax.make_array_from_callback(leaf.shape, sharding, lambda index: np.array(leaf[index]))
 
     return jax.tree.map(one, stacked, where)
+
+
+def place_rows(rows: NDArray[Any], devices: Sequence[int], mesh: Mesh) -> jax.Array:
+    """Puts a batch on the devices of a mesh; each process needs to have the rows of its own devices alone.
+
+    Args:
+      rows: one for each of `devices`.
+      devices: numbers of data-parallel devices of the mesh, those that this process has a part of.
+      mesh: where the batch lies.
+    """
+    place_of = {device: place for place, device in enumerate(devices)}
+
+    def row(index: tuple[slice, ...] | None) -> NDArray[Any]:
+        device = (index[0].start if index else None) or 0
+        return np.array(rows[place_of[device]][None])
+
+    shape = (leading(mesh, BY_DEVICE), *rows.shape[1:])
+    return jax.make_array_from_callback(shape, NamedSharding(mesh, BY_DEVICE), row)
 
 
 def replicate(tree: Any, mesh: Mesh) -> Any:

@@ -12,14 +12,14 @@ from sim.errors import InputError
 from sim.trace import Header, Record, RunSummary, TraceWriter
 
 from .config import TrainConfig
-from .data import load_batches
+from .data import load_data
 from .distributed import is_first
 from .header import make_header
 from .mesh import make_mesh
 from .profiling import PROFILED_STEPS, check_directory, profiled
 from .programs import Payload, programs_of
 from .records import inner_records, outer_records, recorded, summarize
-from .resume import Checkpoints, Progress, write
+from .resume import Checkpoints, Progress, check_fingerprint, write
 from .train import Trainer
 
 
@@ -99,10 +99,11 @@ def record(
     if profile is not None:
         check_directory(profile)
     listener.stage("reading text")
-    batches, data = load_batches(config)
+    data = load_data(config)
+    check_fingerprint(data.fingerprint, found)
     listener.stage("compiling")
     on_cpu = mesh.devices.flat[0].platform == "cpu"
-    trainer = Trainer(config, batches, mesh, alone=on_cpu)
+    trainer = Trainer(config, data.batches.rows, mesh, alone=on_cpu)
     recorder = _Recorder(trainer, config)
     listener.stage("warming up")
     warmup = list(recorder.warm_up())
@@ -110,7 +111,7 @@ def record(
         listener.stage("profiling")
         recorder.profile(profile)
     timing = _timing(config, on_cpu=on_cpu)
-    header = make_header(config, mesh, recorder.programs, data=data, command=command, timing=timing)
+    header = make_header(config, mesh, recorder.programs, data=data.description, command=command, timing=timing)
     with ExitStack() as stack:
         writer = None
         if is_first():
@@ -122,7 +123,7 @@ def record(
                 write(writer, line)
         state = trainer.restored(found.restore(trainer.snapshot_shapes(found.step))) if found else trainer.start()
         inner, outer = recorded(output) if found and writer else ([], [])
-        run = Progress(found.step if found else 0, state, inner, outer)
+        run = Progress(found.step if found else 0, state, data.fingerprint, inner, outer)
         return recorder.run(writer, listener, header, run, checkpoints)
 
 
@@ -188,7 +189,7 @@ class _Recorder:
         config, state, first = self._config, progress.state, progress.step + 1
         inner, outer = progress.inner, progress.outer
         if checkpoints and first == 1:
-            checkpoints.save(self._trainer.snapshot(state), config, 0, writer)
+            checkpoints.save(self._trainer.snapshot(state), config, 0, writer, progress.fingerprint)
         for step in range(first, config.steps + 1):
             state, cost = self._trainer.inner_step(state, step)
             inner.append(cost)
@@ -201,7 +202,7 @@ class _Recorder:
             if step == config.steps and writer is not None:  # in front of the mark of the last checkpoint
                 writer.write(summarize(header, inner, outer))
             if checkpoints and checkpoints.due(step, config):
-                checkpoints.save(self._trainer.snapshot(state), config, step, writer)
+                checkpoints.save(self._trainer.snapshot(state), config, step, writer, progress.fingerprint)
             listener.step(step, statistics.fmean(cost.losses), statistics.fmean(cost.compute_s))
         if writer is None:
             return None

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from sim.errors import InputError
 from sim.trace import Header, Record, TraceWriter, read_header
@@ -17,6 +18,7 @@ from .algorithms import make_algorithm
 from .checkpoint import Checkpoint, newest, save
 from .config import TrainConfig
 from .costs import InnerCost, OuterCost
+from .distributed import gathered
 from .model import Params, param_shapes
 from .train import State
 
@@ -28,11 +30,13 @@ class Progress:
     Attributes:
       step: inner steps taken.
       state: the state behind them.
+      fingerprint: hash of what it trains on.
       inner, outer: what they and their outer steps cost, as the trace says.
     """
 
     step: int
     state: State
+    fingerprint: str
     inner: list[InnerCost]
     outer: list[OuterCost]
 
@@ -86,11 +90,12 @@ class Checkpoints:
         """Whether a checkpoint follows a step."""
         return step % self.every == 0 or step == config.steps
 
-    def save(self, snapshot: Any, config: TrainConfig, step: int, writer: TraceWriter | None) -> None:
+    def save(self, snapshot: Any, config: TrainConfig, step: int, writer: TraceWriter | None, fingerprint: str) -> None:
         """Writes a checkpoint and the place in the trace that belongs to it."""
         facts = {
             "step": step,
             "config": config.model_dump(mode="json"),
+            "data": fingerprint,
             "trace_bytes": writer.mark() if writer else None,
         }
         save(self.directory, snapshot, facts)
@@ -109,21 +114,55 @@ class Checkpoints:
         return there.model_dump(exclude=of_its_own) == header.model_dump(exclude=of_its_own)
 
 
+def check_fingerprint(fingerprint: str, found: Checkpoint | None) -> None:
+    """Makes sure that all processes, and the run that is gone on with, train on the same text.
+
+    Args:
+      fingerprint: of this process's text, split and tokenizer.
+      found: the checkpoint to go on from, if any.
+
+    Raises:
+      InputError: they do not.
+    """
+    # as numbers that a float holds exactly
+    words = np.array([float(int(fingerprint[place : place + 8], 16)) for place in range(0, len(fingerprint), 8)])
+    if (gathered(words) != words).any():
+        raise InputError("--corpus: the processes read different texts; give all of them the same files")
+    if found is not None and found.facts["data"] != fingerprint:
+        raise InputError(
+            f"--resume: the text, its split or the tokenizer is not that of the run in {found.path.parent}; give the "
+            "same --corpus and --tokenizer files, or begin again with another --checkpoint"
+        )
+
+
 def write(writer: TraceWriter | None, line: Record) -> None:
     """Writes a record, in the process that has a trace."""
     if writer is not None:
         writer.write(line)
 
 
-def read_model(directory: Path) -> tuple[TrainConfig, Params, int]:
+class TrainedModel(NamedTuple):
+    """A model in a checkpoint.
+
+    Attributes:
+      config: the run.
+      params: its global parameters as arrays of the host: for Data-Parallel those of its one replica, else theta,
+        averaged over the replicas, which for eager updates differ a little.
+      step: the step that they are of.
+      fingerprint: hash of the text that it was trained on.
+    """
+
+    config: TrainConfig
+    params: Params
+    step: int
+    fingerprint: str
+
+
+def read_model(directory: Path) -> TrainedModel:
     """The global model in the newest whole checkpoint of a run, as evaluation wants it.
 
     Args:
       directory: the folder of the run's checkpoints.
-
-    Returns:
-      The run, its global parameters (for Data-Parallel those of its one replica; else theta, averaged over the
-      replicas, which for eager updates differ a little) as arrays of the host, and the step that they are of.
 
     Raises:
       InputError: there is no whole checkpoint.
@@ -135,12 +174,12 @@ def read_model(directory: Path) -> tuple[TrainConfig, Params, int]:
     shapes = param_shapes(config.model)
     fragments = make_algorithm(config).fragments
     if not fragments:
-        return config, _arrays(found, "[0].params", shapes), found.step
+        return TrainedModel(config, _arrays(found, "[0].params", shapes), found.step, found.facts["data"])
     params = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
     for p, fragment in enumerate(fragments):
         own = jax.eval_shape(fragment.take, shapes)
         params = fragment.put(params, _arrays(found, f"[1][{p}].params", own))
-    return config, jax.device_get(params), found.step
+    return TrainedModel(config, jax.device_get(params), found.step, found.facts["data"])
 
 
 def _arrays(found: Checkpoint, prefix: str, shapes: Params) -> Params:

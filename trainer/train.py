@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 from jax.sharding import Mesh
-from numpy.typing import NDArray
 
 from .algorithms import make_algorithm
 from .config import TrainConfig
 from .costs import InnerCost, OuterCost, paired
+from .data import Rows
 from .distributed import gathered
 from .mesh import (
-    BY_DEVICE,
     BY_REPLICA,
     DATA_AXIS,
     REPLICA_AXIS,
@@ -25,10 +23,9 @@ from .mesh import (
     abstract,
     join,
     make_lanes,
-    place,
+    place_rows,
     ready,
     replicate,
-    shardings,
     split,
 )
 from .model import Params, init_params, param_shapes
@@ -66,20 +63,18 @@ class Trainer:
 
     Args:
       config: the run.
-      batches: gives the token ids of a step (from 1), devices x sequences x (L + 1).
+      rows: gives the token ids of some devices in a step; each process asks for those of its own devices.
       mesh: the devices.
       alone: whether each replica computes alone, one after the other (see `mesh`), rather than all at once.
     """
 
-    def __init__(
-        self, config: TrainConfig, batches: Callable[[int], NDArray[np.int32]], mesh: Mesh, *, alone: bool
-    ) -> None:
+    def __init__(self, config: TrainConfig, rows: Rows, mesh: Mesh, *, alone: bool) -> None:
         self.mesh = mesh
         self.lanes = make_lanes(mesh, alone=alone)
         self.algorithm = make_algorithm(config)
         self.inner: list[InnerPrograms] = [compile_inner(config, lane.mesh) for lane in self.lanes]
         self.outer = self.algorithm.compile_outer(mesh)
-        self._batches = batches
+        self._rows = rows
         self._config = config
 
     def start(self) -> State:
@@ -102,14 +97,14 @@ class Trainer:
         Returns:
           The next state and what the step cost.
         """
-        batch_GxBxL = self._batches(step)
         lane_states = list(state.lanes)
         lane_costs: dict[int, _LaneCost] = {}
         numbered = list(enumerate(zip(self.lanes, self.inner, strict=True)))
         # whoever computes first in a step finds colder caches, so lanes take turns at it
         for index, (lane, programs) in numbered if step % 2 else reversed(numbered):
-            rows_GxBxL = batch_GxBxL[lane.rows]
-            tokens_GxBxL = ready(place(rows_GxBxL, shardings(rows_GxBxL, lane.mesh, BY_DEVICE)))
+            own = lane.own_devices
+            rows_GxBxL = self._rows(step, [lane.first_device + device for device in own])
+            tokens_GxBxL = ready(place_rows(rows_GxBxL, own, lane.mesh))
             lane_states[index], lane_costs[index] = _lane_step(lane, programs, lane_states[index], tokens_GxBxL)
         costs = [lane_costs[index] for index in range(len(self.lanes))]
         return state._replace(lanes=lane_states), self._total(costs)

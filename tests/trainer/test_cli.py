@@ -199,7 +199,7 @@ def test_an_interrupt_before_the_first_step_keeps_the_old_file(text, tmp_path, m
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("trainer.record.load_batches", interrupted)
+    monkeypatch.setattr("trainer.record.load_data", interrupted)
     assert call(*arguments(text, path, "--overwrite")) == 130
     assert "interrupted; nothing was recorded yet" in capsys.readouterr().err
     assert path.read_text() == "precious"
@@ -227,7 +227,7 @@ WRONG = {
     "small corpus": ([*TINY, "--sequences", "5000"], "too few for a batch of 5000 sequences"),
     "large vocabulary": ([*TINY, "--tokenizer", "bpe"], "write a smaller --vocab, or --tokenizer bytes"),
     "small vocabulary": ([*TINY, "--vocab", "100"], "write --vocab 257"),
-    "unknown tokenizer": ([*TINY, "--tokenizer", "words"], "'bpe' or 'bytes'"),
+    "unknown tokenizer": ([*TINY, "--tokenizer", "words"], "write bpe, bytes, or the path of a sentencepiece .model"),
     "learning rate": ([*TINY, "--learning-rate", "nan"], "learning_rate: got nan"),
     "negative rate": ([*TINY, "--outer-learning-rate", "-1"], "outer_learning_rate: got -1.0"),
     "seed": ([*TINY, "--seed", "-1"], "seed: got -1"),

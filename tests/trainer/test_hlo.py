@@ -7,6 +7,7 @@ jnp = jax.numpy
 
 from sim.errors import CrosshaulError  # noqa: E402
 from trainer.config import ModelConfig, TrainConfig  # noqa: E402
+from trainer.data import rows_of  # noqa: E402
 from trainer.hlo import collectives  # noqa: E402
 from trainer.mesh import BY_DEVICE, make_mesh  # noqa: E402
 from trainer.model import count_params  # noqa: E402
@@ -213,7 +214,7 @@ def test_automatic_partitioning_is_read_too(mesh):
 def test_the_exchanges_of_training_carry_four_bytes_a_parameter(mesh):
     model = ModelConfig(layers=2, width=16, heads=2, hidden=32, vocab=40)
     run = TrainConfig(model=model, algorithm="diloco", sync_every=2, steps=2, replicas=2, devices_per_replica=4)
-    trainer = Trainer(run, lambda step: None, mesh, alone=False)
+    trainer = Trainer(run, rows_of(lambda step: None), mesh, alone=False)
     inner, outer = trainer.inner[0], trainer.outer[0]
     expected = {"inner": (inner.exchange, ROWS, "data"), "outer": (outer.exchange, COLUMNS, "replica")}
     for program, groups, axis in expected.values():

@@ -14,6 +14,7 @@ pytest.importorskip("optax")
 
 from sim.trace import Exchange, Step, read_header, read_records  # noqa: E402
 from trainer.config import ModelConfig, TrainConfig  # noqa: E402
+from trainer.data import rows_of  # noqa: E402
 from trainer.hlo import collectives  # noqa: E402
 from trainer.mesh import BY_DEVICE, make_mesh, place, shardings  # noqa: E402
 from trainer.resume import read_model  # noqa: E402
@@ -44,7 +45,7 @@ def train(run, *, same=False):
         return np.random.default_rng(0 if same else step).integers(0, MODEL.vocab, shape, dtype=np.int32)
 
     mesh = make_mesh(run.replicas, run.devices_per_replica, run.shards)
-    trainer = Trainer(run, batches, mesh, alone=False)
+    trainer = Trainer(run, rows_of(batches), mesh, alone=False)
     state, losses = trainer.start(), []
     for step in range(1, run.steps + 1):
         state, cost = trainer.inner_step(state, step)
@@ -75,7 +76,7 @@ def test_gradients_are_those_of_the_whole_batch(changes):
         def batches(step):
             return np.random.default_rng(step).integers(0, MODEL.vocab, (2, 4, LENGTH + 1), dtype=np.int32)
 
-        trainer = Trainer(run, batches, make_mesh(2, 1, run.shards), alone=False)
+        trainer = Trainer(run, rows_of(batches), make_mesh(2, 1, run.shards), alone=False)
         mesh = trainer.mesh
         tokens_GxBxL = place(batches(1), shardings(batches(1), mesh, BY_DEVICE))
         return jax.device_get(trainer.inner[0].gradients(trainer.params(trainer.start()), tokens_GxBxL)[0])
@@ -109,7 +110,7 @@ def test_rematerialisation_needs_less_memory():
     needed = []
     for remat in ("none", "layer"):
         run = deep.varied(remat=remat)
-        trainer = Trainer(run, lambda step: None, make_mesh(2, 1), alone=False)
+        trainer = Trainer(run, rows_of(lambda step: None), make_mesh(2, 1), alone=False)
         needed.append(trainer.inner[0].gradients.memory_analysis().temp_size_in_bytes)
     assert needed[1] < 0.6 * needed[0]
 

@@ -13,6 +13,7 @@ from hypothesis import given  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 
 from trainer.config import ModelConfig, TrainConfig  # noqa: E402
+from trainer.data import rows_of  # noqa: E402
 from trainer.hlo import collectives  # noqa: E402
 from trainer.mesh import make_mesh  # noqa: E402
 from trainer.model import param_shapes  # noqa: E402
@@ -88,7 +89,7 @@ def trainer_of(bits, algorithm="diloco", replicas=2, **changes):
     def batches(step):
         return np.random.default_rng(step).integers(0, MODEL.vocab, (replicas, 1, 9), dtype=np.int32)
 
-    return Trainer(run, batches, make_mesh(replicas, 1), alone=False)
+    return Trainer(run, rows_of(batches), make_mesh(replicas, 1), alone=False)
 
 
 def counted(trainer):

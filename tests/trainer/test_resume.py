@@ -20,6 +20,7 @@ from sim.trace import Exchange, Step, read_header, read_records  # noqa: E402
 from trainer import checkpoint  # noqa: E402
 from trainer.cli import main  # noqa: E402
 from trainer.mesh import BY_REPLICA, abstract, make_mesh, replicate  # noqa: E402
+from trainer.records import recorded, summarize  # noqa: E402
 from trainer.resume import read_model  # noqa: E402
 
 TINY = ["--layers", "2", "--width", "16", "--heads", "2", "--sequence-length", "16", "--sequences", "2"]
@@ -79,6 +80,9 @@ def test_resuming_from_any_checkpoint_goes_on_bit_for_bit(algorithm, suffix, tex
         file.write(b'{"record": "step", "torn')
     assert call(*arguments(text, cut, algorithm, *saved, "--resume")) == 0
     assert story(cut) == story(whole)
+    for each in (whole, cut):
+        *_, last = read_records(each)
+        assert last == summarize(read_header(each), *recorded(each))
     assert_equal(arrays(other), arrays(own))
 
 
@@ -229,6 +233,16 @@ def test_wrong_resumes_are_one_line(text, tmp_path, capsys):
     assert "is shorter than at its checkpoint" in capsys.readouterr().err
 
 
+def test_a_run_does_not_go_on_with_another_text(text, tmp_path, capsys):
+    path, more = tmp_path / "run.jsonl", ["--checkpoint", tmp_path / "saved"]
+    assert call(*arguments(text, path, "diloco", *more)) == 0
+    content = path.read_bytes()
+    text.write_text(text.read_text() + " and one more")
+    assert call(*arguments(text, path, "diloco", *more, "--resume")) == 2
+    assert "--resume: the text, its split or the tokenizer is not that of the run" in capsys.readouterr().err
+    assert path.read_bytes() == content
+
+
 def test_resume_without_a_checkpoint_keeps_a_file_that_is_not_of_the_run(text, tmp_path, capsys):
     path = tmp_path / "run.jsonl"
     path.write_text("precious")
@@ -241,7 +255,7 @@ def test_resume_without_a_checkpoint_keeps_a_file_that_is_not_of_the_run(text, t
 def test_the_model_in_a_checkpoint_is_the_global_one(algorithm, text, tmp_path):
     path, directory = tmp_path / "run.jsonl", tmp_path / "saved"
     assert call(*arguments(text, path, algorithm, "--checkpoint", directory, steps=5)) == 0
-    config, params, step = read_model(directory)
+    config, params, step, _ = read_model(directory)
     assert (config.algorithm, step) == (algorithm, 5)
     assert sum(leaf.size for leaf in jax.tree.leaves(params)) == read_header(path).model.params
     _, saved = arrays(directory)

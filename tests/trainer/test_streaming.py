@@ -12,6 +12,7 @@ jnp = jax.numpy
 from jax.flatten_util import ravel_pytree  # noqa: E402
 
 from trainer.config import ModelConfig, TrainConfig  # noqa: E402
+from trainer.data import rows_of  # noqa: E402
 from trainer.fragments import fragments_of  # noqa: E402
 from trainer.mesh import make_mesh  # noqa: E402
 from trainer.model import init_params, loss, param_shapes  # noqa: E402
@@ -47,7 +48,7 @@ def batches_of(replicas):
 
 
 def train(run):
-    trainer = Trainer(run, batches_of(run.replicas), make_mesh(run.replicas, 1), alone=False)
+    trainer = Trainer(run, rows_of(batches_of(run.replicas)), make_mesh(run.replicas, 1), alone=False)
     state, losses = trainer.start(), []
     for step in range(1, run.steps + 1):
         state, cost = trainer.inner_step(state, step)
