@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import get_args
 
 from .models import FAMILY, ModelShape
 from .recording import read_recording, recording_names, recording_path
-from .strategies import STRATEGIES
+from .strategies import STRATEGIES, AbstractStrategy
 from .topology import load_topology, topology_names
 from .units import human_count
 
 Row = tuple[str, str]
+
+_HOW = (
+    "A key alone has no value unless given. Typed: --strategy streaming-diloco:replicas=4,overlap=layers; "
+    "docs/reference.md says what each does."
+)
 
 
 def rows(kind: str) -> list[Row]:
@@ -46,9 +52,36 @@ def _analytic(shape: ModelShape) -> Row:
 
 
 def _strategies() -> list[Row]:
-    rows = []
-    for name, strategy in STRATEGIES.items():
-        parameters = [f"{key}={field.default}" for key, field in strategy.model_fields.items() if key != "kind"]
-        summary = (strategy.__doc__ or "").splitlines()[0]
-        rows.append((name, summary + (f" Parameters: {', '.join(parameters)}" if parameters else "")))
-    return rows
+    """Each strategy with parameters of its own; those that all of them have stand once, at the end."""
+    common = list(AbstractStrategy.model_fields)
+    rows = [
+        (name, f"{(strategy.__doc__ or '').splitlines()[0]}\n{_parameters(strategy, but=['kind', *common])}")
+        for name, strategy in STRATEGIES.items()
+    ]
+    first = next(iter(STRATEGIES.values()))
+    own = [key for key in first.model_fields if key not in common]
+    return [
+        *rows,
+        ("any of them", f"What an exchange across datacenters carries.\n{_parameters(first, but=own)}\n{_HOW}"),
+    ]
+
+
+def _parameters(strategy: type[AbstractStrategy], but: Sequence[str]) -> str:
+    """Keys as people type them with their defaults, and what else there is to choose; alone where nothing is given."""
+    defaults = strategy().model_dump(mode="json", by_alias=True)
+    words = []
+    for name, field in strategy.model_fields.items():
+        if name in but:
+            continue
+        key = field.alias or name
+        default = defaults[key]
+        others = [other for other in get_args(field.annotation) if isinstance(other, str) and other != default]
+        words.append(" or ".join([key if default is None else f"{key}={_written(default)}", *others]))
+    return ", ".join(words)
+
+
+def _written(default: object) -> str:
+    """A default as it can be typed: `1` and not `1.0`, and a quantity in quotes."""
+    if isinstance(default, float):
+        return f"{default:g}"
+    return f'"{default}"' if isinstance(default, str) and " " in default else str(default)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import traceback
 from enum import StrEnum
@@ -11,7 +10,9 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from .cli_bandwidth import bandwidth
 from .errors import CrosshaulError
+from .output import Format, deliver, print_out
 
 app = typer.Typer(
     add_completion=False,
@@ -19,14 +20,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-
-class Format(StrEnum):
-    """Renderers by name."""
-
-    table = "table"
-    json = "json"
-    csv = "csv"
 
 
 class Detail(StrEnum):
@@ -122,7 +115,7 @@ def simulate(
     with naming(scenario):
         result = run(loaded)
     on_terminal = format_ is Format.table and not output
-    _deliver(on_stdout(result, detail) if on_terminal else RENDERERS[format_](result, detail), output)
+    deliver(on_stdout(result, detail) if on_terminal else RENDERERS[format_](result, detail), output)
 
 
 @app.command("list")
@@ -131,7 +124,7 @@ def list_(kind: Annotated[Kind, typer.Argument(help="What to list.")]) -> None:
     from .catalog import rows
     from .report.terminal import listing
 
-    _print(listing(rows(kind)))
+    print_out(listing(rows(kind)))
 
 
 @app.command()
@@ -143,7 +136,7 @@ def show(
     from .report.topology import topology_text
     from .topology import load_topology
 
-    _print(topology_text(load_topology(name)))
+    print_out(topology_text(load_topology(name)))
 
 
 @app.command()
@@ -164,7 +157,10 @@ def flows(
     document = load_flows(file)
     with naming(file):
         text = FLOWS_RENDERERS[format_](answer(document))
-    _deliver(text, output)
+    deliver(text, output)
+
+
+app.command()(bandwidth)
 
 
 @app.command()
@@ -175,27 +171,7 @@ def schema(document: Annotated[Document, typer.Argument(help="Which file format 
     from . import scenario, trace
 
     schemas = {Document.scenario: scenario.schema, Document.trace: trace.schema}
-    _print(json.dumps(schemas[document](), indent=2) + "\n")
-
-
-def _deliver(text: str, output: Path | None) -> None:
-    """Writes a result to the file asked for, or prints it."""
-    if output is None:
-        _print(text)
-        return
-    from .output import write_atomically
-
-    write_atomically(output, text)
-    typer.echo(f"wrote {output}", err=True)
-
-
-def _print(text: str) -> None:
-    """Writes to standard output; a reader that has seen enough (`| head`) is no fault."""
-    try:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    print_out(json.dumps(schemas[document](), indent=2) + "\n")
 
 
 def main() -> NoReturn:

@@ -88,6 +88,11 @@ def ideal_scatter_s(payload_bytes: float, peers: float, bandwidth_bits_per_s: fl
     return 8 * payload_bytes / bandwidth_bits_per_s * (1 - 1 / peers) + latency_s if peers > 1 else 0.0
 
 
+def one_way_s(payload_bytes: float, bandwidth_bits_per_s: float, latency_s: float) -> float:
+    """From one site to another: S/W + e [s]."""
+    return 8 * payload_bytes / bandwidth_bits_per_s + latency_s
+
+
 def ring(payload_bytes: float, order: Sequence[int]) -> list[Phase]:
     """Each site sends M - 1 pieces of S/M on to the next one to reduce, and as many to spread the sum.
 

@@ -113,8 +113,13 @@ def validate(model: type[Model], data: Any, *, source: str, text: str | None = N
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        mistakes = [_describe(model, data, mistake, source, text) for mistake in error.errors()]
+        mistakes = [_describe(model, data, one, source, text) for one in error.errors() if not _follows(one)]
         raise InputError("\n".join(dict.fromkeys(mistakes))) from None
+
+
+def _follows(mistake: Mapping[str, Any]) -> bool:
+    """Whether a list is called too short only because its entries are wrong, which is told besides."""
+    return bool(mistake["type"] == "too_short" and len(mistake["input"]) >= mistake["ctx"]["min_length"])
 
 
 def nearest(word: str, known: Sequence[str]) -> str:

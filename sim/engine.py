@@ -8,64 +8,45 @@ the order in which they were scheduled, which is the order of the workers.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import simpy
 
 from .errors import InputError, ReplayError
 from .network import Network
-from .ops import Collective, Compute, Op, Start
-from .timeline import Span, Timeline, Totals
+from .ops import Collective, Compute, Merge, Op, Start
+from .tally import Mark, Tally
+from .timeline import Span, Timeline
 
-_Key = tuple[str, int, tuple[int, ...]]
+_Key = tuple[str, int, int, tuple[int, ...]]
 
 
 @dataclass(slots=True)
 class _Exchange:
-    """A collective under way: how many have joined and who came last, when it ran, how many are done with it."""
+    """A collective under way: who has joined, when it ran, how many are done with it, and who came too late."""
 
     done: simpy.Event
-    joined: int = 0
+    crossing_bytes: float = 0.0
+    joined: list[int] = field(default_factory=list)
     left: int = 0
-    last: int = 0
-    begin_s: float = 0.0
+    begin_s: float | None = None
     end_s: float | None = None
-
-
-class _Tally:
-    """The sums of one worker while time passes."""
-
-    __slots__ = ("across", "compute", "crossing", "finish", "hidden", "inside", "straggler", "waited_for")
-
-    def __init__(self, workers: int) -> None:
-        self.compute = self.straggler = self.inside = self.across = 0.0
-        self.hidden = self.finish = self.crossing = 0.0
-        self.waited_for = [0.0] * workers
-
-    def totals(self) -> Totals:
-        """The sums, for good."""
-        return Totals(
-            self.compute,
-            self.straggler,
-            self.inside,
-            self.across,
-            self.hidden,
-            self.finish,
-            self.crossing,
-            tuple(self.waited_for),
-        )
+    late: dict[int, _Exchange] = field(default_factory=dict)
 
 
 class _Replay:
     """State of one replay: the clock, the exchanges under way, and the sums."""
 
-    def __init__(self, network: Network, workers: int, keep_spans: bool) -> None:
+    def __init__(self, network: Network, workers: int, keep_spans: bool, marks: list[list[Mark]] | None) -> None:
         self.env = simpy.Environment()
         self.carrier = network.connect(self.env)
         self.open: dict[_Key, _Exchange] = {}
-        self.tallies = [_Tally(workers) for _ in range(workers)]
+        self.tallies = [Tally(workers) for _ in range(workers)]
         self.spans: list[Span] | None = [] if keep_spans else None
+        self.marks = marks
         self.waiting: dict[int, Collective] = {}
+        self.updates: dict[tuple[int, ...], int] = {}
+        self.seen: dict[int, int] = {}
 
     def worker(self, index: int, program: Iterable[Op]) -> Generator[simpy.Event, object, None]:
         """The process that one worker is."""
@@ -74,80 +55,168 @@ class _Replay:
         for op in program:
             if isinstance(op, Compute):
                 start_s = env.now
+                tally.at(start_s, behind=True)
                 yield env.timeout(op.seconds)
-                tally.compute += op.seconds
-                self.note(index, "compute", start_s)
+                tally.at(env.now, behind=False)
+                if self.marks is not None:
+                    self.marks[index].append(Mark(tally.steps, env.now, start_s))
+                tally.computed(op)
+                self.note(index, "compute" if op.useful else "pack", start_s)
             elif isinstance(op, Start):
                 self.join(index, op.collective)
+            elif isinstance(op, Merge):
+                self.merge([index], op.group)
             else:
                 yield from self.wait(index, tally, op.collective)
-        tally.finish = env.now
+        tally.end(env.now)
 
     def join(self, index: int, collective: Collective) -> None:
-        """One more member has come; the last one begins the transfer."""
-        key = (collective.name, collective.index, collective.members)
-        exchange = self.open.get(key)
+        """One more member has come; the last one, or a quorum after its grace, begins the transfer."""
+        exchange = self.open.get(_key(collective))
         if exchange is None:
-            exchange = self.open[key] = _Exchange(self.env.event())
-        exchange.joined += 1
-        if exchange.joined < len(collective.members):
+            size_bytes = self.carrier.crossing_bytes(collective)
+            exchange = self.open[_key(collective)] = _Exchange(self.env.event(), size_bytes)
+        if exchange.begin_s is not None:
+            self.catch_up(index, collective, exchange)
             return
+        self.hand_over(index, collective, exchange.crossing_bytes)
+        exchange.joined.append(index)
+        if len(exchange.joined) == len(collective.members):
+            self.begin(exchange, collective)
+        elif len(exchange.joined) == collective.quorum:
+
+            def close(_: simpy.Event) -> None:
+                if exchange.begin_s is None:
+                    self.begin(exchange, collective)
+
+            self.after(self.env.timeout(collective.grace_s), close)
+
+    def begin(self, exchange: _Exchange, collective: Collective) -> None:
+        """The transfer starts now, among those who have joined."""
         exchange.begin_s = self.env.now
-        exchange.last = index
-        self.tallies[collective.members[0]].crossing += self.carrier.crossing_bytes(collective)
-        transfer = self.carrier.transfer(collective)
-        alone = len(collective.members) == 1
+        if collective.quorum is not None:
+            self.merge(exchange.joined, collective.members)
+            collective = replace(collective, members=tuple(sorted(exchange.joined)))
+        transfer = self.transfer(collective, collective.members[0])
+        for member in exchange.joined:
+            self.tallies[member].at(self.env.now, under_way=1)
+        alone = len(collective.members) == 1 and collective.quorum is None
         if alone:  # nobody waits yet, so the transfer itself can be waited for: half the events of an inner round
             exchange.done = transfer
 
         def finish(_: simpy.Event) -> None:
             exchange.end_s = self.env.now
-            if not alone:
+            for member in exchange.joined:
+                self.tallies[member].at(self.env.now, under_way=-1)
+            if not alone and exchange.done.callbacks:  # else whoever comes later sees that it is over
                 exchange.done.succeed()
 
-        assert transfer.callbacks is not None, "a transfer has not fired when it is handed over"
-        transfer.callbacks.append(finish)
+        self.after(transfer, finish)
 
-    def wait(self, index: int, tally: _Tally, collective: Collective) -> Generator[simpy.Event, object, None]:
+    def catch_up(self, index: int, collective: Collective, missed: _Exchange) -> None:
+        """A member that came too late hands its change to the first of the others, and gets the sum from it."""
+        tally = self.tallies[index]
+        tally.late += 1
+        self.merge([index], collective.members)
+        own = missed.late[index] = _Exchange(self.env.event(), joined=[index], begin_s=self.env.now)
+        ends = [(index, missed.joined[0]), (missed.joined[0], index)]
+        push, pull = (
+            replace(collective, members=(index,), source=source, target=target, quorum=None) for source, target in ends
+        )
+        for one in (push, pull):
+            self.hand_over(index, one, self.carrier.crossing_bytes(one))
+        tally.at(self.env.now, under_way=1)
+
+        def go() -> Generator[simpy.Event, object, None]:
+            if missed.end_s is None:
+                yield missed.done
+            yield self.transfer(push, index)
+            yield self.transfer(pull, index)
+            own.end_s = self.env.now
+            tally.at(self.env.now, under_way=-1)
+
+        own.done = self.env.process(go())
+
+    def hand_over(self, index: int, collective: Collective, size_bytes: float) -> None:
+        """A site is given its share of an exchange to send: all of it where it goes one way."""
+        if collective.source is None:
+            self.tallies[index].handed_over(size_bytes / len(collective.members))
+        else:
+            self.tallies[collective.source].handed_over(size_bytes)
+
+    def merge(self, together: Sequence[int], group: tuple[int, ...]) -> None:
+        """One update of what a group shares, from some of its workers, who then know all updates so far."""
+        updates = self.updates.get(group, 0)
+        for worker in together:
+            self.tallies[worker].merged(updates - self.seen.get(worker, 0))
+            self.seen[worker] = updates + 1
+        self.updates[group] = updates + 1
+
+    def transfer(self, collective: Collective, sender: int) -> simpy.Event:
+        """Begins a transfer, and counts its bytes for a worker."""
+        self.tallies[sender].crossing += self.carrier.crossing_bytes(collective)
+        return self.carrier.transfer(collective)
+
+    def wait(self, index: int, tally: Tally, collective: Collective) -> Generator[simpy.Event, object, None]:
         """Stands still until the collective is done, then settles what was exposed and what was hidden."""
-        key = (collective.name, collective.index, collective.members)
-        exchange = self.open[key]
+        shared = self.open[_key(collective)]
+        exchange = shared.late.get(index, shared)
         asked_s = self.env.now
         exposed_s = 0.0
         if exchange.end_s is None:
             self.waiting[index] = collective
             yield exchange.done
             del self.waiting[index]
-            straggler_s = max(0.0, exchange.begin_s - asked_s)
+            begin_s = _known(exchange.begin_s)
+            straggler_s = max(0.0, begin_s - asked_s)
             exposed_s = self.env.now - asked_s - straggler_s
-            tally.straggler += straggler_s
-            tally.waited_for[exchange.last] += straggler_s
-            if len(collective.members) > 1:
-                tally.across += exposed_s
-            else:
-                tally.inside += exposed_s
+            tally.stood_still(straggler_s, exposed_s, len(collective.touches) > 1, exchange.joined[-1])
             if straggler_s:
-                self.note(index, "wait", asked_s, exchange.begin_s)
-            self.note(index, collective.name, max(asked_s, exchange.begin_s))
-        assert exchange.end_s is not None, "a collective that fired has an end"
-        tally.hidden += max(0.0, exchange.end_s - exchange.begin_s - exposed_s)
-        exchange.left += 1
-        if exchange.left == len(collective.members):
-            del self.open[key]
+                self.note(index, "wait", asked_s, begin_s)
+            self.note(index, collective.name, max(asked_s, begin_s))
+        begin_s, end_s = _known(exchange.begin_s), _known(exchange.end_s)
+        tally.hidden += collective.count * collective.behind_s
+        if self.marks is not None:
+            self.marks[index].append(Mark(tally.steps, self.env.now, begin_s, end_s))
+        shared.left += 1
+        if shared.left == len(collective.members):
+            del self.open[_key(collective)]
 
     def note(self, index: int, what: str, start_s: float, end_s: float | None = None) -> None:
         """Keeps a span, where spans are kept."""
         if self.spans is not None:
             self.spans.append(Span(index, what, start_s, self.env.now if end_s is None else end_s))
 
+    @staticmethod
+    def after(event: simpy.Event, callback: object) -> None:
+        """Has something done when an event fires."""
+        assert event.callbacks is not None, "an event has not fired when it is handed over"
+        event.callbacks.append(callback)  # type: ignore[arg-type]
 
-def replay(programs: Sequence[Iterable[Op]], network: Network, *, spans: bool = False) -> Timeline:
+
+def _key(collective: Collective) -> _Key:
+    return collective.name, collective.index, collective.part, collective.members
+
+
+def _known(moment_s: float | None) -> float:
+    assert moment_s is not None, "a collective that fired has a beginning and an end"
+    return moment_s
+
+
+def replay(
+    programs: Sequence[Iterable[Op]],
+    network: Network,
+    *,
+    spans: bool = False,
+    marks: list[list[Mark]] | None = None,
+) -> Timeline:
     """Runs the programs of all workers against each other.
 
     Args:
       programs: the ops of each worker; they may be generators, and are consumed as time passes.
       network: what an exchange costs.
       spans: whether to keep every stretch of time (memory then grows with the length of the run).
+      marks: a list for each worker, to which a mark is added for every op that took time or waited.
 
     Returns:
       The sums (and spans) of the run.
@@ -156,7 +225,7 @@ def replay(programs: Sequence[Iterable[Op]], network: Network, *, spans: bool = 
       InputError: workers are left waiting because a link never returns.
       ReplayError: workers are left waiting for a collective that somebody never joined or never waited for.
     """
-    state = _Replay(network, len(programs), spans)
+    state = _Replay(network, len(programs), spans, marks)
     for index, program in enumerate(programs):
         state.env.process(state.worker(index, program))
     state.env.run()
@@ -169,7 +238,7 @@ def replay(programs: Sequence[Iterable[Op]], network: Network, *, spans: bool = 
             )
         raise ReplayError(f"the replay cannot go on, still waiting: {stuck}")
     if state.open:
-        left = ", ".join(f"{name} {index} of workers {members}" for name, index, members in state.open)
+        left = ", ".join(f"{name} {index} of workers {members}" for name, index, _, members in state.open)
         raise ReplayError(f"started and never waited for by every member: {left}")
     return Timeline(
         workers=tuple(tally.totals() for tally in state.tallies),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import simpy
 
-from .collectives import ALGORITHMS, Phase, ideal_scatter_s
+from .collectives import ALGORITHMS, Phase, Transfer, ideal_scatter_s
 from .errors import ReplayError
 from .flows import FlowNetwork
 from .network import Carrier, IdealNetwork, Placement
@@ -52,6 +52,7 @@ class FlowingNetwork:
         self.wiring = Wiring(placement.topology)
         self._algorithm = algorithm
         self._plans: dict[tuple[tuple[int, ...], float], tuple[str, list[Phase]]] = {}
+        self._crossing: dict[tuple[tuple[int, ...], float, bool], float] = {}
 
     def collective(self, members: tuple[int, ...], payload_bytes: float) -> str:
         """How an exchange among some workers is done, by name."""
@@ -88,10 +89,19 @@ class FlowingNetwork:
 
     def crossing_bytes(self, collective: Collective) -> float:
         """Bytes that the collective sends out of all its sites together [byte]."""
-        if len(collective.members) == 1:
+        if len(collective.touches) == 1:
             return 0.0
-        _, phases = self.plan(collective.members, collective.payload_bytes)
-        return collective.count * math.fsum(t.size_bytes for phase in phases for t in phase.transfers)
+        key = collective.touches, collective.payload_bytes, collective.source is None
+        if key not in self._crossing:
+            phases = self.phases(collective)
+            self._crossing[key] = math.fsum(t.size_bytes for phase in phases for t in phase.transfers)
+        return collective.count * self._crossing[key]
+
+    def phases(self, collective: Collective) -> list[Phase]:
+        """What an exchange between sites is made of."""
+        if collective.source is not None and collective.target is not None:
+            return [Phase((Transfer(collective.source, collective.target, collective.payload_bytes),))]
+        return self.plan(collective.members, collective.payload_bytes)[1]
 
     def idle_links(self) -> Iterator[LinkUse]:
         """All links, having carried nothing."""
@@ -119,20 +129,31 @@ class FlowingNetwork:
 
 
 class _FlowCarrier:
+    """Flows on shared wires; of the exchanges of a site each begins when the one before it is over."""
+
     def __init__(self, network: FlowingNetwork, env: simpy.Environment, wires: Sequence[Wire]) -> None:
         self._network, self._env = network, env
         self._wires = wires
+        self._last: dict[tuple[int, bool], simpy.Event] = {}
         self._flows = FlowNetwork(env, wires)
         self._inside = IdealNetwork(network.placement)
 
     def transfer(self, collective: Collective) -> simpy.Event:
-        if len(collective.members) == 1:
+        if len(collective.touches) == 1:
             return self._env.timeout(self._inside.seconds(collective))
-        _, phases = self._network.plan(collective.members, collective.payload_bytes)
-        return self._env.process(self.run(phases * collective.count, collective.members))
+        both, one_way = collective.touches, collective.source is not None
+        ports = [(both[0], True), (both[1], False)] if one_way else [(w, out) for w in both for out in (True, False)]
+        before = [self._last[port] for port in ports if port in self._last and not self._last[port].processed]
+        phases = self._network.phases(collective) * collective.count
+        done = self._env.process(self.run(phases, both, tuple(dict.fromkeys(before))))
+        self._last.update(dict.fromkeys(ports, done))
+        return done
 
-    def run(self, phases: list[Phase], members: tuple[int, ...]) -> simpy.events.ProcessGenerator:
-        """The phases, one after the other."""
+    def run(
+        self, phases: list[Phase], members: tuple[int, ...], before: tuple[simpy.Event, ...] = ()
+    ) -> simpy.events.ProcessGenerator:
+        """The phases, one after the other, when other exchanges are over."""
+        yield from before
         for phase in phases:
             if phase.inside_bytes:
                 yield self._env.timeout(max(self._inside_s(phase.inside_bytes, member) for member in members))
@@ -192,7 +213,7 @@ class _RepeatingCarrier:
         self._under_way = 0
 
     def transfer(self, collective: Collective) -> simpy.Event:
-        if len(collective.members) == 1:
+        if len(collective.touches) == 1:
             return self._env.timeout(self._inside.seconds(collective))
         if self._under_way:
             raise ReplayError("two exchanges between sites at once, on a network that was promised one at a time")

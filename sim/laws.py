@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 
 FITTED_PARAMS = (35e6, 2.4e9)
+FITTED_ALGORITHMS = ("data-parallel", "diloco")
 FITTED_SYNC_EVERY = 30
 TOKENS_PER_PARAM = 20.0
 FITTED_SEQUENCE_TOKENS = 2_048

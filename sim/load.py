@@ -52,6 +52,8 @@ class Load:
       cycle_steps: steps after which the seconds of all workers repeat (1: every step costs the same).
       compute_s: seconds that a worker computes for `count` steps from step `first` [s].
       notes: assumptions that a reader of the result should know.
+      layers: share of the parameters (and of the compute) in each layer; empty where nobody knows.
+      forward_share: share of a step that is its forward pass.
     """
 
     params: float
@@ -64,6 +66,8 @@ class Load:
     cycle_steps: int
     compute_s: Callable[[int, int, int], float]
     notes: tuple[str, ...]
+    layers: tuple[float, ...] = ()
+    forward_share: float = 1 / 3
 
     @property
     def chips(self) -> int:

@@ -1,7 +1,8 @@
-"""Compute, Start, Wait: the vocabulary that a strategy is written in.
+"""Compute, Start, Wait, Merge: the vocabulary that a strategy is written in.
 
 A worker is one datacenter's share of the run (a replica, or a part of the one replica that spans all sites). Its
-program is a sequence of ops. A blocking exchange is a Start and a Wait at once; an overlapped one waits later.
+program is a sequence of ops. A blocking exchange is a Start and a Wait at once; an overlapped one waits later; an
+asynchronous worker meets nobody, exchanges with a server, and merges what it has when it comes.
 """
 
 from __future__ import annotations
@@ -12,14 +13,20 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True, slots=True)
 class Collective:
-    """An all-reduce among the chips of some workers.
+    """An all-reduce among the chips of some workers; or one worker's transfer to or from a server.
 
     Attributes:
-      name: what is exchanged: `gradients`, `outer`.
+      name: what is exchanged: `gradients`, `outer`; `push` and `pull` with a server.
       index: which one of that name it is, from 0; members agree on it.
       members: the workers that take part; a single member means among its own chips, inside its datacenter.
       payload_bytes: what every chip contributes each time [byte].
       count: how many exchanges in a row this stands for (the H gradient exchanges of an inner round).
+      part: which part of it, where it goes in several (layers, fragments).
+      behind_s: how much of each such exchange runs behind compute that the program has counted already [s].
+      source, target: for a one-way transfer, the workers in whose datacenters it begins and ends; only the member
+        joins.
+      quorum: members that must have joined for it to begin without the rest; None: all.
+      grace_s: how long it then still waits for the rest [s].
     """
 
     name: str
@@ -27,14 +34,41 @@ class Collective:
     members: tuple[int, ...]
     payload_bytes: float
     count: int = 1
+    part: int = 0
+    behind_s: float = 0.0
+    source: int | None = None
+    target: int | None = None
+    quorum: int | None = None
+    grace_s: float = 0.0
+
+    @property
+    def touches(self) -> tuple[int, ...]:
+        """The workers whose datacenters it uses: its members, or both ends of a one-way transfer."""
+        if self.source is None or self.target is None:
+            return self.members
+        return (self.source, self.target) if self.source != self.target else (self.source,)
+
+    def moved(self, by: int) -> Collective:
+        """The same among workers who stand at another place."""
+
+        def at(worker: int | None) -> int | None:
+            return None if worker is None else worker + by
+
+        members = tuple(member + by for member in self.members)
+        return replace(self, members=members, source=at(self.source), target=at(self.target))
 
 
 @dataclass(frozen=True, slots=True)
 class Compute:
-    """The worker computes for a while: `steps` inner steps with no exchange between them."""
+    """The worker computes for a while: `steps` inner steps with no exchange between them.
+
+    A step with exchanges in it comes in pieces, the last of which counts it (`steps` is 0 in the others). What is
+    not `useful` trains nothing: packing and unpacking a payload.
+    """
 
     seconds: float
     steps: int = 1
+    useful: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +85,14 @@ class Wait:
     collective: Collective
 
 
-Op = Compute | Start | Wait
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """The worker's change goes into the parameters that a group shares, and it takes these over, now."""
+
+    group: tuple[int, ...]
+
+
+Op = Compute | Start | Wait | Merge
 
 
 def moved(program: Iterable[Op], by: int) -> Iterator[Op]:
@@ -59,6 +100,7 @@ def moved(program: Iterable[Op], by: int) -> Iterator[Op]:
     for op in program:
         if isinstance(op, Compute):
             yield op
+        elif isinstance(op, Merge):
+            yield Merge(tuple(member + by for member in op.group))
         else:
-            members = tuple(member + by for member in op.collective.members)
-            yield type(op)(replace(op.collective, members=members))
+            yield type(op)(op.collective.moved(by))

@@ -1,12 +1,40 @@
-"""Files that results are written to: whole or not at all."""
+"""Where results go: standard output, or a file that is written whole or not at all."""
 
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
+from enum import StrEnum
 from pathlib import Path
 
 from .errors import InputError
+
+
+class Format(StrEnum):
+    """Renderers by name."""
+
+    table = "table"
+    json = "json"
+    csv = "csv"
+
+
+def deliver(text: str, output: Path | None) -> None:
+    """Writes a result to the file asked for, or prints it."""
+    if output is None:
+        print_out(text)
+        return
+    write_atomically(output, text)
+    sys.stderr.write(f"wrote {output}\n")
+
+
+def print_out(text: str) -> None:
+    """Writes to standard output; a reader that has seen enough (`| head`) is no fault."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def check_writable(path: Path) -> None:

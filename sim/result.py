@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .laws import law_applies, loss
+from .laws import FITTED_ALGORITHMS, law_applies, loss
 from .scenario import Scenario
 from .strategies import AbstractStrategy, Setting
 from .timeline import Timeline
@@ -75,11 +75,19 @@ class Run:
       compute_s: time computing [s].
       exposed_communication_s: time stood still for exchanges; the next two are its parts [s].
       exposed_inside_s, exposed_across_s: inside a datacenter; across datacenters [s].
-      hidden_communication_s: time that exchanges were under way behind compute [s].
+      hidden_communication_s: time computing while any exchange was under way, inside and across each on its own [s].
+      packing_s: time computing to compress payloads and to restore them [s].
       straggler_wait_s: time stood still for slower workers before an exchange began [s].
       compute_utilization: compute_s / wall_clock_s.
       cross_datacenter_bytes: bytes sent across datacenter boundaries, all sites together [byte].
+      mean_bandwidth_bits_per_s: what a site sends to others over the whole run, a mean over the sites [bit/s].
+      peak_bandwidth_bits_per_s: the most that a site begins to send within an inner step, over the mean compute of a
+        step: the bandwidth that would carry it in that time [bit/s].
+      mean_staleness, max_staleness: updates by others that a merged change did not know of, where replicas merge
+        without all being there; None where they all meet.
+      late_merges: changes that came after the others had gone on without them.
       closed_form_s: the published formula at the slowest mean step, T/H a real number; None where none applies [s].
+      bound_s: what no run can fall below: the compute, or the bytes over the narrowest way between the sites [s].
       replayed_steps: how many steps were replayed; the rest repeats them.
       speedup: Data-Parallel's wall-clock over this one's.
       overtraining_multiple: lambda (D = 20 N lambda) that fits into the wall-clock that Data-Parallel needs for
@@ -107,10 +115,17 @@ class Run:
     exposed_inside_s: float
     exposed_across_s: float
     hidden_communication_s: float
+    packing_s: float
     straggler_wait_s: float
     compute_utilization: float
     cross_datacenter_bytes: float
+    mean_bandwidth_bits_per_s: float
+    peak_bandwidth_bits_per_s: float
+    mean_staleness: float | None
+    max_staleness: int | None
+    late_merges: int
     closed_form_s: float | None
+    bound_s: float | None
     replayed_steps: int
     speedup: float
     overtraining_multiple: float
@@ -154,7 +169,13 @@ def summarise(outcome: Outcome, topology: str, reference_s: float) -> Run:
     kind = str(strategy.model_dump()["kind"])
     tokens = load.steps * load.batch_tokens
     outer_steps = strategy.outer_steps(load.steps)
-    applies = law_applies(load.params, tokens, strategy.steps_per_sync if outer_steps else None)
+    merges = timeline.total("merges")
+    as_fitted = strategy.payload_factor == strategy.compression_ratio == 1 and (strategy.payload_bits or 16) >= 16
+    applies = (
+        kind in FITTED_ALGORITHMS
+        and as_fitted
+        and law_applies(load.params, tokens, strategy.steps_per_sync if outer_steps else None)
+    )
     return Run(
         strategy=kind,
         label=strategy.label,
@@ -175,10 +196,19 @@ def summarise(outcome: Outcome, topology: str, reference_s: float) -> Run:
         exposed_inside_s=timeline.mean("exposed_inside_s"),
         exposed_across_s=timeline.mean("exposed_across_s"),
         hidden_communication_s=timeline.mean("hidden_s"),
+        packing_s=timeline.mean("packing_s"),
         straggler_wait_s=timeline.mean("straggler_wait_s"),
         compute_utilization=timeline.mean("compute_s") / timeline.wall_clock_s,
         cross_datacenter_bytes=timeline.crossing_bytes,
+        mean_bandwidth_bits_per_s=8 * timeline.crossing_bytes / setting.workers / timeline.wall_clock_s,
+        peak_bandwidth_bits_per_s=max(
+            8 * totals.peak_bytes / step_s for totals, step_s in zip(timeline.workers, load.mean_step_s, strict=True)
+        ),
+        mean_staleness=timeline.total("staleness") / merges if merges else None,
+        max_staleness=round(max(totals.stalest for totals in timeline.workers)) if merges else None,
+        late_merges=round(timeline.total("late")),
         closed_form_s=strategy.ideal_s(setting) if collective == "ideal" else None,
+        bound_s=strategy.bound_s(setting) if collective == "ideal" else None,
         replayed_steps=outcome.replayed_steps,
         speedup=reference_s / timeline.wall_clock_s,
         overtraining_multiple=reference_s / timeline.wall_clock_s,

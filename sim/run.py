@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 from .engine import replay
 from .errors import InputError
@@ -13,6 +14,7 @@ from .network import IdealNetwork, Network, Placement
 from .ops import moved
 from .result import Job, Outcome, Result, Run, summarise
 from .scenario import Scenario
+from .steady import Marks, Rhythm, find_rhythm
 from .strategies import AbstractStrategy, DataParallel, Setting
 from .timeline import Timeline, extrapolate
 from .topology import Route
@@ -56,7 +58,13 @@ def _job(scenario: Scenario, strategy: AbstractStrategy, split: int) -> Job:
     sites = topology.datacenters[: strategy.workers(len(topology.datacenters))]
     inside = tuple(Route(site.inside.bandwidth_bits_per_s, site.inside.latency_s) for site in sites)
     across = topology.narrowest(tuple(site.name for site in sites))
-    return Job(strategy, Setting(scenario.workload.load(sites, split), inside, across), sites)
+    load = scenario.workload.load(sites, split)
+    if strategy.by_layer and not load.layers:
+        raise InputError(
+            f"workload.layers: {strategy.label} exchanges layer by layer, and nobody says how many there are; write "
+            "the number in the workload, such as layers: 48"
+        )
+    return Job(strategy, Setting(load, inside, across), sites)
 
 
 def _workers(scenario: Scenario, position: int) -> int:
@@ -100,30 +108,83 @@ def _network(scenario: Scenario, jobs: Sequence[Job], *, one_at_a_time: bool = F
 
 
 def _alone(scenario: Scenario, job: Job, *, full: bool) -> Outcome:
-    """Replays a job on a network of its own.
+    """Replays a job on a network of its own, and continues it exactly once it repeats itself.
 
-    After a barrier nothing is left over from before it, so a run repeats itself once H and the recorded cycle have
-    come round together. A steady replay makes the remainder and one period, and again with one period more. On links
-    whose bandwidth changes over time nothing repeats, and every step is replayed.
+    The programs of all workers repeat once H and the recorded cycle have come round together. If nothing is left over
+    from before a synchronisation, so does the run; otherwise when it has settled. A steady replay makes the beginning,
+    the remainder and one period, and again with one period more. On links whose bandwidth changes over time nothing
+    repeats, and every step is replayed.
     """
-    changing = scenario.algorithm != "ideal" and any(
+    strategy, steps = job.strategy, job.setting.load.steps
+    every_step = full or _changing(scenario) or not strategy.repeats
+    network = _network(scenario, [job], one_at_a_time=strategy.blocking and not every_step)
+    used = network.collective(job.setting.everyone, strategy.outer_bytes(job.setting))
+    period = period_of(job)
+    first, more = period, period
+    if not strategy.drains and not every_step:
+        found = _rhythm([network], job, steps // period)
+        first, more = (found.settled * period, found.cycle * period) if found else (steps, period)
+    shorter = steps % more + first
+    if every_step or shorter + more >= steps:
+        return Outcome(job, _replay(network, job, steps), used, steps)
+    one, two = _replay(network, job, shorter), _replay(network, job, shorter + more)
+    return Outcome(job, extrapolate(one, two, (steps - shorter) // more), used, shorter + more)
+
+
+def utilization(scenario: Scenario) -> float:
+    """Share of the time that the workers of a scenario's first strategy compute in the long run.
+
+    Once the run repeats itself that is the compute of a cycle over its length; where it does not, or with
+    `replay: full`, the compute of the whole run over its wall-clock.
+
+    Raises:
+      InputError: as for `run`.
+    """
+    job = _job(scenario, scenario.strategies[0], _split(scenario))
+    _check_chips(scenario, 0, job)
+    if scenario.replay == "steady" and job.strategy.repeats and not _changing(scenario):
+        found = _rhythm(_starts(scenario, job), job)
+        if found:
+            first, count = found.settled * period_of(job), found.cycle * period_of(job)
+            workers, compute_s = job.setting.everyone, job.setting.load.compute_s
+            return math.fsum(compute_s(worker, first, count) for worker in workers) / len(workers) / found.seconds
+    timeline = _replay(_network(scenario, [job]), job, job.setting.load.steps)
+    return timeline.mean("compute_s") / timeline.wall_clock_s
+
+
+def _changing(scenario: Scenario) -> bool:
+    return scenario.algorithm != "ideal" and any(
         link.profile().next_change_s(0.0) is not None for link in scenario.topology.links
     )
-    every_step = full or changing
-    network = _network(scenario, [job], one_at_a_time=not every_step)
-    used = network.collective(job.setting.everyone, job.setting.load.outer_bytes)
-    steps = job.setting.load.steps
-    period = math.lcm(job.strategy.steps_per_sync, job.setting.load.cycle_steps)
-    shorter = steps % period + period
-    if every_step or shorter + period >= steps:
-        return Outcome(job, _replay(network, job, steps), used, steps)
-    first, second = _replay(network, job, shorter), _replay(network, job, shorter + period)
-    return Outcome(job, extrapolate(first, second, (steps - shorter) // period), used, shorter + period)
 
 
-def _replay(network: Network, job: Job, steps: int) -> Timeline:
+def period_of(job: Job) -> int:
+    """Steps after which the programs of all workers repeat."""
+    return math.lcm(job.strategy.steps_per_sync, job.setting.load.cycle_steps)
+
+
+def _rhythm(starts: Sequence[Network], job: Job, most_periods: int | None = None) -> Rhythm | None:
+    """The rhythm that a job settles into from one of several starts; None if it does not soon enough."""
+    replays = [partial(_replay, network, job) for network in starts]
+    return find_rhythm(replays, job.setting.workers, period_of(job), most_periods)
+
+
+def _starts(scenario: Scenario, job: Job) -> list[Network]:
+    """The network as it is; and busy at first for longer than anybody can go on without it, if it can be told to.
+
+    From an idle start a backlog builds up slowly where the links are a little too thin; from a busy one it is there.
+    """
+    network = _network(scenario, [job], one_at_a_time=job.strategy.blocking)
+    if job.strategy.drains or not isinstance(network, IdealNetwork):
+        return [network]
+    period = replace(job.setting, load=replace(job.setting.load, steps=period_of(job)))
+    busy_s = 4 * (max(job.setting.load.mean_step_s) * period_of(job) + job.strategy.link_s(period))
+    return [network, IdealNetwork(network.placement, busy_s=busy_s)]
+
+
+def _replay(network: Network, job: Job, steps: int, marks: Marks | None = None) -> Timeline:
     setting = replace(job.setting, load=replace(job.setting.load, steps=steps))
-    return replay([job.strategy.program(worker, setting) for worker in range(setting.workers)], network)
+    return replay([job.strategy.program(worker, setting) for worker in range(setting.workers)], network, marks=marks)
 
 
 def _together(scenario: Scenario, jobs: Sequence[Job]) -> list[Outcome]:
@@ -138,7 +199,7 @@ def _together(scenario: Scenario, jobs: Sequence[Job]) -> list[Outcome]:
     first = 0
     for job in jobs:
         last = first + job.setting.workers
-        used = network.collective(tuple(range(first, last)), job.setting.load.outer_bytes)
+        used = network.collective(tuple(range(first, last)), job.strategy.outer_bytes(job.setting))
         outcomes.append(Outcome(job, timeline.part(first, last), used, job.setting.load.steps))
         first = last
     return outcomes
@@ -146,8 +207,11 @@ def _together(scenario: Scenario, jobs: Sequence[Job]) -> list[Outcome]:
 
 def _assumptions(scenario: Scenario, runs: Sequence[Run]) -> Iterator[str]:
     how = "takes its ideal time" if scenario.algorithm == "ideal" else "is made of flows that share the links"
+    blocking = {strategy.blocking for strategy in scenario.strategies}
+    stops = {True: "stops the compute and ", False: ""}
     even = len({run.chips for run in runs}) == 1
-    yield f"an exchange stops the compute and {how}; " + (
+    behind = "" if len(blocking) == 1 else ", and stops the compute where nothing else is said of a strategy"
+    yield f"an exchange {stops[blocking == {True}]}{how}{behind}; " + (
         "equal chips and batch for every strategy" if even else "equal batch, on all chips of the datacenters used"
     )
     if scenario.jobs == "together":

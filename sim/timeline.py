@@ -20,33 +20,48 @@ class Span(NamedTuple):
 class Totals:
     """Sums over one worker's run.
 
-    For every worker compute_s + straggler_wait_s + exposed_inside_s + exposed_across_s is finish_s.
+    For every worker compute_s + packing_s + straggler_wait_s + exposed_inside_s + exposed_across_s is finish_s.
 
     Attributes:
-      compute_s: time in compute ops [s].
+      compute_s: time in compute ops that train [s].
+      packing_s: time in compute ops that only make payloads smaller and restore them [s].
       straggler_wait_s: time at a barrier before the last member came [s].
       exposed_inside_s, exposed_across_s: time stood still while an exchange inside its datacenter, or across
         datacenters, was under way [s].
-      hidden_s: time that exchanges it takes part in were under way while it computed [s].
+      hidden_s: time that it computed while any exchange it takes part in was under way; inside and across each on its
+        own [s].
       finish_s: when it was done [s].
       crossing_bytes: sent across datacenter boundaries by collectives whose first member this is, by all their
         members together [byte].
+      peak_bytes: the most that its site was given to send to others within one inner step [byte].
+      merges, late: how often its change was merged without a barrier, or after the rest had gone on without it.
+      staleness, stalest: updates by others that a merged change did not know of: all together, and the most.
       waited_for_s: straggler_wait_s by the worker that was the last to come [s].
     """
 
     compute_s: float = 0.0
+    packing_s: float = 0.0
     straggler_wait_s: float = 0.0
     exposed_inside_s: float = 0.0
     exposed_across_s: float = 0.0
     hidden_s: float = 0.0
     finish_s: float = 0.0
     crossing_bytes: float = 0.0
+    peak_bytes: float = 0.0
+    merges: float = 0.0
+    late: float = 0.0
+    staleness: float = 0.0
+    stalest: float = 0.0
     waited_for_s: tuple[float, ...] = ()
 
     @property
     def exposed_s(self) -> float:
         """Time stood still for exchanges [s]."""
         return self.exposed_inside_s + self.exposed_across_s
+
+
+_NOT_SUMS = ("peak_bytes", "stalest", "waited_for_s")
+"""Fields of `Totals` that are not one sum over time."""
 
 
 class LinkUse(NamedTuple):
@@ -102,16 +117,20 @@ class Timeline:
     @property
     def crossing_bytes(self) -> float:
         """Bytes sent across datacenter boundaries, all sites together [byte]."""
-        return sum(totals.crossing_bytes for totals in self.workers)
+        return self.total("crossing_bytes")
 
     def part(self, first: int, last: int) -> Timeline:
         """One job's workers; the links are those of all jobs."""
         own = (replace(totals, waited_for_s=totals.waited_for_s[first:last]) for totals in self.workers[first:last])
         return replace(self, workers=tuple(own), others_s=self.wall_clock_s)
 
+    def total(self, field: str) -> float:
+        """The sum of one of the sums over the workers."""
+        return float(sum(getattr(totals, field) for totals in self.workers))
+
     def mean(self, field: str) -> float:
         """The mean of one of the sums over the workers."""
-        return float(sum(getattr(totals, field) for totals in self.workers)) / len(self.workers)
+        return self.total(field) / len(self.workers)
 
 
 def extrapolate(shorter: Timeline, longer: Timeline, periods: int) -> Timeline:
@@ -130,10 +149,10 @@ def extrapolate(shorter: Timeline, longer: Timeline, periods: int) -> Timeline:
         return first + (second - first) * periods
 
     def totals(first: Totals, second: Totals) -> Totals:
-        names = [field.name for field in fields(Totals) if field.name != "waited_for_s"]
+        names = [field.name for field in fields(Totals) if field.name not in _NOT_SUMS]
         waited = tuple(map(line, first.waited_for_s, second.waited_for_s))
         sums = {name: line(getattr(first, name), getattr(second, name)) for name in names}
-        return replace(first, **sums, waited_for_s=waited)
+        return replace(second, **sums, waited_for_s=waited)
 
     return Timeline(
         workers=tuple(totals(a, b) for a, b in zip(shorter.workers, longer.workers, strict=True)),

@@ -157,6 +157,8 @@ Latency = Annotated[float, *_quantity(LATENCY, zero=True)]
 Moment = Annotated[float, *_quantity(DURATION, zero=True)]
 """A time since the start of the run."""
 Duration = Annotated[float, *_quantity(DURATION)]
+Time = Annotated[float, *_quantity(LATENCY)]
+"""A span of seconds or less, more than 0."""
 Size = Annotated[float, *_quantity(SIZE)]
 ChipSpeed = Annotated[float, *_quantity(CHIP_SPEED)]
 Count = Annotated[

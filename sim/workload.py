@@ -21,7 +21,7 @@ from .load import Deal, Load
 from .models import FAMILY
 from .recording import Recording, read_recording, recording_path
 from .topology import Datacenter
-from .units import ChipSpeed, Count, human_count, human_seconds
+from .units import ChipSpeed, Count, Time, human_count, human_seconds
 
 CHIP_FLOP_PER_S = 300e12
 TOKENS_PER_CHIP = 4_096.0
@@ -45,6 +45,13 @@ class _Extent(Frozen):
     split: Literal["even", "by-speed"] = "even"
     """How the batch is shared among the workers: the same for each, or in proportion to their chips' speed."""
 
+    layers: int | None = Field(default=None, gt=0, examples=[48])
+    """Layers, for strategies that exchange them one by one; a named or recorded model has its own."""
+    layer_params: tuple[Count, ...] | None = Field(default=None, min_length=1, examples=[[2e8, 1e8, 1e8]])
+    """Instead of layers: how large each is, in order (only their shares matter); else all are alike."""
+    forward_share: float = Field(default=1 / 3, gt=0, lt=1, examples=[0.333])
+    """Share of a step's compute that is its forward pass."""
+
     @abstractmethod
     def load(self, sites: Sequence[Datacenter], split: int) -> Load:
         """Spreads the workload over sites.
@@ -63,11 +70,17 @@ class _Extent(Frozen):
 
     @model_validator(mode="after")
     def _is_said_once(self) -> Self:
-        for choices in (("tokens", "overtraining", "steps"), ("chips", "tokens_per_chip")):
+        for choices in (("tokens", "overtraining", "steps"), ("chips", "tokens_per_chip"), ("layers", "layer_params")):
             given = [name for name in choices if getattr(self, name) is not None]
             if len(given) > 1:
                 raise InputError(f"{' and '.join(f'`{name}`' for name in given)} say the same twice; keep one of them")
         return self
+
+    def _layers(self, known: int | None) -> tuple[float, ...]:
+        """Share of the parameters in each layer."""
+        count = self.layers or known or 0
+        sizes = self.layer_params or (1.0,) * count
+        return tuple(size / sum(sizes) for size in sizes)
 
     def _deal(self, sites: Sequence[Datacenter], chips: float, split: int, chip_flop_per_s: float) -> Deal:
         """Chips and tokens of each worker; `chips`: how many there are in all, and how fast, if nobody says."""
@@ -100,6 +113,8 @@ class AnalyticWorkload(_Extent):
     """Parameters that work on a token (mixture-of-experts); all of them unless given."""
     chip_flop_per_s: ChipSpeed = Field(default=CHIP_FLOP_PER_S, alias="chip_speed", examples=["300 Tflop/s"])
     """Useful flop/s of a chip, Q (peak times utilisation), where the topology names none [flop/s]."""
+    step_time_s: Time | None = Field(default=None, alias="step_time", examples=["0.8 s"])
+    """Instead of chip_speed: compute of a step, the same for every worker [s]."""
     payload_bits: Count = Field(default=16, examples=[16])
     """Bits per exchanged parameter, b [bit]."""
 
@@ -109,6 +124,8 @@ class AnalyticWorkload(_Extent):
             raise InputError("a workload needs either `model` (a name) or `params` (a number), and not both")
         if self.model is not None and self.model not in FAMILY:
             raise InputError(f"model: there is none named {self.model!r}; {nearest(self.model, list(FAMILY))}")
+        if self.step_time_s is not None and self.chip_flop_per_s != CHIP_FLOP_PER_S:
+            raise InputError("`step_time` and `chip_speed` say the same twice; keep one of them")
         return self
 
     def load(self, sites: Sequence[Datacenter], split: int) -> Load:
@@ -119,7 +136,13 @@ class AnalyticWorkload(_Extent):
         wanted = batch_tokens / (self.tokens_per_chip or TOKENS_PER_CHIP)
         deal = self._deal(sites, wanted, split, self.chip_flop_per_s)
         flops = deal.flop_per_chip(6 * (self.active_params or params) * batch_tokens)
-        step_s = tuple(flop / speed for flop, speed in zip(flops, deal.speeds, strict=True))
+        step_s = tuple(self.step_time_s or flop / speed for flop, speed in zip(flops, deal.speeds, strict=True))
+        compute = (
+            f"compute: {human_seconds(self.step_time_s)} a step, as given"
+            if self.step_time_s
+            else f"compute: 6 x {human_count(self.active_params or params)} flops a token on chips of "
+            f"{_range(deal.speeds)} Tflop/s useful: {human_seconds(max(step_s))} a step"
+        )
         payload_bytes = params * self.payload_bits / 8
         return Load(
             params=params,
@@ -132,10 +155,11 @@ class AnalyticWorkload(_Extent):
             cycle_steps=1,
             compute_s=lambda worker, first, count: count * step_s[worker],
             notes=(
-                f"compute: 6 x {human_count(self.active_params or params)} flops a token on chips of "
-                f"{_range(deal.speeds)} Tflop/s useful: {human_seconds(max(step_s))} a step",
+                compute,
                 f"payload: {self.payload_bits:g} bits per parameter",
             ),
+            layers=self._layers(FAMILY[self.model].layers if self.model else None),
+            forward_share=self.forward_share,
         )
 
     def describe(self) -> str:
@@ -205,6 +229,8 @@ class TraceWorkload(_Extent):
             cycle_steps=recording.steps,
             compute_s=lambda worker, first, count: factors[worker] * series[worker].seconds(first, count),
             notes=self._notes(recording, tokens_per_chip, deal.chips),
+            layers=self._layers(header.model.layers),
+            forward_share=self.forward_share,
         )
 
     def _notes(self, recording: Recording, tokens_per_chip: float, chips: int) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ import importlib
 import json
 import pkgutil
 import re
+import shlex
 import tomllib
 from pathlib import Path
 
@@ -29,7 +30,8 @@ def test_modules_and_functions_stay_small(path):
 
 
 def test_every_strategy_file_is_in_the_union():
-    files = {module.name for module in pkgutil.iter_modules(sim.strategies.__path__)} - {"base"}
+    shared = {"base", "overlap", "fragments"}  # what several strategies share
+    files = {module.name for module in pkgutil.iter_modules(sim.strategies.__path__)} - shared
     assert files == {kind.replace("-", "_") for kind in sim.strategies.STRATEGIES}
     for kind, strategy in sim.strategies.STRATEGIES.items():
         assert strategy.model_fields["kind"].default == kind
@@ -61,6 +63,13 @@ def test_every_option_and_command_is_in_the_reference():
     command = typer.main.get_command(app)
     words = [option for parameter in command.params for option in parameter.opts if option.startswith("--")]
     words += [f"simulate {name}" for name in command.commands]
+    words += [
+        option
+        for each in command.commands.values()
+        for parameter in each.params
+        for option in parameter.opts
+        if option.startswith("--")
+    ]
     assert [word for word in words if word not in reference] == []
 
 
@@ -86,17 +95,45 @@ def test_every_key_of_a_run_is_in_the_reference():
     assert [field.name for field in fields(Run) if f"`{field.name}`" not in reference] == []
 
 
+def test_every_key_of_a_bandwidth_answer_is_in_the_reference():
+    from dataclasses import fields
+
+    from sim.questions.bandwidth import CurvePoint, Need
+
+    reference = (ROOT / "docs" / "reference.md").read_text()
+    section = reference.partition("### simulate bandwidth")[2].partition("\n## ")[0]
+    names = {field.name for each in (Need, CurvePoint) for field in fields(each)}
+    assert {name for name in names if f"`{name}`" not in section} == set()
+
+
+def test_every_key_of_a_workload_and_of_a_strategy_is_in_the_reference():
+    reference = (ROOT / "docs" / "reference.md").read_text()
+    definitions = scenario.schema()["$defs"]
+    of = [name for name, d in definitions.items() if name.endswith("Workload") or "kind" in d["properties"]]
+    assert len(of) == 2 + len(sim.strategies.STRATEGIES)
+    missing = {key for name in of for key in definitions[name]["properties"] if f"`{key}`" not in reference}
+    assert missing - {"kind"} == set()
+
+
+def test_no_strategy_leans_on_another():
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    independent = [name for each in contracts if each["type"] == "independence" for name in each["modules"]]
+    for kind in sim.strategies.STRATEGIES:
+        assert f"sim.strategies.{kind.replace('-', '_')}" in independent
+
+
 def test_every_public_function_is_documented():
     for path in MODULES:
         tree = ast.parse(path.read_text())
         assert ast.get_docstring(tree) or path.stat().st_size == 0, path
 
 
-def test_the_command_of_the_readme_prints_what_the_readme_shows(simulate):
+def test_the_commands_of_the_readme_print_what_the_readme_shows(simulate):
     readme = (ROOT / "README.md").read_text()
-    shown = re.search(r"```console\n\$ simulate --topology low-bw\n(.*?)```", readme, re.DOTALL)
-    assert shown is not None
-    assert simulate("--topology", "low-bw")[1] == shown[1]
+    shown = re.findall(r"```console\n\$ simulate (.*?)\n(.*?)```", readme, re.DOTALL)
+    assert [arguments.split()[0] for arguments, _ in shown] == ["--topology", "bandwidth"]
+    for arguments, output in shown:
+        assert simulate(*shlex.split(arguments))[1] == output
 
 
 def test_readme_links_lead_somewhere():

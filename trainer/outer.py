@@ -67,9 +67,10 @@ class Event(NamedTuple):
 class Schedule:
     """When each fragment is exchanged.
 
-    Fragment p is sent behind the steps s with s mod H = round(p H / P), so fragment 0 at the end of each round, and its
-    result is used tau steps later. Behind the last step T whatever is under way arrives, and then every fragment is
-    exchanged once more and taken over whole, so that the run ends with global parameters.
+    Fragment p is sent behind the steps s with s mod H = round(p H / P), a half rounded up, so fragment 0 at the end of
+    each round, and its result is used tau steps later. Behind the last step T whatever is under way arrives, and then
+    every fragment is exchanged once (those due there as well) and taken over whole, so that the run ends with global
+    parameters.
 
     Attributes:
       steps: T.
@@ -111,7 +112,8 @@ class Schedule:
 
     def _sent_behind(self, step: int) -> list[int]:
         place = step % self.sync_every
-        return [p for p in range(self.fragments) if round(p * self.sync_every / self.fragments) == place]
+        count = self.fragments
+        return [p for p in range(count) if (2 * p * self.sync_every + count) // (2 * count) == place]
 
 
 @dataclass(frozen=True)

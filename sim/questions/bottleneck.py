@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from ..result import Result, Run
 from ..run import outcomes
 from ..scenario import Scenario
-from ..units import BANDWIDTH, CHIP_SPEED, Unit, parse, to_text
+from ..units import CHIP_SPEED, to_text
 from ..workload import CHIP_FLOP_PER_S, TraceWorkload
+from .vary import Document, faster, wider
 
-Document = dict[str, Any]
 _EVEN = 0.02
 """Sites whose computing differs by less are even: a recording's own variation is no property of a site."""
 
@@ -48,19 +47,19 @@ def bottlenecks(result: Result, only: Run) -> list[Bottleneck]:
     found = []
     compute_s = [site.compute_s for site in only.sites]
     slowest = max(only.sites, key=lambda site: site.held_up_s)
-    if max(compute_s) > (1 + _EVEN) * min(compute_s) and not _as_recorded(result.scenario):
+    if slowest.held_up_s and max(compute_s) > (1 + _EVEN) * min(compute_s) and not _as_recorded(result.scenario):
         others = max(1, len(only.sites) - 1)
         share = slowest.held_up_s / others / only.wall_clock_s
-        found.append(_tried(result, only, "site", slowest.name, share, lambda d, f: _faster(d, slowest.name, f)))
+        found.append(_tried(result, only, "site", slowest.name, share, lambda d, f: faster(d, slowest.name, f)))
     if only.links:
         widest = max(only.links, key=lambda link: link.mean_utilization)
         share = widest.mean_utilization
-        found.append(_tried(result, only, "link", widest.name, share, lambda d, f: _wider(d, widest.name, f)))
+        found.append(_tried(result, only, "link", widest.name, share, lambda d, f: wider(d, widest.name, f)))
     return found
 
 
 def _tried(
-    result: Result, only: Run, kind: str, name: str, share: float, change: Callable[[Document, float], None]
+    result: Result, only: Run, kind: str, name: str, share: float, change: Callable[[Document, float], object]
 ) -> Bottleneck:
     position = result.runs.index(only)
 
@@ -80,28 +79,3 @@ def _tried(
 
 def _as_recorded(scenario: Scenario) -> bool:
     return isinstance(scenario.workload, TraceWorkload) and not scenario.workload.rescale
-
-
-def _times(text: str, factor: float, unit: Unit) -> str:
-    return to_text(parse(text, unit, zero=True) * factor, unit)
-
-
-def _faster(topology: Document, name: str, factor: float) -> None:
-    """Makes the chips of a site that much faster."""
-    for site in topology["datacenters"]:
-        if site["name"] == name:
-            site["chip_speed"] = _times(site["chip_speed"], factor, CHIP_SPEED)
-
-
-def _wider(topology: Document, name: str, factor: float) -> None:
-    """Makes a link that much wider, in both directions where it has two, at all times where it varies."""
-    ends = set(name.replace("<->", "->").split(" -> "))
-    for link in topology["links"]:
-        if ends == set(link.get("between") or (link["from"], link["to"])) and _is(link, name):
-            link["bandwidth"] = _times(link["bandwidth"], factor, BANDWIDTH)
-            for point in link.get("schedule", {}).get("points", []):
-                point["bandwidth"] = _times(point["bandwidth"], factor, BANDWIDTH)
-
-
-def _is(link: Document, name: str) -> bool:
-    return "between" in link or f"{link['from']} -> {link['to']}" == name

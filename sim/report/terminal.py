@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import os
+import re
 from collections.abc import Iterable, Sequence
 
-from rich.console import Console
+from rich.console import Console, Group
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -19,6 +21,12 @@ from .plain import plain
 
 MIN_WIDTH, MAX_WIDTH = 80, 120
 _BAR = 8
+_NONE = 1e-9
+"""A share of the wall-clock below which a time is only what rounding left over."""
+_PEAK = (
+    "Mean and peak are one site's bandwidth. The peak is a need, not a speed that was reached: it carries the most "
+    "that a site begins to send within one inner step in the compute time of that step."
+)
 
 
 def to_text(result: Result, *, width: int = MIN_WIDTH, blocks: bool = True, detail: str | None = None) -> str:
@@ -49,8 +57,11 @@ def render(result: Result, console: Console, *, blocks: bool, detail: str | None
     console.print()
     console.print(_table(result.runs, blocks=blocks))
     console.print()
+    if any(run.cross_datacenter_bytes for run in result.runs):
+        console.print(Text(_PEAK, style="dim"))
+        console.print()
     console.print(Text(finding(result), style="bold"))
-    for sentence in limits(result):
+    for sentence in (*limits(result), *merging(result)):
         console.print(Text(sentence))
     if detail:
         for table in detail_tables(result, detail):
@@ -99,30 +110,54 @@ def _range(values: Sequence[float], unit: Unit) -> str:
     return low if low == high else f"{low} to {high}"
 
 
-def _table(runs: Iterable[Run], *, blocks: bool) -> Table:
+def _table(runs: Sequence[Run], *, blocks: bool) -> Table:
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold", show_edge=False)
-    table.add_column("Strategy", no_wrap=True, min_width=13)
-    for title in ("Chips", "Steps", "Wall-\nclock", "Compute\nexposed"):
+    table.add_column("Strategy", min_width=13, overflow="fold")
+    hidden = "\nhidden" if any(map(_hides, runs)) else ""
+    for title in ("Chips\nsteps", "Wall-\nclock", f"Compute\nexposed{hidden}"):
         table.add_column(title, justify="right", no_wrap=True)
     table.add_column("Utili-\nsation", no_wrap=True)
-    for title in ("Across\nsites", "Speed-\nup", "Over-\ntraining"):
+    for title in ("Across sites\nmean\npeak", "Speed-\nup", "Over-\ntraining"):
         table.add_column(title, justify="right", no_wrap=True)
     best = max(run.speedup for run in runs)
     for run in runs:
-        name, _, parameters = run.label.partition(" ")
         table.add_row(
-            f"{name}\n  {parameters}" if parameters else name,
-            f"{run.chips}",
-            human_count(run.steps),
+            _name(run.label),
+            f"{run.chips}\n{human_count(run.steps)}",
             human_seconds(run.wall_clock_s),
-            f"{human_seconds(run.compute_s)}\n{human_seconds(run.exposed_communication_s + run.straggler_wait_s)}",
+            f"{human_seconds(run.compute_s)}\n{human_seconds(sum(losses(run).values()))}"
+            + (f"\n{human_seconds(run.hidden_communication_s)}" if _hides(run) else ""),
             Text(f"{_bar(run.compute_utilization, blocks=blocks)}\n{run.compute_utilization:.1%}", style="green"),
-            human_bytes(run.cross_datacenter_bytes),
+            _across(run),
             human_ratio(run.speedup),
             f"{human_ratio(run.overtraining_multiple)}\n{human_count(run.overtraining_multiple * run.tokens)}",
             style="bold" if run.speedup == best else "",
         )
     return table
+
+
+def _name(label: str) -> Group | Text:
+    """A strategy's name, and its parameters (from the first word that is not capitalised like a name) below it."""
+    name, *parameters = re.split(r" (?![A-Z][A-Za-z-]+(?: |$))", label, maxsplit=1)
+    return Group(Text(name), Padding(Text(*parameters), (0, 0, 0, 2))) if parameters else Text(name)
+
+
+def _across(run: Run) -> str:
+    """Bytes between sites, and under them the mean and the peak bandwidth of a site."""
+    if not run.cross_datacenter_bytes:
+        return human_bytes(0)
+    rates = (run.mean_bandwidth_bits_per_s, run.peak_bandwidth_bits_per_s)
+    return "\n".join([human_bytes(run.cross_datacenter_bytes), *(_rate(rate) for rate in rates)])
+
+
+def _rate(bits_per_s: float) -> str:
+    """A bandwidth in three digits, as narrow as the table needs it."""
+    return human_quantity(float(f"{bits_per_s:.3g}"), BANDWIDTH)
+
+
+def _hides(run: Run) -> bool:
+    """Whether any exchange was under way behind compute."""
+    return run.hidden_communication_s > _NONE * run.wall_clock_s
 
 
 def _bar(share: float, *, blocks: bool) -> str:
@@ -142,12 +177,13 @@ def finding(result: Result) -> str:
     if best.strategy == "data-parallel":
         rest = [run.speedup for run in runs if run is not best]
         lead = f", {human_ratio(best.speedup / max(rest))} the pace of the next" if rest else ""
-        return f"{where}, Data-Parallel is fastest{lead}: {busy}."
+        return f"{where}, {best.label} is fastest{lead}: {busy}."
+    reference = next((run.label for run in runs if run.strategy == "data-parallel"), "Data-Parallel")
     if best.speedup < 1:
-        return f"{where}, {best.label} takes {human_ratio(1 / best.speedup)} as long as Data-Parallel would: {busy}."
+        return f"{where}, {best.label} takes {human_ratio(1 / best.speedup)} as long as {reference} would: {busy}."
     more = f"{human_count(best.overtraining_multiple * best.tokens)} instead of {human_count(best.tokens)} tokens"
     return (
-        f"{where}, {best.label} is fastest: {human_ratio(best.speedup)} the pace of Data-Parallel, so that {more} "
+        f"{where}, {best.label} is fastest: {human_ratio(best.speedup)} the pace of {reference}, so that {more} "
         f"fit into its time{_loss_price(best, runs)}; {busy}."
     )
 
@@ -173,18 +209,40 @@ def _loss_price(best: Run, runs: Sequence[Run]) -> str:
     return f" (predicted loss at equal tokens {best.predicted_loss:.3f} against {reference.predicted_loss:.3f})"
 
 
-def _largest_loss(run: Run) -> str:
-    parts = {
+def merging(result: Result) -> list[str]:
+    """For runs that merge changes without all replicas being there: how old these were, and how many came late."""
+    sentences = []
+    for run in result.runs:
+        if run.mean_staleness is None or not (run.max_staleness or run.late_merges):
+            continue
+        late = f"; {run.late_merges:,} came late, after the others had gone on" if run.late_merges else ""
+        sentences.append(
+            f"{run.label}: updates by others that a merged change did not know of, {run.mean_staleness:.2g} in the "
+            f"mean and {run.max_staleness} at most{late}."
+        )
+    return sentences
+
+
+def losses(run: Run) -> dict[str, float]:
+    """What the wall-clock has beside compute, by its cause: means over the workers [s]."""
+    known = {
         "exchanges across datacenters": run.exposed_across_s,
         "exchanges inside the datacenters": run.exposed_inside_s,
         "waiting for slower replicas": run.straggler_wait_s,
+        "packing payloads": run.packing_s,
     }
+    ended_s = run.wall_clock_s - run.compute_s - sum(known.values())
+    return {**known, "replicas that end before the last": ended_s if ended_s > _NONE * run.wall_clock_s else 0.0}
+
+
+def _largest_loss(run: Run) -> str:
+    parts = losses(run)
     what = max(parts, key=lambda name: parts[name])
     return f"{what} ({parts[what] / run.wall_clock_s:.1%})" if parts[what] else "nothing else"
 
 
 def listing(rows: Iterable[tuple[str, str]]) -> str:
-    """Names beside their descriptions."""
+    """Names beside their descriptions; a line feed in a description begins a new line."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="bold", no_wrap=True)
     grid.add_column()

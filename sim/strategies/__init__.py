@@ -6,18 +6,37 @@ from typing import Annotated
 
 from pydantic import Field
 
+from .async_diloco import AsyncDiLoCo
 from .base import AbstractStrategy, Setting
 from .data_parallel import DataParallel
 from .diloco import DiLoCo
+from .eager_diloco import EagerDiLoCo
+from .elastic_diloco import ElasticDiLoCo
+from .streaming_diloco import StreamingDiLoCo
 
 Strategy = Annotated[
-    DataParallel | DiLoCo,
+    DataParallel | DiLoCo | StreamingDiLoCo | EagerDiLoCo | AsyncDiLoCo | ElasticDiLoCo,
     Field(discriminator="kind"),
 ]
 
 STRATEGIES: dict[str, type[AbstractStrategy]] = {
     "data-parallel": DataParallel,
     "diloco": DiLoCo,
+    "streaming-diloco": StreamingDiLoCo,
+    "eager-diloco": EagerDiLoCo,
+    "async-diloco": AsyncDiLoCo,
+    "elastic-diloco": ElasticDiLoCo,
 }
 
-__all__ = ["STRATEGIES", "AbstractStrategy", "DataParallel", "DiLoCo", "Setting", "Strategy"]
+__all__ = [
+    "STRATEGIES",
+    "AbstractStrategy",
+    "AsyncDiLoCo",
+    "DataParallel",
+    "DiLoCo",
+    "EagerDiLoCo",
+    "ElasticDiLoCo",
+    "Setting",
+    "Strategy",
+    "StreamingDiLoCo",
+]

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
-from ..ops import Op
-from .base import AbstractStrategy, Setting, inner_steps
+from ..ops import Collective, Compute, Op
+from .base import Setting
+from .overlap import OverlappingStrategy, Sending
 
 
-class DataParallel(AbstractStrategy):
+class DataParallel(OverlappingStrategy):
     """Synchronous Data-Parallel training over every datacenter.
 
-    Source: arXiv 2503.09799, appendix A.
-    Limits: the exchange is not overlapped with compute.
+    Source: arXiv 2503.09799, appendix A (`overlap: none`); Li et al., arXiv 2006.15704 (buckets behind the backward
+      pass).
+    Limits: a single datacenter exchanges inside itself, as all others do at the narrowest way between them.
     """
 
     kind: Literal["data-parallel"] = "data-parallel"
@@ -21,7 +23,7 @@ class DataParallel(AbstractStrategy):
     @property
     def label(self) -> str:
         """The strategy with its parameters, for people."""
-        return "Data-Parallel"
+        return "Data-Parallel" + self.overlap_label() + self.payload_label()
 
     @property
     def replica_count(self) -> int:
@@ -33,6 +35,11 @@ class DataParallel(AbstractStrategy):
         """All workers meet at every step."""
         return 1
 
+    @property
+    def drains(self) -> bool:
+        """A blocking exchange is over when the next step begins."""
+        return not self.by_layer
+
     def workers(self, datacenters: int) -> int:
         """Spans all datacenters."""
         return datacenters
@@ -43,8 +50,26 @@ class DataParallel(AbstractStrategy):
 
     def program(self, worker: int, setting: Setting) -> Iterator[Op]:
         """Compute, exchange, T times."""
-        return inner_steps(worker, setting, setting.everyone, 0, setting.load.steps)
+        size_bytes, steps = self._size_bytes(setting), setting.load.steps
+        if self.by_layer:
+            parts = self.whole(setting, size_bytes)
+            each = (Sending(step, "gradients", tuple((step, part) for part in parts)) for step in range(steps))
+            yield from self.overlapped(worker, setting, each, (0, steps), size_bytes, alone=False)
+            return
+        for step in range(steps):
+            yield Compute(setting.load.compute_s(worker, step, 1))
+            yield from self.exchange(Collective("gradients", step, setting.everyone, size_bytes))
 
-    def ideal_s(self, setting: Setting) -> float:
-        """Compute + [(2Nb/W1)(1 - 1/R) + e1] T [s]."""
-        return setting.step_across_s() * setting.load.steps
+    def ideal_s(self, setting: Setting) -> float | None:
+        """Compute + [(2Nb/W1)(1 - 1/R) + e1] T; with `layers` only what the backward pass does not hide [s]."""
+        if self.by_layer and self.compression_time:
+            return None
+        exposed_s = self.across_exposed_s(setting, self._size_bytes(setting)) + self.compression_time
+        return (max(setting.load.mean_step_s) + exposed_s) * setting.load.steps
+
+    def link_s(self, setting: Setting) -> float:
+        """(2Nb/W1)(1 - 1/R) T [s]."""
+        return setting.sending_s(self._size_bytes(setting)) * setting.load.steps
+
+    def _size_bytes(self, setting: Setting) -> float:
+        return self.payload_bytes(setting, setting.load.gradient_bytes)

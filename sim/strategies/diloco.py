@@ -8,17 +8,19 @@ from typing import Literal
 from pydantic import Field
 
 from ..ops import Collective, Op
-from .base import AbstractStrategy, Setting, blocking, inner_steps
+from .base import Setting, inner_steps, spanning_steps
+from .overlap import OverlappingStrategy, Sending
 
 
-class DiLoCo(AbstractStrategy):
-    """Blocking DiLoCo. With M >= 2 each replica has a datacenter of its own; a single replica spans all of them.
+class DiLoCo(OverlappingStrategy):
+    """DiLoCo. With M >= 2 each replica has a datacenter of its own; a single replica spans all of them.
 
     Outer steps come after every H inner steps and after the last one. An M = 1 run exchanges its gradients at every
-    step, as Data-Parallel does, and has outer steps besides.
+    step, as Data-Parallel does, and has outer steps besides, which always stop the compute.
 
     Source: arXiv 2311.08105 (the algorithm), 2503.09799, appendix A (its wall-clock).
-    Limits: the exchange is not overlapped with compute; the outer optimizer's own time is not counted.
+    Limits: the outer optimizer's own time is not counted. With `layers` an outer exchange does not wait for the last
+      step's gradients to be averaged inside the datacenter.
     """
 
     kind: Literal["diloco"] = "diloco"
@@ -30,7 +32,7 @@ class DiLoCo(AbstractStrategy):
     @property
     def label(self) -> str:
         """The strategy with its parameters, for people."""
-        return f"DiLoCo M={self.replicas} H={self.sync_every}"
+        return f"DiLoCo M={self.replicas} H={self.sync_every}" + self.overlap_label() + self.payload_label()
 
     @property
     def replica_count(self) -> int:
@@ -42,6 +44,11 @@ class DiLoCo(AbstractStrategy):
         """All workers meet at every outer step."""
         return self.sync_every
 
+    @property
+    def drains(self) -> bool:
+        """A blocking exchange is over when the next round begins."""
+        return not self.by_layer or self.replicas == 1
+
     def workers(self, datacenters: int) -> int:
         """A datacenter for each replica; all of them for a single one."""
         return self.replicas if self.replicas > 1 else datacenters
@@ -52,17 +59,60 @@ class DiLoCo(AbstractStrategy):
 
     def program(self, worker: int, setting: Setting) -> Iterator[Op]:
         """H inner steps, an outer exchange, and so on."""
-        steps = setting.load.steps
-        group = setting.everyone if self.replicas == 1 else (worker,)
-        for index, first in enumerate(range(0, steps, self.sync_every)):
-            yield from inner_steps(worker, setting, group, first, min(self.sync_every, steps - first))
-            yield from blocking(Collective("outer", index, setting.everyone, setting.load.outer_bytes))
+        outer_bytes = self.outer_bytes(setting)
+        if self.by_layer and self.replicas > 1:
+            parts = self.whole(setting, outer_bytes)
+            outer = (
+                Sending(end - 1, "outer", tuple((i, part) for part in parts)) for i, _, end in self._rounds(setting)
+            )
+            yield from self.overlapped(worker, setting, outer, (0, setting.load.steps), outer_bytes)
+            return
+        for index, first, end in self._rounds(setting):
+            if self.replicas > 1:
+                yield from inner_steps(worker, setting, first, end - first)
+            elif self.by_layer:
+                yield from self._gradients_by_layer(worker, setting, first, end)
+            else:
+                yield from spanning_steps(worker, setting, first, end - first)
+            yield from self.exchange(Collective("outer", index, setting.everyone, outer_bytes))
 
-    def ideal_s(self, setting: Setting) -> float:
+    def _rounds(self, setting: Setting) -> Iterator[tuple[int, int, int]]:
+        """Number, first step, and the step after the last, of each round."""
+        for index, first in enumerate(range(0, setting.load.steps, self.sync_every)):
+            yield index, first, min(first + self.sync_every, setting.load.steps)
+
+    def _gradients_by_layer(self, worker: int, setting: Setting, first: int, end: int) -> Iterator[Op]:
+        """Steps of the one replica that spans all datacenters, each exchange behind the backward pass."""
+        size_bytes = setting.load.gradient_bytes
+        parts = self.whole(setting, size_bytes)
+        each = (Sending(step, "gradients", tuple((step, part) for part in parts)) for step in range(first, end))
+        return self.overlapped(worker, setting, each, (first, end), size_bytes, alone=False, packed=False)
+
+    def ideal_s(self, setting: Setting) -> float | None:
         """Compute + inner exchanges x T + [(2Nb/W1)(1 - 1/R) + e1] T/H [s].
 
         The inner exchange is [(2Nb/W1)(1 - 1/R) + e1] for M = 1 and [(2Nb/W0)(1 - M/R) + e0] for M >= 2. T/H is a
-        real number here; a replay makes whole outer steps.
+        real number here; a replay makes whole outer steps. With `layers` only what the backward pass does not hide
+        counts; exchanges inside and across run side by side.
         """
-        step_s = setting.step_across_s() if self.replicas == 1 else setting.step_inside_s()
-        return (step_s + setting.outer_s() / self.sync_every) * setting.load.steps
+        load, outer_bytes = setting.load, self.outer_bytes(setting)
+        if self.by_layer and self.compression_time:
+            return None
+        if self.replicas == 1:
+            step_s = max(load.mean_step_s) + self.across_exposed_s(setting, load.gradient_bytes)
+            outer_s = setting.across_s(outer_bytes) + self.compression_time
+        else:
+            inner_s = [self.inside_exposed_s(worker, setting) for worker in setting.everyone]
+            step_s = max(mean_s + each_s for mean_s, each_s in zip(load.mean_step_s, inner_s, strict=True))
+            outer_s = self.across_exposed_s(setting, outer_bytes) + self.compression_time
+            if self.by_layer:
+                if min(load.mean_step_s) < max(load.mean_step_s) or min(inner_s) < max(inner_s):
+                    return None
+                outer_s = max(0.0, outer_s - inner_s[0])
+        return (step_s + outer_s / self.sync_every) * load.steps
+
+    def link_s(self, setting: Setting) -> float:
+        """(2Nb/W1)(1 - 1/R) x (outer steps, and for M = 1 all steps) [s]."""
+        steps = setting.load.steps
+        outer_s = setting.sending_s(self.outer_bytes(setting)) * self.outer_steps(steps)
+        return outer_s + (setting.sending_s(setting.load.gradient_bytes) * steps if self.replicas == 1 else 0.0)

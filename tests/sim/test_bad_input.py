@@ -317,3 +317,10 @@ def test_a_fault_of_ours_is_not_blamed_on_the_user(monkeypatch, simulate):
     assert code == 1
     assert "ZeroDivisionError" in err
     assert "please report it" in err
+
+
+def test_a_wrong_entry_of_a_list_does_not_make_the_list_too_short(simulate):
+    code, _, err = simulate("--strategy", "diloco:replicas=0")
+    assert code == 2
+    assert "strategies[0].replicas" in err
+    assert "at least 1" not in err

@@ -7,7 +7,7 @@ import sys
 import jsonschema
 import pytest
 
-from sim.scenario import schema
+from sim.scenario import load_scenario, schema
 
 CONTRACT = {
     "strategy", "replicas", "sync_every", "topology", "chips", "batch_tokens", "steps", "outer_steps", "tokens",
@@ -89,7 +89,7 @@ def test_options_replace_what_the_scenario_says(simulate, scenario_file):
 
 
 def _defaults():
-    return {"chip_speed": "300 Tflop/s", "payload_bits": 16.0, "split": "even"}
+    return {"chip_speed": "300 Tflop/s", "payload_bits": 16.0, "split": "even", "forward_share": 1 / 3}
 
 
 def test_paths_in_a_scenario_are_relative_to_it(simulate, tmp_path, monkeypatch, trace):
@@ -142,6 +142,24 @@ def test_lists(simulate, kind, names):
     code, out, _ = simulate("list", kind)
     assert code == 0
     assert all(name in out for name in names)
+
+
+def test_every_parameter_of_a_strategy_is_listed_as_it_is_typed(simulate, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "300")
+    lines = simulate("list", "strategies")[1].splitlines()
+    starts = [number for number, line in enumerate(lines) if not line.startswith(" ")]
+    *kinds, common = [(lines[n].split("  ")[0], lines[n + 1].strip().split(", ")) for n in starts]
+    assert common[0] == "any of them"
+    definitions = schema()["$defs"].values()
+    keys = {d["properties"]["kind"]["const"]: set(d["properties"]) for d in definitions if "kind" in d["properties"]}
+    assert {kind for kind, _ in kinds} == set(keys)
+    for kind, own in kinds:
+        words = [word.split(" or ") for word in (*own, *common[1])]
+        assert {first.split("=")[0] for first, *_ in words} | {"kind"} == keys[kind]
+        typed = [first for first, *_ in words if "=" in first]
+        typed += [f"{first.split('=')[0]}={other}" for first, *others in words for other in others]
+        for one in typed:
+            assert load_scenario(workload="10b", strategies=[f"{kind}:{one}"]).strategies[0].kind == kind
 
 
 def test_schemas_are_printed(simulate):

@@ -9,7 +9,7 @@ from sim.document import validate
 from sim.engine import replay
 from sim.errors import InputError, ReplayError
 from sim.flowing import FlowingNetwork
-from sim.network import Placement
+from sim.network import IdealNetwork, Placement
 from sim.ops import Collective, Compute, Start, Wait
 from sim.topology import Topology
 
@@ -176,3 +176,86 @@ def test_a_network_that_was_promised_one_exchange_at_a_time_says_when_there_are_
     program = [Start(first), Start(second), Wait(first), Wait(second)]
     with pytest.raises(ReplayError, match="two exchanges between sites at once"):
         replay([program, program], network)
+
+
+# Several exchanges of a site under way at once: one after the other, in the order in which they begin.
+
+
+def ends(net, *exchanges, workers=4):
+    """When each of some exchanges that begin at once is done, at all members."""
+    marks = [[] for _ in range(workers)]
+    programs = [[op(c) for op in (Start, Wait) for c in exchanges if worker in c.members] for worker in range(workers)]
+    replay(programs, net, marks=marks)
+    order = [[c for c in exchanges if worker in c.members] for worker in range(workers)]
+    done = {
+        (c.name, c.index): mark.done_s
+        for own, seen in zip(order, marks, strict=True)
+        for c, mark in zip(own, seen, strict=True)
+    }
+    return [done[c.name, c.index] for c in exchanges]
+
+
+def send(index, source, target, size=1e9):
+    return Collective("push", index, (source,), size, source=source, target=target)
+
+
+def ideal(ms=0, chips=1.0):
+    """8 Gbit/s, so a GB a second, and `ms` of latency to the exchange point and as much from there."""
+    where = around_a_router(gbit=8, ms=ms)
+    return IdealNetwork(Placement(where, tuple("abcd"), (chips,) * 4))
+
+
+def test_ideal_exchanges_of_a_site_take_turns_and_do_not_wait_for_each_others_latency():
+    # two chips: S/W = 1 s on the link and 2 x 125 ms: 0-1, 1-2, 2-3, each there a quarter of a second later
+    pair = [everybody(index, 1e9, (0, 1)) for index in range(3)]
+    assert ends(ideal(125), *pair) == [1.25, 2.25, 3.25]
+
+
+def test_ideal_exchanges_that_share_a_site_take_turns_and_others_do_not():
+    assert ends(ideal(), everybody(0, 1e9, (0, 1)), everybody(1, 1e9, (1, 2)), everybody(2, 1e9, (2, 3))) == [1, 2, 3]
+    assert ends(ideal(), everybody(0, 1e9, (0, 1)), everybody(1, 1e9, (2, 3))) == [1, 1]
+
+
+def test_inside_a_datacenter_nothing_waits_for_the_way_between():
+    inside = Collective("gradients", 0, (0,), 1e9)
+    seconds = 2 * 8e9 / 400e9 * (1 - 1 / 2) + 1e-4
+    # among 2 x 2 chips the way between is busy for 1.5 s
+    assert ends(ideal(chips=2.0), everybody(0, 1e9, (0, 1)), inside) == pytest.approx([1.5, seconds])
+
+
+@pytest.mark.parametrize("how", ["ideal", "ring"])
+def test_one_way_transfers_are_full_duplex_and_take_turns_at_either_end(how):
+    def net():
+        return ideal(125) if how == "ideal" else network(around_a_router(gbit=8, ms=125))
+
+    late = 0.0 if how == "ideal" else 0.25  # a flow begins when the one before it has arrived
+    assert ends(net(), send(0, 0, 1), send(1, 1, 0)) == pytest.approx([1.25, 1.25])
+    assert ends(net(), send(0, 0, 1), send(1, 0, 2)) == pytest.approx([1.25, 2.25 + late])
+    assert ends(net(), send(0, 1, 0), send(1, 2, 0)) == pytest.approx([1.25, 2.25 + late])
+    assert ends(net(), send(0, 0, 1), send(1, 2, 3)) == pytest.approx([1.25, 1.25])
+    assert ends(net(), send(0, 0, 1), send(1, 1, 2), send(2, 2, 0)) == pytest.approx([1.25, 1.25, 1.25])
+
+
+@pytest.mark.parametrize("how", ["ideal", "ring"])
+def test_a_transfer_and_an_exchange_among_all_take_turns(how):
+    def net():
+        return ideal() if how == "ideal" else network(around_a_router(gbit=8))
+
+    c = everybody(0, 1e9, (0, 1))
+    assert ends(net(), send(0, 0, 2), c) == pytest.approx([1, 2])
+    assert ends(net(), c, send(0, 2, 1)) == pytest.approx([1, 2])
+    # worker 2 comes last, so its transfer begins behind the exchange of worker 1
+    assert ends(net(), send(0, 2, 1), send(1, 0, 2), c) == pytest.approx([3, 1, 2])
+
+
+def test_flows_of_exchanges_of_the_same_sites_queue_instead_of_sharing():
+    # two sites of 8 Gbit/s: a ring of two sends S/2 twice: 1 s; shared they would both end at 3
+    pair = [everybody(index, 1e9, (0, 1)) for index in range(3)]
+    assert ends(network(around_a_router(gbit=8)), *pair) == pytest.approx([1, 2, 3])
+
+
+def test_bytes_of_a_transfer_are_what_it_carries_once():
+    for net in (ideal(), network(around_a_router(gbit=8))):
+        timeline = replay([[Start(c), Wait(c)] if (c := send(0, w, 3)) and w < 2 else [] for w in range(4)], net)
+        assert timeline.crossing_bytes == 2e9
+        assert [totals.crossing_bytes for totals in timeline.workers] == [1e9, 1e9, 0, 0]

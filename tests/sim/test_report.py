@@ -5,16 +5,108 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from sim.report.terminal import MIN_WIDTH, describe, finding, render, to_text
+from sim.report.terminal import MIN_WIDTH, describe, finding, losses, merging, render, to_text
 from sim.run import run
-from sim.scenario import load_scenario
+from sim.scenario import Scenario, load_scenario
 from sim.topology import load_topology
-from sim.units import human_ratio
+from sim.units import human_ratio, human_seconds
 
 
 @pytest.fixture(scope="module")
 def result():
     return run(load_scenario(workload="1.3b", topology="low-bw"))
+
+
+BEHIND_COMPUTE = [
+    {"kind": "data-parallel"},
+    {"kind": "data-parallel", "overlap": "layers"},
+    {"kind": "diloco", "replicas": 3},
+    {"kind": "streaming-diloco", "replicas": 3, "overlap_steps": 5, "overlap": "layers", "payload_bits": 4},
+    {"kind": "eager-diloco", "replicas": 3, "compression_time": "20 ms"},
+    {"kind": "async-diloco", "replicas": 3},
+    {"kind": "elastic-diloco", "replicas": 3, "quorum": 2, "grace": "0.5 s"},
+]
+
+
+@pytest.fixture(scope="module")
+def behind_compute():
+    """Every strategy on three sites, one of them slow: payload 2e9 byte, 0.1 s a step elsewhere."""
+    sites = [{"name": "a"}, {"name": "b", "chip_speed": "150 Tflop/s"}, {"name": "c"}]
+    links = [{"between": list(pair), "bandwidth": "10 Gbit/s", "latency": "10 ms"} for pair in ("ab", "bc", "ac")]
+    return run(
+        Scenario.model_validate(
+            {
+                "topology": {"name": "three", "datacenters": sites, "links": links},
+                "workload": {"params": 1e9, "layers": 12, "batch_tokens": 3e5, "chips": 60, "steps": 600},
+                "strategies": BEHIND_COMPUTE,
+            }
+        )
+    )
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_report_of_all_strategies_is_as_committed(behind_compute, golden, width):
+    golden(f"tests/golden/report-behind-compute-{width}.txt", to_text(behind_compute, width=width))
+
+
+@pytest.mark.parametrize("width", [80, 100, 120])
+def test_all_strategies_fit_and_none_is_cut_off(behind_compute, width):
+    text = to_text(behind_compute, width=width)
+    assert max(map(len, text.splitlines())) <= width
+    assert "…" not in text
+    table = text[text.index("\nStrategy") : text.index("Mean and peak")]
+    names = [line.split("  ")[0] for line in table.splitlines() if line[:1].isalpha()]
+    dilocos = [f"{kind} DiLoCo" for kind in ("Streaming", "Eager", "Async", "Elastic")]
+    assert names == ["Strategy", "Data-Parallel", "Data-Parallel", "DiLoCo", *dilocos]
+    cells = " ".join(line[: table.splitlines()[1].index("steps")].strip() for line in table.splitlines())
+    for one in behind_compute.runs:
+        assert one.label in " ".join(cells.split())
+
+
+def test_each_strategy_shows_mean_and_peak_bandwidth_and_what_is_hidden(behind_compute):
+    # ring of 60 chips, 2 byte a parameter; Data-Parallel hands all over in a step of 6 N B/3 / 20 chips / 300 Tflop/s
+    once_bits, step_s = 2 * 16e9 * (1 - 1 / 60), 6e9 * 1e5 / 20 / 300e12
+    lines = to_text(behind_compute, width=120).splitlines()
+    first = next(number for number, line in enumerate(lines) if line.startswith("Data-Parallel"))
+    peak_bits = once_bits / step_s
+    assert f"{peak_bits / 1e9:.3g} Gbit/s" in lines[first + 2]
+    plain, by_layer, blocking, streaming, *_ = behind_compute.runs
+    mean_bits = once_bits * 600 / plain.wall_clock_s
+    assert f"{mean_bits / 1e9:.3g} Gbit/s" in lines[first + 1]
+    assert streaming.peak_bandwidth_bits_per_s < blocking.peak_bandwidth_bits_per_s / 4  # 4 fragments, 4 of 16 bits
+    # Data-Parallel stops for all of its exchanges: nothing under its bandwidths; by layer the time hidden is beside
+    assert lines[first + 2].split() == [f"{peak_bits / 1e9:.3g}", "Gbit/s"]
+    assert lines[first + 5].split()[:2] == human_seconds(by_layer.hidden_communication_s).split()
+
+
+def test_nothing_is_said_of_hiding_or_merging_where_there_is_none(result):
+    text = to_text(result)
+    assert "hidden" not in text
+    assert "merged" not in text
+    assert merging(result) == []
+
+
+def test_stale_and_late_merges_are_told(behind_compute):
+    stale, late = merging(behind_compute)
+    asynchronous, elastic = behind_compute.runs[-2:]
+    assert stale.startswith(f"{asynchronous.label}: updates by others")
+    assert f"{asynchronous.mean_staleness:.2g} in the mean and {asynchronous.max_staleness} at most." in stale
+    assert "late" not in stale
+    # the slow site needs twice as long for its 30 steps, so it misses all of the 600 / 30 outer steps
+    assert late.startswith(elastic.label)
+    assert "; 20 came late" in late
+
+
+def test_compute_and_the_rest_are_the_wall_clock(behind_compute):
+    assert {cause for one in behind_compute.runs for cause, seconds in losses(one).items() if seconds} == {
+        "exchanges across datacenters",
+        "exchanges inside the datacenters",
+        "waiting for slower replicas",
+        "packing payloads",
+        "replicas that end before the last",
+    }
+    for one in behind_compute.runs:
+        assert one.compute_s + sum(losses(one).values()) == pytest.approx(one.wall_clock_s, rel=1e-9)
 
 
 @pytest.mark.parametrize("width", [80, 120])
@@ -78,6 +170,13 @@ def test_the_finding_when_data_parallel_wins(result):
     slower = replace(result, runs=result.runs[:2])
     assert "Data-Parallel is fastest, 1.03x the pace of the next" in finding(slower)
     assert "takes 1.03x as long as Data-Parallel would" in finding(replace(result, runs=result.runs[1:2]))
+
+
+def test_the_finding_tells_one_data_parallel_from_the_other(behind_compute):
+    plain, by_layer, *_ = behind_compute.runs
+    assert "Data-Parallel by layer is fastest, " in finding(replace(behind_compute, runs=(plain, by_layer)))
+    others = replace(behind_compute, runs=behind_compute.runs[1:])
+    assert "the pace of Data-Parallel by layer, so that" in finding(others)
 
 
 def test_a_topology_in_a_few_words():
