@@ -111,7 +111,7 @@ def test_rematerialisation_needs_less_memory():
     for remat in ("none", "layer"):
         run = deep.varied(remat=remat)
         trainer = Trainer(run, rows_of(lambda step: None), make_mesh(2, 1), alone=False)
-        needed.append(trainer.inner[0].gradients.memory_analysis().temp_size_in_bytes)
+        needed.append(trainer.inner[0].gradients.compiled.memory_analysis().temp_size_in_bytes)
     assert needed[1] < 0.6 * needed[0]
 
 
@@ -120,7 +120,7 @@ def test_bfloat16_rounds_the_model_and_its_gradients_and_nothing_else(plain):
     assert {leaf.dtype for leaf in jax.tree.leaves(params)} == {np.dtype("float32")}
     snapshot = trainer.snapshot_shapes(4)
     assert {leaf.dtype.name for leaf in jax.tree.leaves(snapshot)} == {"float32", "int32"}
-    gradients, cross_entropy = trainer.inner[0].gradients.out_info
+    gradients, cross_entropy = trainer.inner[0].gradients.compiled.out_info
     assert {leaf.dtype.name for leaf in jax.tree.leaves(gradients)} == {"bfloat16"}
     assert cross_entropy.dtype == "float32"
     np.testing.assert_allclose(losses, plain[2], rtol=0.01)
