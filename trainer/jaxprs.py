@@ -92,16 +92,19 @@ def count_flop(jaxpr: Jaxpr | ClosedJaxpr, sizes: dict[str, int]) -> float:
 def asked_collectives(jaxpr: Jaxpr | ClosedJaxpr, sizes: dict[str, int]) -> tuple[RecordedCollective, ...]:
     """The exchanges that a program asks for; those among one device move nothing and are left out.
 
+    So are those over automatic axes (a model spread over shards): what a device sends there is the doing of the compiler.
+
     Args:
       jaxpr: the program.
       sizes: devices along each axis of its mesh.
     """
     payload: Counter[tuple[str, str, int, str]] = Counter()
     count: Counter[tuple[str, str, int, str]] = Counter()
-    for eqn, times, _, _ in equations(jaxpr, sizes):
+    for eqn, times, _, share in equations(jaxpr, sizes):
         kind = _EXCHANGES.get(eqn.primitive.name)
         axes = _axes(eqn) if kind else []
-        if kind is None or (size := _group_size(eqn, axes, sizes)) == 1:
+        # of an array that several devices share, the compiler decides what each of them sends
+        if kind is None or share > 1 or (size := _group_size(eqn, axes, sizes)) == 1:
             continue
         for operand in eqn.invars:
             aval: Any = operand.aval

@@ -163,3 +163,18 @@ def test_an_exchange_in_stages_carries_what_was_asked_for():
         count_payload(made(inside, across))
     with pytest.raises(CrosshaulError, match="one group size"):
         count_payload(made())
+
+
+def test_memory_and_payloads_of_fragments_add_up_and_shards_share_them():
+    model = ModelConfig(layers=4, width=16, heads=2, hidden=32, vocab=40)
+    run = {"model": model, "algorithm": "streaming-diloco", "fragments": 2, "replicas": 2, "sync_every": 4, "steps": 4}
+    config = TrainConfig(sequence_length=16, sequences=2, shards=2, **run)
+    mesh = make_mesh(2, 1, 2)
+    programs = programs_of(compile_inner(config, mesh), mesh, make_algorithm(config).compile_outer(mesh), mesh)
+    norms = model.layers * (2 * 16 + 2 * 8) + 16
+    shard = (model.params - norms) // 2 + norms
+    assert sum(payload.payload_bytes for payload in programs.outer_payloads()) == 4 * shard
+    # what a device is asked for is no longer the program's to say
+    assert {payload.asked_bytes for payload in programs.outer_payloads()} == {None}
+    assert programs.memory().resident_bytes == 5 * 4 * shard + 2 * 4
+    programs.check_compute_alone()
