@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import InputError
-from .trace import Exchange, Header, read_header, read_records
+from .trace import Exchange, Header, Step, read_header, read_records
 
 if TYPE_CHECKING:
     import numpy as np
@@ -123,12 +123,12 @@ def read_recording(path: Path) -> Recording:
 def _read(path: Path, version: tuple[int, int] | None) -> Recording:
     header = read_header(path)
     seconds: list[array[float]] = [array("d") for _ in range(header.replicas)]
-    payload: dict[str, int] = {}
+    parts: dict[tuple[str, int | None], int] = {}
     for record in read_records(path):
-        if record.warmup:
+        if not isinstance(record, Step | Exchange) or record.warmup:
             continue
         if isinstance(record, Exchange):
-            payload[record.kind] = record.payload_bytes
+            parts[record.kind, record.fragment] = record.payload_bytes
         elif record.replica >= header.replicas:
             raise InputError(
                 f"{path}: a step of replica {record.replica}, where the header says {header.replicas} replicas"
@@ -139,6 +139,9 @@ def _read(path: Path, version: tuple[int, int] | None) -> Recording:
     if steps == 0:
         raise InputError(f"{path}: no replica-complete inner step is in it; let record-trace run for a step at least")
     replicas = tuple(Series(_cumulative(each, steps)) for each in seconds)
+    payload: dict[str, int] = {}
+    for (kind, _), size in parts.items():  # the fragments of a model add up to all of it
+        payload[kind] = payload.get(kind, 0) + size
     default = 4.0 * header.model.params
     gradient = payload.get("gradient", payload.get("outer", default))
     outer = payload.get("outer", payload.get("gradient", default))

@@ -1,17 +1,19 @@
 """The trace: what a recorded training run cost, and the only edge between `trainer/` and the simulator.
 
 A trace is a file of JSON lines (gzip when the name ends in `.gz`): a header, then one record an inner step of a
-replica and one record an exchange, in the order in which they happened. It is written append-only and flushed
-line by line, so a run that is killed leaves a readable file; it is read as a stream, so a long one needs no
-memory.
+replica, an outer step and an exchange, in the order in which they happened, and a summary when the run ends.
+It is written append-only and flushed line by line, so a run that is killed leaves a readable file; it is read as a
+stream, so a long one needs no memory.
 """
 
 from __future__ import annotations
 
 import gzip
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path
 from types import TracebackType
 from typing import Annotated, Any, BinaryIO, Literal, Self
@@ -20,35 +22,42 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from .document import Frozen, validate
 from .errors import InputError
+from .recorded import (
+    Distribution,
+    Exchange,
+    OuterStep,
+    RecordedCollective,
+    RecordedDevice,
+    RecordedMemory,
+    RecordedModel,
+    RecordedProgram,
+    RunSummary,
+    Step,
+)
+
+__all__ = [
+    "SCHEMA",
+    "SCHEMA_VERSION",
+    "Distribution",
+    "Exchange",
+    "Header",
+    "OuterStep",
+    "Record",
+    "RecordedCollective",
+    "RecordedDevice",
+    "RecordedMemory",
+    "RecordedModel",
+    "RecordedProgram",
+    "RunSummary",
+    "Step",
+    "TraceWriter",
+    "read_header",
+    "read_records",
+    "schema",
+]
 
 SCHEMA_VERSION: Literal[1] = 1
 SCHEMA: Literal["crosshaul-trace"] = "crosshaul-trace"
-
-
-class RecordedModel(Frozen):
-    """The model that was trained."""
-
-    name: str
-    """A name of the family, or `custom`."""
-    params: int = Field(gt=0)
-    """Parameters N, counted from the arrays; each is exchanged."""
-    active_params: int | None = Field(default=None, gt=0)
-    """Parameters that work on a token, where they differ (mixture-of-experts)."""
-    layers: int = Field(gt=0)
-    heads: int = Field(gt=0)
-    width: int = Field(gt=0)
-    hidden: int = Field(gt=0)
-    vocab: int = Field(gt=0)
-
-
-class RecordedDevice(Frozen):
-    """What the run was measured on."""
-
-    platform: Literal["cpu", "gpu", "tpu"]
-    kind: str
-    """The device kind as JAX names it, or the processor's model."""
-    count: int = Field(gt=0)
-    """Devices in the mesh (on a CPU: forced host devices, which share its cores)."""
 
 
 class Header(Frozen):
@@ -58,7 +67,7 @@ class Header(Frozen):
     schema_name: Literal["crosshaul-trace"] = Field(default=SCHEMA, alias="schema")
     schema_version: Literal[1] = SCHEMA_VERSION
     algorithm: str
-    """`data-parallel`, `diloco`, ...: the names of `sim/strategies`."""
+    """The names of `sim/strategies`."""
     model: RecordedModel
     replicas: int = Field(gt=0)
     sync_every: int | None = Field(default=None, gt=0)
@@ -75,6 +84,18 @@ class Header(Frozen):
     seed: int = 0
     data: str = ""
     """Where the text came from and how it became tokens."""
+    times: Literal["measured", "estimated"] = "measured"
+    """`estimated`: nothing ran; seconds follow from counted flops at a stated utilisation of the device's peak."""
+    utilization: float | None = Field(default=None, gt=0, le=1)
+    """The utilisation that estimated seconds were made with; null where they were measured."""
+    step_flop: float | None = Field(default=None, gt=0)
+    """Flops of one inner step on one device, counted (attention over the sequence included) [flop]."""
+    rule_flop: float | None = Field(default=None, gt=0)
+    """The same by the rule of 6 flops a parameter and token [flop]."""
+    memory: RecordedMemory | None = None
+    """Memory of one device; null where the compiler did not say."""
+    programs: tuple[RecordedProgram, ...] = ()
+    """The compiled programs: flops, memory, and bytes of each collective by mesh axis."""
     timing: str = ""
     """How time was measured: which clock, what is in it and what is not."""
     command: str = ""
@@ -83,74 +104,59 @@ class Header(Frozen):
     """When the run began (ISO 8601)."""
 
 
-class Step(Frozen):
-    """One inner step of one replica."""
-
-    record: Literal["step"] = "step"
-    step: int = Field(ge=0)
-    """Inner step, from 1; 0 for warm-up."""
-    replica: int = Field(ge=0)
-    compute_s: float = Field(gt=0)
-    """Seconds that the replica computed, exchanges taken out [s]."""
-    tokens: int = Field(gt=0)
-    """Tokens that the replica processed [tokens]."""
-    loss: float | None = None
-    """Training loss before the step [nats per token]; null where it was not finite."""
-    warmup: bool = False
-    """A step that warmed the device up and is not part of the run."""
-
-
-class Exchange(Frozen):
-    """One collective exchange."""
-
-    record: Literal["exchange"] = "exchange"
-    step: int = Field(ge=0)
-    """The inner step that it followed."""
-    kind: Literal["gradient", "outer"]
-    """`gradient`: the gradients of every step inside a replica; `outer`: the parameter change between replicas."""
-    group_size: int = Field(gt=1)
-    """Devices in one group of the collective."""
-    payload_bytes: int = Field(gt=0)
-    """Bytes that each device contributes, counted from the compiled program's collectives [byte]."""
-    seconds: float | None = Field(default=None, ge=0)
-    """Measured time of the exchange on the recording machine [s]; null where it was not measured."""
-    dtype: str = ""
-    """Element type on the wire (a backend may widen what the program asked for)."""
-    warmup: bool = False
-    """An exchange that belongs to the warm-up."""
-
-
 _Lines = BinaryIO | gzip.GzipFile
-Record = Step | Exchange
+Record = Step | Exchange | OuterStep | RunSummary
 _RECORD: TypeAdapter[Record] = TypeAdapter(Annotated[Record, Field(discriminator="record")])
 
 
 class TraceWriter:
     """Appends a trace line by line; every line is flushed when `write` returns.
 
+    Args:
+      path: the file; compressed where its name ends in `.gz`.
+      header: its first line.
+      overwrite: whether a file that is there is replaced.
+      resume_at: a place that `mark` gave, to cut the file there and go on without another header.
+
     Raises:
-      InputError: the file exists (unless `overwrite`) or cannot be written.
+      InputError: the file exists (unless `overwrite`), is shorter than `resume_at`, or cannot be written.
     """
 
-    def __init__(self, path: Path, header: Header, *, overwrite: bool = False) -> None:
+    def __init__(self, path: Path, header: Header, *, overwrite: bool = False, resume_at: int | None = None) -> None:
+        self._compressed = path.suffix == ".gz"
+        self._gzip: gzip.GzipFile | None = None
+        if resume_at is not None:
+            self._raw = _cut(path, resume_at)
+            return
         try:
-            raw = path.open("wb" if overwrite else "xb", buffering=0)
+            self._raw = path.open("wb" if overwrite else "xb", buffering=0)
         except FileExistsError:
             raise InputError(f"{path}: is there already; give another --output, or --overwrite to replace it") from None
         except OSError as error:
             raise InputError(f"{path}: cannot be written ({error.strerror}); give another --output") from None
-        self._raw = raw
-        self._gzip = gzip.GzipFile(fileobj=raw, mode="wb", mtime=0) if path.suffix == ".gz" else None
         self.write(header)
 
-    def write(self, record: Header | Step | Exchange) -> None:
+    def mark(self) -> int:
+        """Puts everything so far on the disk and gives the place at which a later writer may go on [byte]."""
+        self._end_member()
+        os.fsync(self._raw.fileno())
+        return self._raw.tell()
+
+    def write(self, record: Header | Record) -> None:
         """Appends one record."""
         line = (record.model_dump_json(exclude_none=False) + "\n").encode()
-        if self._gzip is None:
+        if not self._compressed:
             self._raw.write(line)
-        else:
-            self._gzip.write(line)
-            self._gzip.flush()
+            return
+        self._gzip = self._gzip or gzip.GzipFile(fileobj=self._raw, mode="wb", mtime=0)
+        self._gzip.write(line)
+        self._gzip.flush()
+
+    def _end_member(self) -> None:
+        # another compressed stream may follow in the file
+        if self._gzip is not None:
+            self._gzip.close()
+            self._gzip = None
 
     def __enter__(self) -> Self:
         return self
@@ -158,9 +164,22 @@ class TraceWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._gzip is not None:
-            self._gzip.close()
+        self._end_member()
         self._raw.close()
+
+
+def _cut(path: Path, length: int) -> FileIO:
+    try:
+        raw = path.open("r+b", buffering=0)
+        if raw.seek(0, os.SEEK_END) >= length:
+            raw.seek(raw.truncate(length))
+            return raw
+        raw.close()
+    except FileNotFoundError:
+        raise InputError(f"{path}: the trace to go on with is gone; begin again without --resume") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror}); check its permissions") from None
+    raise InputError(f"{path}: is shorter than at its checkpoint ({length} bytes); begin again without --resume")
 
 
 def read_header(path: Path) -> Header:
@@ -190,7 +209,7 @@ def read_records(path: Path) -> Iterator[Record]:
 
 def schema() -> dict[str, Any]:
     """The JSON schema of one line of a trace."""
-    line: TypeAdapter[Any] = TypeAdapter(Annotated[Header | Step | Exchange, Field(discriminator="record")])
+    line: TypeAdapter[Any] = TypeAdapter(Annotated[Header | Record, Field(discriminator="record")])
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "a line of a trace",

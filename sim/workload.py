@@ -236,8 +236,11 @@ class TraceWorkload(_Extent):
     def _notes(self, recording: Recording, tokens_per_chip: float, chips: int) -> tuple[str, ...]:
         header = recording.header
         of = f"{header.algorithm} M={header.replicas}" + (f" H={header.sync_every}" if header.sync_every else "")
+        did = "recorded"
+        if header.times == "estimated":
+            did = f"compiled, never run; seconds from flops at {header.utilization or 0:.0%} of the peak"
         was = (
-            f"recorded: {recording.steps} steps of {of} on {header.device.count} x {header.device.kind}, "
+            f"{did}: {recording.steps} steps of {of} on {header.device.count} x {header.device.kind}, "
             f"{human_seconds(recording.mean_s)} a step of {recording.tokens_per_chip:,.0f} tokens per chip "
             f"({recording.chip_flop_per_s / 1e12:.3g} Tflop/s)"
         )

@@ -73,6 +73,19 @@ def test_every_option_and_command_is_in_the_reference():
     assert [word for word in words if word not in reference] == []
 
 
+def test_every_option_and_field_of_a_training_run_is_in_the_reference():
+    import typer
+
+    from trainer.cli import app as recorder
+    from trainer.config import TrainConfig
+
+    reference = (ROOT / "docs" / "reference.md").read_text()
+    parameters = typer.main.get_command(recorder).params
+    words = [option for parameter in parameters for option in parameter.opts if option.startswith("--")]
+    words += [f"`{field}`" for field in TrainConfig.model_fields]
+    assert [word for word in words if word not in reference] == []
+
+
 def test_every_key_of_a_run_is_in_the_reference():
     from dataclasses import fields
 

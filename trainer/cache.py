@@ -28,16 +28,22 @@ def cached(name: str, make: Callable[[], bytes]) -> bytes:
     Returns:
       The content.
     """
-    path = cache_directory() / name
     try:
-        return path.read_bytes()
+        return (cache_directory() / name).read_bytes()
     except OSError:
         content = make()
+    keep(name, content)
+    return content
+
+
+def keep(name: str, content: bytes) -> bool:
+    """Writes a file of the cache whole or not at all; tells whether it is there."""
+    path = cache_directory() / name
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{name}.")
     except OSError:
-        return content
+        return False
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
@@ -46,4 +52,5 @@ def cached(name: str, make: Callable[[], bytes]) -> bytes:
         Path(temporary).unlink(missing_ok=True)
         if not isinstance(error, OSError):
             raise
-    return content
+        return False
+    return True

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from sim.document import validate
 from sim.errors import CrosshaulError, InputError
 from sim.models import FAMILY, VOCAB
-from sim.units import human_bytes, human_count, human_seconds
+from sim.units import human_seconds
+
+from . import options
+from .closing import closing
 
 if TYPE_CHECKING:
     from .config import TrainConfig
-    from .record import Listener, Payload, Summary
+    from .record import Listener
+    from .resume import Checkpoints
 
 INTERRUPTED = 130
+_SHAPE = ("layers", "width", "heads", "hidden", "vocab")
 _EXTRA = ("jax", "jaxlib", "optax", "sentencepiece")
 app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
 
@@ -32,92 +37,170 @@ def main(arguments: list[str] | None = None) -> None:
 
 @app.command()
 def record_trace(
-    output: Annotated[Path, typer.Option(help="The trace file to write; .gz at its end compresses it.")],
-    algorithm: Annotated[str, typer.Option(help="data-parallel or diloco.")],
-    steps: Annotated[int, typer.Option(help="Inner steps to train.")] = 60,
-    model: Annotated[str | None, typer.Option(help=f"A model of the family: {', '.join(FAMILY)}.")] = None,
-    layers: Annotated[int | None, typer.Option(help="Layers of a model of your own.")] = None,
-    width: Annotated[int | None, typer.Option(help="Its model dimension.")] = None,
-    heads: Annotated[int | None, typer.Option(help="Its attention heads.")] = None,
-    hidden: Annotated[int | None, typer.Option(help="Its feed-forward dimension [default: 4 x width].")] = None,
-    vocab: Annotated[int | None, typer.Option(help=f"Its vocabulary [default: {VOCAB}, or 257 with bytes].")] = None,
-    replicas: Annotated[int, typer.Option(help="DiLoCo replicas.")] = 1,
-    sync_every: Annotated[
-        int | None, typer.Option(help="DiLoCo's inner steps between outer steps [default: 30].")
-    ] = None,
-    devices_per_replica: Annotated[int, typer.Option(help="Data-parallel devices inside a replica.")] = 1,
-    sequence_length: Annotated[int, typer.Option(help="Tokens in a sequence.")] = 256,
-    sequences: Annotated[int, typer.Option(help="Sequences of each device in a step.")] = 4,
-    learning_rate: Annotated[float, typer.Option(help="Peak inner learning rate.")] = 4e-3,
-    outer_learning_rate: Annotated[float, typer.Option(help="DiLoCo's outer learning rate.")] = 0.6,
-    seed: Annotated[int, typer.Option(help="Decides parameters and batches.")] = 0,
-    corpus: Annotated[
-        str, typer.Option(help="auto, packages, docstrings, or a .txt, a .jsonl, a folder of .txt.")
-    ] = "auto",
-    tokenizer: Annotated[str, typer.Option(help="bpe (trained on the text and cached) or bytes.")] = "bpe",
-    warmup_steps: Annotated[int, typer.Option(help="Steps thrown away before the run.")] = 2,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output if it is there.")] = False,
+    context: typer.Context,
+    output: options.Output,
+    config: options.Config = None,
+    algorithm: options.Algorithm = None,
+    steps: options.Steps = None,
+    overtraining: options.Overtraining = None,
+    model: options.Model = None,
+    layers: options.Layers = None,
+    width: options.Width = None,
+    heads: options.Heads = None,
+    hidden: options.Hidden = None,
+    vocab: options.Vocab = None,
+    replicas: options.Replicas = None,
+    sync_every: options.SyncEvery = None,
+    fragments: options.Fragments = None,
+    pattern: options.Pattern = None,
+    overlap_steps: options.OverlapSteps = None,
+    mixing: options.Mixing = None,
+    payload_bits: options.PayloadBits = None,
+    error_feedback: options.ErrorFeedback = None,
+    devices_per_replica: options.DevicesPerReplica = None,
+    shards: options.Shards = None,
+    sequence_length: options.SequenceLength = None,
+    sequences: options.Sequences = None,
+    microbatches: options.Microbatches = None,
+    remat: options.Remat = None,
+    precision: options.PrecisionName = None,
+    schedule_steps: options.ScheduleSteps = None,
+    learning_rate: options.LearningRate = None,
+    learning_rate_warmup_steps: options.LearningRateWarmup = None,
+    final_learning_rate: options.FinalLearningRate = None,
+    weight_decay: options.WeightDecay = None,
+    outer_learning_rate: options.OuterLearningRate = None,
+    outer_momentum: options.OuterMomentum = None,
+    clip_norm: options.ClipNorm = None,
+    z_loss: options.ZLoss = None,
+    seed: options.Seed = None,
+    corpus: options.Corpus = None,
+    tokenizer: options.TokenizerName = None,
+    held_out: options.HeldOut = None,
+    warmup_steps: options.WarmupSteps = None,
+    overwrite: options.Overwrite = False,
+    checkpoint: options.CheckpointDir = None,
+    checkpoint_every: options.CheckpointEvery = 100,
+    resume: options.Resume = False,
+    coordinator: options.Coordinator = None,
+    processes: options.Processes = None,
+    process_id: options.ProcessId = None,
+    profile: options.Profile = None,
+    target: options.TargetName = None,
+    no_run: options.NoRun = False,
+    utilization: options.Utilization = 0.4,
 ) -> None:
     """Train a language model for real and record what its steps cost: seconds of compute, bytes to exchange."""
-    shape = {"layers": layers, "width": width, "heads": heads, "hidden": hidden, "vocab": vocab}
     with _exit_codes(output):
-        data: dict[str, Any] = {
-            "model": _model(model, shape, tokenizer),
-            "algorithm": algorithm,
-            "steps": steps,
-            "replicas": replicas,
-            "sync_every": _sync_every(algorithm, sync_every),
-            "devices_per_replica": devices_per_replica,
-            "sequence_length": sequence_length,
-            "sequences": sequences,
-            "learning_rate": learning_rate,
-            "outer_learning_rate": outer_learning_rate,
-            "seed": seed,
-            "corpus": corpus,
-            "tokenizer": tokenizer,
-            "warmup_steps": warmup_steps,
-        }
-        _run(data, output, overwrite=overwrite)
+        run = _config(config, context.params)
+        if resume and checkpoint is None:
+            raise InputError("--resume: needs --checkpoint DIR, the folder that the run wrote its checkpoints to")
+        _check_target(target, no_run=no_run, profile=profile, checkpoint=checkpoint)
+        if target is not None:
+            _compile(run, config, context.params, target, output)
+            return
+        from .distributed import start  # JAX comes in here, behind the answer to a wrong option
+        from .resume import Checkpoints
+
+        count = start(coordinator, processes, process_id)
+        saved = Checkpoints(checkpoint, checkpoint_every, resume) if checkpoint else None
+        _run(run, output, overwrite=overwrite, checkpoints=saved, processes=count, profile=profile)
 
 
-def _run(data: dict[str, Any], output: Path, *, overwrite: bool) -> None:
-    from .config import TrainConfig
+def _check_target(target: str | None, *, no_run: bool, profile: Path | None, checkpoint: Path | None) -> None:
+    if (target is None) == no_run:
+        raise InputError(
+            "--no-run: compiles for a target; name one with --target tpu:v5e:16x16, or leave --no-run out"
+            if no_run
+            else f"--target {target}: nothing can run on devices that are not there; add --no-run"
+        )
+    for option, given in (("--profile", profile), ("--checkpoint", checkpoint)):
+        if no_run and given is not None:
+            raise InputError(f"{option} {given}: nothing runs with --no-run; leave one of them out")
 
-    config = validate(TrainConfig, data, source="options")
-    from .record import record  # JAX comes in here, behind the answer to a wrong option
+
+def _run(
+    config: TrainConfig,
+    output: Path,
+    *,
+    overwrite: bool,
+    checkpoints: Checkpoints | None,
+    processes: int,
+    profile: Path | None,
+) -> None:
+    from .record import record
 
     command = shlex.join(["record-trace", *sys.argv[1:]])
     with _progress(config.steps) as listener:
-        summary = record(config, output, command=command, overwrite=overwrite, listener=listener)
-    print(_closing(config, summary, output))
+        summary = record(
+            config,
+            output,
+            command=command,
+            overwrite=overwrite,
+            listener=listener,
+            checkpoints=checkpoints,
+            processes=processes,
+            profile=profile,
+        )
+    if summary is not None:
+        print(closing(config, summary, output))
 
 
-def _model(name: str | None, shape: dict[str, int | None], tokenizer: str) -> Any:
+def _compile(config: TrainConfig, path: Path | None, parameters: Mapping[str, Any], target: str, output: Path) -> None:
+    """Compiles a run for a target, whose devices the replicas share evenly unless told otherwise."""
+    from .target import estimate, fitting_devices, parse_target, target_devices
+
+    devices = target_devices(parse_target(target))
+    given = config.devices_per_replica if "devices_per_replica" in config.model_fields_set else None
+    each = fitting_devices(len(devices), config.replicas, given, config.shards)
+    config = _config(path, {**parameters, "devices_per_replica": each})  # batch and steps follow from the devices
+    command = shlex.join(["record-trace", *sys.argv[1:]])
+    with _progress(config.steps) as listener:
+        summary = estimate(
+            config,
+            devices,
+            output,
+            utilization=parameters["utilization"],
+            command=command,
+            overwrite=parameters["overwrite"],
+            listener=listener,
+        )
+    print(closing(config, summary, output))
+
+
+def _config(path: Path | None, parameters: Mapping[str, Any]) -> TrainConfig:
+    """The run that the file of `--config` and the options beside it describe."""
+    from .config import TrainConfig, read_config
+
+    given = {key: value for key, value in parameters.items() if value is not None}
+    fields = {key: given[key] for key in (*TrainConfig.model_fields, "overtraining") if key in given}
+    shape = {key: given[key] for key in _SHAPE if key in given}
+    if path is None or shape or "model" in fields:
+        fields["model"] = _model(fields.get("model"), shape, fields.get("tokenizer", "bpe"))
+    if path is not None:
+        return read_config(path, fields)
+    return validate(TrainConfig, fields, source="options")
+
+
+def _model(name: str | None, shape: dict[str, int], tokenizer: str) -> Any:
     """The model's shape from `--model`, or from the options of a model of one's own."""
     from .config import BYTE_VOCAB, family_model
 
-    given = {key: value for key, value in shape.items() if value is not None}
     if name is not None:
         family = family_model(name)
-        if given:
+        if shape:
             own = " ".join(f"--{key} {value}" for key, value in family.model_dump(exclude={"name"}).items())
             raise InputError(
-                f"--model {name} has a shape of its own; leave out --{next(iter(given))}, "
+                f"--model {name} has a shape of its own; leave out --{next(iter(shape))}, "
                 f"or leave out --model and change one of {own}"
             )
         return family.model_dump()
-    missing = [f"--{key}" for key in ("layers", "width", "heads") if key not in given]
+    missing = [f"--{key}" for key in ("layers", "width", "heads") if key not in shape]
     if missing:
         raise InputError(
             f"no model: write --model with one of {', '.join(FAMILY)}, or {', '.join(missing)} of your own"
         )
-    return {"hidden": 4 * given["width"], "vocab": BYTE_VOCAB if tokenizer == "bytes" else VOCAB, **given}
-
-
-def _sync_every(algorithm: str, given: int | None) -> int | None:
-    from .config import SYNC_EVERY
-
-    return SYNC_EVERY if given is None and algorithm == "diloco" else given
+    return {"hidden": 4 * shape["width"], "vocab": BYTE_VOCAB if tokenizer == "bytes" else VOCAB, **shape}
 
 
 @contextmanager
@@ -131,17 +214,19 @@ def _exit_codes(output: Path) -> Iterator[None]:
         print(f"interrupted; {left}", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None
     except ModuleNotFoundError as error:
-        missing = str(error.name).partition(".")[0]
-        if missing not in _EXTRA:
-            raise
-        print(
-            f"error: training needs {missing}, which is not installed; pip install 'crosshaul[trainer]'",
-            file=sys.stderr,
-        )
+        print(f"error: {needed_extra(error)}", file=sys.stderr)
         raise typer.Exit(InputError.exit_code) from None
     except CrosshaulError as error:
         print(f"error: {error}", file=sys.stderr)
         raise typer.Exit(error.exit_code) from None
+
+
+def needed_extra(error: ModuleNotFoundError) -> str:
+    """What to install where a library of the extra is missing; any other missing module is raised again."""
+    missing = str(error.name).partition(".")[0]
+    if missing not in _EXTRA:
+        raise error
+    return f"training needs {missing}, which is not installed; pip install 'crosshaul[trainer]'"
 
 
 def _written_at(path: Path) -> int | None:
@@ -170,30 +255,7 @@ def _progress(steps: int) -> Iterator[Listener]:
         def step(number: int, loss: float, compute_s: float) -> None:
             bar.update(task, completed=number, description=f"loss {loss:.3f}, {human_seconds(compute_s)} a step")
 
-        yield Listener(stage, step)
+        def note(line: str) -> None:
+            bar.console.print(f"note: {line}", markup=False, highlight=False, soft_wrap=True)
 
-
-def _closing(config: TrainConfig, summary: Summary, output: Path) -> str:
-    replicas = (
-        f"{config.replicas} replica{'s' if config.replicas > 1 else ''} of {config.devices_per_replica} device(s)"
-    )
-    outer_steps = ""
-    if summary.outer_compute_s is not None:
-        arithmetic = f"{human_seconds(summary.outer_compute_s)} of arithmetic each, in no record"
-        outer_steps = f"\n  outer steps      {summary.outer_steps} ({arithmetic})"
-    lines = [
-        f"{config.algorithm}, {replicas}, {human_count(summary.params)} parameters",
-        f"  compute          {human_seconds(summary.compute_s)} a step of a replica (median of {summary.steps} steps)",
-        f"  gradient payload {_payload(summary.gradient)}",
-        f"  outer payload    {_payload(summary.outer)}{outer_steps}",
-        f"  loss             {summary.first_loss:.3f} -> {summary.last_loss:.3f} nats per token",
-        f"wrote {output}; replay it with",
-        f"  {shlex.join(['simulate', '--topology', 'low-bw', '--trace', str(output)])}",
-    ]
-    return "\n".join(lines)
-
-
-def _payload(payload: Payload | None) -> str:
-    if payload is None:
-        return "none (nobody to exchange with)"
-    return f"{human_bytes(payload.payload_bytes)} a device among {payload.group_size}, as {payload.dtype}, counted"
+        yield Listener(stage, step, note)

@@ -1,80 +1,79 @@
 """What a training run is made of: the model, its batch, its schedule, its algorithm and its text.
 
-Source: arXiv 2503.09799, section 3 (optimizers, schedule, clipping, z-loss) and Figure 7 (outer learning rate).
+Whatever is left out is the published recipe's; `trainer.defaults` fills in what depends on other fields.
+
+Source: arXiv 2503.09799, section 3 (optimizers, schedule, clipping, z-loss) and Figure 7 (outer learning rate);
+arXiv 2501.18512 (fragments, overlap, mixing); arXiv 2502.12996 (eager updates).
 """
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from pathlib import Path
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from sim.document import Frozen, nearest
+from sim.document import Frozen, read_mapping, validate
 from sim.errors import InputError
-from sim.models import FAMILY, VOCAB
 
-BYTE_VOCAB = 257
-"""256 byte values and the end-of-document token."""
-SYNC_EVERY = 30
-"""Inner steps between outer steps where nothing else is said."""
+from .defaults import OVERLAPPED_MIXING, SYNC_EVERY, AlgorithmName, algorithm_mistake, filled
+from .shape import BYTE_VOCAB, ModelConfig, family_model
 
-
-class ModelConfig(Frozen):
-    """The shape of a decoder-only transformer."""
-
-    name: str = "custom"
-    """A name of the family, or `custom`."""
-    layers: int = Field(gt=0, examples=[2])
-    width: int = Field(gt=0, examples=[64])
-    """Model dimension D, which is also the joint dimension of the heads."""
-    heads: int = Field(gt=0, examples=[2])
-    hidden: int = Field(gt=0, examples=[256])
-    """Inner dimension F of the feed-forward block."""
-    vocab: int = Field(gt=1, le=2**24, examples=[512])
-
-    @model_validator(mode="after")
-    def _heads_divide_width(self) -> Self:
-        if self.width % (2 * self.heads):
-            raise InputError(
-                f"width {self.width} gives {self.heads} heads no even dimension each, which rotary positions need; "
-                f"write a width that is a multiple of {2 * self.heads}, or fewer heads"
-            )
-        return self
-
-    @property
-    def head_width(self) -> int:
-        """Dimension K of one head."""
-        return self.width // self.heads
+__all__ = ["BYTE_VOCAB", "SYNC_EVERY", "AlgorithmName", "ModelConfig", "Precision", "TrainConfig", "family_model"]
+Precision = Literal["float32", "bfloat16"]
 
 
 class TrainConfig(Frozen):
-    """One training run."""
+    """One training run. Fields without a default here are filled in by the recipe (`filled`)."""
 
     model: ModelConfig
-    algorithm: Literal["data-parallel", "diloco"]
+    """A name of the family, or a shape."""
+    algorithm: AlgorithmName
     replicas: int = Field(default=1, gt=0, examples=[2])
     """DiLoCo replicas M."""
     devices_per_replica: int = Field(default=1, gt=0, examples=[1])
     """Data-parallel devices inside a replica."""
+    shards: int = Field(default=1, gt=0, examples=[1])
+    """Devices over which each copy of the model is spread (the third mesh axis)."""
     sync_every: int | None = Field(default=None, gt=0, examples=[SYNC_EVERY])
     """Inner steps H between outer steps; null for an algorithm without outer steps."""
+    fragments: int | None = Field(default=None, gt=0, examples=[2])
+    """Fragments P of the layers that streaming-diloco exchanges in turn; null for any other algorithm."""
+    pattern: Literal["strided", "sequential"] = "strided"
+    """Whether fragment p is the layers p, p + P, ... or a row of neighbours."""
+    overlap_steps: int = Field(default=0, ge=0, examples=[1])
+    """Inner steps tau from the start of an exchange to the use of its result (streaming-diloco)."""
+    mixing: float | None = Field(default=None, ge=0, lt=1, examples=[OVERLAPPED_MIXING])
+    """Share of the local parameters in what an exchange leaves behind; null for 0.5 where it overlaps, else 0."""
+    payload_bits: Literal[32, 16, 8, 4] | None = Field(default=None, examples=[8])
+    """Bits of a parameter in an outer exchange; null for those of the precision."""
+    error_feedback: bool = False
+    """Whether the rounding error of an outer exchange is added to the next one's change."""
     steps: int = Field(gt=0, examples=[60])
     """Inner steps to train."""
     warmup_steps: int = Field(default=2, ge=0, examples=[2])
     """Steps that warm the device up before the run and are thrown away."""
-    sequence_length: int = Field(default=256, gt=0, examples=[256])
+    sequence_length: int = Field(gt=0, examples=[256])
     """Tokens L in a sequence [tokens]."""
-    sequences: int = Field(default=4, gt=0, examples=[4])
-    """Sequences that a device processes in a step."""
+    sequences: int = Field(gt=0, examples=[4])
+    """Sequences that a device (with its shards) processes in a step."""
+    microbatches: int = Field(gt=0, examples=[1])
+    """Parts of a device's batch whose gradients are added up one after the other."""
+    remat: Literal["none", "layer"] = "none"
+    """Whether each layer's activations are computed again in the backward pass instead of kept."""
+    precision: Precision | None = None
+    """Of weights and gradients inside the model; null for float32 on a CPU and bfloat16 elsewhere."""
     schedule_steps: int | None = Field(default=None, gt=0, examples=[1000])
     """Steps T that the learning-rate schedule and the weight decay are planned for; null for `steps`."""
-    learning_rate: float = Field(default=4e-3, gt=0, examples=[4e-3])
+    learning_rate: float = Field(gt=0, examples=[4e-3])
     """Peak inner learning rate."""
     learning_rate_warmup_steps: int | None = Field(default=None, gt=0, examples=[100])
     """Steps of linear warm-up; null for a tenth of T, at most 1,000."""
     final_learning_rate: float = Field(default=0.05, ge=0, le=1)
     """Where the cosine ends, as a fraction of the peak."""
-    outer_learning_rate: float = Field(default=0.6, gt=0, examples=[0.6])
+    weight_decay: float | None = Field(default=None, ge=0, examples=[1e-3])
+    """Part of a matrix that a step at the peak takes away; null for 1/T."""
+    outer_learning_rate: float = Field(gt=0, examples=[0.6])
     outer_momentum: float = Field(default=0.9, ge=0, lt=1, examples=[0.9])
     """Nesterov momentum of the outer optimizer."""
     clip_norm: float = Field(default=1.0, gt=0, examples=[1.0])
@@ -83,27 +82,35 @@ class TrainConfig(Frozen):
     """Weight of the squared log-partition function in the loss."""
     seed: int = Field(default=0, ge=0, lt=2**32)
     corpus: str = Field(default="auto", min_length=1)
-    """`auto`, `packages`, `docstrings`, or the path of a text."""
-    tokenizer: Literal["bpe", "bytes"] = "bpe"
+    """`auto`, `packages`, `docstrings`, `c4`, `dolma` (or `c4:500000`, its first documents), or the path of a text."""
+    tokenizer: str = Field(default="bpe", min_length=1)
+    """`bpe` (trained on the text), `bytes`, or the path of a sentencepiece .model or a tokenizer.json."""
+    held_out: float = Field(default=0.01, ge=0, lt=1)
+    """Share of the documents that training never sees."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _recipe(cls, data: Any) -> Any:
+        return filled(data) if isinstance(data, dict) else data
 
     @model_validator(mode="after")
     def _parts_agree(self) -> Self:
-        if self.algorithm == "data-parallel":
-            if self.replicas != 1:
-                raise InputError(
-                    f"replicas: got {self.replicas}; data-parallel trains one replica: write --devices-per-replica "
-                    f"{self.replicas} to spread it, or --algorithm diloco"
-                )
-            if self.sync_every is not None:
-                raise InputError(
-                    "sync_every: data-parallel has no outer steps; leave it out, or write --algorithm diloco"
-                )
-        elif self.sync_every is None:
-            raise InputError(f"sync_every: diloco needs the inner steps between outer steps; write {SYNC_EVERY}")
         if self.tokenizer == "bytes" and self.model.vocab < BYTE_VOCAB:
             raise InputError(
                 f"model.vocab: got {self.model.vocab}; bytes need {BYTE_VOCAB} tokens: write --vocab {BYTE_VOCAB}"
             )
+        if self.sequences % self.microbatches:
+            raise InputError(
+                f"microbatches: got {self.microbatches}; must divide the {self.sequences} sequences of a device"
+            )
+        if self.shards > 1 and (self.payload_bits or 32) < 16:
+            raise InputError(
+                f"payload_bits: got {self.payload_bits}; a model spread over shards exchanges 32 or 16 bits: "
+                "write --payload-bits 16, or --shards 1"
+            )
+        mistake = algorithm_mistake(self.model_dump())
+        if mistake:
+            raise InputError(mistake)
         return self
 
     @property
@@ -112,27 +119,57 @@ class TrainConfig(Frozen):
         return self.schedule_steps or self.steps
 
     @property
+    def decay(self) -> float:
+        """Weight decay: part of a matrix that a step at the peak learning rate takes away."""
+        return 1 / self.planned_steps if self.weight_decay is None else self.weight_decay
+
+    @property
+    def exchange_bits(self) -> int:
+        """Bits of a parameter in an outer exchange."""
+        return self.payload_bits or (16 if self.precision == "bfloat16" else 32)
+
+    @property
+    def local_share(self) -> float:
+        """Share of the local parameters that is kept when an exchange's result arrives."""
+        default = OVERLAPPED_MIXING if self.overlap_steps else 0.0
+        return default if self.mixing is None else self.mixing
+
+    @property
     def devices(self) -> int:
-        """Devices in the mesh."""
+        """Data-parallel devices G, each with sequences of its own (the shards of a copy share them)."""
         return self.replicas * self.devices_per_replica
+
+    @property
+    def mesh_devices(self) -> int:
+        """Devices in the mesh, shards among them."""
+        return self.devices * self.shards
 
     @property
     def batch_tokens(self) -> int:
         """Global batch B over all replicas [tokens]."""
         return self.devices * self.sequences * self.sequence_length
 
+    def on(self, platform: str) -> TrainConfig:
+        """The same run with the precision that suits a platform, where none was given."""
+        if self.precision is not None:
+            return self
+        return self.varied(precision="float32" if platform == "cpu" else "bfloat16")
 
-def family_model(name: str) -> ModelConfig:
-    """The shape of a model of the family, with the family's vocabulary.
+
+def read_config(path: Path, changes: dict[str, Any]) -> TrainConfig:
+    """Reads a run's configuration from YAML; options given beside it win.
+
+    Args:
+      path: the file, with the keys of `TrainConfig` and `overtraining`.
+      changes: keys that replace the file's.
+
+    Returns:
+      The configuration, filled in.
 
     Raises:
-      InputError: no model has that name.
+      InputError: names the file, line and key, and says what to write.
     """
-    shape = FAMILY.get(name.lower())
-    if shape is None:
-        raise InputError(
-            f"--model: got {name!r}; {nearest(name.lower(), list(FAMILY))}; or write --layers, --width and --heads"
-        )
-    return ModelConfig(
-        name=shape.name, layers=shape.layers, width=shape.width, heads=shape.heads, hidden=shape.hidden, vocab=VOCAB
-    )
+    data, text = read_mapping(path, "training configuration")
+    if changes:
+        return validate(TrainConfig, {**data, **changes}, source=f"{path} and options")
+    return validate(TrainConfig, data, source=str(path), text=text)

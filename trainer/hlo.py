@@ -3,9 +3,12 @@
 The text shows each collective with the shape of its result, its groups of devices and the loops that it stands in.
 Payload is what a device contributes, not what travels: a ring all-reduce among G devices sends 2 (G - 1) / G of it.
 
+A program for several TPU slices is compiled as one slice sees it: its groups number the devices of a slice, and what
+crosses the datacenter network are sends through the host.
+
 Source: XLA's HLO text (shapes, replica_groups in three spellings, known_trip_count), as jax 0.10 and 0.12 print it.
-Limits: host transfers (send and recv between slices of a TPU) are not counted; every branch of a conditional is
-counted once; a collective inside a loop of unknown length is refused.
+Limits: every branch of a conditional is counted once; a collective inside a loop of unknown length is refused; the
+mesh of several slices must hold one slice behind the other.
 """
 
 from __future__ import annotations
@@ -50,6 +53,7 @@ class Collective:
       dtype: element types, as compiled.
       axis: mesh axes along which the groups lie, joined by a comma.
       times: how often it runs.
+      between_slices: whether it crosses the datacenter network between TPU slices.
     """
 
     kind: str
@@ -58,6 +62,7 @@ class Collective:
     dtype: str
     axis: str
     times: int
+    between_slices: bool = False
 
 
 def collectives(text: str, mesh: Mesh) -> list[Collective]:
@@ -71,6 +76,8 @@ def collectives(text: str, mesh: Mesh) -> list[Collective]:
       CrosshaulError: a spelling that is not known here, or a loop of unknown length around a collective.
     """
     computations, entry = _computations(text)
+    partitions = re.search(r"\bnum_partitions=(\d+)", text.partition("\n")[0])
+    devices = int(partitions[1]) if partitions else mesh.size
     found: list[Collective] = []
 
     def walk(name: str, times: int | None) -> None:
@@ -78,8 +85,8 @@ def collectives(text: str, mesh: Mesh) -> list[Collective]:
             if opcode.endswith(("-done", "-update")):  # the other half of a -start
                 continue
             kind = opcode.removesuffix("-start")
-            if kind in _KINDS:
-                collective = _collective(kind, opcode, shape, rest, mesh, times)
+            if kind in _KINDS or opcode == "send":
+                collective = _collective(kind, opcode, shape, rest, mesh, times, devices)
                 found.extend([collective] if collective else [])
                 continue
             inside = _trips(times, rest) if opcode == "while" else times
@@ -146,8 +153,18 @@ def _trips(times: int | None, rest: str) -> int | None:
     return times * int(known[1]) if known and times is not None else None
 
 
-def _collective(kind: str, opcode: str, shape: str, rest: str, mesh: Mesh, times: int | None) -> Collective | None:
-    groups = tuple(group for group in _groups(rest, mesh.size) if len(set(group)) > 1)
+def _collective(
+    kind: str, opcode: str, shape: str, rest: str, mesh: Mesh, times: int | None, devices: int
+) -> Collective | None:
+    across = re.search(r'_xla_megascale_target="\{([\d,:]+)\}x\{([\d,:]+)\}"', rest)
+    if opcode == "send":
+        sent = _sent(rest, across, devices)
+        if sent is None:
+            return None
+        kind, listed = sent
+    else:
+        listed = _groups(rest, devices)
+    groups = tuple(group for group in listed if len(set(group)) > 1)
     if not groups or times == 0:
         return None
     if times is None:
@@ -155,12 +172,39 @@ def _collective(kind: str, opcode: str, shape: str, rest: str, mesh: Mesh, times
             f"a {kind} stands in a loop of unknown length, so its bytes cannot be counted: {rest[:200]}"
         )
     # the asynchronous forms return (operand, result, ...); an all-reduce-start returns its result alone
-    if opcode.endswith("-start") and kind != "all-reduce" and shape.startswith("("):
+    if opcode == "send":
+        shape = _elements(shape)[0]
+    elif opcode.endswith("-start") and kind != "all-reduce" and shape.startswith("("):
         shape = _elements(shape)[1]
-    result_bytes, size = _bytes(shape), len(groups[0])
-    payload = {"all-gather": result_bytes // size, "reduce-scatter": result_bytes * size}.get(kind, result_bytes)
+    payload, size = _bytes(shape), len(groups[0])
+    if opcode != "send":  # whose first result is what it sends
+        payload = {"all-gather": payload // size, "reduce-scatter": payload * size}.get(kind, payload)
     dtype = "+".join(dict.fromkeys(kind for kind, _ in _ARRAY.findall(shape)))
-    return Collective(kind, payload, groups, dtype, _axis(groups, mesh), times)
+    return Collective(kind, payload, groups, dtype, _axis(groups, mesh), times, across is not None)
+
+
+def _sent(rest: str, across: re.Match[str] | None, devices: int) -> tuple[str, list[tuple[int, ...]]] | None:
+    """What a send is part of: a collective between slices, or a permute in pieces; None where it is neither.
+
+    A slice is numbered from 1 there, a device inside it from 0.
+    """
+    if across:
+        kind = re.search(r'_xla_megascale_transfer_type="(\w+)"', rest)
+        slices, inside = _span(across[1]), _span(across[2])
+        groups = [tuple((number - 1) * devices + device for number in slices) for device in inside]
+        return (kind[1] if kind else "send").lower().replace("_", "-"), groups
+    if pairs := re.search(r'_xla_send_recv_source_target_pairs="(\{.*?\})"', rest):
+        return "collective-permute", _braced(pairs[1])
+    return None
+
+
+def _span(text: str) -> list[int]:
+    """`1,2` or `0:3` as numbers."""
+    numbers: list[int] = []
+    for part in text.split(","):
+        first, _, last = part.partition(":")
+        numbers.extend(range(int(first), int(last or first) + 1))
+    return numbers
 
 
 def _bytes(shape: str) -> int:

@@ -1,63 +1,119 @@
-"""The device mesh (replica, data), and the lanes in which its replicas compute.
+"""The device mesh (replica, data, model), and the lanes in which its replicas compute.
 
-Parameters and optimizer state are stacked on a leading replica axis; batches and gradients on a leading device axis.
+Parameters and optimizer state are stacked on a leading replica axis; batches and gradients on a leading device axis
+(one entry a data-parallel device, shared by the shards of its copy). The matrices of a model may be spread over the
+third axis: heads, feed-forward and vocabulary dimensions, where they divide; the compiler puts in what that costs.
 A lane is a set of whole replicas (rows of the mesh) that one program drives. Forced host devices share the
 processor's cores, so there each replica gets a lane of its own and they run one after the other; on accelerators
-one lane holds them all. The programs are the same.
+one lane holds them all. The programs are the same. Of several processes each drives the lanes that it has devices in.
 
-Limits: one process; a mesh over several hosts needs jax.distributed, which is not started here.
+Source: arXiv 1909.08053, section 3 (which dimensions to spread).
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import jax
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+from numpy.typing import NDArray
 
 from sim.errors import InputError
 
 REPLICA_AXIS = "replica"
 DATA_AXIS = "data"
+MODEL_AXIS = "model"
 _jax: Any = jax
 """A few functions of jax have no types, and mypy is strict."""
 BY_REPLICA: PartitionSpec = _jax.P(REPLICA_AXIS)
 """Leading axis of M replicas, the same on every device of a replica."""
 BY_DEVICE: PartitionSpec = _jax.P((REPLICA_AXIS, DATA_AXIS))
-"""Leading axis of G devices, replica by replica."""
-_AXES = (REPLICA_AXIS, DATA_AXIS)
-_AXIS_TYPES = (AxisType.Auto, AxisType.Auto)
+"""Leading axis of G data-parallel devices, replica by replica."""
+_AXES = (REPLICA_AXIS, DATA_AXIS, MODEL_AXIS)
+_AXIS_TYPES = (AxisType.Auto,) * len(_AXES)
 _HOST_DEVICE_FLAG = "xla_force_host_platform_device_count"
+_SPREAD_DIMENSION = {"embedding": 0, "query": -2, "key": -2, "value": -2, "output": -3, "up": -1, "down": -2}
+"""The dimension of each matrix that is spread over the model axis: vocabulary, heads, feed-forward."""
 
 
-def make_mesh(replicas: int, devices_per_replica: int) -> Mesh:
-    """A mesh of M x (devices per replica); on a CPU its devices are forced host devices.
+@dataclass(frozen=True)
+class Lane:
+    """Whole replicas that one program drives.
+
+    Attributes:
+      mesh: their devices.
+      first_replica: the number of the first of them.
+    """
+
+    mesh: Mesh
+    first_replica: int
+
+    @property
+    def first_device(self) -> int:
+        """The number of the first of its data-parallel devices, among all of them."""
+        return self.first_replica * int(self.mesh.shape[DATA_AXIS])
+
+    @property
+    def own_devices(self) -> list[int]:
+        """Those of its data-parallel devices that this process has a part of, counted within the lane."""
+        here = jax.process_index()
+        copies_GxS = self.mesh.devices.reshape(-1, self.mesh.shape[MODEL_AXIS])
+        return [
+            device for device, copy_S in enumerate(copies_GxS) if any(part.process_index == here for part in copy_S)
+        ]
+
+
+def make_mesh(
+    replicas: int,
+    devices_per_replica: int,
+    shards: int = 1,
+    *,
+    processes: int = 1,
+    devices: Sequence[Any] | None = None,
+) -> Mesh:
+    """A mesh of M x (devices per replica) x shards; on a CPU its devices are forced host devices.
 
     Args:
       replicas: rows M.
       devices_per_replica: data-parallel devices in each.
+      shards: devices that share a copy of the model.
+      processes: processes that bring their devices together.
+      devices: exactly those of the mesh, in its order; JAX's own, as many as are needed, unless given.
 
     Raises:
-      InputError: there are too few devices.
+      InputError: there are too few devices, or they cannot be dealt to the processes evenly.
     """
-    wanted = replicas * devices_per_replica
-    _force_host_devices(wanted)
+    wanted = replicas * devices_per_replica * shards
+    shape = (replicas, devices_per_replica, shards)
+    if devices is not None:
+        return Mesh(np.array(devices).reshape(shape), _AXES, axis_types=_AXIS_TYPES)
+    if wanted % processes:
+        raise InputError(f"--processes {processes}: cannot share {wanted} devices evenly; write a divisor of {wanted}")
+    _force_host_devices(wanted // processes)
     devices = jax.devices()
     if len(devices) < wanted:
         kind = devices[0].platform
         advice = (
             f"start a fresh process, without {_HOST_DEVICE_FLAG} in XLA_FLAGS"
             if kind == "cpu"
-            else "write fewer --replicas or --devices-per-replica, or set JAX_PLATFORMS=cpu for forced host devices"
+            else "write fewer --replicas, --devices-per-replica or --shards, or set JAX_PLATFORMS=cpu for forced "
+            "host devices"
         )
+        spread = f" x --shards {shards}" if shards > 1 else ""
         raise InputError(
-            f"--replicas {replicas} x --devices-per-replica {devices_per_replica}: needs {wanted} devices, "
+            f"--replicas {replicas} x --devices-per-replica {devices_per_replica}{spread}: needs {wanted} devices, "
             f"and there are {len(devices)} ({kind}); {advice}"
         )
-    shape = (replicas, devices_per_replica)
+    idle = {device.process_index for device in devices} - {device.process_index for device in devices[:wanted]}
+    if idle:
+        raise InputError(
+            f"{wanted} of {len(devices)} devices leave process {min(idle)} without any; write more "
+            "--devices-per-replica, or start fewer processes"
+        )
     return jax.make_mesh(shape, _AXES, axis_types=_AXIS_TYPES, devices=devices[:wanted])
 
 
@@ -71,16 +127,45 @@ def _force_host_devices(count: int) -> None:
         return
 
 
-def make_lanes(mesh: Mesh, *, alone: bool) -> list[Mesh]:
-    """Sub-meshes of whole replicas: one for each replica (`alone`), or the mesh itself."""
+def make_lanes(mesh: Mesh, *, alone: bool) -> list[Lane]:
+    """The lanes that this process has devices in: one for each replica (`alone`), or the mesh itself."""
     if not alone or len(mesh.devices) == 1:
-        return [mesh]
-    return [Mesh(mesh.devices[row : row + 1], _AXES, axis_types=_AXIS_TYPES) for row in range(len(mesh.devices))]
+        return [Lane(mesh, 0)]
+    here = jax.process_index()
+    return [
+        Lane(Mesh(mesh.devices[row : row + 1], _AXES, axis_types=_AXIS_TYPES), row)
+        for row in range(len(mesh.devices))
+        if any(device.process_index == here for device in mesh.devices[row].flat)
+    ]
 
 
 def ready(results: Any) -> Any:
     """Waits until the results of a program are there, and gives them back."""
     return _jax.block_until_ready(results)
+
+
+def shardings(tree: Any, mesh: Mesh, spec: PartitionSpec) -> Any:
+    """Where the arrays of a stacked pytree lie: the leading axis as `spec` says, matrices over the model axis.
+
+    Args:
+      tree: stacked arrays, or their shapes.
+      mesh: where they lie.
+      spec: BY_REPLICA or BY_DEVICE.
+    """
+    shards = mesh.shape[MODEL_AXIS]
+
+    def one(path: tuple[Any, ...], leaf: Any) -> NamedSharding:
+        name = next((key.key for key in reversed(path) if isinstance(key, jax.tree_util.DictKey)), None)
+        spread = _SPREAD_DIMENSION.get(name or "")
+        if shards == 1 or spread is None or len(leaf.shape) < 2:
+            return NamedSharding(mesh, spec)
+        axis = spread + 1 if spread >= 0 else spread + len(leaf.shape)
+        if leaf.shape[axis] % shards:
+            return NamedSharding(mesh, spec)
+        middle = (None,) * (axis - 1)
+        return NamedSharding(mesh, _jax.P(*spec, *middle, MODEL_AXIS))
+
+    return jax.tree_util.tree_map_with_path(one, tree)
 
 
 def abstract(tree: Any, mesh: Mesh, spec: PartitionSpec) -> Any:
@@ -91,45 +176,93 @@ def abstract(tree: Any, mesh: Mesh, spec: PartitionSpec) -> Any:
       mesh: where they lie.
       spec: BY_REPLICA or BY_DEVICE.
     """
-    count = _leading(mesh, spec)
-    sharding = NamedSharding(mesh, spec)
-    return jax.tree.map(lambda x: _jax.ShapeDtypeStruct((count, *x.shape), x.dtype, sharding=sharding), tree)
+    count = leading(mesh, spec)
+    stacked = jax.tree.map(lambda x: _jax.ShapeDtypeStruct((count, *x.shape), x.dtype), tree)
+    return jax.tree.map(
+        lambda x, where: _jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=where),
+        stacked,
+        shardings(stacked, mesh, spec),
+    )
+
+
+def place(stacked: Any, where: Any) -> Any:
+    """Puts host arrays on the devices of all processes; each process needs to have the whole of them.
+
+    Args:
+      stacked: a pytree of arrays of the host.
+      where: a sharding for each.
+    """
+
+    def one(leaf: Any, sharding: NamedSharding) -> jax.Array:
+        # a copy has memory of its own, so a donated buffer is never the caller's array
+        return jax.make_array_from_callback(leaf.shape, sharding, lambda index: np.array(leaf[index]))
+
+    return jax.tree.map(one, stacked, where)
+
+
+def place_rows(rows: NDArray[Any], devices: Sequence[int], mesh: Mesh) -> jax.Array:
+    """Puts a batch on the devices of a mesh; each process needs to have the rows of its own devices alone.
+
+    Args:
+      rows: one for each of `devices`.
+      devices: numbers of data-parallel devices of the mesh, those that this process has a part of.
+      mesh: where the batch lies.
+    """
+    place_of = {device: place for place, device in enumerate(devices)}
+
+    def row(index: tuple[slice, ...] | None) -> NDArray[Any]:
+        device = (index[0].start if index else None) or 0
+        return np.array(rows[place_of[device]][None])
+
+    shape = (leading(mesh, BY_DEVICE), *rows.shape[1:])
+    return jax.make_array_from_callback(shape, NamedSharding(mesh, BY_DEVICE), row)
 
 
 def replicate(tree: Any, mesh: Mesh) -> Any:
     """Puts a copy of one replica's arrays on every replica of a mesh, stacked."""
-    sharding = NamedSharding(mesh, BY_REPLICA)
-    count = _leading(mesh, BY_REPLICA)
-    # repeat makes memory of its own, so a donated buffer is never the caller's array
-    return jax.tree.map(lambda x: jax.device_put(np.repeat(np.asarray(x)[None], count, axis=0), sharding), tree)
+    count = leading(mesh, BY_REPLICA)
+    stacked = jax.tree.map(lambda x: np.broadcast_to(np.asarray(x)[None], (count, *np.shape(x))), tree)
+    return place(stacked, shardings(stacked, mesh, BY_REPLICA))
 
 
 def join(parts: Sequence[Any], mesh: Mesh) -> Any:
-    """Sees the stacked pytrees of all lanes as one over the whole mesh, without copying."""
-    if len(parts) == 1:
-        return parts[0]
+    """Sees the stacked pytrees of this process's lanes as one over the whole mesh, without copying."""
+    where = shardings(abstract_whole(parts[0], mesh), mesh, BY_REPLICA)
 
-    def joined(*leaves: jax.Array) -> jax.Array:
+    def joined(sharding: NamedSharding, *leaves: jax.Array) -> jax.Array:
         shards = [shard.data for leaf in leaves for shard in leaf.addressable_shards]
-        shape = (sum(leaf.shape[0] for leaf in leaves), *leaves[0].shape[1:])
-        return jax.make_array_from_single_device_arrays(shape, NamedSharding(mesh, BY_REPLICA), shards)
+        shape = (leading(mesh, BY_REPLICA), *leaves[0].shape[1:])
+        return jax.make_array_from_single_device_arrays(shape, sharding, shards)
 
-    return jax.tree.map(joined, *parts)
+    return jax.tree.map(joined, where, *parts)
 
 
-def split(tree: Any, lanes: Sequence[Mesh]) -> list[Any]:
+def abstract_whole(tree: Any, mesh: Mesh) -> Any:
+    """The shapes that a lane's stacked pytree has over the whole mesh."""
+    count = leading(mesh, BY_REPLICA)
+    return jax.tree.map(lambda x: _jax.ShapeDtypeStruct((count, *x.shape[1:]), x.dtype), tree)
+
+
+def split(tree: Any, lanes: Sequence[Lane]) -> list[Any]:
     """Hands each lane its rows of a pytree over the whole mesh, without copying."""
-    if len(lanes) == 1:
-        return [tree]
 
-    def part(leaf: jax.Array, lane: Mesh) -> jax.Array:
+    def part(leaf: jax.Array, where: NamedSharding, lane: Lane) -> jax.Array:
         shards = {shard.device: shard.data for shard in leaf.addressable_shards}
-        shape = (_leading(lane, BY_REPLICA), *leaf.shape[1:])
-        own = [shards[device] for device in lane.devices.flat]
-        return jax.make_array_from_single_device_arrays(shape, NamedSharding(lane, BY_REPLICA), own)
+        shape = (leading(lane.mesh, BY_REPLICA), *leaf.shape[1:])
+        own = [shards[device] for device in lane.mesh.devices.flat if device in shards]
+        return jax.make_array_from_single_device_arrays(shape, where, own)
 
-    return [jax.tree.map(lambda leaf, lane=lane: part(leaf, lane), tree) for lane in lanes]
+    return [
+        jax.tree.map(
+            lambda leaf, where, lane=lane: part(leaf, where, lane),
+            tree,
+            shardings(abstract_whole(tree, lane.mesh), lane.mesh, BY_REPLICA),
+        )
+        for lane in lanes
+    ]
 
 
-def _leading(mesh: Mesh, spec: PartitionSpec) -> int:
-    return int(mesh.devices.size if spec == BY_DEVICE else mesh.shape[REPLICA_AXIS])
+def leading(mesh: Mesh, spec: PartitionSpec) -> int:
+    """Entries on the leading axis of a stacked array: replicas M, or data-parallel devices G."""
+    rows = int(mesh.shape[REPLICA_AXIS])
+    return rows * int(mesh.shape[DATA_AXIS]) if spec == BY_DEVICE else rows

@@ -5,7 +5,9 @@ embeddings; the layers are stacked and scanned, so compile time does not grow wi
 sequences, L tokens, D width, H heads, K width of a head, F hidden, V vocabulary, N layers.
 
 Source: arXiv 2503.09799, section 3 and Table 3 (sizes, QK-LayerNorm, z-loss); arXiv 2104.09864 (rotary positions).
-Limits: float32 throughout; no dropout, no biases.
+Limits: no dropout, no biases. The type of the parameters is the type of the computation; with bfloat16 parameters
+norms, rotary positions, attention weights, logits and the loss are still computed in float32, and matrix products add
+up in float32 inside the device.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.special import logsumexp
 
-from .config import ModelConfig
+from .config import ModelConfig, Precision
 
 Params: TypeAlias = dict[str, Any]
 _EPSILON = 1e-6
@@ -71,13 +73,25 @@ def count_params(model: ModelConfig) -> int:
     return sum(int(leaf.size) for leaf in jax.tree.leaves(param_shapes(model)))
 
 
+def cast(params: Params, precision: Precision | None) -> Params:
+    """The parameters in the type that the model computes in."""
+    dtype = jnp.bfloat16 if precision == "bfloat16" else jnp.float32
+    cast_params: Params = jax.tree.map(lambda x: x.astype(dtype), params)
+    return cast_params
+
+
 def _rms_norm(x: jax.Array, scale: jax.Array) -> jax.Array:
-    return x * jax.lax.rsqrt(jnp.mean(x * x, axis=-1, keepdims=True) + _EPSILON) * scale
+    wide = x.astype(jnp.float32)
+    normal = wide * jax.lax.rsqrt(jnp.mean(wide * wide, axis=-1, keepdims=True) + _EPSILON)
+    return (normal * scale.astype(jnp.float32)).astype(x.dtype)
 
 
 def _layer_norm(x: jax.Array, scale: jax.Array) -> jax.Array:
-    centred = x - jnp.mean(x, axis=-1, keepdims=True)
-    return centred * jax.lax.rsqrt(jnp.mean(centred * centred, axis=-1, keepdims=True) + _EPSILON) * scale
+    """In float32, whatever comes in: rotary positions follow."""
+    wide = x.astype(jnp.float32)
+    centred = wide - jnp.mean(wide, axis=-1, keepdims=True)
+    normal = centred * jax.lax.rsqrt(jnp.mean(centred * centred, axis=-1, keepdims=True) + _EPSILON)
+    return normal * scale.astype(jnp.float32)
 
 
 def _rotate(x_BxLxHxK: jax.Array) -> jax.Array:
@@ -91,12 +105,16 @@ def _rotate(x_BxLxHxK: jax.Array) -> jax.Array:
 
 
 def _attention(x_BxLxD: jax.Array, layer: Params) -> jax.Array:
+    dtype = x_BxLxD.dtype
     query_BxLxHxK = _rotate(_layer_norm(jnp.einsum("bld,dhk->blhk", x_BxLxD, layer["query"]), layer["query_norm"]))
     key_BxLxHxK = _rotate(_layer_norm(jnp.einsum("bld,dhk->blhk", x_BxLxD, layer["key"]), layer["key_norm"]))
     value_BxLxHxK = jnp.einsum("bld,dhk->blhk", x_BxLxD, layer["value"])
-    score_BxHxLxL = jnp.einsum("bqhk,bshk->bhqs", query_BxLxHxK, key_BxLxHxK) * query_BxLxHxK.shape[-1] ** -0.5
+    scaled_BxLxHxK = (query_BxLxHxK * query_BxLxHxK.shape[-1] ** -0.5).astype(dtype)
+    score_BxHxLxL = jnp.einsum(
+        "bqhk,bshk->bhqs", scaled_BxLxHxK, key_BxLxHxK.astype(dtype), preferred_element_type=jnp.float32
+    )
     seen_LxL = jnp.tril(jnp.ones(score_BxHxLxL.shape[-2:], bool))
-    weight_BxHxLxL = jax.nn.softmax(jnp.where(seen_LxL, score_BxHxLxL, _MASKED), axis=-1)
+    weight_BxHxLxL = jax.nn.softmax(jnp.where(seen_LxL, score_BxHxLxL, _MASKED), axis=-1).astype(dtype)
     mixed_BxLxHxK = jnp.einsum("bhqs,bshk->bqhk", weight_BxHxLxL, value_BxLxHxK)
     return jnp.einsum("blhk,hkd->bld", mixed_BxLxHxK, layer["output"])
 
@@ -107,22 +125,24 @@ def _block(x_BxLxD: jax.Array, layer: Params) -> tuple[jax.Array, None]:
     return x_BxLxD + hidden_BxLxF @ layer["down"], None
 
 
-def logits(params: Params, tokens_BxL: jax.Array) -> jax.Array:
+def logits(params: Params, tokens_BxL: jax.Array, *, remat: bool = False) -> jax.Array:
     """Scores of the next token at every position.
 
     Args:
-      params: the pytree of `init_params`.
+      params: the pytree of `init_params`, in the type to compute in.
       tokens_BxL: token ids.
+      remat: whether a backward pass computes each layer's activations again instead of keeping them.
 
     Returns:
-      Unnormalised log-probabilities, B x L x V.
+      Unnormalised log-probabilities in float32, B x L x V.
     """
     x_BxLxD = params["embedding"][tokens_BxL]
-    x_BxLxD, _ = jax.lax.scan(_block, x_BxLxD, params["layers"])
-    return jnp.einsum("bld,vd->blv", _rms_norm(x_BxLxD, params["final_norm"]), params["embedding"])
+    x_BxLxD, _ = jax.lax.scan(jax.checkpoint(_block) if remat else _block, x_BxLxD, params["layers"])
+    last_BxLxD = _rms_norm(x_BxLxD, params["final_norm"])
+    return jnp.einsum("bld,vd->blv", last_BxLxD, params["embedding"], preferred_element_type=jnp.float32)
 
 
-def loss(params: Params, tokens_BxL: jax.Array, *, z_loss: float) -> tuple[jax.Array, jax.Array]:
+def loss(params: Params, tokens_BxL: jax.Array, *, z_loss: float, remat: bool = False) -> tuple[jax.Array, jax.Array]:
     """Mean cross-entropy of the next token, plus the z-loss that keeps the log-partition function log Z near zero.
 
     loss = mean(log Z - logit of the target) + z_loss * mean((log Z)^2)
@@ -131,11 +151,12 @@ def loss(params: Params, tokens_BxL: jax.Array, *, z_loss: float) -> tuple[jax.A
       params: the pytree of `init_params`.
       tokens_BxL: token ids; the first L - 1 predict the last L - 1.
       z_loss: weight of the second term.
+      remat: as for `logits`.
 
     Returns:
       The loss to differentiate, and the cross-entropy alone [nats per token].
     """
-    logits_BxLxV = logits(params, tokens_BxL[:, :-1])
+    logits_BxLxV = logits(params, tokens_BxL[:, :-1], remat=remat)
     target_BxL = tokens_BxL[:, 1:]
     log_z_BxL = logsumexp(logits_BxLxV, axis=-1)
     target_logit_BxL = jnp.take_along_axis(logits_BxLxV, target_BxL[..., None], axis=-1)[..., 0]

@@ -1,5 +1,7 @@
 """The inner and the outer optimizer.
 
+Both keep float32 parameters and state, whatever the model computes in.
+
 Source: arXiv 2503.09799, section 3: AdamW (0.9, 0.99), warm-up and cosine to 5% of the peak, weight decay 1/T,
 clipping to norm 1; outer SGD with Nesterov momentum 0.9 (arXiv 2311.08105, algorithm 1).
 """
@@ -49,14 +51,19 @@ def _decayed(params: Any) -> Any:
 
 
 def inner_optimizer(config: TrainConfig) -> optax.GradientTransformation:
-    """Clipping of the averaged gradient, then AdamW with weight decay 1/T.
+    """Clipping of the averaged gradient, then AdamW with weight decay 1/T in its independent form.
 
-    Limits: the decay is multiplied by the learning rate, as AdamW is usually written; the scales of norms are
-    not decayed.
+    A step takes rate/peak * decay of a matrix away: the decay follows the schedule, not the peak. Over a run that adds
+    up to about half a unit (e^-0.5), whatever the peak, so the average that the decay makes of past updates is as long
+    as the run, which is what 1/T is meant for. Multiplied by the peak as well (0.01, say), 1/T would decay nothing.
+
+    Source: arXiv 2309.14322, section 3.2.2 (independent weight decay); arXiv 2405.13698 (its time scale).
+    Limits: the scales of norms are not decayed.
     """
+    decay = config.decay / config.learning_rate
     return optax.chain(
         optax.clip_by_global_norm(config.clip_norm),
-        optax.adamw(learning_rate(config), b1=0.9, b2=0.99, weight_decay=1 / config.planned_steps, mask=_decayed),
+        optax.adamw(learning_rate(config), b1=0.9, b2=0.99, weight_decay=decay, mask=_decayed),
     )
 
 

@@ -2,6 +2,10 @@
 
 The inner step is three programs, so that what a replica computes can be timed with the exchange taken out:
 `gradients` (no collectives), `exchange` (mean over the data axis alone), `update` (clip and AdamW; no collectives).
+Where a copy of the model is spread over the model axis, the first and the last exchange along that axis alone.
+
+Parameters and optimizer state are float32. With bfloat16 the model sees a rounded copy of the parameters, and gradients
+are bfloat16 from the backward pass to the exchange; the update, and the sum over microbatches, are float32.
 """
 
 from __future__ import annotations
@@ -16,12 +20,12 @@ import jax.numpy as jnp
 import optax
 from jax.sharding import Mesh, PartitionSpec
 
+from .compiled import Program, compile_traced
 from .config import TrainConfig
-from .mesh import BY_DEVICE, BY_REPLICA, DATA_AXIS, abstract
-from .model import Params, loss, param_shapes
+from .mesh import BY_DEVICE, BY_REPLICA, DATA_AXIS, MODEL_AXIS, REPLICA_AXIS, abstract, shardings
+from .model import Params, cast, loss, param_shapes
 from .optim import inner_optimizer
 
-Compiled = jax.stages.Compiled
 _lax: Any = jax.lax
 """pmean has no types, and mypy is strict."""
 
@@ -33,7 +37,7 @@ def compile_program(
     in_specs: tuple[PartitionSpec, ...],
     out_specs: Any,
     donate: tuple[int, ...] = (),
-) -> Compiled:
+) -> Program:
     """Compiles a function of one device's arrays for stacked arrays on a mesh.
 
     Args:
@@ -48,14 +52,30 @@ def compile_program(
     def local(*stacked: Any) -> Any:
         return jax.tree.map(lambda x: x[None], function(*jax.tree.map(lambda x: x[0], stacked)))
 
-    program = jax.shard_map(local, mesh=mesh, in_specs=in_specs, out_specs=out_specs)
     shapes = [abstract(tree, mesh, spec) for tree, spec in zip(arguments, in_specs, strict=True)]
-    return jax.jit(program, donate_argnums=donate).lower(*shapes).compile()
+    if mesh.shape[MODEL_AXIS] == 1:
+        program = jax.shard_map(local, mesh=mesh, in_specs=in_specs, out_specs=out_specs)
+        return compile_traced(jax.jit(program, donate_argnums=donate).trace(*shapes), mesh)
+    # the model axis is the compiler's: it splits the arithmetic as the arrays lie, and exchanges what that takes
+    manual = {REPLICA_AXIS, DATA_AXIS}
+    program = jax.shard_map(local, mesh=mesh, in_specs=in_specs, out_specs=out_specs, axis_names=manual)
+    results = jax.eval_shape(program, *shapes)
+    where = (
+        tuple(shardings(result, mesh, spec) for result, spec in zip(results, out_specs, strict=True))
+        if type(out_specs) is tuple
+        else shardings(results, mesh, out_specs)
+    )
+    return compile_traced(jax.jit(program, donate_argnums=donate, out_shardings=where).trace(*shapes), mesh)
 
 
 def mean_over(axis: str, tree: Any) -> Any:
     """The mean of a pytree over a mesh axis: one all-reduce of its bytes."""
     return jax.tree.map(lambda x: _lax.pmean(x, axis), tree)
+
+
+def gather_over(axis: str, tree: Any) -> Any:
+    """What every device along a mesh axis has, on a new leading axis: one all-gather of its bytes."""
+    return jax.tree.map(lambda x: _lax.all_gather(x, axis), tree)
 
 
 @dataclass(frozen=True)
@@ -68,27 +88,27 @@ class InnerPrograms:
       update: (parameters, optimizer state, gradients) -> (parameters, optimizer state); takes over the first two.
     """
 
-    gradients: Compiled
-    exchange: Compiled | None
-    update: Compiled
+    gradients: Program
+    exchange: Program | None
+    update: Program
 
 
 def compile_inner(config: TrainConfig, mesh: Mesh) -> InnerPrograms:
     """Compiles the inner step of a run for a lane or a whole mesh."""
     params = param_shapes(config.model)
+    gradient = jax.eval_shape(partial(cast, precision=config.precision), params)
     optimizer = inner_optimizer(config)
     state = jax.eval_shape(optimizer.init, params)
     tokens_BxL = jax.eval_shape(lambda: jnp.zeros((config.sequences, config.sequence_length + 1), jnp.int32))
 
     def gradients(params: Params, tokens_BxL: jax.Array) -> tuple[Params, jax.Array]:
         # marked as varying, or the gradient would be summed over the devices right here
-        varying = jax.tree.map(lambda x: jax.lax.pcast(x, DATA_AXIS, to="varying"), params)
-        objective = partial(loss, z_loss=config.z_loss)
-        (_, cross_entropy), gradient = jax.value_and_grad(objective, has_aux=True)(varying, tokens_BxL)
-        return gradient, cross_entropy
+        varying = jax.tree.map(lambda x: jax.lax.pcast(x, DATA_AXIS, to="varying"), cast(params, config.precision))
+        objective = partial(loss, z_loss=config.z_loss, remat=config.remat == "layer")
+        return accumulated(objective, varying, tokens_BxL, config.microbatches)
 
     def update(params: Params, state: Any, gradient: Params) -> tuple[Params, Any]:
-        updates, state = optimizer.update(gradient, state, params)
+        updates, state = optimizer.update(cast(gradient, "float32"), state, params)
         return optax.apply_updates(params, updates), state
 
     exchange = partial(mean_over, DATA_AXIS)
@@ -97,25 +117,50 @@ def compile_inner(config: TrainConfig, mesh: Mesh) -> InnerPrograms:
         gradients=compile_program(
             gradients, mesh, (params, tokens_BxL), (BY_REPLICA, BY_DEVICE), (BY_DEVICE, BY_DEVICE)
         ),
-        exchange=None if once else compile_program(exchange, mesh, (params,), (BY_DEVICE,), BY_REPLICA),
+        exchange=None if once else compile_program(exchange, mesh, (gradient,), (BY_DEVICE,), BY_REPLICA),
         update=compile_program(
-            update, mesh, (params, state, params), (BY_REPLICA,) * 3, (BY_REPLICA, BY_REPLICA), donate=(0, 1)
+            update, mesh, (params, state, gradient), (BY_REPLICA,) * 3, (BY_REPLICA, BY_REPLICA), donate=(0, 1)
         ),
     )
 
 
-@dataclass(frozen=True)
-class OuterPrograms:
-    """The outer step on the whole mesh.
+def accumulated(
+    objective: Callable[[Params, jax.Array], tuple[jax.Array, jax.Array]],
+    params: Params,
+    tokens_BxL: jax.Array,
+    microbatches: int,
+) -> tuple[Params, jax.Array]:
+    """Gradient and cross-entropy of a device's batch, taken in equal parts one after the other.
 
-    Attributes:
-      start: parameters of one replica -> outer state (global parameters and momentum) of one replica.
-      change: (outer state, parameters) -> global minus local parameters.
-      exchange: the change of each replica -> their mean; None where there is one replica.
-      update: (outer state, mean change) -> (outer state, parameters); takes over the first.
+    Args:
+      objective: (parameters, tokens) -> (loss, cross-entropy).
+      params: parameters, which vary over all manual axes of the mesh.
+      tokens_BxL: the batch.
+      microbatches: parts; one is the plain gradient.
+
+    Returns:
+      The mean over the parts, gradients in the type of the parameters.
     """
+    gradient_of = jax.value_and_grad(objective, has_aux=True)
+    if microbatches == 1:
+        (_, cross_entropy), gradient = gradient_of(params, tokens_BxL)
+        return gradient, cross_entropy
 
-    start: Callable[[Params], Any]
-    change: Compiled
-    exchange: Compiled | None
-    update: Compiled
+    def add(sums: tuple[Params, jax.Array], part_BxL: jax.Array) -> tuple[tuple[Params, jax.Array], None]:
+        (_, cross_entropy), gradient = gradient_of(params, part_BxL)
+        wide = cast(gradient, "float32")
+        return (jax.tree.map(jnp.add, sums[0], wide), sums[1] + cross_entropy), None
+
+    parts_KxBxL = tokens_BxL.reshape(microbatches, -1, tokens_BxL.shape[-1])
+    zeros = jax.tree.map(_zeros, params)
+    nothing = _zeros(parts_KxBxL[0, 0, 0])
+    (total, cross_entropy), _ = jax.lax.scan(add, (zeros, nothing), parts_KxBxL)
+    mean = jax.tree.map(lambda x, like: (x / microbatches).astype(like.dtype), total, params)
+    return mean, cross_entropy / microbatches
+
+
+def _zeros(like: jax.Array) -> jax.Array:
+    """Zeros in float32 that vary over the mesh as gradients do, so that a scan can add gradients to them."""
+    zeros = jnp.zeros(like.shape, jnp.float32)
+    varying: jax.Array = jax.lax.pcast(zeros, (REPLICA_AXIS, DATA_AXIS), to="varying")
+    return varying

@@ -2,45 +2,25 @@
 
 from __future__ import annotations
 
-import math
-import platform
 import statistics
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
-from typing import Literal
 
-from jax.sharding import Mesh
-
-from sim.errors import CrosshaulError, InputError
-from sim.trace import Exchange, Header, RecordedDevice, RecordedModel, Step, TraceWriter
+from sim.errors import InputError
+from sim.trace import Header, Record, RunSummary, TraceWriter
 
 from .config import TrainConfig
-from .data import load_batches
-from .hlo import collectives
+from .data import load_data
+from .distributed import is_first
+from .header import make_header
 from .mesh import make_mesh
-from .model import count_params
-from .program import Compiled
-from .train import InnerCost, OuterCost, Trainer
-
-_LIBRARIES = ("crosshaul", "jax", "jaxlib", "optax", "numpy", "sentencepiece")
-
-
-@dataclass(frozen=True)
-class Payload:
-    """What one exchange program carries, counted from its collectives.
-
-    Attributes:
-      payload_bytes: what each device contributes [byte].
-      group_size: devices in a group.
-      dtype: element types, as compiled.
-    """
-
-    payload_bytes: int
-    group_size: int
-    dtype: str
+from .profiling import PROFILED_STEPS, check_directory, profiled
+from .programs import Payload, programs_of
+from .records import inner_records, outer_records, recorded, summarize
+from .resume import Checkpoints, Progress, check_fingerprint, write
+from .train import Trainer
 
 
 @dataclass(frozen=True)
@@ -48,23 +28,23 @@ class Summary:
     """What was recorded.
 
     Attributes:
-      params: parameters N.
-      steps, outer_steps: how many were recorded.
-      compute_s: median compute seconds of a replica's step [s].
-      outer_compute_s: median arithmetic of an outer step, which is in no record [s]; None without outer steps.
-      gradient, outer: the payloads; None where nothing is exchanged.
-      first_loss, last_loss: mean over the replicas [nats per token].
+      header: the first line of the trace.
+      steps: inner steps.
+      outer_steps: exchanges between replicas (or with oneself), all fragments together.
+      times: how their seconds spread and how well the device was used; None where nothing ran.
+      gradient: its payload; None where nothing is exchanged.
+      outer: the payload of each fragment; empty where nothing is exchanged.
+      first_loss, last_loss: mean over the replicas [nats per token]; None where nothing ran.
     """
 
-    params: int
+    header: Header
     steps: int
     outer_steps: int
-    compute_s: float
-    outer_compute_s: float | None
+    times: RunSummary | None
     gradient: Payload | None
-    outer: Payload | None
-    first_loss: float
-    last_loss: float
+    outer: list[Payload]
+    first_loss: float | None
+    last_loss: float | None
 
 
 @dataclass(frozen=True)
@@ -74,14 +54,26 @@ class Listener:
     Attributes:
       stage: called with the name of each stage before the first step.
       step: called behind each step with its number, mean loss and mean compute seconds.
+      note: called with what a person should know, such as a damaged checkpoint.
     """
 
     stage: Callable[[str], None]
     step: Callable[[int, float, float], None]
+    note: Callable[[str], None] = lambda line: None
 
 
-def record(config: TrainConfig, output: Path, *, command: str, overwrite: bool, listener: Listener) -> Summary:
-    """Trains and writes the trace.
+def record(
+    config: TrainConfig,
+    output: Path,
+    *,
+    command: str,
+    overwrite: bool,
+    listener: Listener,
+    checkpoints: Checkpoints | None = None,
+    processes: int = 1,
+    profile: Path | None = None,
+) -> Summary | None:
+    """Trains and writes the trace (of several processes the first one does).
 
     Args:
       config: the run.
@@ -89,28 +81,50 @@ def record(config: TrainConfig, output: Path, *, command: str, overwrite: bool, 
       command: the command line, for the header.
       overwrite: whether an existing file is replaced.
       listener: is told how far the run is.
+      checkpoints: where the run saves its state, and whether it goes on from there; None for nowhere.
+      processes: processes that this one is one of.
+      profile: a directory for a profile of a few steps before the run; None for none.
 
     Returns:
-      A summary of what was recorded.
+      A summary of what was recorded; None in a process that records nothing.
 
     Raises:
-      InputError: the output cannot be written, the devices or the text do not suffice.
+      InputError: the output cannot be written, the devices or the text do not suffice, a checkpoint does not fit.
     """
-    check_writable(output, overwrite=overwrite)
-    mesh = make_mesh(config.replicas, config.devices_per_replica)
+    mesh = make_mesh(config.replicas, config.devices_per_replica, config.shards, processes=processes)
+    config = config.on(mesh.devices.flat[0].platform)
+    found = checkpoints.find(config, listener.note) if checkpoints else None
+    if is_first() and found is None and not (checkpoints and checkpoints.resume):
+        check_writable(output, overwrite=overwrite)
+    if profile is not None:
+        check_directory(profile)
     listener.stage("reading text")
-    batches, data = load_batches(config)
+    data = load_data(config)
+    check_fingerprint(data.fingerprint, found)
     listener.stage("compiling")
     on_cpu = mesh.devices.flat[0].platform == "cpu"
-    trainer = Trainer(config, batches, mesh, alone=on_cpu)
+    trainer = Trainer(config, data.batches.rows, mesh, alone=on_cpu)
     recorder = _Recorder(trainer, config)
     listener.stage("warming up")
     warmup = list(recorder.warm_up())
-    header = _header(config, mesh, data=data, command=command, timing=_timing(config, on_cpu=on_cpu))
-    with TraceWriter(output, header, overwrite=overwrite) as writer:
-        for line in warmup:
-            writer.write(line)
-        return recorder.run(writer, listener, header.model.params)
+    if profile is not None:
+        listener.stage("profiling")
+        recorder.profile(profile)
+    timing = _timing(config, on_cpu=on_cpu)
+    header = make_header(config, mesh, recorder.programs, data=data.description, command=command, timing=timing)
+    with ExitStack() as stack:
+        writer = None
+        if is_first():
+            resume_at = found.facts["trace_bytes"] if found else None
+            replaced = overwrite or (checkpoints is not None and checkpoints.replaces(output, header))
+            writer = stack.enter_context(TraceWriter(output, header, overwrite=replaced, resume_at=resume_at))
+        if found is None:
+            for line in warmup:
+                write(writer, line)
+        state = trainer.restored(found.restore(trainer.snapshot_shapes(found.step))) if found else trainer.start()
+        inner, outer = recorded(output) if found and writer else ([], [])
+        run = Progress(found.step if found else 0, state, data.fingerprint, inner, outer)
+        return recorder.run(writer, listener, header, run, checkpoints)
 
 
 def check_writable(path: Path, *, overwrite: bool) -> None:
@@ -132,124 +146,77 @@ def check_writable(path: Path, *, overwrite: bool) -> None:
         path.unlink()
 
 
-def count_payload(program: Compiled, mesh: Mesh) -> Payload:
-    """Counts an exchange program's collectives.
-
-    Raises:
-      CrosshaulError: it has none, or they differ in their groups' size, which a trace cannot say.
-    """
-    found = collectives(program.as_text() or "", mesh)
-    sizes = {len(group) for collective in found for group in collective.groups}
-    if len(sizes) != 1:
-        raise CrosshaulError(f"an exchange must have collectives of one group size, and this one has {sorted(sizes)}")
-    total = sum(collective.payload_bytes * collective.times for collective in found)
-    return Payload(total, sizes.pop(), "+".join(dict.fromkeys(collective.dtype for collective in found)))
-
-
 class _Recorder:
     """Turns the steps of a trainer into records."""
 
     def __init__(self, trainer: Trainer, config: TrainConfig) -> None:
         self._trainer = trainer
         self._config = config
-        lane, inner = trainer.lanes[0], trainer.inner[0]
-        for program in (inner.gradients, inner.update):
-            if collectives(program.as_text() or "", lane):
-                raise CrosshaulError("the compute programs exchange, so their seconds would not be compute alone")
-        outer_exchange = trainer.outer.exchange if trainer.outer else None
-        self.gradient = count_payload(inner.exchange, lane) if inner.exchange else None
-        self.outer = count_payload(outer_exchange, trainer.mesh) if outer_exchange else None
+        self.programs = programs_of(trainer.inner[0], trainer.lanes[0].mesh, trainer.outer, trainer.mesh)
+        self.programs.check_compute_alone()
+        self.gradient = self.programs.payload("exchange")
+        self.outer = self.programs.outer_payloads()
 
-    def warm_up(self) -> Iterator[Step | Exchange]:
-        """Takes steps on a state that is thrown away, and an outer step behind them."""
+    def warm_up(self) -> Iterator[Record]:
+        """Takes steps on a state that is thrown away, and an outer step of every fragment behind them."""
         if not self._config.warmup_steps:
             return
         state = self._trainer.start()
         for _ in range(self._config.warmup_steps):
             state, cost = self._trainer.inner_step(state, 1)
-            yield from self._inner(0, cost, warmup=True)
-        if self._trainer.outer:
-            _, outer_cost = self._trainer.outer_step(state)
-            yield from self._outer(0, outer_cost, warmup=True)
+            yield from inner_records(self._config, 0, cost, self.gradient, warmup=True)
+        # every fragment is exchanged behind the last step
+        _, costs = self._trainer.outer_step(state, self._config.steps)
+        yield from outer_records(0, costs, self.outer, len(self._trainer.outer), warmup=True)
 
-    def run(self, writer: TraceWriter, listener: Listener, params: int) -> Summary:
-        """Takes the steps of the run and writes each as it ends."""
-        state = self._trainer.start()
-        inner_costs: list[InnerCost] = []
-        outer_costs: list[OuterCost] = []
-        for step in range(1, self._config.steps + 1):
+    def profile(self, directory: Path) -> None:
+        """Takes steps under the profiler, on a state that is thrown away, so that no recorded second is of them."""
+        state, _ = self._trainer.inner_step(self._trainer.start(), 1)
+        with profiled(directory):
+            for step in range(1, PROFILED_STEPS + 1):
+                state, _ = self._trainer.inner_step(state, step)
+            self._trainer.outer_step(state, self._config.steps)
+
+    def run(
+        self,
+        writer: TraceWriter | None,
+        listener: Listener,
+        header: Header,
+        progress: Progress,
+        checkpoints: Checkpoints | None,
+    ) -> Summary | None:
+        """Takes the steps of the run that are missing and writes each as it ends, and a summary behind the last."""
+        config, state, first = self._config, progress.state, progress.step + 1
+        inner, outer = progress.inner, progress.outer
+        if checkpoints and first == 1:
+            checkpoints.save(self._trainer.snapshot(state), config, 0, writer, progress.fingerprint)
+        for step in range(first, config.steps + 1):
             state, cost = self._trainer.inner_step(state, step)
-            inner_costs.append(cost)
-            for line in self._inner(step, cost):
-                writer.write(line)
-            if self._trainer.algorithm.outer_step_follows(step):
-                state, outer_cost = self._trainer.outer_step(state)
-                outer_costs.append(outer_cost)
-                for line in self._outer(step, outer_cost):
-                    writer.write(line)
+            inner.append(cost)
+            for line in inner_records(config, step, cost, self.gradient):
+                write(writer, line)
+            state, parts = self._trainer.outer_step(state, step)
+            outer += parts
+            for line in outer_records(step, parts, self.outer, len(self._trainer.outer)):
+                write(writer, line)
+            if step == config.steps and writer is not None:  # in front of the mark of the last checkpoint
+                writer.write(summarize(header, inner, outer))
+            if checkpoints and checkpoints.due(step, config):
+                checkpoints.save(self._trainer.snapshot(state), config, step, writer, progress.fingerprint)
             listener.step(step, statistics.fmean(cost.losses), statistics.fmean(cost.compute_s))
+        if writer is None:
+            return None
+        schedule = self._trainer.algorithm.schedule
         return Summary(
-            params=params,
-            steps=len(inner_costs),
-            outer_steps=len(outer_costs),
-            compute_s=statistics.median(seconds for cost in inner_costs for seconds in cost.compute_s),
-            outer_compute_s=statistics.median(cost.compute_s for cost in outer_costs) if outer_costs else None,
+            header=header,
+            steps=config.steps,
+            outer_steps=schedule.exchanges() if schedule else 0,
+            times=summarize(header, inner, outer),
             gradient=self.gradient,
             outer=self.outer,
-            first_loss=statistics.fmean(inner_costs[0].losses),
-            last_loss=statistics.fmean(inner_costs[-1].losses),
+            first_loss=statistics.fmean(inner[0].losses),
+            last_loss=statistics.fmean(inner[-1].losses),
         )
-
-    def _inner(self, step: int, cost: InnerCost, *, warmup: bool = False) -> Iterator[Step | Exchange]:
-        tokens = self._config.batch_tokens // self._config.replicas
-        for replica, (seconds, loss) in enumerate(zip(cost.compute_s, cost.losses, strict=True)):
-            finite = loss if math.isfinite(loss) else None
-            yield Step(step=step, replica=replica, compute_s=seconds, tokens=tokens, loss=finite, warmup=warmup)
-        yield from _exchange(step, "gradient", self.gradient, cost.exchange_s, warmup=warmup)
-
-    def _outer(self, step: int, cost: OuterCost, *, warmup: bool = False) -> Iterator[Exchange]:
-        yield from _exchange(step, "outer", self.outer, cost.exchange_s, warmup=warmup)
-
-
-def _exchange(
-    step: int, kind: Literal["gradient", "outer"], payload: Payload | None, seconds: float | None, *, warmup: bool
-) -> Iterator[Exchange]:
-    if payload is not None:
-        yield Exchange(
-            step=step,
-            kind=kind,
-            group_size=payload.group_size,
-            payload_bytes=payload.payload_bytes,
-            seconds=seconds,
-            dtype=payload.dtype,
-            warmup=warmup,
-        )
-
-
-def _header(config: TrainConfig, mesh: Mesh, *, data: str, command: str, timing: str) -> Header:
-    model = config.model
-    device = mesh.devices.flat[0]
-    kinds: dict[str, Literal["cpu", "gpu", "tpu"]] = {"cpu": "cpu", "tpu": "tpu"}
-    return Header(
-        algorithm=config.algorithm,
-        model=RecordedModel(params=count_params(model), **model.model_dump()),
-        replicas=config.replicas,
-        sync_every=config.sync_every,
-        steps=config.steps,
-        batch_tokens=config.batch_tokens,
-        sequence_length=config.sequence_length,
-        device=RecordedDevice(
-            platform=kinds.get(device.platform, "gpu"),
-            kind=_processor() if device.platform == "cpu" else device.device_kind,
-            count=mesh.size,
-        ),
-        libraries={"python": platform.python_version(), **_library_versions()},
-        seed=config.seed,
-        data=data,
-        timing=timing,
-        command=command,
-        recorded_at=datetime.now(UTC).isoformat(timespec="seconds"),
-    )
 
 
 def _timing(config: TrainConfig, *, on_cpu: bool) -> str:
@@ -261,26 +228,7 @@ def _timing(config: TrainConfig, *, on_cpu: bool) -> str:
     )
     return (
         "monotonic host clock around compiled programs, blocking until ready; compute_s = gradients + update (clip "
-        f"and AdamW), float32, exchanges taken out; {order}; compilation, data loading and the arithmetic of the outer "
-        "step are in no record; an exchange's seconds are its own program's on this machine, the slowest replica's"
+        f"and AdamW), {config.precision}, exchanges taken out; whole_s = the same with its exchange, one program "
+        f"behind the other, so that nothing overlaps; {order}; compilation and data loading are in no record; an "
+        "exchange's seconds are its own program's on this machine, the slowest replica's"
     )
-
-
-def _processor() -> str:
-    """The processor's model as the system names it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.processor() or platform.machine() or "cpu")
-
-
-def _library_versions() -> dict[str, str]:
-    versions = {}
-    for name in _LIBRARIES:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return versions

@@ -1,22 +1,36 @@
-"""The training loop's two moves, the inner and the outer step, each with the seconds that its parts took."""
+"""The training loop's two moves, the inner step and what follows it, each with the seconds that its parts took."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from jax.sharding import Mesh, NamedSharding
-from numpy.typing import NDArray
+from jax.sharding import Mesh
 
 from .algorithms import make_algorithm
 from .config import TrainConfig
-from .mesh import BY_DEVICE, REPLICA_AXIS, join, make_lanes, ready, replicate, split
-from .model import Params, init_params
+from .costs import InnerCost, OuterCost, paired
+from .data import Rows
+from .distributed import gathered
+from .mesh import (
+    BY_REPLICA,
+    DATA_AXIS,
+    REPLICA_AXIS,
+    Lane,
+    abstract,
+    join,
+    make_lanes,
+    place_rows,
+    ready,
+    replicate,
+    split,
+)
+from .model import Params, init_params, param_shapes
 from .optim import inner_optimizer
+from .outer import OuterState
 from .program import InnerPrograms, compile_inner
 
 
@@ -27,40 +41,21 @@ class LaneState(NamedTuple):
     optimizer: Any
 
 
+class UnderWay(NamedTuple):
+    """An exchange whose result is not used yet: what came, and what was sent."""
+
+    came: Any
+    sent: Any
+
+
 class State(NamedTuple):
     """Everything that training changes."""
 
     lanes: list[LaneState]
-    outer: Any
-    """Outer state on the whole mesh; None for an algorithm without outer steps."""
-
-
-@dataclass(frozen=True)
-class InnerCost:
-    """What an inner step cost.
-
-    Attributes:
-      compute_s: gradients and update of each replica [s].
-      exchange_s: the slowest lane's exchange of gradients [s]; None where there is none.
-      losses: cross-entropy of each replica before the step [nats per token].
-    """
-
-    compute_s: list[float]
-    exchange_s: float | None
-    losses: list[float]
-
-
-@dataclass(frozen=True)
-class OuterCost:
-    """What an outer step cost.
-
-    Attributes:
-      compute_s: its own arithmetic, the change and the update [s].
-      exchange_s: the exchange between replicas [s]; None where there is one replica.
-    """
-
-    compute_s: float
-    exchange_s: float | None
+    outer: tuple[OuterState, ...]
+    """Outer state of each fragment on the whole mesh; empty for an algorithm without outer steps."""
+    under_way: tuple[UnderWay | None, ...]
+    """For each fragment the exchange that is under way."""
 
 
 class Trainer:
@@ -68,20 +63,18 @@ class Trainer:
 
     Args:
       config: the run.
-      batches: gives the token ids of a step (from 1), devices x sequences x (L + 1).
+      rows: gives the token ids of some devices in a step; each process asks for those of its own devices.
       mesh: the devices.
       alone: whether each replica computes alone, one after the other (see `mesh`), rather than all at once.
     """
 
-    def __init__(
-        self, config: TrainConfig, batches: Callable[[int], NDArray[np.int32]], mesh: Mesh, *, alone: bool
-    ) -> None:
+    def __init__(self, config: TrainConfig, rows: Rows, mesh: Mesh, *, alone: bool) -> None:
         self.mesh = mesh
         self.lanes = make_lanes(mesh, alone=alone)
         self.algorithm = make_algorithm(config)
-        self.inner: list[InnerPrograms] = [compile_inner(config, lane) for lane in self.lanes]
+        self.inner: list[InnerPrograms] = [compile_inner(config, lane.mesh) for lane in self.lanes]
         self.outer = self.algorithm.compile_outer(mesh)
-        self._batches = batches
+        self._rows = rows
         self._config = config
 
     def start(self) -> State:
@@ -90,8 +83,9 @@ class Trainer:
             jax.jit(init_params, static_argnums=1)(jax.random.key(self._config.seed), self._config.model)
         )
         optimizer = jax.device_get(jax.jit(inner_optimizer(self._config).init)(params))
-        lanes = [LaneState(replicate(params, lane), replicate(optimizer, lane)) for lane in self.lanes]
-        return State(lanes, replicate(self.outer.start(params), self.mesh) if self.outer else None)
+        lanes = [LaneState(replicate(params, lane.mesh), replicate(optimizer, lane.mesh)) for lane in self.lanes]
+        outer = tuple(replicate(jax.device_get(programs.start(params)), self.mesh) for programs in self.outer)
+        return State(lanes, outer, (None,) * len(outer))
 
     def inner_step(self, state: State, step: int) -> tuple[State, InnerCost]:
         """One optimizer step of every replica.
@@ -103,63 +97,123 @@ class Trainer:
         Returns:
           The next state and what the step cost.
         """
-        batch_GxBxL = self._batches(step)
         lane_states = list(state.lanes)
-        lane_costs: dict[int, InnerCost] = {}
+        lane_costs: dict[int, _LaneCost] = {}
         numbered = list(enumerate(zip(self.lanes, self.inner, strict=True)))
         # whoever computes first in a step finds colder caches, so lanes take turns at it
         for index, (lane, programs) in numbered if step % 2 else reversed(numbered):
-            rows_GxBxL = batch_GxBxL[index * lane.size : (index + 1) * lane.size]
-            tokens_GxBxL = ready(jax.device_put(rows_GxBxL, NamedSharding(lane, BY_DEVICE)))
+            own = lane.own_devices
+            rows_GxBxL = self._rows(step, [lane.first_device + device for device in own])
+            tokens_GxBxL = ready(place_rows(rows_GxBxL, own, lane.mesh))
             lane_states[index], lane_costs[index] = _lane_step(lane, programs, lane_states[index], tokens_GxBxL)
         costs = [lane_costs[index] for index in range(len(self.lanes))]
-        exchanges = [cost.exchange_s for cost in costs if cost.exchange_s is not None]
-        total = InnerCost(
-            compute_s=[seconds for cost in costs for seconds in cost.compute_s],
-            exchange_s=max(exchanges, default=None),
-            losses=[loss for cost in costs for loss in cost.losses],
-        )
-        return State(lane_states, state.outer), total
+        return state._replace(lanes=lane_states), self._total(costs)
 
-    def outer_step(self, state: State) -> tuple[State, OuterCost]:
-        """One outer step: exchange the changes, move the global parameters, start every replica again from them.
+    def follows(self, step: int) -> bool:
+        """Whether anything follows an inner step."""
+        return self.algorithm.schedule is not None and any(True for _ in self.algorithm.schedule.events(step))
+
+    def outer_step(self, state: State, step: int) -> tuple[State, list[OuterCost]]:
+        """What follows an inner step: exchanges that begin, and results that arrive.
 
         Args:
           state: given up; its memory is used again.
+          step: the inner step that was just taken.
 
         Returns:
-          The next state and what the step cost.
-
-        Raises:
-          ValueError: the algorithm has no outer step.
+          The next state and what each fragment's part cost, in order.
         """
-        if self.outer is None:
-            raise ValueError(f"{self._config.algorithm} has no outer step")
+        schedule = self.algorithm.schedule
+        events = list(schedule.events(step)) if schedule else []
+        if not events:
+            return state, []
         params = join([lane.params for lane in state.lanes], self.mesh)
-        begin = time.perf_counter()
-        change = ready(self.outer.change(state.outer, params))
-        changed = time.perf_counter()
-        mean_change = ready(self.outer.exchange(change)) if self.outer.exchange else change
-        exchanged = time.perf_counter()
-        outer, params = ready(self.outer.update(state.outer, mean_change))
-        end = time.perf_counter()
+        outer, under_way = list(state.outer), list(state.under_way)
+        costs: list[OuterCost] = []
+        for event in events:
+            p, programs = event.fragment, self.outer[event.fragment]
+            begin = end = time.perf_counter()
+            compute_s, exchange_s = 0.0, None
+            if event.kind != "arrive":
+                error, sent = ready(programs.change(outer[p].params, outer[p].error, params))
+                outer[p] = outer[p]._replace(error=error)
+                changed = time.perf_counter()
+                came = ready(programs.exchange(sent)) if programs.exchange else sent
+                end = time.perf_counter()
+                under_way[p] = UnderWay(came, sent)
+                compute_s, exchange_s = changed - begin, end - changed if programs.exchange else None
+            arrived = under_way[p]
+            if event.kind != "send" and arrived is not None:
+                move = programs.finish if event.kind == "finish" else programs.update
+                outer[p], params = ready(move(outer[p], arrived.came, arrived.sent, params))
+                under_way[p] = None
+                moved = time.perf_counter()
+                compute_s, end = compute_s + moved - end, moved
+            costs.append(OuterCost(p, event.kind != "arrive", compute_s, exchange_s, end - begin))
         parts = split(params, self.lanes)
         lanes = [LaneState(part, lane.optimizer) for part, lane in zip(parts, state.lanes, strict=True)]
-        exchange_s = exchanged - changed if self.outer.exchange else None
-        return State(lanes, outer), OuterCost(changed - begin + end - exchanged, exchange_s)
+        return State(lanes, tuple(outer), tuple(under_way)), paired(costs)
 
     def params(self, state: State) -> Params:
         """The parameters of all replicas, stacked over the whole mesh."""
         params: Params = join([lane.params for lane in state.lanes], self.mesh)
         return params
 
+    def snapshot(self, state: State) -> Any:
+        """The state as one pytree over the whole mesh, without copying."""
+        lanes = LaneState(*(join(list(parts), self.mesh) for parts in zip(*state.lanes, strict=True)))
+        return lanes, state.outer, state.under_way
+
+    def restored(self, snapshot: Any) -> State:
+        """The state of which this is a snapshot."""
+        lanes, outer, under_way = snapshot
+        params, optimizer = split(lanes.params, self.lanes), split(lanes.optimizer, self.lanes)
+        return State([LaneState(*parts) for parts in zip(params, optimizer, strict=True)], outer, under_way)
+
+    def snapshot_shapes(self, step: int) -> Any:
+        """What the snapshot behind a step is made of, as shapes with shardings."""
+        params = param_shapes(self._config.model)
+        optimizer = jax.eval_shape(inner_optimizer(self._config).init, params)
+        outer = tuple(jax.eval_shape(programs.start, params) for programs in self.outer)
+        pending = self.algorithm.schedule.under_way(step) if self.algorithm.schedule else ()
+        under_way = tuple(
+            UnderWay(programs.came, programs.sent) if p in pending else None for p, programs in enumerate(self.outer)
+        )
+        return abstract((LaneState(params, optimizer), outer, under_way), self.mesh, BY_REPLICA)
+
+    def _total(self, costs: list[_LaneCost]) -> InnerCost:
+        """What a step cost over all lanes, those of other processes among them."""
+        # of every replica: seconds of compute and of the whole step, the sum of losses, and of how many devices;
+        # then the exchange
+        table_Mx4 = np.zeros((self._config.replicas + 1, 4))
+        for lane, cost in zip(self.lanes, costs, strict=True):
+            for row, (compute_s, whole_s, losses) in cost.rows.items():
+                table_Mx4[lane.first_replica + row] = compute_s, whole_s, sum(losses), len(losses)
+            table_Mx4[-1, 0] = max(table_Mx4[-1, 0], cost.exchange_s or 0.0)
+        every_PxMx4 = gathered(table_Mx4)
+        slowest_Mx4, sums_Mx4 = every_PxMx4.max(axis=0), every_PxMx4.sum(axis=0)
+        return InnerCost(
+            compute_s=slowest_Mx4[:-1, 0].tolist(),
+            exchange_s=float(slowest_Mx4[-1, 0]) if self.inner[0].exchange else None,
+            losses=(sums_Mx4[:-1, 2] / sums_Mx4[:-1, 3]).tolist(),
+            whole_s=slowest_Mx4[:-1, 1].tolist(),
+        )
+
+
+@dataclass(frozen=True)
+class _LaneCost:
+    """What an inner step cost a lane: of each replica with devices here, seconds (compute, whole) and losses."""
+
+    rows: dict[int, tuple[float, float, list[float]]]
+    exchange_s: float | None
+
 
 def _lane_step(
-    lane: Mesh, programs: InnerPrograms, state: LaneState, tokens_GxBxL: jax.Array
-) -> tuple[LaneState, InnerCost]:
-    begin = time.perf_counter()
+    lane: Lane, programs: InnerPrograms, state: LaneState, tokens_GxBxL: jax.Array
+) -> tuple[LaneState, _LaneCost]:
+    first = begin = time.perf_counter()
     gradients, cross_entropy_G = programs.gradients(state.params, tokens_GxBxL)
-    gradients_s = _seconds_to_ready(lane, (gradients, cross_entropy_G), begin)
+    gradients_s = _seconds_to_ready(lane.mesh, (gradients, cross_entropy_G), begin)
     exchange_s = None
     if programs.exchange:
         begin = time.perf_counter()
@@ -167,20 +221,26 @@ def _lane_step(
         exchange_s = time.perf_counter() - begin
     begin = time.perf_counter()
     params, optimizer = programs.update(state.params, state.optimizer, gradients)
-    update_s = _seconds_to_ready(lane, (params, optimizer), begin)
-    losses_M = np.asarray(cross_entropy_G, np.float64).reshape(lane.devices.shape).mean(axis=1)
-    compute_s = [first + second for first, second in zip(gradients_s, update_s, strict=True)]
-    return LaneState(params, optimizer), InnerCost(compute_s, exchange_s, losses_M.tolist())
+    update_s = _seconds_to_ready(lane.mesh, (params, optimizer), begin)
+    losses: dict[int, list[float]] = {row: [] for row in gradients_s}
+    for shard in cross_entropy_G.addressable_shards:
+        if shard.replica_id == 0:
+            row = (shard.index[0].start or 0) // lane.mesh.shape[DATA_AXIS]
+            losses[row].append(float(np.asarray(shard.data)[0]))
+    rows = {row: (gradients_s[row] + update_s[row], begin - first + update_s[row], losses[row]) for row in gradients_s}
+    return LaneState(params, optimizer), _LaneCost(rows, exchange_s)
 
 
-def _seconds_to_ready(lane: Mesh, results: Any, begin: float) -> list[float]:
-    """Blocks on one replica after the other; each one's seconds from `begin` until its results were there."""
-    if lane.shape[REPLICA_AXIS] == 1:
+def _seconds_to_ready(mesh: Mesh, results: Any, begin: float) -> dict[int, float]:
+    """Blocks on one replica after the other; of each one here the seconds from `begin` until its results were there."""
+    if mesh.shape[REPLICA_AXIS] == 1:
         ready(results)
-        return [time.perf_counter() - begin]
+        return {0: time.perf_counter() - begin}
     shards = [{shard.device: shard.data for shard in leaf.addressable_shards} for leaf in jax.tree.leaves(results)]
-    seconds = []
-    for row in lane.devices:
-        ready([leaf[device] for leaf in shards for device in row])
-        seconds.append(time.perf_counter() - begin)
+    seconds = {}
+    for row, devices in enumerate(mesh.devices):
+        here = [leaf[device] for leaf in shards for device in devices.flat if device in leaf]
+        if here:
+            ready(here)
+            seconds[row] = time.perf_counter() - begin
     return seconds

@@ -19,7 +19,7 @@ class EagerDiLoCo(FragmentedStrategy):
     exchange begins. Whole by default; with fragments it is Streaming DiLoCo whose results come a round later.
 
     Source: arXiv 2502.12996, Algorithm 3.
-    Limits: replay only; the price in loss is the trainer's to measure.
+    Limits: the price in loss is the trainer's to measure; its twin there has one fragment.
     """
 
     kind: Literal["eager-diloco"] = "eager-diloco"

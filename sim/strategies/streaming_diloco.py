@@ -21,7 +21,7 @@ class StreamingDiLoCo(FragmentedStrategy):
     The bytes of a round are DiLoCo's; what a site sends at once is a P-th of them.
 
     Source: arXiv 2501.18512, Algorithm 2 and section 2.
-    Limits: replay only; what mixing and delay do to the loss is the trainer's to measure. With `layers` an exchange
+    Limits: what mixing and delay do to the loss is the trainer's to measure. With `layers` an exchange
       does not wait for the last step's gradients to be averaged inside the datacenter.
     """
 

@@ -7,6 +7,7 @@ jax = pytest.importorskip("jax")
 optax = pytest.importorskip("optax")
 
 from trainer.config import ModelConfig, TrainConfig  # noqa: E402
+from trainer.data import rows_of  # noqa: E402
 from trainer.mesh import make_mesh  # noqa: E402
 from trainer.model import init_params, loss  # noqa: E402
 from trainer.optim import inner_optimizer, outer_optimizer  # noqa: E402
@@ -42,15 +43,15 @@ def random_batches(devices, sequences=1, *, same_for_replicas=1):
 
 def train(run, batches, *, alone=False, watch=lambda step, trainer, state: None):
     """The parameters of every replica after the run, and the losses of each step."""
-    trainer = Trainer(run, batches, make_mesh(run.replicas, run.devices_per_replica), alone=alone)
+    trainer = Trainer(run, rows_of(batches), make_mesh(run.replicas, run.devices_per_replica), alone=alone)
     state = trainer.start()
     losses = []
     for step in range(1, run.steps + 1):
         state, cost = trainer.inner_step(state, step)
         losses.append(cost.losses)
         watch(step, trainer, state)
-        if trainer.algorithm.outer_step_follows(step):
-            state, _ = trainer.outer_step(state)
+        if trainer.follows(step):
+            state, _ = trainer.outer_step(state, step)
             watch(step + 0.5, trainer, state)
     return jax.device_get(trainer.params(state)), np.array(losses)
 
@@ -136,10 +137,11 @@ def test_replicas_diverge_inside_a_round_and_meet_after_it():
 
 def test_inner_optimizer_keeps_its_state_across_rounds():
     run = config(replicas=2)
-    trainer = Trainer(run, random_batches(2), make_mesh(2, 1), alone=False)
+    trainer = Trainer(run, rows_of(random_batches(2)), make_mesh(2, 1), alone=False)
     state, _ = trainer.inner_step(trainer.start(), 1)
     before = jax.device_get(state.lanes[0].optimizer)
-    state, _ = trainer.outer_step(state)
+    state, costs = trainer.outer_step(state, 2)
+    assert len(costs) == 1
     jax.tree.map(np.testing.assert_array_equal, before, jax.device_get(state.lanes[0].optimizer))
     assert max(float(np.abs(leaf).max()) for leaf in jax.tree.leaves(before)) > 0
 
@@ -154,14 +156,14 @@ def test_replicas_computing_alone_train_the_same():
 
 def test_a_second_start_is_untouched_by_the_first():
     run = config(replicas=2)
-    trainer = Trainer(run, random_batches(2), make_mesh(2, 1), alone=True)
+    trainer = Trainer(run, rows_of(random_batches(2)), make_mesh(2, 1), alone=True)
     seen = []
     for _ in range(2):
         state = trainer.start()
         for step in (1, 2):
             state, cost = trainer.inner_step(state, step)
             seen.append(cost.losses)
-        trainer.outer_step(state)
+        trainer.outer_step(state, 2)
     assert seen[:2] == seen[2:]
     assert seen[0] != seen[1]
 
@@ -169,7 +171,7 @@ def test_a_second_start_is_untouched_by_the_first():
 def test_each_replica_has_its_own_seconds_and_loss():
     run = config(replicas=2, devices_per_replica=2)
     for alone in (True, False):
-        trainer = Trainer(run, random_batches(4), make_mesh(2, 2), alone=alone)
+        trainer = Trainer(run, rows_of(random_batches(4)), make_mesh(2, 2), alone=alone)
         _, cost = trainer.inner_step(trainer.start(), 1)
         assert len(cost.compute_s) == len(cost.losses) == 2
         assert min(cost.compute_s) > 0
@@ -178,6 +180,9 @@ def test_each_replica_has_its_own_seconds_and_loss():
 
 
 def test_data_parallel_has_no_outer_step():
-    trainer = Trainer(config("data-parallel"), random_batches(1), make_mesh(1, 1), alone=False)
-    with pytest.raises(ValueError, match="no outer step"):
-        trainer.outer_step(trainer.start())
+    trainer = Trainer(config("data-parallel"), rows_of(random_batches(1)), make_mesh(1, 1), alone=False)
+    state = trainer.start()
+    after, costs = trainer.outer_step(state, 5)
+    assert after is state
+    assert costs == []
+    assert not trainer.follows(5)

@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("jax")
 pytest.importorskip("optax")
 
-from sim.trace import Exchange, Step, read_header, read_records
+from sim.trace import Distribution, Exchange, OuterStep, RunSummary, Step, read_header, read_records
 from trainer.cli import main
 
 TINY = ["--layers", "1", "--width", "16", "--heads", "2", "--sequence-length", "16", "--sequences", "2"]
@@ -63,6 +63,87 @@ def test_a_diloco_trace_reads_back(text, tmp_path, capsys):
     assert {e.dtype for e in exchanges} == {"f32"}
     assert min(e.seconds for e in exchanges) > 0
     assert f"simulate --topology low-bw --trace {path}" in capsys.readouterr().out
+
+
+def test_a_trace_has_both_clocks_and_ends_with_how_they_spread(text, tmp_path, capsys):
+    path = tmp_path / "run.jsonl"
+    more = ["--replicas", "2", "--devices-per-replica", "2", "--sync-every", "2"]
+    assert call(*arguments(text, path, *more)) == 0
+    steps = [step for step in records(path, Step) if not step.warmup]
+    gradient = {e.step: e.seconds for e in records(path, Exchange) if e.kind == "gradient" and not e.warmup}
+    # the whole step holds its compute, and of the slower replica the exchange that the record names too
+    assert all(step.whole_s > step.compute_s for step in steps)
+    for step, seconds in gradient.items():
+        assert max(each.whole_s - each.compute_s for each in steps if each.step == step) >= 0.999 * seconds
+
+    outer = [each for each in records(path, OuterStep) if not each.warmup]
+    exchanged = {e.step: e.seconds for e in records(path, Exchange) if e.kind == "outer" and not e.warmup}
+    assert [each.step for each in outer] == [2, 4, 5]
+    assert all(each.whole_s == pytest.approx(each.compute_s + exchanged[each.step]) for each in outer)
+    assert [each.step for each in records(path, OuterStep) if each.warmup] == [0]
+
+    (summary,) = records(path, RunSummary)
+    assert list(read_records(path))[-1] == summary
+    assert summary.compute == Distribution.of([step.compute_s for step in steps])
+    assert summary.whole == Distribution.of([step.whole_s for step in steps])
+    assert summary.outer_compute.count == summary.outer_exchange.count == 3
+    header = read_header(path)
+    assert summary.flop_per_s == pytest.approx(header.step_flop / summary.compute.median_s)
+    assert (summary.utilization, header.device.peak_flop_per_s) == (None, None)
+    assert "of an unknown peak" in capsys.readouterr().out
+
+
+def test_the_header_says_what_was_compiled(text, tmp_path):
+    path = tmp_path / "run.jsonl"
+    more = ["--replicas", "2", "--devices-per-replica", "2", "--sync-every", "2"]
+    assert call(*arguments(text, path, *more, steps=1)) == 0
+    header = read_header(path)
+    params = header.model.params
+    tokens = 2 * 16
+    assert header.rule_flop == 6 * params * tokens
+    assert header.step_flop == sum(each.flop for each in header.programs if each.name in {"gradients", "update"})
+    assert header.times == "measured"
+    exchanged = {each.name: each.collectives for each in header.programs if each.collectives}
+    assert {
+        name: [(each.axis, each.group_size, each.payload_bytes) for each in found] for name, found in exchanged.items()
+    } == {"exchange": [("data", 2, 4 * params)], "outer exchange": [("replica", 2, 4 * params)]}
+    assert header.memory.peak_bytes > header.memory.resident_bytes > 5 * 4 * params
+    assert {(e.asked_bytes, e.asked_dtype) for e in records(path, Exchange)} == {(4 * params, "f32")}
+
+
+def test_a_profile_is_of_steps_that_no_record_is_of(text, tmp_path):
+    from trainer.profiling import PROFILED_STEPS, busiest
+
+    path, directory = tmp_path / "run.jsonl", tmp_path / "profile"
+    more = ["--layers", "2", "--replicas", "2", "--sync-every", "2", "--profile", directory]
+    assert call(*arguments(text, path, *more, steps=2)) == 0
+    assert len([step for step in records(path, Step) if step.warmup]) == 2 * 2
+    operations = busiest(directory, 50)
+    assert operations
+    assert [each.seconds for each in operations] == sorted((each.seconds for each in operations), reverse=True)
+    # the scanned layers are a loop in the gradients of each replica, forwards and backwards
+    assert {each.runs for each in operations if each.name == "while"} == {2 * 2 * PROFILED_STEPS}
+    assert len(list(directory.rglob("perfetto_trace.json.gz"))) == 1
+    plain = tmp_path / "plain.jsonl"
+    assert call(*arguments(text, plain, *more[:-2], steps=2)) == 0
+    losses = [[step.loss for step in records(each, Step) if not step.warmup] for each in (path, plain)]
+    assert losses[0] == losses[1]
+
+
+def test_a_profile_that_cannot_be_written_is_refused_before_any_work(text, tmp_path, capsys):
+    path, blocked = tmp_path / "run.jsonl", tmp_path / "file"
+    blocked.write_text("precious")
+    assert call(*arguments(text, path, "--profile", blocked)) == 2
+    assert f"--profile {blocked}: cannot be written" in capsys.readouterr().err
+    assert not path.exists()
+
+
+def test_where_there_is_no_profile_it_says_so(tmp_path):
+    from sim.errors import InputError
+    from trainer.profiling import busiest
+
+    with pytest.raises(InputError, match="there is no profile; write one with"):
+        busiest(tmp_path, 3)
 
 
 def test_one_replica_on_one_device_exchanges_nothing(text, tmp_path):
@@ -118,7 +199,7 @@ def test_an_interrupt_before_the_first_step_keeps_the_old_file(text, tmp_path, m
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("trainer.record.load_batches", interrupted)
+    monkeypatch.setattr("trainer.record.load_data", interrupted)
     assert call(*arguments(text, path, "--overwrite")) == 130
     assert "interrupted; nothing was recorded yet" in capsys.readouterr().err
     assert path.read_text() == "precious"
@@ -133,7 +214,10 @@ WRONG = {
     "odd head": ([*TINY, "--heads", "16"], "write a width that is a multiple of 32"),
     "no model": ([], "no model: write --model with one of 35m"),
     "half a model": (["--layers", "2"], "--width, --heads of your own"),
-    "unknown algorithm": ([*TINY, "--algorithm", "delico"], "'data-parallel' or 'diloco'"),
+    "unknown algorithm": (
+        [*TINY, "--algorithm", "delico"],
+        "'data-parallel', 'diloco', 'streaming-diloco' or 'eager-diloco'",
+    ),
     "replicas without DiLoCo": (
         [*TINY, "--algorithm", "data-parallel", "--replicas", "2"],
         "write --devices-per-replica 2 to spread it, or --algorithm diloco",
@@ -143,7 +227,7 @@ WRONG = {
     "small corpus": ([*TINY, "--sequences", "5000"], "too few for a batch of 5000 sequences"),
     "large vocabulary": ([*TINY, "--tokenizer", "bpe"], "write a smaller --vocab, or --tokenizer bytes"),
     "small vocabulary": ([*TINY, "--vocab", "100"], "write --vocab 257"),
-    "unknown tokenizer": ([*TINY, "--tokenizer", "words"], "'bpe' or 'bytes'"),
+    "unknown tokenizer": ([*TINY, "--tokenizer", "words"], "write bpe, bytes, or the path of a sentencepiece .model"),
     "learning rate": ([*TINY, "--learning-rate", "nan"], "learning_rate: got nan"),
     "negative rate": ([*TINY, "--outer-learning-rate", "-1"], "outer_learning_rate: got -1.0"),
     "seed": ([*TINY, "--seed", "-1"], "seed: got -1"),

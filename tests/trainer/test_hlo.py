@@ -7,6 +7,7 @@ jnp = jax.numpy
 
 from sim.errors import CrosshaulError  # noqa: E402
 from trainer.config import ModelConfig, TrainConfig  # noqa: E402
+from trainer.data import rows_of  # noqa: E402
 from trainer.hlo import collectives  # noqa: E402
 from trainer.mesh import BY_DEVICE, make_mesh  # noqa: E402
 from trainer.model import count_params  # noqa: E402
@@ -112,6 +113,51 @@ def test_a_wrapped_asynchronous_collective_is_found_once(mesh):
     assert (found.kind, found.payload_bytes) == ("reduce-scatter", 32)
 
 
+ACROSS = (
+    "%s = (f32[33,8,128]{2,1,0:T(8,128)}, u32[], token[]) send(%p, %t), channel_id=4, is_host_transfer=true, "
+    'frontend_attributes={_xla_host_transfer_handler_name="xla_megascale_runtime",'
+    '_xla_megascale_reduce_operation="SUM",_xla_megascale_target="{1,2}x{0:3}",_xla_megascale_transfer_type="ALL_REDUCE"}'
+)
+
+
+def of_slices(*lines):
+    return module(*lines).replace("HloModule m", "HloModule m, is_scheduled=true, num_partitions=4", 1)
+
+
+def test_a_send_between_slices_is_an_exchange_of_their_devices(mesh):
+    received = (
+        ACROSS.replace("%s =", "%r =").replace("send(%p, %t)", "recv(%t)").replace("channel_id=4", "channel_id=3")
+    )
+    done = "%d = token[] send-done(%s), channel_id=4, is_host_transfer=true"
+    (found,) = collectives(of_slices(received, ACROSS, done), mesh)
+    assert (found.kind, found.payload_bytes, found.dtype) == ("all-reduce", 33 * 8 * 128 * 4, "f32")
+    assert (found.groups, found.axis, found.between_slices) == (COLUMNS, "replica", True)
+
+
+@pytest.mark.parametrize("kind", ["REDUCE_SCATTER", "ALL_GATHER", "ALL_TO_ALL"])
+def test_what_is_sent_between_slices_is_the_payload_whatever_it_is_part_of(kind, mesh):
+    (found,) = collectives(of_slices(ACROSS.replace("ALL_REDUCE", kind)), mesh)
+    assert (found.kind, found.payload_bytes) == (kind.lower().replace("_", "-"), 33 * 8 * 128 * 4)
+
+
+def test_groups_inside_a_slice_number_its_own_devices(mesh):
+    line = "%r = f32[8]{0} all-reduce(%p), channel_id=1, replica_groups={}"
+    (found,) = collectives(of_slices(line), mesh)
+    assert (found.groups, found.axis, found.between_slices) == (((0, 1, 2, 3),), "data", False)
+
+
+def test_a_permute_in_pieces_is_its_sends(mesh):
+    pairs = 'frontend_attributes={_xla_send_recv_source_target_pairs="{{0,4},{4,0}}"}'
+    line = f"%s = (f32[8]{{0}}, u32[], token[]) send(%p, %t), channel_id=1, {pairs}"
+    found = one(line, mesh)
+    assert (found.kind, found.payload_bytes, found.groups) == ("collective-permute", 32, ((0, 4), (4, 0)))
+
+
+def test_a_send_to_the_host_alone_is_no_exchange(mesh):
+    line = "%s = (f32[8]{0}, u32[], token[]) send(%p, %t), channel_id=1, is_host_transfer=true"
+    assert collectives(module(line), mesh) == []
+
+
 LOOPS = """%inner_body (q: f32[8]) -> f32[8] {
   ROOT %x = f32[8]{0} all-reduce(%q), replica_groups=[2,4]<=[8]
 }
@@ -168,8 +214,8 @@ def test_automatic_partitioning_is_read_too(mesh):
 def test_the_exchanges_of_training_carry_four_bytes_a_parameter(mesh):
     model = ModelConfig(layers=2, width=16, heads=2, hidden=32, vocab=40)
     run = TrainConfig(model=model, algorithm="diloco", sync_every=2, steps=2, replicas=2, devices_per_replica=4)
-    trainer = Trainer(run, lambda step: None, mesh, alone=False)
-    inner, outer = trainer.inner[0], trainer.outer
+    trainer = Trainer(run, rows_of(lambda step: None), mesh, alone=False)
+    inner, outer = trainer.inner[0], trainer.outer[0]
     expected = {"inner": (inner.exchange, ROWS, "data"), "outer": (outer.exchange, COLUMNS, "replica")}
     for program, groups, axis in expected.values():
         found = collectives(program.as_text(), mesh)

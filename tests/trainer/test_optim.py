@@ -1,3 +1,5 @@
+import math
+
 import pytest
 
 jax = pytest.importorskip("jax")
@@ -35,12 +37,35 @@ def test_warmup_is_a_tenth_of_the_plan_and_at_most_a_thousand_steps():
 
 @pytest.mark.parametrize(("steps", "planned"), [(100, None), (10, 50)])
 def test_weight_decay_is_one_over_the_planned_steps_and_spares_norms(steps, planned):
-    run = config(steps=steps, schedule_steps=planned, learning_rate=0.5, learning_rate_warmup_steps=1)
+    # independent of the peak: at the peak a step takes 1/T away, whatever the peak is
+    for peak in (0.5, 1e-3):
+        run = config(steps=steps, schedule_steps=planned, learning_rate=peak, learning_rate_warmup_steps=1)
+        optimizer = inner_optimizer(run)
+        params = {"up": jnp.full((2, 2), 3.0), "final_norm": jnp.full((2,), 3.0)}
+        updates, _ = optimizer.update(jax.tree.map(jnp.zeros_like, params), optimizer.init(params), params)
+        assert jnp.allclose(updates["up"], -3.0 / (planned or steps))
+        assert jnp.all(updates["final_norm"] == 0)
+
+
+def test_weight_decay_takes_about_half_a_unit_in_a_run_whatever_the_peak():
+    # the mean of warm-up and cosine to 5% over T = 200 steps is near (1 + 0.05) / 2
+    for peak in (0.3, 1e-3):
+        run = config(steps=200, learning_rate=peak)
+        optimizer = inner_optimizer(run)
+        params = {"up": jnp.ones(1)}
+        state = optimizer.init(params)
+        for _ in range(200):
+            updates, state = optimizer.update({"up": jnp.zeros(1)}, state, params)
+            params = optax.apply_updates(params, updates)
+        assert float(params["up"][0]) == pytest.approx(math.exp(-0.525), rel=0.03)
+
+
+def test_a_given_weight_decay_replaces_the_rule():
+    run = config(weight_decay=0.25, learning_rate=0.1, learning_rate_warmup_steps=1)
     optimizer = inner_optimizer(run)
-    params = {"up": jnp.full((2, 2), 3.0), "final_norm": jnp.full((2,), 3.0)}
-    updates, _ = optimizer.update(jax.tree.map(jnp.zeros_like, params), optimizer.init(params), params)
-    assert jnp.allclose(updates["up"], -0.5 * 3.0 / (planned or steps))
-    assert jnp.all(updates["final_norm"] == 0)
+    params = {"up": jnp.ones(1)}
+    updates, _ = optimizer.update({"up": jnp.zeros(1)}, optimizer.init(params), params)
+    assert float(updates["up"][0]) == pytest.approx(-0.25)
 
 
 def test_gradient_is_clipped_to_norm_one_before_the_moments():

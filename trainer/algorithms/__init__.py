@@ -7,8 +7,10 @@ from typing import TypeAlias
 from ..config import TrainConfig
 from .data_parallel import DataParallel
 from .diloco import DiLoCo
+from .eager_diloco import EagerDiLoCo
+from .streaming_diloco import StreamingDiLoCo
 
-Algorithm: TypeAlias = DataParallel | DiLoCo
+Algorithm: TypeAlias = DataParallel | DiLoCo | StreamingDiLoCo | EagerDiLoCo
 
 
 def make_algorithm(config: TrainConfig) -> Algorithm:
@@ -18,3 +20,7 @@ def make_algorithm(config: TrainConfig) -> Algorithm:
             return DataParallel(config)
         case "diloco":
             return DiLoCo(config)
+        case "streaming-diloco":
+            return StreamingDiLoCo(config)
+        case "eager-diloco":
+            return EagerDiLoCo(config)

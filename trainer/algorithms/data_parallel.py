@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from jax.sharding import Mesh
 
 from ..config import TrainConfig
-from ..program import OuterPrograms
+from ..fragments import Fragment
+from ..outer import OuterPrograms, Schedule
 
 
 @dataclass(frozen=True)
@@ -16,10 +17,16 @@ class DataParallel:
 
     config: TrainConfig
 
-    def outer_step_follows(self, step: int) -> bool:
-        """There are no outer steps."""
-        return False
+    @property
+    def fragments(self) -> tuple[Fragment, ...]:
+        """Nothing is exchanged between replicas."""
+        return ()
 
-    def compile_outer(self, mesh: Mesh) -> OuterPrograms | None:
-        """Nothing to compile."""
+    @property
+    def schedule(self) -> Schedule | None:
+        """There are no outer steps."""
         return None
+
+    def compile_outer(self, mesh: Mesh) -> tuple[OuterPrograms, ...]:
+        """Nothing to compile."""
+        return ()

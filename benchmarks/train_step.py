@@ -1,0 +1,76 @@
+"""A training step of the 35M-parameter model beside its floor: its counted flops at the rate of a plain matrix product.
+
+Steps and products take turns, so that both see the same machine; medians of each. `--profile DIR` writes a profile of
+three steps and prints where their time went.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from trainer.config import TrainConfig, family_model
+from trainer.data import rows_of
+from trainer.mesh import make_mesh, ready
+from trainer.profiling import PROFILED_STEPS, busiest, check_directory, profiled
+from trainer.train import Trainer
+
+ROUNDS = 7
+SIDE = 2048
+SEQUENCES, LENGTH = 4, 256
+
+
+def timed(run: Callable[[], object]) -> float:
+    """Seconds until the results are there."""
+    begin = time.perf_counter()
+    ready(run())
+    return time.perf_counter() - begin
+
+
+def main() -> None:
+    """Measures both in turn, prints one line a figure."""
+    config = TrainConfig(
+        model=family_model("35m"), algorithm="data-parallel", steps=ROUNDS, sequence_length=LENGTH, sequences=SEQUENCES
+    )
+    shape = (1, SEQUENCES, LENGTH + 1)
+
+    def batch(step: int) -> np.ndarray[tuple[int, ...], np.dtype[np.int32]]:
+        return np.random.default_rng(step).integers(0, config.model.vocab, shape, dtype=np.int32)
+
+    trainer = Trainer(config, rows_of(batch), make_mesh(1, 1), alone=True)
+    programs = trainer.inner[0]
+    flop = programs.gradients.flop + programs.update.flop
+    a = jnp.asarray(np.random.default_rng(0).standard_normal((SIDE, SIDE), dtype=np.float32))
+    product = jax.jit(jnp.matmul).lower(a, a).compile()
+    state, _ = trainer.inner_step(trainer.start(), 1)
+    steps, products = [], []
+    for step in range(1, ROUNDS + 1):
+        products += [timed(lambda: product(a, a)) for _ in range(3)]
+        state, cost = trainer.inner_step(state, step)
+        steps.append(cost.compute_s[0])
+    rate = 2 * SIDE**3 / statistics.median(products)
+    step_s, floor_s = statistics.median(steps), flop / rate
+    print(f"matrix product {rate / 1e9:.0f} Gflop/s (float32, {SIDE} square, median of {len(products)})")
+    print(
+        f"step           {step_s:.2f} s, {flop / 1e9:.0f} Gflop in {SEQUENCES * LENGTH:,} tokens (median of {ROUNDS})"
+    )
+    print(f"floor          {floor_s:.2f} s; ratio {floor_s / step_s:.2f} of it reached")
+    if sys.argv[1:2] == ["--profile"]:
+        directory = Path(sys.argv[2])
+        check_directory(directory)
+        with profiled(directory):
+            for step in range(PROFILED_STEPS):
+                state, _ = trainer.inner_step(state, step + 1)
+        for operation in busiest(directory, 14):
+            print(f"{operation.seconds / PROFILED_STEPS:8.3f} s a step  {operation.runs:6d} runs  {operation.name}")
+
+
+if __name__ == "__main__":
+    main()

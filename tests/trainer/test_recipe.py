@@ -1,0 +1,163 @@
+"""The recipe's numbers against the published ones, and what a configuration is where it says nothing."""
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from sim import laws
+from sim.errors import InputError
+from sim.models import FAMILY
+from trainer import recipe
+from trainer.config import ModelConfig, TrainConfig, family_model, read_config
+
+REFERENCE = Path(__file__).parents[2] / "experiments" / "reference"
+OWN = {"layers": 2, "width": 16, "heads": 2, "hidden": 32, "vocab": 300}
+
+
+def rows(name):
+    lines = (REFERENCE / f"{name}.csv").read_text().splitlines()
+    return list(csv.DictReader(line for line in lines if not line.startswith("#")))
+
+
+def test_fits_are_the_published_ones():
+    published = {
+        quantity: {row["algorithm"]: row for row in rows("scaling_fits") if row["quantity"] == quantity}
+        for quantity in ("inner_learning_rate", "batch_sequences")
+    }
+    for quantity, single, joint in (
+        ("inner_learning_rate", recipe.INNER_LEARNING_RATE, recipe.INNER_LEARNING_RATE_JOINT),
+        ("batch_sequences", recipe.BATCH_SEQUENCES, recipe.BATCH_SEQUENCES_JOINT),
+    ):
+        for (algorithm, replicas), fit in single.items():
+            name = algorithm if algorithm == "data-parallel" else f"{algorithm}-{replicas}"
+            row = published[quantity].pop(name)
+            assert fit == (float(row["A"]), float(row["alpha"]))
+        row = published[quantity].pop("diloco")
+        assert joint == (float(row["A"]), float(row["alpha"]), float(row["beta"]))
+        assert not published[quantity]
+
+
+def test_outer_learning_rates_are_the_published_ones():
+    sizes = {"35m": 35e6, "90m": 90e6, "180m": 180e6, "335m_and_up": 335e6}
+    for row in rows("outer_learning_rate"):
+        for column, params in sizes.items():
+            assert recipe.outer_learning_rate(params, int(row["replicas"])) == float(row[column])
+    assert recipe.outer_learning_rate(10e9, 4) == 0.6
+    assert recipe.outer_learning_rate(1e5, 2) == 0.6
+    assert recipe.outer_learning_rate(35e6, 16) == 1.0
+
+
+@pytest.mark.parametrize("params", [35e6, 550e6, 2.4e9, 10e9])
+def test_batch_is_what_the_simulator_gives_data_parallel(params):
+    assert recipe.batch_tokens(params, "data-parallel", 1) == laws.default_batch_tokens(params)
+
+
+def test_a_small_model_takes_the_learning_rate_of_the_smallest_fitted_one():
+    assert recipe.inner_learning_rate(1e5, "data-parallel", 1) == recipe.inner_learning_rate(35e6, "data-parallel", 1)
+    assert recipe.inner_learning_rate(35e6, "data-parallel", 1) == pytest.approx(0.0108, rel=0.01)
+    assert recipe.inner_learning_rate(70e6, "data-parallel", 1) < 0.0108
+
+
+def test_other_algorithms_borrow_the_fits_of_diloco():
+    for algorithm in ("streaming-diloco", "eager-diloco"):
+        assert recipe.inner_learning_rate(90e6, algorithm, 4) == recipe.inner_learning_rate(90e6, "diloco", 4)
+    assert recipe.inner_learning_rate(90e6, "diloco", 3) == pytest.approx(22256 * 90e6**-0.8827 * 3**0.2929)
+
+
+@pytest.mark.parametrize("name", FAMILY)
+def test_a_model_of_the_family_trains_its_published_budget_at_its_best_batch(name):
+    run = TrainConfig(model=name, algorithm="diloco", replicas=2, devices_per_replica=2)
+    published = next(row for row in rows("models") if row["name"] == name)
+    assert run.sequence_length == 2048
+    assert run.batch_tokens == recipe.batch_tokens(FAMILY[name].params, "diloco", 2)
+    assert run.steps * run.batch_tokens == pytest.approx(float(published["token_budget"]), rel=1e-3)
+    assert (run.sync_every, run.outer_momentum, run.clip_norm, run.final_learning_rate) == (30, 0.9, 1.0, 0.05)
+    assert run.sequences // run.microbatches * run.sequence_length <= 4096
+
+
+def test_overtraining_multiplies_the_steps():
+    once = TrainConfig(model="90m", algorithm="data-parallel")
+    thrice = TrainConfig(model="90m", algorithm="data-parallel", overtraining=3)
+    assert thrice.steps == pytest.approx(3 * once.steps, abs=2)
+    with pytest.raises(ValueError, match="leave out one of them"):
+        TrainConfig(model="90m", algorithm="data-parallel", overtraining=3, steps=5)
+
+
+def test_precision_follows_the_platform_unless_it_is_given():
+    run = TrainConfig(model=OWN, algorithm="diloco", replicas=2)
+    assert (run.on("cpu").precision, run.on("cpu").exchange_bits) == ("float32", 32)
+    assert (run.on("tpu").precision, run.on("tpu").exchange_bits) == ("bfloat16", 16)
+    given = TrainConfig(model=OWN, algorithm="diloco", replicas=2, precision="float32", payload_bits=8)
+    assert given.on("gpu") is given
+    assert given.exchange_bits == 8
+    assert run.on("cpu").steps == run.steps
+
+
+def test_fragments_have_three_layers_and_mixing_is_half_where_exchanges_overlap():
+    deep = {**OWN, "layers": 7}
+    assert TrainConfig(model=deep, algorithm="streaming-diloco").fragments == 3
+    assert TrainConfig(model=deep, algorithm="streaming-diloco", sync_every=2).fragments == 2
+    assert TrainConfig(model=deep, algorithm="streaming-diloco").local_share == 0
+    assert TrainConfig(model=deep, algorithm="streaming-diloco", overlap_steps=1).local_share == 0.5
+    assert TrainConfig(model=deep, algorithm="streaming-diloco", overlap_steps=1, mixing=0.2).local_share == 0.2
+
+
+def test_parameters_of_a_shape_are_those_that_are_drawn():
+    pytest.importorskip("jax")
+    from trainer.model import count_params
+
+    for shape in (ModelConfig(**OWN), family_model("35m"), family_model("10b")):
+        assert shape.params == count_params(shape)
+
+
+YAML = """
+model: {layers: 2, width: 16, heads: 2, hidden: 32, vocab: 300}
+algorithm: streaming-diloco
+replicas: 2
+steps: 12
+learning_rate: 1e-2
+corpus: text.txt
+"""
+
+
+def test_a_file_gives_what_its_keys_say_and_options_win(tmp_path):
+    path = tmp_path / "run.yaml"
+    path.write_text(YAML)
+    run = read_config(path, {})
+    assert (run.algorithm, run.replicas, run.steps, run.learning_rate) == ("streaming-diloco", 2, 12, 0.01)
+    assert read_config(path, {"steps": 5}) == run.varied(steps=5)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("lerning_rate: 1e-2", r"run.yaml:8: lerning_rate: unknown key; did you mean 'learning_rate'"),
+        ("seed: -1", r"run.yaml:8: seed: got -1"),
+        ("fragments: 3", "fragments: got 3; each needs a layer and a step of the round to itself: write 2 at most"),
+        ("overlap_steps: 30", "overlap_steps: got 30; must be fewer than the 30 inner steps"),
+        ("payload_bits: 5", "payload_bits: got 5"),
+        ("{sequences: 4, microbatches: 3}", "microbatches: got 3; must divide the 4 sequences"),
+        ("{shards: 2, payload_bits: 4}", "write --payload-bits 16, or --shards 1"),
+    ],
+)
+def test_a_mistake_in_a_file_is_named_by_line_and_key(change, words, tmp_path):
+    path = tmp_path / "run.yaml"
+    lines = change.strip("{}").replace(", ", "\n") if change.startswith("{") else change
+    path.write_text(YAML + lines + "\n")
+    with pytest.raises(InputError, match=words) as caught:
+        read_config(path, {})
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "field", "words"),
+    [
+        ("diloco", {"fragments": 2}, "fragments: diloco has none; leave it out, or write --algorithm streaming-diloco"),
+        ("eager-diloco", {"overlap_steps": 1}, "overlap_steps: eager-diloco has none"),
+        ("data-parallel", {"payload_bits": 8}, "payload_bits: data-parallel has no outer steps"),
+    ],
+)
+def test_an_option_of_another_algorithm_is_refused(algorithm, field, words):
+    with pytest.raises(ValueError, match=words):
+        TrainConfig(model=OWN, algorithm=algorithm, **field)

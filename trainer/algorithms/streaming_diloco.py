@@ -1,0 +1,42 @@
+"""Streaming DiLoCo: DiLoCo fragment by fragment, each exchange overlapped with the inner steps behind it.
+
+Fragment p of P is exchanged in step round(p H / P) of each round, every fragment once in H steps. Its result is used
+tau steps later, when the replica has trained on: theta_m <- a theta_m + (1 - a) theta, a = 0.5 unless said. The next
+change of the fragment is measured from theta. With P = 1 and tau = 0 it is DiLoCo.
+
+Source: arXiv 2501.18512, algorithm 2 and sections 3.2 to 3.4.
+Limits: theta, not the mixture, is what the next change is measured from. In the recorder's clock an exchange stands
+alone (its program is waited for); that it overlaps is the simulator's business.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jax.sharding import Mesh
+
+from ..config import SYNC_EVERY, TrainConfig
+from ..fragments import Fragment, fragments_of
+from ..outer import OuterPrograms, Schedule, compile_outer
+
+
+@dataclass(frozen=True)
+class StreamingDiLoCo:
+    """Streaming DiLoCo with P fragments and an overlap of tau steps."""
+
+    config: TrainConfig
+
+    @property
+    def fragments(self) -> tuple[Fragment, ...]:
+        """The parts that are exchanged in turn."""
+        return fragments_of(self.config.model.layers, self.config.fragments or 1, self.config.pattern)
+
+    @property
+    def schedule(self) -> Schedule:
+        """Every fragment once in H steps, and all of them behind the last one."""
+        config = self.config
+        return Schedule(config.steps, config.sync_every or SYNC_EVERY, config.fragments or 1, config.overlap_steps)
+
+    def compile_outer(self, mesh: Mesh) -> tuple[OuterPrograms, ...]:
+        """Compiles the outer step of each fragment for the whole mesh."""
+        return tuple(compile_outer(self.config, mesh, fragment) for fragment in self.fragments)

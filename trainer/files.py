@@ -1,0 +1,201 @@
+"""Documents out of the user's own files: plain text, JSON lines, Parquet; compressed or not; folders and patterns.
+
+A text file is one document; a JSON line or a Parquet row is one, in its field `text`, as C4 and Dolma are published.
+Files are read as streams, in the order of their names, so a corpus may be larger than memory.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import hashlib
+import io
+import json
+import lzma
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO, Any, cast
+
+from sim.errors import InputError
+
+FIELD = "text"
+_TEXT = (".txt",)
+_LINES = (".jsonl", ".ndjson", ".json")
+_PARQUET = (".parquet",)
+_COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
+_KNOWN = (*_TEXT, *_LINES, *_PARQUET)
+_MAX_TEXT_CHARACTERS = 256_000_000
+"""A text file is held in memory whole, since it is one document."""
+_BLOCK_BYTES = 2**20
+
+
+def find_files(spec: str) -> list[Path]:
+    """The files that a path names: itself, those in a folder, or those that match a pattern.
+
+    Args:
+      spec: a file, a folder (searched to any depth for files with a known ending), or a pattern with `*`, `?` or `[`.
+
+    Raises:
+      InputError: there are none.
+    """
+    path = Path(spec).expanduser()
+    endings = f"{', '.join(_KNOWN)}, each also with {', '.join(_COMPRESSED)}"
+    if path.is_dir():
+        found = sorted(file for file in path.rglob("*") if _kind(file) in _KNOWN and file.is_file())
+        if not found:
+            raise InputError(f"--corpus {spec}: the folder holds no text ({endings}); put text there, or give one file")
+        return found
+    if path.exists():
+        return [path]
+    if any(mark in spec for mark in "*?["):
+        anchor = Path(path.anchor)
+        found = sorted(file for file in anchor.glob(str(path.relative_to(anchor))) if file.is_file())
+        if not found:
+            raise InputError(f"--corpus {spec}: no file matches; try the pattern with ls")
+        return found
+    raise InputError(
+        f"--corpus {spec}: there is no such file or folder; "
+        "write auto, packages, docstrings, c4, dolma, or the path of a text"
+    )
+
+
+def digest_files(paths: Sequence[Path]) -> str:
+    """Hash of what the files hold and how each is read, hexadecimal; names of folders do not count.
+
+    Raises:
+      InputError: a file cannot be read.
+    """
+    whole = hashlib.sha256()
+    for path in paths:
+        part = hashlib.sha256()
+        try:
+            with path.open("rb") as file:
+                while block := file.read(_BLOCK_BYTES):
+                    part.update(block)
+        except OSError as error:
+            raise _unreadable(path, error) from None
+        whole.update(f"{_kind(path)} {_compression(path)} {part.hexdigest()}\n".encode())
+    return whole.hexdigest()
+
+
+def read_files(paths: Sequence[Path]) -> Iterator[str]:
+    """The documents of files, in order.
+
+    Raises:
+      InputError: a file cannot be read, or is not what its ending says.
+    """
+    for path in paths:
+        try:
+            yield from _read(path)
+        except UnicodeDecodeError as error:
+            raise InputError(f"--corpus {path}: not UTF-8 text (byte {error.start}); save it as UTF-8") from None
+        except damages() as error:
+            raise InputError(f"--corpus {path}: damaged or cut short ({error}); fetch it again") from None
+        except OSError as error:
+            raise _unreadable(path, error) from None
+
+
+def _read(path: Path) -> Iterator[str]:
+    kind = _kind(path)
+    if kind in _PARQUET:
+        yield from _rows(path)
+        return
+    with opened(path) as binary, io.TextIOWrapper(cast(IO[bytes], binary), encoding="utf-8") as file:
+        if kind in _LINES:
+            yield from _json_lines(path, file)
+        else:
+            text = file.read(_MAX_TEXT_CHARACTERS + 1)
+            if len(text) > _MAX_TEXT_CHARACTERS:
+                limit = f"{_MAX_TEXT_CHARACTERS:,} characters"
+                raise InputError(f"--corpus {path}: larger than {limit}; make it several files, or .jsonl")
+            yield text
+
+
+def _kind(path: Path) -> str:
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    if suffixes and suffixes[-1] in _COMPRESSED:
+        suffixes.pop()
+    return suffixes[-1] if suffixes else ""
+
+
+def _compression(path: Path) -> str:
+    suffix = path.suffix.lower()
+    return suffix if suffix in _COMPRESSED else ""
+
+
+def opened(path: Path) -> Any:
+    """The bytes of a file, decompressed by its ending; reading them may raise OSError or one of `damages`."""
+    match _compression(path):
+        case ".gz":
+            return gzip.open(path, "rb")
+        case ".bz2":
+            return bz2.open(path, "rb")
+        case ".xz":
+            return lzma.open(path, "rb")
+        case ".zst":
+            return _zstandard(path)
+        case _:
+            return path.open("rb")
+
+
+def _zstandard(path: Path) -> Any:
+    try:
+        import zstandard
+    except ModuleNotFoundError:
+        raise _missing(path, "zstandard") from None
+
+    # parallel compressors write many frames, and all of them are wanted
+    return zstandard.ZstdDecompressor().stream_reader(path.open("rb"), read_across_frames=True, closefd=True)
+
+
+def damages() -> tuple[type[Exception], ...]:
+    """What decompressors raise for damaged files."""
+    try:
+        import zstandard
+    except ModuleNotFoundError:
+        return (EOFError, lzma.LZMAError)
+    return (EOFError, lzma.LZMAError, zstandard.ZstdError)
+
+
+def _json_lines(path: Path, lines: Iterator[str] | IO[str]) -> Iterator[str]:
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+        except ValueError:
+            raise InputError(
+                f"--corpus {path}:{number}: not JSON; one object a line is wanted: mend or delete that line"
+            ) from None
+        if not isinstance(record, dict) or not isinstance(record.get(FIELD), str):
+            raise InputError(f'--corpus {path}:{number}: has no "{FIELD}"; write {{"{FIELD}": "..."}} on each line')
+        yield record[FIELD]
+
+
+def _rows(path: Path) -> Iterator[str]:
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ModuleNotFoundError:
+        raise _missing(path, "pyarrow") from None
+
+    try:
+        with parquet.ParquetFile(path) as file:
+            names = file.schema_arrow.names
+            kind = file.schema_arrow.field(FIELD).type if FIELD in names else None
+            if kind not in (pyarrow.string(), pyarrow.large_string()):
+                has = f"has the columns {', '.join(names)}" if kind is None else f"holds {kind} in {FIELD}"
+                raise InputError(f'--corpus {path}: {has}; a column "{FIELD}" of strings is wanted: rename one')
+            for batch in file.iter_batches(columns=[FIELD]):
+                yield from (text or "" for text in batch.column(0).to_pylist())
+    except pyarrow.ArrowInvalid as error:
+        raise InputError(f"--corpus {path}: not Parquet, or damaged ({error}); fetch it again") from None
+
+
+def _missing(path: Path, package: str) -> InputError:
+    return InputError(f"{path}: reading it needs {package}; pip install 'crosshaul[files]'")
+
+
+def _unreadable(path: Path, error: OSError) -> InputError:
+    reason = error.strerror or str(error)
+    return InputError(f"--corpus {path}: cannot be read ({reason}); check its permissions, or fetch it again")
