@@ -106,7 +106,7 @@ def test_a_command_of_the_readme_prints_what_the_readme_shows(simulate, argument
 
 
 def test_the_readme_shows_the_main_job_and_a_plan():
-    assert [arguments.split()[0] for arguments, _ in SHOWN] == ["--topology", "plan"]
+    assert {"--topology", "plan"} <= {arguments.split()[0] for arguments, _ in SHOWN}
 
 
 def test_the_plans_that_the_readme_compares_are_the_plans(simulate):
