@@ -100,6 +100,7 @@ def answer(ask: Ask) -> Plan:
 
 def _check(ask: Ask) -> None:
     positive = {"--days": (ask.days,), "--params": ask.params or (1.0,), "--sync-every": ask.sync_every}
+    positive |= {"--payload-bits": (ask.payload_bits,), "--layers": (ask.layers,)}
     optional = {
         "--chips": ask.chips,
         "--unique-tokens": ask.unique_tokens,

@@ -189,8 +189,8 @@ def options(ask: Ask, topology: Document) -> list[Option]:
         if len(found) == before:
             sites = len(topology["datacenters"])
             raise InputError(
-                f"--strategy {document['kind']}: has no place on topology {ask.topology.name} with {sites} "
-                f"datacenter(s); ask for at most {sites} replicas, or for a topology with more datacenters"
+                f"--strategy {document['kind']}: needs more datacenters than the {sites} of topology "
+                f"{ask.topology.name}; leave it out, ask for fewer replicas, or take a topology with more datacenters"
             )
     return list(found.values())
 

@@ -43,13 +43,14 @@ class Pace:
 
     @property
     def margin(self) -> float:
-        """How far a loss from these seconds may be off, relative.
+        """How much lower than its estimate a loss may be, relative.
 
-        An exchange that is made in another way at another size bends the line between two probes; what runs behind
-        compute is interpolated. The remainder of T/H comes on top of it.
+        A closed form carries T/H as a real number and a replay makes whole rounds, so it is never too slow. An
+        exchange that is made in another way at another size bends the line between two probes; what runs behind
+        compute is interpolated.
         """
         if self.exact:
-            return 1e-4
+            return 1e-9
         return 1e-3 if self._option.strategy.blocking else COARSE
 
     @cached_property

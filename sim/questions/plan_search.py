@@ -20,8 +20,6 @@ SEQUENCE_TOKENS = 2_048
 _POWERS = range(14, 29)
 _LEAST_OF_BEST, _MOST_OF_BEST = 0.5, 64.0
 _BISECTIONS = 45
-_TIME_TO_LOSS = 0.4
-"""How much of a relative error in time the loss has at most, by its exponent in D. T/H is a real number: up to H/T."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +129,7 @@ class Grid:
                         float(self.step_s[row, column]),
                         float(loss[row, column]),
                         float(score[row, column]),
-                        self.margin + _TIME_TO_LOSS * self.option.sync_every / max(1.0, float(steps[row, column])),
+                        self.margin,
                         self.exact,
                         self.margin >= COARSE,
                         kept_steps,
