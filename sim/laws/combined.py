@@ -1,10 +1,16 @@
 """One predicted loss for any run: the DiLoCo laws, carried to other budgets, batches and unique data.
 
-  loss = L_N(N, algorithm, M)  x  L_C(N, D') / L_C(N, 20 N)
+  loss = L_N(N, algorithm, M)  x  [L_C(N, D') / L_C(N, 20 N)]^g
+  g = (d ln L_N / d ln N) / (d ln L_C(N, 20 N) / d ln N)
 
 L_N: `diloco.loss` up to the largest fitted model (2.4B), `diloco.loss_with_floor` from the largest measured one (10B),
 and in between the latter times a factor that closes the step between the two, fading with log N. L_C: Chinchilla's law,
 Epoch's refit. D': tokens that count, after repeats (`data_constrained`) and too large a batch.
+
+The exponent g makes both factors agree on how loss falls along 20 tokens per parameter (its L_N is the form with a
+floor, which is smooth). Without it each says so in its own way: at 9e10 parameters L_N falls by 0.062 and L_C by 0.026
+per unit of ln N, their product rewards parameters twice, and the best model for a compute budget comes out many times
+too large. With it, N and D share the fall of L_N as they do in Chinchilla's law.
 
 The batch: at the algorithm's own best batch B* and below, every token counts. Beyond it a token counts for
 2/(1 + B/B*): the critical-batch hyperbola with B* in the place of B_crit, relative to its value at B*.
@@ -27,6 +33,8 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 EPOCHS_NEARLY_FREE = 4
+_SLOPE_STEP = 0.005
+"""Half the distance in ln N over which slopes are taken."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +87,17 @@ def predicted_loss(
     worth = worth * batch_worth(n, algorithm, replicas, batch_tokens)
     at_20: NDArray[np.float64] = _loss_by_size(n, algorithm, replicas)
     carried: Any = chinchilla_loss(n, worth) / chinchilla_loss(n, TOKENS_PER_PARAM * n)
-    return np.asarray(at_20 * carried)
+    return np.asarray(at_20 * carried ** _exponent(n, algorithm, replicas))
+
+
+def _exponent(params: NDArray[np.float64], algorithm: str, replicas: int) -> Any:
+    """g: the slopes of both laws along 20 tokens per parameter, one over the other."""
+    import numpy as np
+
+    low, high = params * np.exp(-_SLOPE_STEP), params * np.exp(_SLOPE_STEP)
+    ours = diloco.loss_with_floor(high, algorithm, replicas) / diloco.loss_with_floor(low, algorithm, replicas)
+    theirs = chinchilla_loss(high, TOKENS_PER_PARAM * high) / chinchilla_loss(low, TOKENS_PER_PARAM * low)
+    return np.log(ours) / np.log(theirs)
 
 
 def batch_worth(

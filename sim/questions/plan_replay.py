@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .. import laws
 from ..result import Outcome
 from ..run import outcomes
-from .plan_objective import best_batch_tokens, planned_loss, remarks
+from .plan_objective import best_batch_tokens, remarks
 from .plan_options import Ask, Option
 from .plan_search import Cell
 
@@ -153,7 +154,7 @@ def _entry(cell: Cell, steps: int, outcome: Outcome) -> Entry:
 def _loss(option: Option, params: float, tokens: float, batch_tokens: float) -> float:
     numbers = (np.asarray(params), np.asarray(tokens))
     batch = np.asarray(batch_tokens)
-    return float(planned_loss(*numbers, option.algorithm, option.replicas, batch, option.ask.unique_tokens))
+    return float(laws.predicted_loss(*numbers, option.algorithm, option.replicas, batch, option.ask.unique_tokens))
 
 
 def undominated(entries: Sequence[Entry], ask: Ask) -> list[Entry]:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .plan_objective import best_batch_tokens, planned_loss
+from .. import laws
+from .plan_objective import best_batch_tokens
 from .plan_options import Ask, Option
 from .plan_pace import COARSE, Pace
 
@@ -92,7 +93,7 @@ class Grid:
         trained = steps > 0
         safe = np.where(trained, self.batch_tokens, 1.0) * np.where(trained, steps, 1.0)
         batch = np.where(np.isfinite(self.batch_tokens), self.batch_tokens, 1e6)
-        found = planned_loss(
+        found = laws.predicted_loss(
             self.params, safe, self.option.algorithm, self.option.replicas, batch, self.option.ask.unique_tokens
         )
         return np.where(trained, found, np.inf)
@@ -171,7 +172,7 @@ def bound(option: Option, params: Array, limit_s: float) -> float:
     tokens = option.flop_per_s * limit_s / (6 * params)
     best = best_batch_tokens(params, option.algorithm, option.replicas)
     unique = option.ask.unique_tokens
-    return float(planned_loss(params, tokens, option.algorithm, option.replicas, best, unique).min())
+    return float(laws.predicted_loss(params, tokens, option.algorithm, option.replicas, best, unique).min())
 
 
 def params_to_try(ask: Ask, flop_per_s: float) -> Array:

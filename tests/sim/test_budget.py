@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sim.document import validate
 from sim.errors import InputError
-from sim.laws import diloco, predict
+from sim.laws import diloco, loss_with_floor, predict
 from sim.questions.budget import answer, most_steps
 from sim.run import run
 from sim.scenario import Scenario, load_scenario
@@ -172,11 +172,18 @@ def test_time_to_a_loss_is_the_replay_of_the_fewest_steps():
     assert one.wall_clock_s == pytest.approx(one.steps * step_s)
 
 
+def slope(law):
+    return math.log(law(551e6) / law(549e6))
+
+
 def test_a_loss_below_the_floor_is_never_reached():
     # Chinchilla's law at 20 tokens per parameter over its limit for ever more tokens, by Epoch's constants
     E, A, a, B, b = 1.8172, 482.01, 0.3478, 2085.43, 0.3658
     size = E + A / 550e6**a
-    floor = 18.129 * 550e6**-0.0953 * size / (size + B / (20 * 550e6) ** b)
+    power = slope(lambda n: loss_with_floor(n, "data-parallel", 1)) / slope(
+        lambda n: E + A / n**a + B / (20 * n) ** b  # the power that makes both fall alike along 20 tokens a parameter
+    )
+    floor = 18.129 * 550e6**-0.0953 * (size / (size + B / (20 * 550e6) ** b)) ** power
     above, below = answer([ask()], rules=["best-batch"], target_losses=[floor * 1.001, floor * 0.999]).times[::2]
     assert above.lowest_loss == pytest.approx(floor, rel=1e-3)
     assert above.wall_clock_s is not None

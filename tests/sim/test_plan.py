@@ -10,7 +10,6 @@ import pytest
 from sim import laws
 from sim.errors import InputError
 from sim.questions.plan import answer
-from sim.questions.plan_objective import planned_loss
 from sim.questions.plan_options import Ask, equipped, options
 from sim.questions.plan_replay import undominated
 from sim.run import outcomes
@@ -63,17 +62,17 @@ def test_at_twenty_tokens_a_parameter_compute_alone_says_the_size():
 def test_the_best_size_for_a_compute_budget_is_chinchillas(algorithm, replicas, flop):
     params = np.geomspace(3e9, 3e13, 4001)
     best_batch = laws.batch_tokens(params, algorithm, replicas)
-    loss = planned_loss(params, flop / (6 * params), algorithm, replicas, best_batch)
+    loss = laws.predicted_loss(params, flop / (6 * params), algorithm, replicas, best_batch)
     assert params[loss.argmin()] == pytest.approx(laws.chinchilla_optimal(flop)[0], rel=0.25)
 
 
 def test_on_twenty_tokens_a_parameter_the_loss_is_that_of_the_laws():
     params = np.asarray([35e6, 2.4e9, 1e11])
     batch = laws.batch_tokens(params, "diloco", 4)
-    found = planned_loss(params, 20 * params, "diloco", 4, batch)
+    found = laws.predicted_loss(params, 20 * params, "diloco", 4, batch)
     assert found == pytest.approx(laws.predicted_loss(params, 20 * params, "diloco", 4))
     # a batch of three times the best one makes a token count for 2 / (1 + 3) of one
-    assert planned_loss(params, 40 * params, "diloco", 4, 3 * batch) == pytest.approx(found)
+    assert laws.predicted_loss(params, 40 * params, "diloco", 4, 3 * batch) == pytest.approx(found)
 
 
 def exhaustive(ask, numbers, powers):
@@ -98,7 +97,7 @@ def exhaustive(ask, numbers, powers):
                     low, high = (middle, high) if wall_clock_s(middle) <= ask.limit_s else (low, middle)
                 if low > 0:
                     numbers_ = (np.asarray(params), np.asarray(low * batch))
-                    loss = float(planned_loss(*numbers_, option.algorithm, option.replicas, np.asarray(batch)))
+                    loss = float(laws.predicted_loss(*numbers_, option.algorithm, option.replicas, np.asarray(batch)))
                     found.append((loss, option.strategy.label, option.sites, params, batch, low))
     return sorted(found)
 
@@ -211,7 +210,7 @@ def test_repeated_tokens_count_for_less():
     assert "unique_tokens" in limited.binding
     worth = laws.effective_tokens(limited.best.tokens, 1e11)
     numbers = (np.asarray(limited.best.params), np.asarray(worth), "data-parallel", 1)
-    alike = planned_loss(*numbers, np.asarray(limited.best.batch_tokens))
+    alike = laws.predicted_loss(*numbers, np.asarray(limited.best.batch_tokens))
     assert limited.best.predicted_loss == pytest.approx(float(alike))
     assert "unique_tokens" not in answer(replace(ask, unique_tokens=1e14)).binding
 
@@ -233,7 +232,9 @@ def test_a_model_that_is_asked_a_lot_is_smaller_and_trained_for_longer(one_site)
         numbers = (np.asarray(params), "data-parallel", 1)
 
         def gap(log_tokens):
-            return float(planned_loss(numbers[0], np.asarray(math.exp(log_tokens)), *numbers[1:], batch)) - target
+            return (
+                float(laws.predicted_loss(numbers[0], np.asarray(math.exp(log_tokens)), *numbers[1:], batch)) - target
+            )
 
         tokens = math.exp(brentq(gap, math.log(1e9), math.log(1e16)))
         return 6 * params * tokens + 2 * params * inference if 6 * params * tokens <= FLOP else math.inf
@@ -261,7 +262,9 @@ def test_a_batch_above_the_best_one_is_priced():
     assert best.batch_tokens > 1.5 * best.best_batch_tokens
     batch = best.best_batch_tokens
     numbers = (np.asarray(best.params), np.asarray(best.tokens), "diloco", 2)
-    assert best.batch_penalty == pytest.approx(best.predicted_loss - float(planned_loss(*numbers, np.asarray(batch))))
+    assert best.batch_penalty == pytest.approx(
+        best.predicted_loss - float(laws.predicted_loss(*numbers, np.asarray(batch)))
+    )
     assert best.batch_penalty > 0
     assert any(note.startswith("batch: ") for note in best.notes)
 

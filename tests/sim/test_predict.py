@@ -1,10 +1,11 @@
 """`simulate predict`: published optima and tables, and what it says to wrong input."""
 
 import json
+import math
 
 import pytest
 
-from sim.laws import chinchilla_loss
+from sim.laws import chinchilla_loss, loss_with_floor
 
 
 def told(simulate, *options):
@@ -44,8 +45,12 @@ def test_data_parallel_has_no_outer_optimizer(simulate):
 
 def test_other_budgets_are_carried_over_and_say_so(simulate):
     plain, more = (told(simulate, "--params", "1e9", "--tokens", tokens) for tokens in ("20e9", "80e9"))
-    carried = chinchilla_loss(1e9, 80e9) / chinchilla_loss(1e9, 20e9)
-    assert more["predicted_loss"] == pytest.approx(plain["predicted_loss"] * carried)
+    # carried by Chinchilla's ratio to the power that makes both laws fall alike along 20 tokens a parameter
+    near = [loss_with_floor(n, "data-parallel", 1) for n in (0.99e9, 1.01e9)]
+    theirs = [chinchilla_loss(n, 20 * n) for n in (0.99e9, 1.01e9)]
+    power = math.log(near[1] / near[0]) / math.log(theirs[1] / theirs[0])
+    carried = (chinchilla_loss(1e9, 80e9) / chinchilla_loss(1e9, 20e9)) ** power
+    assert more["predicted_loss"] == pytest.approx(plain["predicted_loss"] * carried, rel=1e-6)
     assert plain["notes"] == []
     assert "extrapolation" in " ".join(more["notes"])
 

@@ -16,7 +16,8 @@ def test_every_topology_that_ships_fits_into_80_plain_columns(name, simulate):
     assert out.isascii()
     assert max(map(len, out.splitlines())) <= 80
     assert not any(line != line.rstrip() for line in out.splitlines())
-    for title in ("Sites (", "Links (", "Bottleneck cut: ", "Best ring: ", "Round trips"):
+    between = ("Links (", "Bottleneck cut: ", "Best ring: ", "Round trips") if load_topology(name).links else ()
+    for title in ("Sites (", *between):
         assert title in out
     assert describe(load_topology(name))
 
