@@ -92,7 +92,7 @@ def count_flop(jaxpr: Jaxpr | ClosedJaxpr, sizes: dict[str, int]) -> float:
 def asked_collectives(jaxpr: Jaxpr | ClosedJaxpr, sizes: dict[str, int]) -> tuple[RecordedCollective, ...]:
     """The exchanges that a program asks for; those among one device move nothing and are left out.
 
-    So are those over automatic axes (a model spread over shards): what a device sends there is the compiler's doing.
+    So are those over automatic axes (a model spread over shards): there the compiler decides what a device sends.
 
     Args:
       jaxpr: the program.
