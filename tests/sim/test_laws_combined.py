@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sim.errors import InputError
-from sim.laws import batch_tokens, diloco, loss, predict, predicted_loss
+from sim.laws import batch_tokens, diloco, loss, loss_with_floor, predict, predicted_loss
 from sim.laws.chinchilla import chinchilla_loss
 
 
@@ -30,10 +30,15 @@ def test_a_larger_model_is_never_worse():
         assert np.all(np.diff(predicted_loss(sizes, 20 * sizes, algorithm, replicas)) < 0)
 
 
-def test_other_budgets_follow_chinchilla():
+def test_other_budgets_follow_chinchilla_at_the_pace_of_our_own_law():
+    def slope(law):
+        return np.log(law(1.001e9) / law(0.999e9))
+
+    # the power that makes both laws fall alike along 20 tokens per parameter
+    power = slope(lambda n: loss_with_floor(n, "diloco", 4)) / slope(lambda n: chinchilla_loss(n, 20 * n))
     for tokens in (5e9, 80e9, 1e12):
         ratio = chinchilla_loss(1e9, tokens) / chinchilla_loss(1e9, 20e9)
-        assert predict(1e9, tokens, "diloco", 4).loss == pytest.approx(loss(1e9, "diloco", 4) * ratio)
+        assert predict(1e9, tokens, "diloco", 4).loss == pytest.approx(loss(1e9, "diloco", 4) * ratio**power, rel=1e-6)
 
 
 def test_repeated_data_counts_as_the_fewer_tokens_it_is_worth():
