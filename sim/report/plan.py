@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ..laws import FITTED_PARAMS
 from ..questions.plan import Plan
 from ..questions.plan_replay import Entry
 from ..units import human_bytes, human_count, human_seconds
@@ -21,6 +22,8 @@ from .plain import plain
 
 SCHEMA_VERSION = 1
 _WIDTH = 100
+_UNRESOLVED = 0.005
+"""Differences between algorithms by less than this share of a loss are not known beyond the fitted sizes."""
 _WORDS = {
     "days": "days",
     "chips": "chips",
@@ -151,7 +154,11 @@ def _sentences(plan: Plan) -> list[str]:
     found = []
     if plan.runner_up:
         gap = plan.runner_up.predicted_loss - plan.best.predicted_loss
-        found.append(f"The runner-up's predicted loss is {abs(gap):.4f} nats {'higher' if gap >= 0 else 'lower'}.")
+        close = ""
+        if abs(gap) < _UNRESOLVED * plan.best.predicted_loss and plan.best.params > FITTED_PARAMS[1]:
+            close = ": at this size the laws do not tell algorithms apart by so little"
+        word = "higher" if gap >= 0 else "lower"
+        found.append(f"The runner-up's predicted loss is {abs(gap):.4f} nats {word}{close}.")
     binding = ", ".join(_WORDS[name] for name in plan.binding)
     found.append(f"What binds, the one whose doubling buys most first: {binding or 'nothing'}.")
     notes = list(plan.best.notes)

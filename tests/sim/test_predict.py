@@ -93,3 +93,9 @@ def test_wrong_input_is_one_clear_line(options, words, simulate):
     assert (code, out) == (2, "")
     assert words in err
     assert err.count("\n") == 1
+
+
+def test_the_misprinted_rate_of_eight_replicas_is_not_given(simulate):
+    found = told(simulate, "--params", "2.4e9", "--strategy", "diloco", "--replicas", "8")
+    assert found["inner_learning_rate"] == pytest.approx(22256 * 2.4e9**-0.8827 * 8**0.2929)
+    assert "contradicts the joint fit" in " ".join(found["notes"])
