@@ -1,0 +1,136 @@
+"""A small real study of Data-Parallel against DiLoCo: three sizes, real English text, two cores.
+
+Run: python experiments/small_scale/study.py (again, until it says that nothing is missing). Every finished run is a
+line in runs.csv, appended at once; a run that is there is never made again. With --share 0/2 and --share 1/2 two
+processes divide the work.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import os
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=4 --xla_cpu_multi_thread_eigen=false")
+
+import jax
+from cases import SIZES, Case, Row, key, wanted
+
+from trainer.config import ModelConfig, TrainConfig
+from trainer.data import load_data
+from trainer.evaluate import held_out_loss, log_probs_of
+from trainer.mesh import make_mesh
+from trainer.model import count_params
+from trainer.train import Trainer
+
+RUNS = Path(__file__).parent / "runs.csv"
+VOCAB, LENGTH = 1024, 128
+MEASURED = (
+    "params",
+    "steps",
+    "tokens",
+    "outer_learning_rate",
+    "train_loss",
+    "held_out_loss",
+    "held_out_error",
+    "seconds",
+)
+
+
+def config_of(case: Case) -> TrainConfig:
+    """The case as a training run: the published recipe but for size, vocabulary, sequence length and rates."""
+    layers, width = SIZES[case.size]
+    model = ModelConfig(layers=layers, width=width, heads=2, hidden=4 * width, vocab=VOCAB)
+    batch_tokens = case.sequences * LENGTH
+    diloco = {"sync_every": case.sync_every, "payload_bits": case.payload_bits} if case.sync_every else {}
+    return TrainConfig.model_validate(
+        {
+            "model": model.model_dump(),
+            "algorithm": case.algorithm,
+            "replicas": case.replicas,
+            "steps": max(1, round(20 * count_params(model) * case.overtraining / batch_tokens)),
+            "sequence_length": LENGTH,
+            "sequences": case.sequences // case.replicas,
+            "microbatches": 1,
+            "learning_rate": case.learning_rate,
+            "seed": case.seed,
+            "corpus": "packages",
+            **diloco,
+        }
+    )
+
+
+def run(case: Case) -> Row:
+    """Trains a case to its end and measures the global model on held-out text."""
+    config = config_of(case)
+    data = load_data(config)
+    begin = time.perf_counter()
+    trainer = Trainer(config, data.batches.rows, make_mesh(config.replicas, 1), alone=False)
+    state, losses = trainer.start(), [0.0]
+    for step in range(1, config.steps + 1):
+        state, cost = trainer.inner_step(state, step)
+        losses = cost.losses
+        if trainer.follows(step):
+            state, _ = trainer.outer_step(state, step)
+    params = jax.tree.map(lambda leaf: jax.device_get(leaf)[0], trainer.params(state))
+    found = held_out_loss(log_probs_of(params), config, data)
+    measured: dict[str, Any] = {
+        "params": count_params(config.model),
+        "steps": config.steps,
+        "tokens": config.steps * config.batch_tokens,
+        "outer_learning_rate": config.outer_learning_rate if case.sync_every else "",
+        "train_loss": f"{sum(losses) / len(losses):.4f}",
+        "held_out_loss": f"{found.loss:.4f}",
+        "held_out_error": f"{found.loss_error:.4f}",
+        "seconds": f"{time.perf_counter() - begin:.1f}",
+    }
+    return {name: str(value) for name, value in {**asdict(case), **measured}.items()}
+
+
+def done() -> list[Row]:
+    """What is finished so far; a line cut short by a crash does not count."""
+    if not RUNS.exists():
+        return []
+    with RUNS.open(newline="") as file:
+        return [row for row in csv.DictReader(file) if None not in row.values() and row["seconds"]]
+
+
+def append(row: Row) -> None:
+    """One more line, written at once."""
+    line = ",".join(row.values()) + "\n"
+    if not RUNS.exists():
+        line = ",".join(row) + "\n" + line
+    handle = os.open(RUNS, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    os.write(handle, line.encode())
+    os.close(handle)
+
+
+def main() -> None:
+    """Makes what is missing, the worthiest first."""
+    parser = argparse.ArgumentParser(description="Make the runs of the study that are missing.")
+    parser.add_argument("--share", default="0/1", help="which part of the work, such as 0/2")
+    number, parts = map(int, parser.parse_args().share.split("/"))
+    while True:
+        finished = done()
+        there = {key(row) for row in finished}
+        missing = [case for case in dict.fromkeys(wanted(finished)) if key(case) not in there]
+        own = [case for case in missing if hash_of(case) % parts == number] or missing[:0]
+        if not own:
+            print(f"{len(finished)} runs are there, {len(missing)} of those known so far are another share's")
+            return
+        print(f"{len(missing)} missing; now {own[0]}", flush=True)
+        append(run(own[0]))
+
+
+def hash_of(case: Case) -> int:
+    """A number of a case that is the same in every process."""
+    return sum(map(ord, "".join(key(case))))
+
+
+if __name__ == "__main__":
+    main()
