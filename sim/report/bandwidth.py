@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import io
-import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -20,7 +17,7 @@ from rich.text import Text
 from ..errors import InputError
 from ..questions.bandwidth import BandwidthAnswer, CurvePoint, Need
 from ..units import human_count, human_seconds
-from .plain import plain
+from .plain import as_csv, as_json, plain
 
 SCHEMA_VERSION = 1
 _WIDTH = 100
@@ -29,24 +26,18 @@ _WIDTH = 100
 def bandwidth_json(answer: BandwidthAnswer) -> str:
     """The whole answer; keys are stable within a schema version."""
     document = {
-        "schema_version": SCHEMA_VERSION,
-        "crosshaul_version": version("crosshaul"),
         "scenario": answer.scenario.model_dump(mode="json", exclude_none=True),
         "varied": answer.what,
         "rows": [asdict(row) for row in answer.rows],
         "curve": [asdict(point) for point in answer.curve],
     }
-    return json.dumps(document, indent=2, allow_nan=False) + "\n"
+    return as_json(SCHEMA_VERSION, document)
 
 
 def bandwidth_csv(answer: BandwidthAnswer) -> str:
     """One line a strategy and target under a header line (the curve: see the JSON)."""
-    out = io.StringIO()
     rows = [asdict(row) for row in answer.rows]
-    writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return out.getvalue()
+    return as_csv(rows, list(rows[0]))
 
 
 def bandwidth_text(answer: BandwidthAnswer, *, on_grid: bool = False) -> str:

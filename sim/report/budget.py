@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import io
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, fields
-from importlib.metadata import version
 from itertools import groupby
 from typing import Any
 
@@ -17,7 +14,7 @@ from rich.text import Text
 
 from ..questions.budget import BudgetAnswer, BudgetRow, LossRow
 from ..units import human_count, human_ratio, human_seconds
-from .plain import plain
+from .plain import as_csv, as_json, plain
 
 SCHEMA_VERSION = 1
 _WIDTH = 100
@@ -30,25 +27,19 @@ _RULES = {
 def budget_json(answer: BudgetAnswer) -> str:
     """The whole answer; keys are stable within a schema version."""
     document = {
-        "schema_version": SCHEMA_VERSION,
-        "crosshaul_version": version("crosshaul"),
         "scenarios": [scenario.model_dump(mode="json", exclude_none=True) for scenario in answer.scenarios],
         "notes": list(answer.notes),
         "rows": [asdict(row) for row in answer.rows],
         "times": [asdict(row) for row in answer.times],
     }
-    return json.dumps(document, indent=2, allow_nan=False) + "\n"
+    return as_json(SCHEMA_VERSION, document)
 
 
 def budget_csv(answer: BudgetAnswer) -> str:
     """One line a topology, strategy and rule; where losses were asked for, one line for each of them instead."""
-    out = io.StringIO()
     rows: list[dict[str, Any]] = [asdict(row) for row in answer.times or answer.rows]
     names = [field.name for field in fields(LossRow if answer.times else BudgetRow) if field.name != "notes"]
-    writer = csv.DictWriter(out, names, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return out.getvalue()
+    return as_csv(rows, names)
 
 
 def budget_text(answer: BudgetAnswer) -> str:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import io
-import json
 from collections.abc import Callable
 from dataclasses import asdict
-from importlib.metadata import version
 
 from rich.console import Console
 from rich.table import Table
@@ -16,7 +13,7 @@ from rich.text import Text
 from ..questions.elasticity import Elasticity
 from ..questions.explain import Explanation
 from ..units import BANDWIDTH, LATENCY, human_count, human_quantity, human_seconds
-from .plain import plain
+from .plain import as_csv, as_json, plain
 
 SCHEMA_VERSION = 1
 _WIDTH = 100
@@ -27,8 +24,6 @@ _NONE = 1e-9
 def explain_json(answer: Explanation) -> str:
     """The whole answer; keys are stable within a schema version."""
     document = {
-        "schema_version": SCHEMA_VERSION,
-        "crosshaul_version": version("crosshaul"),
         "scenario": answer.scenario.model_dump(mode="json", exclude_none=True),
         "notes": list(answer.notes),
         "run": asdict(answer.run),
@@ -40,16 +35,12 @@ def explain_json(answer: Explanation) -> str:
         "remark": answer.remark,
         "elasticities": [asdict(each) for each in answer.elasticities],
     }
-    return json.dumps(document, indent=2, allow_nan=False) + "\n"
+    return as_json(SCHEMA_VERSION, document)
 
 
 def explain_csv(answer: Explanation) -> str:
     """One line for each part of the wall-clock (the formula and the elasticities: see the JSON)."""
-    out = io.StringIO()
-    writer = csv.DictWriter(out, ["what", "seconds", "share"], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(asdict(part) for part in answer.parts)
-    return out.getvalue()
+    return as_csv((asdict(part) for part in answer.parts), ["what", "seconds", "share"])
 
 
 def explain_text(answer: Explanation) -> str:

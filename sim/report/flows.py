@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import io
-import json
 from collections.abc import Callable
 from dataclasses import asdict
-from importlib.metadata import version
 from typing import Any
 
 from rich.console import Console
@@ -15,7 +12,7 @@ from rich.table import Table
 
 from ..questions.flows import FlowRow, FlowsAnswer
 from ..units import BANDWIDTH, human_bytes, human_quantity
-from .plain import plain
+from .plain import as_csv, as_json, plain
 
 SCHEMA_VERSION = 1
 _WIDTH = 100
@@ -24,23 +21,17 @@ _WIDTH = 100
 def flows_json(answer: FlowsAnswer) -> str:
     """The whole answer; keys are stable within a schema version."""
     document = {
-        "schema_version": SCHEMA_VERSION,
-        "crosshaul_version": version("crosshaul"),
         "topology": answer.topology,
         "flows": [_flow(row) | {"route": list(row.route)} for row in answer.flows],
         "links": [asdict(row) for row in answer.links],
     }
-    return json.dumps(document, indent=2, allow_nan=False) + "\n"
+    return as_json(SCHEMA_VERSION, document)
 
 
 def flows_csv(answer: FlowsAnswer) -> str:
     """One line a flow under a header line; the nodes of a route are joined by ` > ` (links: see the JSON)."""
-    out = io.StringIO()
     rows = [_flow(row) for row in answer.flows]
-    writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return out.getvalue()
+    return as_csv(rows, list(rows[0]))
 
 
 def flows_text(answer: FlowsAnswer) -> str:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import io
-import json
 from collections.abc import Callable
 from dataclasses import asdict
-from importlib.metadata import version
 from typing import Any
 
 from rich.console import Console
@@ -18,7 +15,7 @@ from ..laws import FITTED_PARAMS
 from ..questions.plan import Plan
 from ..questions.plan_replay import Entry
 from ..units import human_bytes, human_count, human_seconds
-from .plain import plain
+from .plain import as_csv, as_json, plain
 
 SCHEMA_VERSION = 1
 _WIDTH = 100
@@ -38,8 +35,6 @@ _WORDS = {
 def plan_json(plan: Plan) -> str:
     """The whole answer; keys are stable within a schema version."""
     document = {
-        "schema_version": SCHEMA_VERSION,
-        "crosshaul_version": version("crosshaul"),
         "asked": _asked(plan),
         "best": asdict(plan.best),
         "runner_up": asdict(plan.runner_up) if plan.runner_up else None,
@@ -50,7 +45,7 @@ def plan_json(plan: Plan) -> str:
         "replays": plan.replays,
         "closed_form": plan.closed_form,
     }
-    return json.dumps(document, indent=2, allow_nan=False) + "\n"
+    return as_json(SCHEMA_VERSION, document)
 
 
 def _asked(plan: Plan) -> dict[str, Any]:
@@ -60,16 +55,12 @@ def _asked(plan: Plan) -> dict[str, Any]:
 
 def plan_csv(plan: Plan) -> str:
     """One line a plan under a header line: best, runner-up, then the front."""
-    out = io.StringIO()
     ranked = [("best", plan.best), *([("runner_up", plan.runner_up)] if plan.runner_up else [])]
     rows = [
         {"rank": rank} | asdict(entry) | {"sites": " ".join(entry.sites), "notes": "; ".join(entry.notes)}
         for rank, entry in [*ranked, *(("front", entry) for entry in plan.front)]
     ]
-    writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return out.getvalue()
+    return as_csv(rows, list(rows[0]))
 
 
 def plan_text(plan: Plan) -> str:

@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from collections.abc import Callable
 from dataclasses import asdict
-from importlib.metadata import version
 
 from ..questions.predict import LawAnswer
 from ..units import human_count
+from .plain import as_csv, as_json
 
 SCHEMA_VERSION = 1
 
 
 def predict_json(answer: LawAnswer) -> str:
     """The whole answer; keys are stable within a schema version."""
-    document = {"schema_version": SCHEMA_VERSION, "crosshaul_version": version("crosshaul"), **asdict(answer)}
-    return json.dumps(document, indent=2, allow_nan=False) + "\n"
+    return as_json(SCHEMA_VERSION, asdict(answer))
 
 
 def predict_csv(answer: LawAnswer) -> str:
     """One line under a header line; notes are joined by `; `."""
-    out = io.StringIO()
     row = asdict(answer) | {"notes": "; ".join(answer.notes)}
-    writer = csv.DictWriter(out, list(row), lineterminator="\n")
-    writer.writeheader()
-    writer.writerow(row)
-    return out.getvalue()
+    return as_csv([row], list(row))
 
 
 def predict_text(answer: LawAnswer) -> str:
