@@ -18,7 +18,7 @@ from math import prod
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
-from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn
+from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn  # type: ignore[attr-defined, unused-ignore]  # 0.12 hides one
 
 from sim.errors import CrosshaulError
 from sim.trace import RecordedCollective
