@@ -9,9 +9,12 @@ SIZES = {"57k": (2, 32), "164k": (2, 64), "313k": (3, 80)}
 """Layers and width by name."""
 RATES = (2e-3, 4e-3, 8e-3)
 """Peak inner learning rates that are tried; a best one at an end is followed by one more beyond it."""
-ALGORITHMS = (("data-parallel", 1), ("diloco", 1), ("diloco", 2), ("diloco", 4))
+REPLICAS = (0, 1, 2, 4)
+"""DiLoCo's replicas; 0 stands for Data-Parallel."""
 ABLATED = "164k"
 SEEDS = (0, 1)
+OUTER_RATE = 0.6
+"""The published outer rate for M = 1, 2, 4."""
 Row = dict[str, str]
 
 
@@ -27,6 +30,7 @@ class Case:
       sequences: global batch, in sequences of 128 tokens.
       overtraining: lambda; tokens are 20 N lambda.
       payload_bits: bits of a parameter in an outer exchange.
+      outer_learning_rate: of Nesterov momentum 0.9; Data-Parallel has none.
     """
 
     size: str
@@ -38,12 +42,18 @@ class Case:
     sequences: int = 8
     overtraining: int = 1
     payload_bits: int = 32
+    outer_learning_rate: float | None = None
 
 
 def key(row: Row | Case) -> tuple[str, ...]:
     """What tells cases apart, whether planned or read back."""
-    data = row if isinstance(row, dict) else {name: str(value) for name, value in asdict(row).items()}
+    data = row if isinstance(row, dict) else cells(row)
     return tuple(data[field.name] for field in fields(Case))
+
+
+def cells(case: Case) -> Row:
+    """The case as cells of the table; what it has not is empty."""
+    return {name: "" if value is None else str(value) for name, value in asdict(case).items()}
 
 
 def wanted(done: Sequence[Row]) -> Iterator[Case]:
@@ -52,23 +62,18 @@ def wanted(done: Sequence[Row]) -> Iterator[Case]:
     First every size and algorithm on the grid of rates; then, at the best rate of each, a second seed; then, for one
     size, other H, batches, token budgets and payloads.
     """
-    for size in SIZES:
-        for algorithm, replicas in ALGORITHMS:
-            yield from _tuned(done, Case(size, algorithm, replicas, 30 if algorithm == "diloco" else 0, 0.0))
-    for size in SIZES:
-        for algorithm, replicas in ALGORITHMS:
-            best = _best(done, Case(size, algorithm, replicas, 30 if algorithm == "diloco" else 0, 0.0))
-            if best is not None:
-                yield from (replace(best, seed=seed) for seed in SEEDS)
+    headline = [_case(size, replicas) for size in SIZES for replicas in REPLICAS]
+    for base in headline:
+        yield from _tuned(done, base)
+    for base in headline:
+        best = _best(done, base)
+        if best is not None:
+            yield from (replace(best, seed=seed) for seed in SEEDS)
     yield from _ablations(done)
 
 
 def _ablations(done: Sequence[Row]) -> Iterator[Case]:
-    best = {
-        replicas: found
-        for replicas in (0, 2)
-        if (found := _best(done, Case(ABLATED, *_kind(replicas), 0.0))) is not None
-    }
+    best = {replicas: found for replicas in (0, 2) if (found := _best(done, _case(ABLATED, replicas))) is not None}
     for base in best.values():
         for sequences in (16, 32, 64):
             scale = (sequences / base.sequences) ** 0.5  # the batch's usual rule; the grid's best rate is the anchor
@@ -78,10 +83,17 @@ def _ablations(done: Sequence[Row]) -> Iterator[Case]:
     if 2 in best:
         yield from (replace(best[2], sync_every=every) for every in (5, 15, 100))
         yield from (replace(best[2], payload_bits=bits) for bits in (8, 4))
+    for size in ("57k", ABLATED):
+        one = _best(done, _case(size, 1))
+        if one is not None:
+            yield from (replace(one, outer_learning_rate=rate) for rate in (0.8, 1.0))
 
 
-def _kind(replicas: int) -> tuple[str, int, int]:
-    return ("diloco", replicas, 30) if replicas else ("data-parallel", 1, 0)
+def _case(size: str, replicas: int) -> Case:
+    """The headline's case of a size, its inner rate still open; no replicas stand for Data-Parallel."""
+    if not replicas:
+        return Case(size, "data-parallel", 1, 0, 0.0)
+    return Case(size, "diloco", replicas, 30, 0.0, outer_learning_rate=OUTER_RATE)
 
 
 def _tuned(done: Sequence[Row], base: Case) -> Iterator[Case]:

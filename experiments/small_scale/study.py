@@ -2,7 +2,7 @@
 
 Run: python experiments/small_scale/study.py (again, until it says that nothing is missing). Every finished run is a
 line in runs.csv, appended at once; a run that is there is never made again. With --share 0/2 and --share 1/2 two
-processes divide the work.
+processes divide the work. Ctrl-Z (SIGTSTP) pauses it, and the seconds of the pause do not count.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from __future__ import annotations
 import argparse
 import csv
 import os
+import signal
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=4 --xla_cpu_multi_thread_eigen=false")
 
 import jax
-from cases import SIZES, Case, Row, key, wanted
+from cases import SIZES, Case, Row, cells, key, wanted
 
 from trainer.config import ModelConfig, TrainConfig
 from trainer.data import load_data
@@ -30,16 +30,26 @@ from trainer.train import Trainer
 
 RUNS = Path(__file__).parent / "runs.csv"
 VOCAB, LENGTH = 1024, 128
-MEASURED = (
-    "params",
-    "steps",
-    "tokens",
-    "outer_learning_rate",
-    "train_loss",
-    "held_out_loss",
-    "held_out_error",
-    "seconds",
-)
+
+
+class Clock:
+    """Seconds of this process, without those in which it was paused."""
+
+    def __init__(self) -> None:
+        self._paused_s = 0.0
+
+    def __call__(self) -> float:
+        """Now [s]; only differences mean something."""
+        return time.perf_counter() - self._paused_s
+
+    def pause(self, *_: object) -> None:
+        """Handles SIGTSTP: stops until someone continues the process."""
+        begin = time.perf_counter()
+        os.kill(os.getpid(), signal.SIGSTOP)
+        self._paused_s += time.perf_counter() - begin
+
+
+clock = Clock()
 
 
 def config_of(case: Case) -> TrainConfig:
@@ -47,7 +57,7 @@ def config_of(case: Case) -> TrainConfig:
     layers, width = SIZES[case.size]
     model = ModelConfig(layers=layers, width=width, heads=2, hidden=4 * width, vocab=VOCAB)
     batch_tokens = case.sequences * LENGTH
-    diloco = {"sync_every": case.sync_every, "payload_bits": case.payload_bits} if case.sync_every else {}
+    diloco = {name: getattr(case, name) for name in ("sync_every", "payload_bits", "outer_learning_rate")}
     return TrainConfig.model_validate(
         {
             "model": model.model_dump(),
@@ -60,7 +70,7 @@ def config_of(case: Case) -> TrainConfig:
             "learning_rate": case.learning_rate,
             "seed": case.seed,
             "corpus": "packages",
-            **diloco,
+            **(diloco if case.algorithm == "diloco" else {}),
         }
     )
 
@@ -69,7 +79,7 @@ def run(case: Case) -> Row:
     """Trains a case to its end and measures the global model on held-out text."""
     config = config_of(case)
     data = load_data(config)
-    begin = time.perf_counter()
+    begin = clock()
     trainer = Trainer(config, data.batches.rows, make_mesh(config.replicas, 1), alone=False)
     state, losses = trainer.start(), [0.0]
     for step in range(1, config.steps + 1):
@@ -83,13 +93,12 @@ def run(case: Case) -> Row:
         "params": count_params(config.model),
         "steps": config.steps,
         "tokens": config.steps * config.batch_tokens,
-        "outer_learning_rate": config.outer_learning_rate if case.sync_every else "",
         "train_loss": f"{sum(losses) / len(losses):.4f}",
         "held_out_loss": f"{found.loss:.4f}",
         "held_out_error": f"{found.loss_error:.4f}",
-        "seconds": f"{time.perf_counter() - begin:.1f}",
+        "seconds": f"{clock() - begin:.1f}",
     }
-    return {name: str(value) for name, value in {**asdict(case), **measured}.items()}
+    return {**cells(case), **{name: str(value) for name, value in measured.items()}}
 
 
 def done() -> list[Row]:
@@ -114,6 +123,7 @@ def main() -> None:
     """Makes what is missing, the worthiest first."""
     parser = argparse.ArgumentParser(description="Make the runs of the study that are missing.")
     parser.add_argument("--share", default="0/1", help="which part of the work, such as 0/2")
+    signal.signal(signal.SIGTSTP, clock.pause)
     number, parts = map(int, parser.parse_args().share.split("/"))
     while True:
         finished = done()
