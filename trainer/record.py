@@ -8,10 +8,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+import jax
+
 from sim.errors import InputError
 from sim.trace import Header, Record, RunSummary, TraceWriter
 
-from .config import TrainConfig
+from .config import SYNC_EVERY, TrainConfig
+from .costs import InnerCost, OuterCost, seen_by_all
 from .data import load_data
 from .distributed import is_first
 from .header import make_header
@@ -164,7 +167,8 @@ class _Recorder:
         state = self._trainer.start()
         for _ in range(self._config.warmup_steps):
             state, cost = self._trainer.inner_step(state, 1)
-            yield from inner_records(self._config, 0, cost, self.gradient, warmup=True)
+            for whole in seen_by_all([cost]):
+                yield from inner_records(self._config, 0, whole, self.gradient, warmup=True)
         # every fragment is exchanged behind the last step
         _, costs = self._trainer.outer_step(state, self._config.steps)
         yield from outer_records(0, costs, self.outer, len(self._trainer.outer), warmup=True)
@@ -185,25 +189,31 @@ class _Recorder:
         progress: Progress,
         checkpoints: Checkpoints | None,
     ) -> Summary | None:
-        """Takes the steps of the run that are missing and writes each as it ends, and a summary behind the last."""
+        """Takes the steps of the run that are missing and writes them, and a summary behind the last.
+
+        Each is written as it ends; of several processes, once they have met.
+        """
         config, state, first = self._config, progress.state, progress.step + 1
         inner, outer = progress.inner, progress.outer
+        pending: list[_Taken] = []
         if checkpoints and first == 1:
             checkpoints.save(self._trainer.snapshot(state), config, 0, writer, progress.fingerprint)
         for step in range(first, config.steps + 1):
             state, cost = self._trainer.inner_step(state, step)
-            inner.append(cost)
-            for line in inner_records(config, step, cost, self.gradient):
-                write(writer, line)
             state, parts = self._trainer.outer_step(state, step)
-            outer += parts
-            for line in outer_records(step, parts, self.outer, len(self._trainer.outer)):
-                write(writer, line)
+            pending.append(_Taken(step, cost, parts))
+            saves = checkpoints is not None and checkpoints.due(step, config)
+            if saves or self._meets(step):
+                inner += self._settle(writer, pending)
+                outer += [part for taken in pending for part in taken.outer]
+                pending.clear()
             if step == config.steps and writer is not None:  # in front of the mark of the last checkpoint
                 writer.write(summarize(header, inner, outer))
-            if checkpoints and checkpoints.due(step, config):
+            if checkpoints and saves:
                 checkpoints.save(self._trainer.snapshot(state), config, step, writer, progress.fingerprint)
-            listener.step(step, statistics.fmean(cost.losses), statistics.fmean(cost.compute_s))
+            here = [replica for replica, count in enumerate(cost.seen) if count]
+            loss, compute_s = (statistics.fmean(each[r] for r in here) for each in (cost.losses, cost.compute_s))
+            listener.step(step, loss, compute_s)
         if writer is None:
             return None
         schedule = self._trainer.algorithm.schedule
@@ -217,6 +227,30 @@ class _Recorder:
             first_loss=statistics.fmean(inner[0].losses),
             last_loss=statistics.fmean(inner[-1].losses),
         )
+
+    def _meets(self, step: int) -> bool:
+        """Whether the steps so far are put together behind this one: where the processes have just met anyway."""
+        every = self._config.sync_every or SYNC_EVERY
+        return jax.process_count() == 1 or step % every == 0 or step == self._config.steps
+
+    def _settle(self, writer: TraceWriter | None, taken: list[_Taken]) -> list[InnerCost]:
+        """Writes some steps, and gives back what they cost all processes together."""
+        costs = seen_by_all([each.inner for each in taken])
+        for each, cost in zip(taken, costs, strict=True):
+            for line in inner_records(self._config, each.step, cost, self.gradient):
+                write(writer, line)
+            for line in outer_records(each.step, each.outer, self.outer, len(self._trainer.outer)):
+                write(writer, line)
+        return costs
+
+
+@dataclass(frozen=True)
+class _Taken:
+    """A step that was taken, and what it cost as far as this process saw it."""
+
+    step: int
+    inner: InnerCost
+    outer: list[OuterCost]
 
 
 def _timing(config: TrainConfig, *, on_cpu: bool) -> str:

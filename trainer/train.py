@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import statistics
 import time
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -14,7 +16,6 @@ from .algorithms import make_algorithm
 from .config import TrainConfig
 from .costs import InnerCost, OuterCost, paired
 from .data import Rows
-from .distributed import gathered
 from .mesh import (
     BY_REPLICA,
     DATA_AXIS,
@@ -95,7 +96,7 @@ class Trainer:
           step: the step's number, from 1; decides the batch.
 
         Returns:
-          The next state and what the step cost.
+          The next state and what the step cost, as far as this process saw it.
         """
         lane_states = list(state.lanes)
         lane_costs: dict[int, _LaneCost] = {}
@@ -182,22 +183,16 @@ class Trainer:
         return abstract((LaneState(params, optimizer), outer, under_way), self.mesh, BY_REPLICA)
 
     def _total(self, costs: list[_LaneCost]) -> InnerCost:
-        """What a step cost over all lanes, those of other processes among them."""
-        # of every replica: seconds of compute and of the whole step, the sum of losses, and of how many devices;
-        # then the exchange
-        table_Mx4 = np.zeros((self._config.replicas + 1, 4))
+        """What a step cost over this process's lanes."""
+        count = self._config.replicas
+        compute_s, whole_s, losses, seen = [0.0] * count, [0.0] * count, [math.nan] * count, [0] * count
         for lane, cost in zip(self.lanes, costs, strict=True):
-            for row, (compute_s, whole_s, losses) in cost.rows.items():
-                table_Mx4[lane.first_replica + row] = compute_s, whole_s, sum(losses), len(losses)
-            table_Mx4[-1, 0] = max(table_Mx4[-1, 0], cost.exchange_s or 0.0)
-        every_PxMx4 = gathered(table_Mx4)
-        slowest_Mx4, sums_Mx4 = every_PxMx4.max(axis=0), every_PxMx4.sum(axis=0)
-        return InnerCost(
-            compute_s=slowest_Mx4[:-1, 0].tolist(),
-            exchange_s=float(slowest_Mx4[-1, 0]) if self.inner[0].exchange else None,
-            losses=(sums_Mx4[:-1, 2] / sums_Mx4[:-1, 3]).tolist(),
-            whole_s=slowest_Mx4[:-1, 1].tolist(),
-        )
+            for row, (compute, whole, each) in cost.rows.items():
+                replica = lane.first_replica + row
+                compute_s[replica], whole_s[replica] = compute, whole
+                losses[replica], seen[replica] = statistics.fmean(each) if each else math.nan, len(each)
+        exchange_s = max((cost.exchange_s or 0.0 for cost in costs), default=0.0) if self.inner[0].exchange else None
+        return InnerCost(compute_s, exchange_s, losses, whole_s, seen)
 
 
 @dataclass(frozen=True)
