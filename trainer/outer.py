@@ -29,7 +29,7 @@ from .mesh import BY_REPLICA, REPLICA_AXIS
 from .model import Params, param_shapes
 from .optim import outer_optimizer
 from .payload import decode, encode, mean_of
-from .program import compile_program, gather_over, mean_over
+from .program import buckets, compile_program, gather_over, mean_over
 
 _shape: Any = jax.ShapeDtypeStruct
 """It has no types, and mypy is strict."""
@@ -182,7 +182,7 @@ def compile_outer(config: TrainConfig, mesh: Mesh, fragment: Fragment, *, eager:
     params = param_shapes(config.model)
     outer = jax.eval_shape(start, params)
     _, sent = jax.eval_shape(change, outer.params, outer.error, params)
-    over = mean_over if bits == 32 else gather_over
+    over = partial(mean_over if bits == 32 else gather_over, REPLICA_AXIS, bucket=buckets(mesh))
     came = sent if bits == 32 else jax.tree.map(partial(_gathered, count=config.replicas), sent)
 
     def compiled_move(*, last: bool) -> Program:
@@ -195,9 +195,7 @@ def compile_outer(config: TrainConfig, mesh: Mesh, fragment: Fragment, *, eager:
         fragment=fragment,
         start=start,
         change=compile_program(change, mesh, (outer.params, outer.error, params), (BY_REPLICA, *two), two, donate=(1,)),
-        exchange=None
-        if alone
-        else compile_program(partial(over, REPLICA_AXIS), mesh, (sent,), (BY_REPLICA,), BY_REPLICA),
+        exchange=None if alone else compile_program(over, mesh, (sent,), (BY_REPLICA,), BY_REPLICA),
         update=update,
         finish=compiled_move(last=True) if eager or config.local_share else update,
         came=came,

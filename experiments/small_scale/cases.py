@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 
-SIZES = {"57k": (2, 32), "164k": (2, 64), "313k": (3, 80)}
+SIZES = {"57k": (2, 32), "104k": (2, 48), "164k": (2, 64), "313k": (3, 80)}
 """Layers and width by name."""
+LAST = "313k"
+"""The size that comes when all else is done: a run of it takes the longest."""
 RATES = (2e-3, 4e-3, 8e-3)
 """Peak inner learning rates that are tried; a best one at an end is followed by one more beyond it."""
 REPLICAS = (0, 1, 2, 4)
@@ -60,16 +62,17 @@ def wanted(done: Sequence[Row]) -> Iterator[Case]:
     """Cases in the order of their worth, as far as what is done says which they are.
 
     First every size and algorithm on the grid of rates; then, at the best rate of each, a second seed; then, for one
-    size, other H, batches, token budgets and payloads.
+    size, other H, batches, token budgets and payloads; the largest size behind all of it.
     """
-    headline = [_case(size, replicas) for size in SIZES for replicas in REPLICAS]
-    for base in headline:
-        yield from _tuned(done, base)
-    for base in headline:
-        best = _best(done, base)
-        if best is not None:
-            yield from (replace(best, seed=seed) for seed in SEEDS)
-    yield from _ablations(done)
+    for sizes in ([size for size in SIZES if size != LAST], [LAST]):
+        headline = [_case(size, replicas) for size in sizes for replicas in REPLICAS]
+        for base in headline:
+            yield from _tuned(done, base)
+        for base in headline:
+            best = _best(done, base)
+            if best is not None:
+                yield from (replace(best, seed=seed) for seed in SEEDS)
+        yield from _ablations(done)
 
 
 def _ablations(done: Sequence[Row]) -> Iterator[Case]:

@@ -1,0 +1,106 @@
+"""Cases of the emulation as data: what is trained, over which links, and what is done to it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from sim.document import Frozen, read_mapping, validate
+from sim.errors import InputError
+from sim.units import Bandwidth, Duration, Size
+
+MOST_SITES = 8
+
+
+class Straggler(Frozen):
+    """A site whose process computes longer than the others'."""
+
+    site: int = Field(ge=0, examples=[1])
+    factor: float = Field(gt=1, examples=[1.5])
+    """How many times as long its inner steps take [-]."""
+
+
+class Change(Frozen):
+    """A link that gets another rate while the run is under way."""
+
+    after_s: Duration = Field(alias="after", examples=["5 s"])
+    """Since the first step began [s]."""
+    rate_bits_per_s: Bandwidth = Field(alias="rate", examples=["20 Mbit/s"])
+    site: int | None = Field(default=None, ge=0, examples=[0])
+    """Whose egress changes; every site's unless given."""
+
+
+class Case(Frozen):
+    """One emulated run."""
+
+    name: str = Field(pattern=r"^[a-z0-9-]+$", examples=["diloco-2-h5-100"])
+    algorithm: Literal["data-parallel", "diloco", "streaming-diloco"]
+    sites: int = Field(ge=2, le=MOST_SITES, examples=[2])
+    """Processes, each in a network namespace of its own; each is a replica, or a device of the one replica."""
+    rate_bits_per_s: Bandwidth | None = Field(default=None, alias="rate", examples=["100 Mbit/s"])
+    """What the egress of every site is shaped to [bit/s]."""
+    rates_bits_per_s: tuple[Bandwidth, ...] = Field(default=(), alias="rates", examples=[["100 Mbit/s", "20 Mbit/s"]])
+    """Instead of rate: one for each site."""
+    sync_every: int | None = Field(default=None, gt=0, examples=[5])
+    """Inner steps H between outer steps; none for Data-Parallel."""
+    overlap_steps: int = Field(default=0, ge=0, examples=[2])
+    """Inner steps tau behind which an exchange of Streaming DiLoCo runs."""
+    steps: int = Field(default=40, gt=0, examples=[40])
+    """Inner steps of the run."""
+    straggler: Straggler | None = None
+    change: Change | None = None
+
+    @model_validator(mode="after")
+    def _is_possible(self) -> Self:
+        if (self.rate_bits_per_s is None) == (not self.rates_bits_per_s):
+            raise InputError("a case needs either `rate` (of every site) or `rates` (one for each), and not both")
+        if self.rates_bits_per_s and len(self.rates_bits_per_s) != self.sites:
+            raise InputError(f"rates: got {len(self.rates_bits_per_s)} for {self.sites} sites; write one for each")
+        if (self.algorithm == "data-parallel") != (self.sync_every is None):
+            raise InputError("sync_every: data-parallel has none, the others need it, such as sync_every: 5")
+        if self.overlap_steps and self.algorithm != "streaming-diloco":
+            raise InputError("overlap_steps: only streaming-diloco overlaps; leave it out")
+        for what in (self.straggler, self.change):
+            if what and what.site is not None and what.site >= self.sites:
+                raise InputError(f"site {what.site}: there are {self.sites}, numbered from 0")
+        return self
+
+    @property
+    def rates(self) -> tuple[float, ...]:
+        """Egress rate of each site in the beginning [bit/s]."""
+        return self.rates_bits_per_s or (self.rate_bits_per_s or 0.0,) * self.sites
+
+
+class Plan(Frozen):
+    """A file of cases: what is trained in all of them, and the cases."""
+
+    layers: int = Field(default=2, gt=0)
+    width: int = Field(default=128, gt=0)
+    heads: int = Field(default=2, gt=0)
+    vocab: int = Field(default=2048, gt=0)
+    sequence_length: int = Field(default=64, gt=0)
+    sequences: int = Field(default=8, gt=0)
+    """Sequences of each site in a step."""
+    burst_bytes: Size = Field(default=262144.0, alias="burst", examples=["256 KiB"])
+    """Bucket of the shaper: bytes that pass at once after a silence [byte]."""
+    cases: tuple[Case, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> Self:
+        names = [case.name for case in self.cases]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice:
+            raise InputError(f"two cases are named {twice!r}; give each a name of its own")
+        return self
+
+
+def read_plan(path: Path) -> Plan:
+    """Reads a file of cases.
+
+    Raises:
+      InputError: names the file, line and key, and says what to write.
+    """
+    data, text = read_mapping(path, "cases")
+    return validate(Plan, data, source=str(path), text=text)

@@ -1,0 +1,137 @@
+"""Sites on one machine: network namespaces joined by a bridge, the egress of each shaped by a token bucket.
+
+Names and addresses are the emulation's own (`xhaul...`, 10.77.0.0/24, reachable from no other machine). Whatever it
+made is taken away again, on an error and on Ctrl-C as well; what a killed run left behind goes before the next begins.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from sim.errors import InputError
+
+PREFIX = "xhaul"
+BRIDGE = f"{PREFIX}-br"
+QUEUE = "100ms"
+"""How long a packet may wait in the shaper before it is dropped."""
+_CONGESTION = "cubic"
+"""The congestion control of every connection, where the kernel has it: machines differ in their default."""
+_AVAILABLE = Path("/proc/sys/net/ipv4/tcp_available_congestion_control")
+
+
+def missing() -> str | None:
+    """Why namespaces cannot be made here; None if they can."""
+    if platform.system() != "Linux":
+        return f"network namespaces are Linux's, and this is {platform.system()}"
+    absent = [tool for tool in ("ip", "tc") if shutil.which(tool) is None]
+    if absent:
+        return f"{' and '.join(absent)} is not installed; install iproute2"
+    if os.geteuid():
+        return "namespaces and tc need root; run it as root (sudo)"
+    try:
+        with Sites([1e6], burst_bytes=65536.0):
+            return None
+    except InputError as error:
+        return str(error)
+
+
+class Sites:
+    """Namespaces while the context is open.
+
+    Args:
+      rates_bits_per_s: egress of each site; None: not shaped [bit/s].
+      burst_bytes: bucket of each shaper [byte].
+
+    Raises:
+      InputError: the machine does not allow it.
+    """
+
+    def __init__(self, rates_bits_per_s: Sequence[float | None], *, burst_bytes: float) -> None:
+        self._rates, self._burst_bytes = list(rates_bits_per_s), burst_bytes
+
+    def __enter__(self) -> Self:
+        remove_all()
+        try:
+            self._make()
+        except BaseException:
+            remove_all()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        remove_all()
+
+    def address(self, site: int) -> str:
+        """The address of a site."""
+        return f"10.77.0.{site + 1}"
+
+    def command(self, site: int, command: Sequence[str]) -> list[str]:
+        """A command line that runs inside a site."""
+        return ["ip", "netns", "exec", _name(site), *command]
+
+    def shape(self, site: int, rate_bits_per_s: float, *, change: bool = False) -> None:
+        """Shapes the egress of a site, or gives it another rate."""
+        bucket = ("rate", f"{rate_bits_per_s:.0f}bit", "burst", f"{self._burst_bytes:.0f}", "latency", QUEUE)
+        verb = "change" if change else "add"
+        _run(*self.command(site, ["tc", "qdisc", verb, "dev", "eth0", "root", "tbf", *bucket]))
+
+    def sent_bytes(self, site: int) -> int:
+        """What the interface of a site has sent so far, headers included [byte]."""
+        counter = "/sys/class/net/eth0/statistics/tx_bytes"
+        return int(_run(*self.command(site, ["cat", counter])))
+
+    def _make(self) -> None:
+        _run("ip", "link", "add", BRIDGE, "type", "bridge")
+        _run("ip", "link", "set", BRIDGE, "up")
+        for site, rate in enumerate(self._rates):
+            name, outside = _name(site), f"{PREFIX}{site}"
+            _run("ip", "netns", "add", name)
+            _run("ip", "link", "add", outside, "type", "veth", "peer", "name", "eth0", "netns", name)
+            _run("ip", "link", "set", outside, "master", BRIDGE, "up")
+            _run("ip", "-n", name, "address", "add", f"{self.address(site)}/24", "dev", "eth0")
+            for device in ("lo", "eth0"):
+                _run("ip", "-n", name, "link", "set", device, "up")
+            if _CONGESTION in _AVAILABLE.read_text().split():
+                route = ("10.77.0.0/24", "dev", "eth0", "src", self.address(site), "congctl", _CONGESTION)
+                _run("ip", "-n", name, "route", "replace", *route)
+            # collectives connect to the address that the host's own name has
+            folder = _folder(site)
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "hosts").write_text(f"127.0.0.1 localhost\n{self.address(site)} {platform.node()}\n")
+            if rate is not None:
+                self.shape(site, rate)
+
+
+def remove_all() -> None:
+    """Takes away every namespace, interface and file with the emulation's prefix."""
+    listed = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=False).stdout
+    for line in listed.splitlines():
+        name = line.split()[0]
+        if name.startswith(f"{PREFIX}-"):
+            subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False)
+            shutil.rmtree(Path("/etc/netns") / name, ignore_errors=True)
+    subprocess.run(["ip", "link", "del", BRIDGE], capture_output=True, check=False)
+
+
+def _name(site: int) -> str:
+    return f"{PREFIX}-{site}"
+
+
+def _folder(site: int) -> Path:
+    return Path("/etc/netns") / _name(site)
+
+
+def _run(*command: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise InputError(f"`{' '.join(command)}` failed: {done.stderr.strip() or done.stdout.strip()}")
+    return done.stdout

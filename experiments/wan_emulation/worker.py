@@ -1,0 +1,158 @@
+"""One site: a process of a real training run, its moments written down.
+
+Started by run.py, once in each namespace. Modes: `train` is the run; `profile` measures what the prediction needs:
+inner steps of all processes at once that never meet, what an exchange of nothing costs, and the outer step's own
+arithmetic.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import os
+import statistics
+import time
+from pathlib import Path
+from typing import Any
+
+os.environ["JAX_PLATFORMS"] = "cpu"
+# one thread a process, so that two sites on two cores do not take turns in each other's thread pools
+os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
+
+import jax
+import jax.numpy as jnp
+
+from trainer.config import TrainConfig
+from trainer.data import load_data
+from trainer.distributed import barrier, start
+from trainer.mesh import REPLICA_AXIS, make_mesh
+from trainer.model import count_params
+from trainer.train import State, Trainer
+
+WARM_UP, ROUNDS = 3, 12
+
+
+class Site:
+    """A process of the run: the trainer, and how much longer than its own its steps are to take."""
+
+    def __init__(self, config: TrainConfig, processes: int, factor: float) -> None:
+        mesh = make_mesh(config.replicas, config.devices_per_replica, processes=processes)
+        self.mesh, self.config = mesh, config.on("cpu")
+        data = load_data(self.config)
+        self.trainer = Trainer(self.config, data.batches.rows, mesh, alone=True)
+        self._factor = factor
+
+    def warm_up(self) -> State:
+        """Takes a few steps on a state that is thrown away; the fresh one."""
+        state = self.trainer.start()
+        for step in range(1, WARM_UP + 1):
+            state, _ = self.trainer.inner_step(state, step)
+        self.trainer.outer_step(state, self.config.steps)
+        return self.trainer.start()
+
+    def inner_step(self, state: State, step: int) -> tuple[State, float]:
+        """An inner step; and the seconds of its exchange. A slowed site burns processor time behind it."""
+        begin_s = time.process_time()
+        state, cost = self.trainer.inner_step(state, step)
+        end_s = time.process_time()
+        while time.process_time() < end_s + (self._factor - 1) * (end_s - begin_s):
+            pass
+        return state, cost.exchange_s or 0.0
+
+    def train(self, go: Path | None) -> dict[str, Any]:
+        """The run, from the moment at which all processes stand ready."""
+        state = self.warm_up()
+        barrier("go")
+        if go is not None:
+            go.touch()
+        begin = time.perf_counter()
+        rows = []
+        for step in range(1, self.config.steps + 1):
+            first = time.perf_counter()
+            state, inner_s = self.inner_step(state, step)
+            middle = time.perf_counter()
+            state, parts = self.trainer.outer_step(state, step)
+            end = time.perf_counter()
+            outer_s = sum(part.exchange_s or 0.0 for part in parts)
+            rows.append(
+                {
+                    "begin_s": first - begin,
+                    "inner_s": middle - first,
+                    "end_s": end - begin,
+                    "exchange_s": inner_s + outer_s,
+                }
+            )
+        return {"wall_clock_s": time.perf_counter() - begin, "steps": rows}
+
+    def profile(self) -> dict[str, Any]:
+        """Seconds of an inner step while all compute, of an exchange of nothing, and of the outer arithmetic."""
+        state = self.warm_up()
+        barrier("go")
+        begin = time.perf_counter()
+        ends = [begin]
+        for step in range(1, self.config.steps):
+            state, _ = self.inner_step(state, step)
+            ends.append(time.perf_counter())
+        barrier("gone")
+        start_s, outer_s = [], []
+        exchange = self._nothing()
+        for step in range(1, ROUNDS + 1):
+            state, _ = self.inner_step(state, step)
+            exchange()
+            moment = time.perf_counter()
+            exchange()
+            start_s.append(time.perf_counter() - moment)
+            state, parts = self.trainer.outer_step(state, self.config.steps)
+            outer_s.append(sum(part.compute_s for part in parts))
+        return {
+            "params": count_params(self.config.model),
+            "steps_s": [later - earlier for earlier, later in itertools.pairwise(ends)],
+            "exchange_start_s": statistics.median(start_s),
+            "outer_s": statistics.median(outer_s),
+        }
+
+    def _nothing(self) -> Any:
+        """A collective of four bytes among all processes."""
+        if self.config.replicas == 1:
+            return lambda: None
+        where = jax.NamedSharding(self.mesh, jax.P(REPLICA_AXIS))
+        one = jax.make_array_from_callback((self.config.replicas,), where, lambda index: jnp.ones(1))
+        mean = jax.jit(
+            jax.shard_map(
+                lambda x: jax.lax.pmean(x[0], REPLICA_AXIS)[None],
+                mesh=self.mesh,
+                in_specs=jax.P(REPLICA_AXIS),
+                out_specs=jax.P(REPLICA_AXIS),
+            )
+        )
+        jax.block_until_ready(mean(one))
+        return lambda: jax.block_until_ready(mean(one))
+
+
+def main() -> None:
+    """Reads what to do from the command line, and writes what it measured."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("mode", choices=["train", "profile"])
+    parser.add_argument("--config", type=Path, required=True)
+    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--coordinator", required=True)
+    parser.add_argument("--processes", type=int, required=True)
+    parser.add_argument("--process", type=int, required=True)
+    parser.add_argument("--core", type=int, required=True)
+    parser.add_argument("--factor", type=float, default=1.0)
+    parser.add_argument("--go", type=Path)
+    given = parser.parse_args()
+    os.sched_setaffinity(0, {given.core})
+    if given.processes > 1:
+        start(given.coordinator, given.processes, given.process)
+    config = TrainConfig.model_validate_json(given.config.read_text())
+    site = Site(config, given.processes, given.factor)
+    found = site.train(given.go) if given.mode == "train" else site.profile()
+    partial = given.output.with_suffix(".partial")
+    partial.write_text(json.dumps(found))
+    partial.replace(given.output)
+
+
+if __name__ == "__main__":
+    main()
