@@ -45,8 +45,8 @@ class Case(Frozen):
     """Instead of rate: one for each site."""
     sync_every: int | None = Field(default=None, gt=0, examples=[5])
     """Inner steps H between outer steps; none for Data-Parallel."""
-    overlap_steps: int = Field(default=0, ge=0, examples=[2])
-    """Inner steps tau behind which an exchange of Streaming DiLoCo runs."""
+    fragments: int | None = Field(default=None, gt=0, examples=[2])
+    """Fragments P of Streaming DiLoCo. The trainer waits for each exchange, so that nothing overlaps (tau = 0)."""
     steps: int = Field(default=40, gt=0, examples=[40])
     """Inner steps of the run."""
     straggler: Straggler | None = None
@@ -60,8 +60,8 @@ class Case(Frozen):
             raise InputError(f"rates: got {len(self.rates_bits_per_s)} for {self.sites} sites; write one for each")
         if (self.algorithm == "data-parallel") != (self.sync_every is None):
             raise InputError("sync_every: data-parallel has none, the others need it, such as sync_every: 5")
-        if self.overlap_steps and self.algorithm != "streaming-diloco":
-            raise InputError("overlap_steps: only streaming-diloco overlaps; leave it out")
+        if (self.algorithm == "streaming-diloco") != (self.fragments is not None):
+            raise InputError("fragments: streaming-diloco needs them, such as fragments: 2, and the others have none")
         for what in (self.straggler, self.change):
             if what and what.site is not None and what.site >= self.sites:
                 raise InputError(f"site {what.site}: there are {self.sites}, numbered from 0")

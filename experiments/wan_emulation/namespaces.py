@@ -113,13 +113,16 @@ class Sites:
 
 def remove_all() -> None:
     """Takes away every namespace, interface and file with the emulation's prefix."""
-    listed = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=False).stdout
-    for line in listed.splitlines():
+    # a namespace gives its interfaces back some time after its end, so they go first
+    for line in _run("ip", "-o", "link").splitlines():
+        interface = line.split(": ")[1].partition("@")[0]
+        if interface.startswith(PREFIX):
+            subprocess.run(["ip", "link", "del", interface], capture_output=True, check=False)
+    for line in _run("ip", "netns", "list").splitlines():
         name = line.split()[0]
         if name.startswith(f"{PREFIX}-"):
             subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False)
             shutil.rmtree(Path("/etc/netns") / name, ignore_errors=True)
-    subprocess.run(["ip", "link", "del", BRIDGE], capture_output=True, check=False)
 
 
 def _name(site: int) -> str:

@@ -109,7 +109,7 @@ def scenario_of(plan: Plan, case: Case, profile: Profile, *, naive: bool = False
             "batch_tokens": site_tokens * case.sites,
             "chips": case.sites,
             "payload_bits": 32,
-            "layers": plan.layers,
+            "layer_params": _layers(plan, profile),
         },
         "strategies": [_strategy(case, profile, naive=naive)],
     }
@@ -123,8 +123,15 @@ def _strategy(case: Case, profile: Profile, *, naive: bool) -> dict[str, Any]:
     outer_s = profile.outer_s[own] * profile.alone_s / _mean(profile.steps_s[own])
     strategy = {"kind": case.algorithm, "replicas": case.sites, "sync_every": case.sync_every}
     if case.algorithm == "streaming-diloco":
-        strategy |= {"overlap_steps": case.overlap_steps}
+        strategy |= {"fragments": case.fragments, "overlap_steps": 0}
     return strategy if naive else strategy | {"compression_time": f"{outer_s!r} s"}
+
+
+def _layers(plan: Plan, profile: Profile) -> list[float]:
+    """Parameters of each layer; what is in none of them travels with the first."""
+    outside = (plan.vocab + 1) * plan.width
+    each = (profile.params - outside) / plan.layers
+    return [each + outside, *[each] * (plan.layers - 1)]
 
 
 def _rate(case: Case, site: int) -> dict[str, Any]:

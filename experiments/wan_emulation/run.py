@@ -98,7 +98,7 @@ def made(plan: Plan, case: Case, profile: Profile) -> Row:
         "algorithm": case.algorithm,
         "sites": case.sites,
         "sync_every": case.sync_every or "",
-        "overlap_steps": case.overlap_steps or "",
+        "fragments": case.fragments or "",
         "links": links_of(case),
         "straggler": f"site {case.straggler.site} x{case.straggler.factor:g}" if case.straggler else "",
         "steps": case.steps,
@@ -177,7 +177,7 @@ def config_of(plan: Plan, case: Case) -> dict[str, Any]:
     spread = case.algorithm == "data-parallel"
     outer = {} if spread else {"sync_every": case.sync_every}
     if case.algorithm == "streaming-diloco":
-        outer |= {"overlap_steps": case.overlap_steps}
+        outer |= {"fragments": case.fragments}
     return {
         "model": {
             "layers": plan.layers,
