@@ -17,6 +17,7 @@ ABLATED = "164k"
 SEEDS = (0, 1)
 OUTER_RATE = 0.6
 """The published outer rate for M = 1, 2, 4."""
+OTHER_OUTER_RATES = (0.1, 0.2, 0.4, 0.8)
 Row = dict[str, str]
 
 
@@ -64,15 +65,19 @@ def wanted(done: Sequence[Row]) -> Iterator[Case]:
     First every size and algorithm on the grid of rates; then, at the best rate of each, a second seed; then, for one
     size, other H, batches, token budgets and payloads; the largest size behind all of it.
     """
-    for sizes in ([size for size in SIZES if size != LAST], [LAST]):
-        headline = [_case(size, replicas) for size in sizes for replicas in REPLICAS]
-        for base in headline:
-            yield from _tuned(done, base)
-        for base in headline:
-            best = _best(done, base)
-            if best is not None:
-                yield from (replace(best, seed=seed) for seed in SEEDS)
-        yield from _ablations(done)
+    yield from _headline(done, [size for size in SIZES if size != LAST])
+    yield from _ablations(done)
+    yield from _headline(done, [LAST])
+
+
+def _headline(done: Sequence[Row], sizes: Sequence[str]) -> Iterator[Case]:
+    bases = [_case(size, replicas) for size in sizes for replicas in REPLICAS]
+    for base in bases:
+        yield from _tuned(done, base)
+    for base in bases:
+        best = _best(done, base)
+        if best is not None:
+            yield from (replace(best, seed=seed) for seed in SEEDS)
 
 
 def _ablations(done: Sequence[Row]) -> Iterator[Case]:
@@ -86,10 +91,11 @@ def _ablations(done: Sequence[Row]) -> Iterator[Case]:
     if 2 in best:
         yield from (replace(best[2], sync_every=every) for every in (5, 15, 100))
         yield from (replace(best[2], payload_bits=bits) for bits in (8, 4))
-    for size in ("57k", ABLATED):
-        one = _best(done, _case(size, 1))
-        if one is not None:
-            yield from (replace(one, outer_learning_rate=rate) for rate in (0.8, 1.0))
+    for replicas in (1, 2):
+        for size in ("57k", ABLATED):
+            found = _best(done, _case(size, replicas))
+            if found is not None:
+                yield from (replace(found, outer_learning_rate=rate) for rate in OTHER_OUTER_RATES)
 
 
 def _case(size: str, replicas: int) -> Case:
