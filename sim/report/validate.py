@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -172,13 +172,18 @@ def _sentences(answer: Validation) -> Iterator[str]:
     if not answer.live:
         yield "From committed results; --live computes what takes seconds again, --cases lists every comparison."
     else:
-        again = sum(case.rerun for claim in claims for case in claim.cases)
-        changed = sum(case.differs for claim in claims for case in claim.cases)
-        rest = (
-            "all gave the committed numbers" if not changed else f"{changed} gave another number than the committed one"
-        )
-        yield f"Run again just now: {again} comparisons; {rest}. The others are from committed results."
+        yield _run_again(claims, behind)
     yield from (f"fault: {fault}" for fault in answer.faults)
+
+
+def _run_again(claims: Sequence[Claim], behind: int) -> str:
+    cases = [case for claim in claims for case in claim.cases]
+    again, changed = sum(case.rerun for case in cases), sum(case.differs for case in cases)
+    if not again:
+        return "None of these can be computed again in seconds: they are from committed results."
+    rest = "" if again == behind else " The others are from committed results."
+    found = "all gave the committed numbers" if not changed else f"{changed} gave another number than the committed one"
+    return f"Run again just now: {again} comparison{'' if again == 1 else 's'}; {found}.{rest}"
 
 
 def _flat(claim: Claim) -> dict[str, Any]:

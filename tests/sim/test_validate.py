@@ -112,6 +112,19 @@ def test_the_table_fits_and_says_what_each_line_is():
     assert "CM02 favours short round trips" in text
 
 
+def test_the_last_line_says_what_was_run_again(monkeypatch):
+    def last(only, numbers):
+        monkeypatch.setattr(validate_live, "rerun", lambda _: numbers)
+        return " ".join(validate_text(answer(only, live=True), width=120).splitlines()[-1].split())
+
+    none = "None of these can be computed again in seconds: they are from committed results."
+    assert last("simgrid", {}) == none
+    ours = next(one for one in committed() if one.id == "table-10-a").cases[0].ours
+    assert last("table-10-a", {("table-10-a", ""): ours}).endswith("1 comparison; all gave the committed numbers.")
+    some = last("table-10", {("table-10-a", ""): ours})
+    assert some.endswith("1 comparison; all gave the committed numbers. The others are from committed results.")
+
+
 def test_numbers_read_well():
     assert shown(claim((1.5, 1.53), statistic="")) == ("1.5 s", "1.53 s", "+2.0%", "5%")
     assert shown(claim((1.5, 1.5), statistic="")) == ("1.5 s", "1.5 s", "0", "5%")
