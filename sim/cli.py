@@ -13,6 +13,7 @@ import typer
 from .cli_bandwidth import bandwidth
 from .cli_budget import budget, explain, predict
 from .cli_plan import plan
+from .cli_validate import validate
 from .errors import CrosshaulError
 from .output import Format, deliver, print_out
 
@@ -167,6 +168,7 @@ app.command()(budget)
 app.command()(explain)
 app.command()(predict)
 app.command()(plan)
+app.command()(validate)
 
 
 @app.command()
