@@ -154,7 +154,7 @@ def _alone(scenario: Scenario, job: Job, *, full: bool) -> Outcome:
     if not strategy.drains and not every_step:
         found = _rhythm([network], job, steps // period)
         first, more = (found.settled * period, found.cycle * period) if found else (steps, period)
-    shorter = steps % more + first
+    shorter = first + (steps - first) % more  # a whole number of cycles is left
     if every_step or shorter + more >= steps:
         return Outcome(job, _replay(network, job, steps), used, steps)
     one, two = _replay(network, job, shorter), _replay(network, job, shorter + more)

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sim.document import validate
@@ -152,6 +152,14 @@ def both(*arguments, **more):
     speeds=st.lists(st.sampled_from([1.0, 1.0, 1.1, 0.7]), min_size=3, max_size=3),
     enough=st.sampled_from([0.3, 0.9, 3.0]),
     collective=st.sampled_from(["ideal", "ring"]),
+)
+@example(  # settles after 5 rounds into a cycle of 2
+    strategy=OVERLAPPED[5],
+    hosts=["h", "h", "h"],
+    more=[1.0],
+    speeds=[1.0, 1.1, 1.0],
+    enough=0.9,
+    collective="ring",
 )
 def test_a_steady_replay_is_the_full_one(strategy, hosts, more, speeds, enough, collective):
     slowdown = [1 + sum(more[: n + 1]) for n in range(len(more))]
