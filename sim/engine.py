@@ -13,8 +13,10 @@ from dataclasses import dataclass, field, replace
 import simpy
 
 from .errors import InputError, ReplayError
+from .hosts import Host
 from .network import Network
 from .ops import Collective, Compute, Merge, Op, Start
+from .sharing import processors
 from .tally import Mark, Tally
 from .timeline import Span, Timeline
 
@@ -37,9 +39,13 @@ class _Exchange:
 class _Replay:
     """State of one replay: the clock, the exchanges under way, and the sums."""
 
-    def __init__(self, network: Network, workers: int, keep_spans: bool, marks: list[list[Mark]] | None) -> None:
+    def __init__(
+        self, network: Network, hosts: Sequence[Host | None], keep_spans: bool, marks: list[list[Mark]] | None
+    ) -> None:
+        workers = len(hosts)
         self.env = simpy.Environment()
         self.carrier = network.connect(self.env)
+        self.processors = processors(self.env, hosts)
         self.open: dict[_Key, _Exchange] = {}
         self.tallies = [Tally(workers) for _ in range(workers)]
         self.spans: list[Span] | None = [] if keep_spans else None
@@ -52,15 +58,17 @@ class _Replay:
         """The process that one worker is."""
         tally = self.tallies[index]
         env = self.env
+        processor = self.processors[index]
+        compute = env.timeout if processor is None else processor.compute
         for op in program:
             if isinstance(op, Compute):
                 start_s = env.now
                 tally.at(start_s, behind=True)
-                yield env.timeout(op.seconds)
+                yield compute(op.seconds)
                 tally.at(env.now, behind=False)
                 if self.marks is not None:
                     self.marks[index].append(Mark(tally.steps, env.now, start_s))
-                tally.computed(op)
+                tally.computed(op, op.seconds if processor is None else env.now - start_s)
                 self.note(index, "compute" if op.useful else "pack", start_s)
             elif isinstance(op, Start):
                 self.join(index, op.collective)
@@ -207,6 +215,7 @@ def replay(
     programs: Sequence[Iterable[Op]],
     network: Network,
     *,
+    hosts: Sequence[Host | None] = (),
     spans: bool = False,
     marks: list[list[Mark]] | None = None,
 ) -> Timeline:
@@ -215,6 +224,7 @@ def replay(
     Args:
       programs: the ops of each worker; they may be generators, and are consumed as time passes.
       network: what an exchange costs.
+      hosts: the host whose compute each worker shares, None for one of its own; nothing: nobody shares any.
       spans: whether to keep every stretch of time (memory then grows with the length of the run).
       marks: a list for each worker, to which a mark is added for every op that took time or waited.
 
@@ -225,7 +235,7 @@ def replay(
       InputError: workers are left waiting because a link never returns.
       ReplayError: workers are left waiting for a collective that somebody never joined or never waited for.
     """
-    state = _Replay(network, len(programs), spans, marks)
+    state = _Replay(network, hosts or [None] * len(programs), spans, marks)
     for index, program in enumerate(programs):
         state.env.process(state.worker(index, program))
     state.env.run()

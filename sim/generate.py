@@ -43,10 +43,11 @@ class AbstractShape(Wire):
     chips: int | None = Field(default=None, gt=0, examples=[256])
     chip_flop_per_s: ChipSpeed | None = Field(default=None, alias="chip_speed", examples=["300 Tflop/s"])
     inside: Inside = Inside()
+    host: str | None = Field(default=None, examples=["core0"])
 
     def sites(self, names: Iterable[str]) -> list[dict[str, Any]]:
         """Such a datacenter of each name."""
-        shared = self.model_dump(include={"chips", "chip_flop_per_s", "inside"}, exclude_none=True)
+        shared = self.model_dump(include={"chips", "chip_flop_per_s", "inside", "host"}, exclude_none=True)
         return [{"name": name, **shared} for name in names]
 
 

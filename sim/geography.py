@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from pydantic import Field
 
@@ -62,3 +63,32 @@ def fibre_latency_s(start: Location, end: Location, stretch: float = FIBRE_STRET
     Limits: propagation only; no equipment, no queues (see `FIBRE_STRETCH`).
     """
     return great_circle_m(start, end) * stretch * FIBRE_INDEX / LIGHT_M_PER_S
+
+
+def with_latency(data: dict[str, Any]) -> list[Any]:
+    """The links as written, each without a latency given that of a fibre where both its ends have a location."""
+    nodes = [node for key in ("datacenters", "routers") for node in listed(data.get(key)) if isinstance(node, dict)]
+    places = {str(node.get("name")): node["location"] for node in nodes if "location" in node}
+    stretch = data.get("fibre_stretch", FIBRE_STRETCH)
+    links: list[Any] = []
+    for link in data["links"]:
+        if isinstance(link, dict) and link.get("latency") is None:
+            ends = [str(end) for end in listed(link.get("between")) or (link.get("from"), link.get("to"))]
+            if len(ends) == 2 and all(end in places for end in ends):
+                links.append(link | {"latency": _latency(places[ends[0]], places[ends[1]], stretch)})
+                continue
+        links.append(link)
+    return links
+
+
+def listed(value: Any) -> list[Any]:
+    """What a document has as a list; nothing where it has something else, which is told elsewhere."""
+    return list(value) if isinstance(value, list | tuple) else []
+
+
+def _latency(start: Any, end: Any, stretch: Any) -> str:
+    try:
+        places = Location.model_validate(start), Location.model_validate(end)
+        return f"{fibre_latency_s(*places, float(stretch))!r} s"
+    except (ValueError, TypeError):
+        return "0 s"  # the place or the stretch is wrong, and is told as such

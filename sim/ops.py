@@ -63,7 +63,8 @@ class Compute:
     """The worker computes for a while: `steps` inner steps with no exchange between them.
 
     A step with exchanges in it comes in pieces, the last of which counts it (`steps` is 0 in the others). What is
-    not `useful` trains nothing: packing and unpacking a payload.
+    not `useful` trains nothing: packing and unpacking a payload. `seconds` is what it takes with a host to itself; it
+    takes longer where workers share one.
     """
 
     seconds: float

@@ -207,7 +207,7 @@ def summarise(outcome: Outcome, topology: str, reference_s: float) -> Run:
         mean_staleness=timeline.total("staleness") / merges if merges else None,
         max_staleness=round(max(totals.stalest for totals in timeline.workers)) if merges else None,
         late_merges=round(timeline.total("late")),
-        closed_form_s=strategy.ideal_s(setting) if collective == "ideal" else None,
+        closed_form_s=strategy.closed_form_s(setting) if collective == "ideal" else None,
         bound_s=strategy.bound_s(setting) if collective == "ideal" else None,
         replayed_steps=outcome.replayed_steps,
         speedup=reference_s / timeline.wall_clock_s,

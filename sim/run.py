@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 
 from .engine import replay
 from .errors import InputError
 from .flowing import FlowingNetwork
+from .hosts import Host, crowded
 from .network import IdealNetwork, Network, Placement
 from .ops import moved
 from .result import Job, Outcome, Result, Run, summarise
@@ -18,6 +21,9 @@ from .steady import Marks, Rhythm, find_rhythm
 from .strategies import AbstractStrategy, DataParallel, Setting
 from .timeline import Timeline, extrapolate
 from .topology import Route
+
+_LISTED = 6
+"""Datacenters of a host up to which a note names each."""
 
 
 def run(scenario: Scenario) -> Result:
@@ -30,7 +36,8 @@ def run(scenario: Scenario) -> Result:
     reference = next((outcome for outcome in found if isinstance(outcome.job.strategy, DataParallel)), None)
     reference = reference or _alone(scenario, _job(scenario, DataParallel(), _split(scenario)), full=False)
     runs = tuple(summarise(each, scenario.topology.name, reference.timeline.wall_clock_s) for each in found)
-    return Result(scenario, runs, (*found[0].job.setting.load.notes, *_assumptions(scenario, runs)))
+    notes = (*found[0].job.setting.load.notes, *_assumptions(scenario, runs), *_sharing(scenario, found))
+    return Result(scenario, runs, notes)
 
 
 def outcomes(scenario: Scenario) -> list[Outcome]:
@@ -55,7 +62,15 @@ def jobs(scenario: Scenario) -> list[Job]:
     planned = [_job(scenario, strategy, split) for strategy in scenario.strategies]
     for position, job in enumerate(planned):
         _check_chips(scenario, position, job)
-    return planned
+    return _neighbours(scenario, planned) if scenario.jobs == "together" else planned
+
+
+def _neighbours(scenario: Scenario, planned: Sequence[Job]) -> list[Job]:
+    """Jobs that run at once: their workers share hosts with those of the others."""
+    hosts = iter(crowded([host for job in planned for host in scenario.topology.hosts_of(job.sites)]))
+    return [
+        replace(job, setting=replace(job.setting, hosts=tuple(islice(hosts, job.setting.workers)))) for job in planned
+    ]
 
 
 def alone(scenario: Scenario, job: Job) -> Outcome:
@@ -79,7 +94,7 @@ def _job(scenario: Scenario, strategy: AbstractStrategy, split: int) -> Job:
             f"workload.layers: {strategy.label} exchanges layer by layer, and nobody says how many there are; write "
             "the number in the workload, such as layers: 48"
         )
-    return Job(strategy, Setting(load, inside, across), sites)
+    return Job(strategy, Setting(load, inside, across, crowded(topology.hosts_of(sites))), sites)
 
 
 def _workers(scenario: Scenario, position: int) -> int:
@@ -139,7 +154,7 @@ def _alone(scenario: Scenario, job: Job, *, full: bool) -> Outcome:
     if not strategy.drains and not every_step:
         found = _rhythm([network], job, steps // period)
         first, more = (found.settled * period, found.cycle * period) if found else (steps, period)
-    shorter = steps % more + first
+    shorter = first + (steps - first) % more  # a whole number of cycles is left
     if every_step or shorter + more >= steps:
         return Outcome(job, _replay(network, job, steps), used, steps)
     one, two = _replay(network, job, shorter), _replay(network, job, shorter + more)
@@ -158,9 +173,13 @@ def utilization(scenario: Scenario) -> float:
     job = _job(scenario, scenario.strategies[0], _split(scenario))
     _check_chips(scenario, 0, job)
     if scenario.replay == "steady" and job.strategy.repeats and not _changing(scenario):
-        found = _rhythm(_starts(scenario, job), job)
+        starts = _starts(scenario, job)
+        found = _rhythm(starts, job)
         if found:
             first, count = found.settled * period_of(job), found.cycle * period_of(job)
+            if job.setting.shares_compute:  # how long a step took is not in the workload then
+                one, two = (_replay(starts[0], job, steps) for steps in (first, first + count))
+                return (two.mean("compute_s") - one.mean("compute_s")) / found.seconds
             workers, compute_s = job.setting.everyone, job.setting.load.compute_s
             return math.fsum(compute_s(worker, first, count) for worker in workers) / len(workers) / found.seconds
     timeline = _replay(_network(scenario, [job]), job, job.setting.load.steps)
@@ -188,9 +207,11 @@ def _starts(scenario: Scenario, job: Job) -> list[Network]:
     """The network as it is; and busy at first for longer than anybody can go on without it, if it can be told to.
 
     From an idle start a backlog builds up slowly where the links are a little too thin; from a busy one it is there.
+    Where workers share a host's compute, moments are no longer sums and maxima of earlier ones, and how a run begins
+    may decide how it goes on.
     """
     network = _network(scenario, [job], one_at_a_time=job.strategy.blocking)
-    if job.strategy.drains or not isinstance(network, IdealNetwork):
+    if job.strategy.drains or job.setting.shares_compute or not isinstance(network, IdealNetwork):
         return [network]
     period = replace(job.setting, load=replace(job.setting.load, steps=period_of(job)))
     busy_s = 4 * (max(job.setting.load.mean_step_s) * period_of(job) + job.strategy.link_s(period))
@@ -199,7 +220,8 @@ def _starts(scenario: Scenario, job: Job) -> list[Network]:
 
 def _replay(network: Network, job: Job, steps: int, marks: Marks | None = None) -> Timeline:
     setting = replace(job.setting, load=replace(job.setting.load, steps=steps))
-    return replay([job.strategy.program(worker, setting) for worker in range(setting.workers)], network, marks=marks)
+    programs = [job.strategy.program(worker, setting) for worker in setting.everyone]
+    return replay(programs, network, hosts=setting.hosts, marks=marks)
 
 
 def _together(scenario: Scenario, jobs: Sequence[Job]) -> list[Outcome]:
@@ -210,7 +232,7 @@ def _together(scenario: Scenario, jobs: Sequence[Job]) -> list[Outcome]:
         workers = range(job.setting.workers)
         programs += [moved(job.strategy.program(worker, job.setting), first) for worker in workers]
         first += len(workers)
-    timeline = replay(programs, network)
+    timeline = replay(programs, network, hosts=[host for job in jobs for host in job.setting.hosts])
     first = 0
     for job in jobs:
         last = first + job.setting.workers
@@ -234,3 +256,20 @@ def _assumptions(scenario: Scenario, runs: Sequence[Run]) -> Iterator[str]:
     if any(run.replayed_steps < run.steps for run in runs):
         most = max(run.replayed_steps for run in runs)
         yield f"the run repeats itself: up to {most:,} steps replayed and continued exactly (--set replay=full: all)"
+
+
+def _sharing(scenario: Scenario, found: Sequence[Outcome]) -> Iterator[str]:
+    """Which datacenters compute on which host, where that slows anybody down in any of the runs."""
+    at_once = [found] if scenario.jobs == "together" else [[each] for each in found]
+    sites: dict[Host, list[str]] = {}
+    workers: Counter[Host] = Counter()
+    for group in at_once:
+        placed = [pair for each in group for pair in zip(each.job.setting.hosts, each.job.sites, strict=True)]
+        for host, site in placed:
+            if host and site.name not in sites.setdefault(host, []):
+                sites[host].append(site.name)
+        workers |= Counter(host for host, _ in placed if host)
+    for host, names in sites.items():
+        shown = names if len(names) <= _LISTED else [*names[:2], "...", names[-1]]
+        verb = "computes" if len(names) == 1 else "compute"
+        yield f"{', '.join(shown)} {verb} on host {host.name}: {host.in_words(workers[host])}"

@@ -67,17 +67,17 @@ class Tally:
         if behind is not None:
             self.behind = behind
 
-    def computed(self, op: Compute) -> None:
-        """A compute op is over. A burst is counted from the beginning of a step to that of the next."""
+    def computed(self, op: Compute, took_s: float) -> None:
+        """A compute op is over, after so long. A burst is counted from the beginning of a step to that of the next."""
         if not op.useful:
-            self.packing += op.seconds
+            self.packing += took_s
             return
         if self.stepped:
             self.peak = max(self.peak, self.burst)
             self.burst = 0.0
         self.stepped = op.steps > 0
         self.steps += op.steps
-        self.compute += op.seconds
+        self.compute += took_s
 
     def handed_over(self, size_bytes: float) -> None:
         """The worker's site was given that much to send to other sites."""

@@ -23,8 +23,8 @@ class Totals:
     For every worker compute_s + packing_s + straggler_wait_s + exposed_inside_s + exposed_across_s is finish_s.
 
     Attributes:
-      compute_s: time in compute ops that train [s].
-      packing_s: time in compute ops that only make payloads smaller and restore them [s].
+      compute_s: time in compute ops that train, as long as they took: on a shared host longer than alone [s].
+      packing_s: time in compute ops that only make payloads smaller and restore them, likewise [s].
       straggler_wait_s: time at a barrier before the last member came [s].
       exposed_inside_s, exposed_across_s: time stood still while an exchange inside its datacenter, or across
         datacenters, was under way [s].

@@ -6,6 +6,7 @@ A topology is a document of its own (the folder `topologies/` holds those that s
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from importlib import resources
 from itertools import pairwise, permutations
@@ -17,7 +18,8 @@ from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, mode
 from .document import Frozen, nearest, read_mapping, validate
 from .errors import InputError
 from .generate import Inside, generated
-from .geography import FIBRE_STRETCH, Location, fibre_latency_s
+from .geography import FIBRE_STRETCH, Location, listed, with_latency
+from .hosts import Host, check_hosts
 from .links import Link, RouteOverride, Transport
 from .routing import Routing
 from .units import ChipSpeed
@@ -52,6 +54,8 @@ class Datacenter(Frozen):
     inside: Inside = Inside()
     location: Location | None = Field(default=None, examples=["{latitude: 47.37, longitude: 8.54}"])
     """Where it is; links between two places that are known need no latency."""
+    host: str | None = Field(default=None, examples=["core0"])
+    """The host in `hosts` whose compute it shares; null: one of its own."""
 
 
 class Router(Frozen):
@@ -82,6 +86,8 @@ class Topology(Frozen):
     """Where the numbers come from."""
     datacenters: tuple[Datacenter, ...] = Field(min_length=1)
     """In the order in which replicas fill them."""
+    hosts: tuple[Host, ...] = ()
+    """Machines whose compute several datacenters share."""
     routers: tuple[Annotated[Router, BeforeValidator(lambda v: {"name": v} if isinstance(v, str) else v)], ...] = ()
     """Nodes without chips: names, or `{name: ix, location: {...}}`."""
     links: tuple[Link, ...] = ()
@@ -103,7 +109,7 @@ class Topology(Frozen):
             if data.get("datacenters") or data.get("links") or data.get("routers"):
                 raise InputError("`generate` makes the datacenters, routers and links; remove either it or them")
             data = {key: value for key, value in data.items() if key != "generate"} | generated(data["generate"])
-        return data | {"links": _with_latency(data)} if isinstance(data.get("links"), list | tuple) else data
+        return data | {"links": with_latency(data)} if isinstance(data.get("links"), list | tuple) else data
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:
@@ -112,6 +118,7 @@ class Topology(Frozen):
             if name in names:
                 raise InputError(f"two nodes are named {name!r}; give each datacenter and router a name of its own")
             names.add(name)
+        check_hosts(self.hosts, (site.host for site in self.datacenters))
         seen: set[tuple[str, str]] = set()
         for position, link in enumerate(self.links):
             _check_names(link.ends, names, f"links[{position}]")
@@ -195,6 +202,11 @@ class Topology(Frozen):
             )
         return found
 
+    def hosts_of(self, sites: Sequence[Datacenter]) -> tuple[Host | None, ...]:
+        """The host of each of some datacenters; None for one of its own."""
+        by_name = {host.name: host for host in self.hosts}
+        return tuple(by_name[site.host] if site.host else None for site in sites)
+
     def narrowest(self, sites: tuple[str, ...]) -> Route:
         """What an exchange among all of the sites can count on: the narrowest route's bandwidth, the longest latency.
 
@@ -213,34 +225,6 @@ def _check_names(given: tuple[str, ...], names: set[str], where: str) -> None:
     for name in given:
         if name not in names:
             raise InputError(f"{where}: there is no datacenter or router {name!r}; {nearest(name, sorted(names))}")
-
-
-def _with_latency(data: dict[str, Any]) -> list[Any]:
-    """The links as written, each without a latency given that of a fibre where both its ends have a location."""
-    nodes = [node for key in ("datacenters", "routers") for node in _listed(data.get(key)) if isinstance(node, dict)]
-    places = {str(node.get("name")): node["location"] for node in nodes if "location" in node}
-    stretch = data.get("fibre_stretch", FIBRE_STRETCH)
-    links: list[Any] = []
-    for link in data["links"]:
-        if isinstance(link, dict) and link.get("latency") is None:
-            ends = [str(end) for end in _listed(link.get("between")) or (link.get("from"), link.get("to"))]
-            if len(ends) == 2 and all(end in places for end in ends):
-                links.append(link | {"latency": _latency(places[ends[0]], places[ends[1]], stretch)})
-                continue
-        links.append(link)
-    return links
-
-
-def _listed(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, list | tuple) else []
-
-
-def _latency(start: Any, end: Any, stretch: Any) -> str:
-    try:
-        places = Location.model_validate(start), Location.model_validate(end)
-        return f"{fibre_latency_s(*places, float(stretch))!r} s"
-    except (ValueError, TypeError):
-        return "0 s"  # the place or the stretch is wrong, and is told as such
 
 
 def topology_names() -> list[str]:
@@ -274,7 +258,7 @@ def read_topology(path: Path) -> tuple[dict[str, Any], str]:
       InputError: the file cannot be read, or holds no mapping.
     """
     data, text = read_mapping(path, "topology")
-    for link in _listed(data.get("links")):
+    for link in listed(data.get("links")):
         schedule = link.get("schedule") if isinstance(link, dict) else None
         if isinstance(schedule, dict) and isinstance(schedule.get("file"), str):
             schedule["file"] = str(path.parent / schedule["file"])

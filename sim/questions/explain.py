@@ -148,7 +148,7 @@ def closed_form(job: Job) -> tuple[Term, ...]:
 
     Source: arXiv 2503.09799, appendix A; docs/background.md for the descendants.
     """
-    whole_s = job.strategy.ideal_s(job.setting)
+    whole_s = job.strategy.closed_form_s(job.setting)
     if whole_s is None:
         return ()
     terms = list(_terms(job))
@@ -225,8 +225,11 @@ def _remark(scenario: Scenario, job: Job, wall_clock_s: float, formula_s: float 
     strategy, setting = job.strategy, job.setting
     if formula_s is None:
         least = strategy.bound_s(setting)
+        why = "its exchanges run behind compute, or it depends on who meets whom"
+        if setting.shares_compute:
+            why = "its datacenters share the compute of a host"
         return (
-            f"{strategy.label} has no closed form: its exchanges run behind compute, or it depends on who meets whom. "
+            f"{strategy.label} has no closed form: {why}. "
             f"On a network that nobody shares no run is shorter than {human_seconds(least)} (compute, or the bytes "
             "over the narrowest way)."
         )

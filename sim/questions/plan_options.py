@@ -9,6 +9,7 @@ from typing import Any
 
 from ..document import validate
 from ..errors import InputError
+from ..hosts import crowded
 from ..scenario import Scenario, parse_strategy
 from ..strategies import STRATEGIES, AbstractStrategy, Setting
 from ..topology import Route, Topology
@@ -140,8 +141,14 @@ def equipped(ask: Ask) -> Document:
     """The topology as plain data, each datacenter with the chips and the speed that the plan counts on.
 
     Raises:
-      InputError: nobody says how many chips there are, or they cannot be shared evenly.
+      InputError: nobody says how many chips there are, they cannot be shared evenly, or datacenters share a host.
     """
+    if any(crowded(ask.topology.hosts_of(ask.topology.datacenters))):
+        raise InputError(
+            f"topology {ask.topology.name}: hosts: datacenters that share the compute of a host slow each other down, "
+            "and a plan counts on chips that nobody else uses; take `host` out of the datacenters, or replay one run "
+            "with simulate --topology"
+        )
     document: Document = ask.topology.model_dump(mode="json", exclude_none=True)
     sites = document["datacenters"]
     if ask.chips is None:

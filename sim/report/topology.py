@@ -31,7 +31,7 @@ def topology_text(topology: Topology) -> str:
     Returns:
       The text, with a line feed at its end.
     """
-    parts = [_head(topology), _sites(topology), _links(topology), _options(topology)]
+    parts = [_head(topology), _sites(topology), _hosts(topology), _links(topology), _options(topology)]
     if len(topology.datacenters) > 1:
         try:
             parts += [_cut(topology), _ring(topology), _round_trips(topology)]
@@ -61,6 +61,18 @@ def _site(site: Datacenter) -> str:
     if site.chip_flop_per_s is not None:
         speed = f" of {human_quantity(site.chip_flop_per_s, CHIP_SPEED)}"
     return f"{chips}{speed}; inside {_bandwidth(site.inside.bandwidth_bits_per_s)}, {_latency(site.inside.latency_s)}"
+
+
+def _hosts(topology: Topology) -> str:
+    if not topology.hosts:
+        return ""
+    named = []
+    for host in topology.hosts:
+        sites = [site.name for site in topology.datacenters if site.host == host.name]
+        shown = sites if len(sites) <= _MATRIX else [*sites[:2], "...", sites[-1]]
+        slower = f"; {host.in_words(len(sites))}" if sites else ""
+        named.append((host.name, f"{len(sites)} site{'s'[: len(sites) != 1]}: {', '.join(shown) or 'none'}{slower}"))
+    return f"Hosts ({len(named)}; their sites share their compute)\n" + _rows(named)
 
 
 def _links(topology: Topology) -> str:

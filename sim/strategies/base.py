@@ -11,6 +11,7 @@ from pydantic import Field
 
 from ..collectives import ideal_all_reduce_s
 from ..document import Frozen
+from ..hosts import Host
 from ..load import Load
 from ..ops import Collective, Compute, Op, Start, Wait
 from ..topology import Route
@@ -25,11 +26,18 @@ class Setting:
       load: the workload, spread over the workers.
       inside: the network inside the datacenter of each worker, W0 and e0.
       across: the narrowest way between the datacenters, W1 and e1; their own network where there is one datacenter.
+      hosts: the host of each worker that can be slowed down by others there, None elsewhere; empty: nobody shares one.
     """
 
     load: Load
     inside: tuple[Route, ...]
     across: Route
+    hosts: tuple[Host | None, ...] = ()
+
+    @property
+    def shares_compute(self) -> bool:
+        """Whether any of the workers can be slowed down by others that compute on its host."""
+        return any(self.hosts)
 
     @property
     def workers(self) -> int:
@@ -68,7 +76,11 @@ class AbstractStrategy(Frozen, ABC):
     compression_ratio: float = Field(default=1.0, gt=0, allow_inf_nan=False, examples=[100])
     """How many times smaller a sparse or low-rank payload is."""
     compression_time: Latency = Field(default=0.0, examples=["50 ms"])
-    """Seconds that a worker computes to compress one exchange of the whole model and to restore the result [s]."""
+    """Seconds that a worker computes for one exchange of the whole model, beside its inner steps [s].
+
+    To compress it and to restore the result; and, in an outer step, the outer optimizer's own arithmetic (the records
+    `outer-step` of a trace).
+    """
 
     @property
     @abstractmethod
@@ -125,12 +137,19 @@ class AbstractStrategy(Frozen, ABC):
     def ideal_s(self, setting: Setting) -> float | None:
         """The closed form of the wall-clock, compute included, or None where none applies [s]."""
 
+    def closed_form_s(self, setting: Setting) -> float | None:
+        """`ideal_s` where every worker computes at its own pace; None where workers share a host's compute [s]."""
+        return None if setting.shares_compute else self.ideal_s(setting)
+
     @abstractmethod
     def link_s(self, setting: Setting) -> float:
         """How long the way between the datacenters is busy in a run, at the least, latencies left out [s]."""
 
     def bound_s(self, setting: Setting) -> float:
-        """A wall-clock that no run can fall below: the compute of the mean worker, or the link's work [s]."""
+        """A wall-clock that no run can fall below: the compute of the mean worker, or the link's work [s].
+
+        Limits: compute as it is with a host to itself. Workers that share one take longer, so it stays a bound.
+        """
         compute_s = math.fsum(setting.load.mean_step_s) / setting.workers * setting.load.steps
         return max(compute_s, self.link_s(setting))
 

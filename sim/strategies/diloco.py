@@ -19,8 +19,8 @@ class DiLoCo(OverlappingStrategy):
     step, as Data-Parallel does, and has outer steps besides, which always stop the compute.
 
     Source: arXiv 2311.08105 (the algorithm), 2503.09799, appendix A (its wall-clock).
-    Limits: the outer optimizer's own time is not counted. With `layers` an outer exchange does not wait for the last
-      step's gradients to be averaged inside the datacenter.
+    Limits: the outer optimizer's own time counts only where `compression_time` has it. With `layers` an outer exchange
+      does not wait for the last step's gradients to be averaged inside the datacenter.
     """
 
     kind: Literal["diloco"] = "diloco"
