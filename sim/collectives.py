@@ -7,6 +7,7 @@
 | M | sites that take part | - |
 | W | bandwidth | bit/s |
 | e | latency | s |
+| o | overhead of an exchange, before its first byte | s |
 
 An algorithm between sites is a list of phases, one after the other. In a phase all its transfers run at once, and it
 ends when the last of them has arrived. Between sites a datacenter counts as one peer with one copy of the payload;
@@ -45,8 +46,10 @@ class Phase:
     inside_bytes: float = 0.0
 
 
-def ideal_all_reduce_s(payload_bytes: float, peers: float, bandwidth_bits_per_s: float, latency_s: float) -> float:
-    """Time of a bandwidth-optimal all-reduce: (2 S / W) (1 - 1/R) + e.
+def ideal_all_reduce_s(
+    payload_bytes: float, peers: float, bandwidth_bits_per_s: float, latency_s: float, overhead_s: float = 0.0
+) -> float:
+    """Time of a bandwidth-optimal all-reduce: (2 S / W) (1 - 1/R) + e + o.
 
     Example: 20 GB among 8 chips at 100 Gbit/s with 1 ms: 2 * 1.6e11 / 1e11 * 7/8 + 0.001 = 2.801 s.
 
@@ -55,6 +58,7 @@ def ideal_all_reduce_s(payload_bytes: float, peers: float, bandwidth_bits_per_s:
       peers: R, chips that take part.
       bandwidth_bits_per_s: W of the narrowest way between them [bit/s].
       latency_s: e, counted once for the whole operation [s].
+      overhead_s: o, what it costs before the first byte, likewise [s].
 
     Returns:
       Seconds until every chip has the sum; 0 for a lone chip, which has nothing to exchange [s].
@@ -64,7 +68,7 @@ def ideal_all_reduce_s(payload_bytes: float, peers: float, bandwidth_bits_per_s:
     """
     if peers <= 1:
         return 0.0
-    return 2 * 8 * payload_bytes / bandwidth_bits_per_s * (1 - 1 / peers) + latency_s
+    return 2 * 8 * payload_bytes / bandwidth_bits_per_s * (1 - 1 / peers) + latency_s + overhead_s
 
 
 def ideal_crossing_bytes(payload_bytes: float, peers: float, datacenters: int) -> float:
@@ -83,14 +87,18 @@ def ideal_crossing_bytes(payload_bytes: float, peers: float, datacenters: int) -
     return datacenters * 2 * payload_bytes * (1 - 1 / peers) if datacenters > 1 else 0.0
 
 
-def ideal_scatter_s(payload_bytes: float, peers: float, bandwidth_bits_per_s: float, latency_s: float) -> float:
-    """Half an all-reduce (a reduce-scatter, or an all-gather): (S / W) (1 - 1/R) + e [s]."""
-    return 8 * payload_bytes / bandwidth_bits_per_s * (1 - 1 / peers) + latency_s if peers > 1 else 0.0
+def ideal_scatter_s(
+    payload_bytes: float, peers: float, bandwidth_bits_per_s: float, latency_s: float, overhead_s: float = 0.0
+) -> float:
+    """Half an all-reduce (a reduce-scatter, or an all-gather): (S / W) (1 - 1/R) + e + o [s]."""
+    if peers <= 1:
+        return 0.0
+    return 8 * payload_bytes / bandwidth_bits_per_s * (1 - 1 / peers) + latency_s + overhead_s
 
 
-def one_way_s(payload_bytes: float, bandwidth_bits_per_s: float, latency_s: float) -> float:
-    """From one site to another: S/W + e [s]."""
-    return 8 * payload_bytes / bandwidth_bits_per_s + latency_s
+def one_way_s(payload_bytes: float, bandwidth_bits_per_s: float, latency_s: float, overhead_s: float = 0.0) -> float:
+    """From one site to another: S/W + e + o [s]."""
+    return 8 * payload_bytes / bandwidth_bits_per_s + latency_s + overhead_s
 
 
 def ring(payload_bytes: float, order: Sequence[int]) -> list[Phase]:

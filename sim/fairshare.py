@@ -10,6 +10,7 @@ Source: Bertsekas and Gallager, Data Networks, section 6.5.2 (progressive fillin
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from functools import reduce
 
@@ -69,6 +70,26 @@ def load_of(routes: Iterable[NDArray[np.int64]], amounts: Floats, links: int) ->
         total += np.bincount(hop, amounts, links)
     total[-1] = 0.0
     return total
+
+
+def level_of_arrivals(
+    capacity: Floats, routes: Routes, weights: Floats, caps: Floats, fresh: NDArray[np.bool_]
+) -> float:
+    """A level that no flow that has just come can fall below: its share if all on its links were equal [bit/s].
+
+    Args:
+      capacity: of each link, shape (L + 1,), the last one infinite [bit/s].
+      routes: as for `max_min_rates`.
+      weights: likewise.
+      caps: likewise [bit/s].
+      fresh: which flows have just come, shape (F,).
+    """
+    if not fresh.any():
+        return math.inf
+    crowd = load_of(routes, weights, len(capacity))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        equal = np.where(crowd > 0, capacity / crowd, math.inf)
+    return float(min(equal[routes[:, fresh]].min(), (caps / weights)[fresh].min()))
 
 
 def refreshed_rates(

@@ -35,6 +35,9 @@ class _Constant:
     def next_change_s(self, t_s: float) -> float | None:
         return None
 
+    def bits_between(self, start_s: float, end_s: float) -> float:
+        return self.bits_per_s * (end_s - start_s)
+
 
 class FlowingNetwork:
     """Exchanges between sites are flows on links; inside a site they have their ideal cost.
@@ -42,8 +45,8 @@ class FlowingNetwork:
     Args:
       placement: where the workers are.
       algorithm: a name in `collectives.ALGORITHMS`, or `auto`: the one that is quickest on an idle network.
-      one_at_a_time: whether exchanges between sites never overlap, on links that never change; the same exchange then
-        always takes the same time, and is made of flows only once.
+      one_at_a_time: whether exchanges between sites never overlap, on links that never change and have no buckets; the
+        same exchange then always takes the same time, and is made of flows only once.
     """
 
     def __init__(self, placement: Placement, algorithm: str, *, one_at_a_time: bool = False) -> None:
@@ -76,10 +79,10 @@ class FlowingNetwork:
         return self._plans[key]
 
     def alone(self, phases: list[Phase], members: tuple[int, ...]) -> tuple[float, tuple[LinkUse, ...]]:
-        """How long the phases take on an idle network of full bandwidth [s], and what its links then have carried."""
+        """How long an exchange takes on an idle network of full bandwidth [s], and what its links then have carried."""
         env = simpy.Environment()
         wires = [
-            Wire(wire.name, _Constant(bits))
+            Wire(wire.name, _Constant(bits * self.wiring.payload_share), wire.burst_bits)
             for wire, bits in zip(self.wiring.wires, self.wiring.capacity_bits_per_s, strict=True)
         ]
         carrier = _FlowCarrier(self, env, wires)
@@ -106,7 +109,7 @@ class FlowingNetwork:
     def idle_links(self) -> Iterator[LinkUse]:
         """All links, having carried nothing."""
         for wire, bits in zip(self.wiring.wires, self.wiring.capacity_bits_per_s, strict=True):
-            yield LinkUse(wire.name, bits, 0.0, 0.0, 0.0, 0.0)
+            yield LinkUse(wire.name, bits, bits * self.wiring.payload_share, 0.0, 0.0, 0.0, 0.0)
 
     @staticmethod
     def _candidates(sites: int) -> list[str]:
@@ -144,21 +147,25 @@ class _FlowCarrier:
         both, one_way = collective.touches, collective.source is not None
         ports = [(both[0], True), (both[1], False)] if one_way else [(w, out) for w in both for out in (True, False)]
         before = [self._last[port] for port in ports if port in self._last and not self._last[port].processed]
-        phases = self._network.phases(collective) * collective.count
-        done = self._env.process(self.run(phases, both, tuple(dict.fromkeys(before))))
+        phases = self._network.phases(collective)
+        done = self._env.process(self.run(phases, both, collective.count, tuple(dict.fromkeys(before))))
         self._last.update(dict.fromkeys(ports, done))
         return done
 
     def run(
-        self, phases: list[Phase], members: tuple[int, ...], before: tuple[simpy.Event, ...] = ()
+        self, phases: list[Phase], members: tuple[int, ...], count: int = 1, before: tuple[simpy.Event, ...] = ()
     ) -> simpy.events.ProcessGenerator:
-        """The phases, one after the other, when other exchanges are over."""
+        """So many exchanges in a row, each phase by phase, when others are over."""
         yield from before
-        for phase in phases:
-            if phase.inside_bytes:
-                yield self._env.timeout(max(self._inside_s(phase.inside_bytes, member) for member in members))
-            if phase.transfers:
-                yield self._together(phase)
+        overhead_s = self._network.placement.topology.transport.exchange_overhead_s
+        for _ in range(count):
+            if overhead_s:
+                yield self._env.timeout(overhead_s)
+            for phase in phases:
+                if phase.inside_bytes:
+                    yield self._env.timeout(max(self._inside_s(phase.inside_bytes, member) for member in members))
+                if phase.transfers:
+                    yield self._together(phase)
 
     def _inside_s(self, payload_bytes: float, member: int) -> float:
         placement = self._network.placement
@@ -192,11 +199,8 @@ class _FlowCarrier:
         return self._network.crossing_bytes(collective)
 
     def links(self) -> tuple[LinkUse, ...]:
-        capacity = self._network.wiring.capacity_bits_per_s
-        return tuple(
-            LinkUse(wire.name, bits, use.bits / 8, use.busy_s, use.full_s, use.peak)
-            for wire, bits, use in zip(self._wires, capacity, self._flows.use(), strict=True)
-        )
+        links = zip(self._network.idle_links(), self._flows.use(), strict=True)
+        return tuple(LinkUse(*link[:3], use.bits / 8, use.busy_s, use.full_s, use.peak) for link, use in links)
 
     def stalled(self) -> list[str]:
         return self._flows.stalled()

@@ -3,7 +3,8 @@
 A flow has a size, a route and a sender's cap. While flows run their rates are max-min fair (`fairshare`), solved anew
 when flows come or go or a link changes its capacity, and constant in between; so finish times are exact and there is
 no time step. Rate and latency are kept apart: a flow occupies its links until its last bit has left, and is delivered
-one latency of its route later. Flows that come at the same instant are solved for together.
+one latency of its route later. Flows that come at the same instant are solved for together. A wire with a bucket holds
+nobody back while there is credit in it (`buckets`).
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from collections.abc import Sequence
 import numpy as np
 import simpy
 
-from .fairshare import Floats, load_of, refreshed_rates
+from .buckets import Buckets
+from .fairshare import Floats, level_of_arrivals, load_of, refreshed_rates
 from .levels import MOST_LINKS, Levels
 from .wires import Wire, WireUse
 
@@ -50,14 +52,15 @@ class FlowNetwork:
         self._env = env
         self._wires = tuple(wires)
         count = len(self._wires)
-        self._capacity = np.full(count + 1, math.inf)
+        self._capacity = self._limit = np.full(count + 1, math.inf)
         self._states: dict[bytes, int] = {}
         self._change_s = math.inf
         self._n = 0
         self._routes = np.full((1, 16), count, dtype=np.int64)
         self._left, self._rates, self._weights, self._caps = (np.zeros(16) for _ in range(4))
         self._kinds, self._bound = np.zeros(16, dtype=np.int64), np.zeros(16, dtype=np.int64)
-        self._levels = Levels(count) if count <= MOST_LINKS else None
+        self._buckets = Buckets(self._wires) if any(wire.burst_bits for wire in self._wires) else None
+        self._levels = Levels(count) if count <= MOST_LINKS and not self._buckets else None
         self._sent: list[simpy.Event] = []
         self._kind_of: dict[tuple[tuple[int, ...], float, float], int] = {}
         self._memo: dict[tuple[int, bytes], _Division] = {}
@@ -144,6 +147,10 @@ class FlowNetwork:
         if elapsed_s > 0 and self._n:
             self._left[: self._n] -= self._division.rates * elapsed_s
             self._division.held_s += elapsed_s
+            if self._buckets:
+                self._buckets.spend(self._capacity, self._division.load, self._division.full, elapsed_s)
+        elif elapsed_s > 0 and self._buckets:
+            self._buckets.rest(self._env.now - elapsed_s, self._env.now)
 
     def _book(self, division: _Division) -> None:
         """Adds what the wires carried while they were divided so."""
@@ -164,9 +171,11 @@ class FlowNetwork:
         self._solving = False
         if self._change_s <= self._env.now:  # nothing was under way when it happened
             self._take_capacity()
-        n = self._n
         if not self._division.kept:
             self._book(self._division)
+        if self._buckets:
+            self._pour(self._buckets)
+        n = self._n
         key = (self._state, self._kinds[:n].tobytes())
         division = self._memo.get(key) if n <= _SMALL else None
         if division is None:
@@ -180,33 +189,38 @@ class FlowNetwork:
         self._level = math.inf
         self._set_timer()
 
+    def _pour(self, buckets: Buckets) -> None:
+        """Sends at once what buckets have credit for; wires that then have some left hold nobody back."""
+        routes, left = self._routes[:, : self._n], self._left[: self._n]
+        poured = buckets.pour(self._capacity, routes, self._weights[: self._n], self._caps[: self._n], left)
+        if poured is not None:
+            left -= poured
+            load = load_of(routes, poured, len(self._capacity))
+            self._bits += load
+            self._peak[load > 0] = 1.0
+            self._drop(np.flatnonzero((poured > 0) & (left <= _TIE * poured)))
+        self._limit = np.where(buckets.open(self._capacity), math.inf, self._capacity)
+        self._state = self._states.setdefault(self._limit.tobytes(), len(self._states))
+        self._level = 0.0
+
     def _divided(self, n: int) -> _Division:
         """Max-min fair rates for the flows of now."""
         routes, weights, caps = self._routes[:, :n], self._weights[:n], self._caps[:n]
         if self._levels and n > _SMALL:
-            rates, load = self._levels.rates(self._capacity, routes, weights, caps, self._bound[:n])
+            rates, load = self._levels.rates(self._limit, routes, weights, caps, self._bound[:n])
         else:
             if self._levels:
                 self._levels.forget()
-            level = min(self._level, self._level_of_arrivals())
-            rates = refreshed_rates(self._capacity, routes, weights, caps, self._rates[:n], level)
+            fresh = np.isinf(self._rates[:n])
+            level = min(self._level, level_of_arrivals(self._limit, routes, weights, caps, fresh))
+            rates = refreshed_rates(self._limit, routes, weights, caps, self._rates[:n], level)
             load = load_of(routes, rates, len(self._capacity))
-        share = np.divide(load, self._capacity, out=np.zeros_like(load), where=load > 0)
+        share = np.divide(load, self._limit, out=np.zeros_like(load), where=load > 0)
         np.maximum(self._peak, share, out=self._peak)
+        if self._buckets:  # wires with credit hold nobody back, and are used all the same
+            used = np.divide(load, self._capacity, out=np.zeros_like(load), where=load > 0)
+            np.maximum(self._peak, np.minimum(used, 1.0), out=self._peak)
         return _Division(rates, load, share, kept=n <= _SMALL and len(self._memo) < _MEMO)
-
-    def _level_of_arrivals(self) -> float:
-        """A level that no flow that has just come can fall below: its share if all on its links were equal."""
-        fresh = np.isinf(self._rates[: self._n])
-        if not fresh.any():
-            return math.inf
-        routes = self._routes[:, : self._n]
-        crowd = load_of(routes, self._weights[: self._n], len(self._capacity))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            equal = np.where(crowd > 0, self._capacity / crowd, math.inf)
-        return float(
-            min(equal[routes[:, fresh]].min(), (self._caps[: self._n] / self._weights[: self._n])[fresh].min())
-        )
 
     def _set_timer(self) -> None:
         self._timer += 1
@@ -219,13 +233,17 @@ class FlowNetwork:
         else:
             to_go = np.divide(left, rates, out=np.full(n, math.inf), where=rates > 0)
         soonest = max(float(to_go.min()), 0.0)
-        to_change = self._change_s - now
+        to_change, change = self._change_s - now, self._new_capacity
+        if self._buckets:
+            to_empty = self._buckets.lasts_s(self._capacity, self._division.load)
+            if to_empty < to_change:
+                to_change, change = to_empty, self._run_dry
         timer = self._timer
         if soonest < math.inf and soonest <= to_change:
             (done,) = (to_go <= soonest * (1 + _TIE)).nonzero()
             self._after(soonest, lambda: self._finish(done), timer)
         elif to_change < math.inf:
-            self._after(max(to_change, 0.0), self._new_capacity, timer)
+            self._after(max(to_change, 0.0), change, timer)
 
     def _after(self, delay_s: float, action: object, timer: int) -> None:
         def fire(_: simpy.Event) -> None:
@@ -237,6 +255,11 @@ class FlowNetwork:
     def _finish(self, done: np.ndarray[tuple[int], np.dtype[np.int64]]) -> None:
         self._settle()
         level = float((self._rates[done] / self._weights[done]).min()) if self._n > _SMALL else 0.0
+        self._drop(done)
+        self._changed(level)
+
+    def _drop(self, done: np.ndarray[tuple[int], np.dtype[np.int64]]) -> None:
+        """Takes flows out whose last bit has left."""
         for slot in done[::-1].tolist():
             self._sent[slot].succeed()
             last = self._n - 1
@@ -250,7 +273,12 @@ class FlowNetwork:
                     array[slot] = array[last]
             self._sent.pop()
             self._n = last
-        self._changed(level)
+
+    def _run_dry(self) -> None:
+        self._settle()
+        if self._buckets:
+            self._buckets.run_dry()
+        self._changed(0.0)
 
     def _new_capacity(self) -> None:
         self._settle()

@@ -10,8 +10,8 @@ from pydantic import Field
 
 from .document import Frozen, nearest, validate
 from .errors import InputError
-from .links import BANDWIDTH_EXAMPLES, LATENCY_EXAMPLES, Duplex
-from .units import Bandwidth, ChipSpeed, Latency
+from .links import BANDWIDTH_EXAMPLES, BURST_EXAMPLES, LATENCY_EXAMPLES, Duplex
+from .units import Bandwidth, ChipSpeed, Latency, SizeOrNone
 
 
 class Inside(Frozen):
@@ -30,6 +30,7 @@ class Wire(Frozen):
     latency_s: Latency = Field(alias="latency", examples=LATENCY_EXAMPLES)
     duplex: Duplex = "full"
     loss: float = Field(default=0.0, ge=0, lt=1, strict=True)
+    burst_bytes: SizeOrNone = Field(default=0.0, alias="burst", examples=BURST_EXAMPLES)
 
     def between(self, pairs: Iterable[tuple[str, str]]) -> list[dict[str, Any]]:
         """Such a link between each two."""

@@ -9,10 +9,11 @@ from pydantic import Field, ValidationError, model_validator
 from .document import Frozen
 from .errors import InputError
 from .profile import Outage, Profile, Schedule
-from .units import BANDWIDTH, Bandwidth, Latency, Size, to_text
+from .units import BANDWIDTH, Bandwidth, Latency, Size, SizeOrNone, to_text
 
 BANDWIDTH_EXAMPLES = ["10 Gbit/s"]
 LATENCY_EXAMPLES = ["10 ms"]
+BURST_EXAMPLES = ["256 KiB"]
 Duplex = Literal["full", "half"]
 
 
@@ -44,6 +45,8 @@ class Link(Frozen):
     """`full`: each direction has the bandwidth to itself; `half`: both directions share it."""
     loss: float = Field(default=0.0, ge=0, lt=1, strict=True, examples=[0.0001])
     """Probability that a packet is lost on the way [-]."""
+    burst_bytes: SizeOrNone = Field(default=0.0, alias="burst", examples=BURST_EXAMPLES)
+    """Bucket of a shaper or policer [byte]: what may pass at once after a silence, headers included; 0: none."""
     schedule: Schedule | None = None
     """Bandwidth over time; left out: always the same."""
     outages: tuple[Outage, ...] = ()
@@ -79,21 +82,21 @@ class Link(Frozen):
         start, end = self.ends
         return [(start, end), (end, start)] if self.between else [(start, end)]
 
-    def profile(self) -> Profile:
+    def profile(self, share: float = 1.0) -> Profile:
         """Capacity over time, of each direction (of both together on a half-duplex link).
 
-        min(bandwidth, schedule), and nothing during an outage.
+        min(bandwidth, schedule), and nothing during an outage; times a share, such as that of payload in packets.
         """
         outages = [(outage.start_s, outage.end_s) for outage in self.outages]
         if self.schedule is None:
-            return Profile.of([0.0], [self.bandwidth_bits_per_s], None, outages)
+            return Profile.of([0.0], [self.bandwidth_bits_per_s * share], None, outages)
         points = self.schedule.points
-        capacities = [min(self.bandwidth_bits_per_s, point.bandwidth_bits_per_s) for point in points]
+        capacities = [min(self.bandwidth_bits_per_s, point.bandwidth_bits_per_s) * share for point in points]
         return Profile.of([point.at_s for point in points], capacities, self.schedule.repeat_s, outages)
 
 
 class Transport(Frozen):
-    """How data is sent between sites: what caps a flow beside the links that it crosses."""
+    """How data is sent between sites: what caps a flow beside the links that it crosses, and what comes on top."""
 
     window_bytes: Size | None = Field(default=None, alias="window", examples=["64 MiB"])
     """Bytes in flight of one stream [byte]: it cannot exceed window / round-trip time; left out: no such cap."""
@@ -101,6 +104,15 @@ class Transport(Frozen):
     """Parallel streams of a flow."""
     segment_bytes: Size = Field(default=1460.0, alias="segment", examples=["1460 B"])
     """Payload of a packet [byte]. Source of the default: an Ethernet frame of 1500 less 40 for IPv4 and TCP headers."""
+    header_bytes: SizeOrNone = Field(default=0.0, alias="header", examples=["66 B"])
+    """What a packet takes on a link beside its payload [byte]: Ethernet 14, IPv4 20, TCP 20 (timestamps 12 more)."""
+    exchange_overhead_s: Latency = Field(default=0.0, alias="exchange_overhead", examples=["5 ms"])
+    """What an exchange between sites costs before its first byte [s]: rendezvous, launch, copies in the hosts."""
+
+    @property
+    def payload_share(self) -> float:
+        """Share of a link's bandwidth that is left for payload: segment / (segment + header) [-]."""
+        return self.segment_bytes / (self.segment_bytes + self.header_bytes)
 
 
 class RouteOverride(Frozen):

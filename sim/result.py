@@ -43,8 +43,8 @@ class LinkShare:
 
     Attributes:
       name, bandwidth_bits_per_s: the link and its full capacity [bit/s].
-      bytes: what it carried [byte].
-      mean_utilization: of its full capacity, over the whole run (of all jobs, where several compete).
+      bytes: payload that it carried, without headers [byte].
+      mean_utilization: of its full capacity for payload, over the whole run (of all jobs, where several compete).
       busy_share: share of the time with anything on it.
       full_share: share of the time that it was full: flows on it waited for each other.
       peak_utilization: highest share of the capacity of the moment that was used.
@@ -243,7 +243,7 @@ def _link_shares(timeline: Timeline) -> tuple[LinkShare, ...]:
             name=link.name,
             bandwidth_bits_per_s=link.bandwidth_bits_per_s,
             bytes=link.carried_bytes,
-            mean_utilization=8 * link.carried_bytes / link.bandwidth_bits_per_s / timeline.watched_s,
+            mean_utilization=8 * link.carried_bytes / link.payload_bits_per_s / timeline.watched_s,
             busy_share=link.busy_s / timeline.watched_s,
             full_share=link.full_s / timeline.watched_s,
             peak_utilization=link.peak_utilization,

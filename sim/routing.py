@@ -4,11 +4,26 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Mapping
+from typing import NamedTuple
 
 _ATTOSECONDS = 1e18
 """Latencies are summed as whole attoseconds: the sum does not depend on the order, so equal routes compare equal."""
 
 Pair = tuple[str, str]
+
+
+class Route(NamedTuple):
+    """What a path offers: its narrowest link and the sum of its latencies; and what an exchange over it costs besides.
+
+    Attributes:
+      bandwidth_bits_per_s: of the narrowest link [bit/s].
+      latency_s: the sum, one way [s].
+      overhead_s: before the first byte of an exchange (`transport.exchange_overhead`) [s].
+    """
+
+    bandwidth_bits_per_s: float
+    latency_s: float
+    overhead_s: float = 0.0
 
 
 class Routing:

@@ -142,8 +142,8 @@ def _alone(scenario: Scenario, job: Job, *, full: bool) -> Outcome:
 
     The programs of all workers repeat once H and the recorded cycle have come round together. If nothing is left over
     from before a synchronisation, so does the run; otherwise when it has settled. A steady replay makes the beginning,
-    the remainder and one period, and again with one period more. On links whose bandwidth changes over time nothing
-    repeats, and every step is replayed.
+    the remainder and one period, and again with one period more. On links whose bandwidth changes over time, or
+    depends on how long they were idle, nothing repeats, and every step is replayed.
     """
     strategy, steps = job.strategy, job.setting.load.steps
     every_step = full or _changing(scenario) or not strategy.repeats
@@ -187,8 +187,9 @@ def utilization(scenario: Scenario) -> float:
 
 
 def _changing(scenario: Scenario) -> bool:
+    """Whether the same exchange may take another time later: bandwidth changes, or a bucket is full or empty."""
     return scenario.algorithm != "ideal" and any(
-        link.profile().next_change_s(0.0) is not None for link in scenario.topology.links
+        link.burst_bytes > 0 or link.profile().next_change_s(0.0) is not None for link in scenario.topology.links
     )
 
 
@@ -251,6 +252,8 @@ def _assumptions(scenario: Scenario, runs: Sequence[Run]) -> Iterator[str]:
     yield f"an exchange {stops[blocking == {True}]}{how}{behind}; " + (
         "equal chips and batch for every strategy" if even else "equal batch, on all chips of the datacenters used"
     )
+    if scenario.algorithm == "ideal" and any(link.burst_bytes for link in scenario.topology.links):
+        yield "bursts of links count for exchanges that are made of flows, not for ideal ones (--set collective=ring)"
     if scenario.jobs == "together":
         yield "all strategies run at the same time and compete for the links"
     if any(run.replayed_steps < run.steps for run in runs):

@@ -70,13 +70,16 @@ class LinkUse(NamedTuple):
     name: str
     bandwidth_bits_per_s: float
     """Its full capacity [bit/s]."""
+    payload_bits_per_s: float
+    """What it can carry of payload at that capacity: less, where packets have headers [bit/s]."""
     carried_bytes: float
+    """Payload [byte]."""
     busy_s: float
     """Time with anything on it [s]."""
     full_s: float
     """Time that it was full: flows on it waited for each other [s]."""
     peak_utilization: float
-    """Highest share of the capacity of the moment that was used."""
+    """Highest share of the capacity of the moment that was used; 1 where more passed, out of a bucket."""
 
     def plus(self, other: LinkUse, times: float) -> LinkUse:
         """What the link carried here, and another so many times."""

@@ -11,7 +11,7 @@ from functools import cached_property
 from importlib import resources
 from itertools import pairwise, permutations
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
@@ -21,7 +21,7 @@ from .generate import Inside, generated
 from .geography import FIBRE_STRETCH, Location, listed, with_latency
 from .hosts import Host, check_hosts
 from .links import Link, RouteOverride, Transport
-from .routing import Routing
+from .routing import Route, Routing
 from .units import ChipSpeed
 
 if TYPE_CHECKING:
@@ -67,13 +67,6 @@ class Router(Frozen):
     @model_serializer(mode="wrap")
     def _short(self, handler: SerializerFunctionWrapHandler) -> Any:
         return self.name if self.location is None else handler(self)
-
-
-class Route(NamedTuple):
-    """What a path offers: its narrowest link and the sum of its latencies."""
-
-    bandwidth_bits_per_s: float
-    latency_s: float
 
 
 class Topology(Frozen):
@@ -210,15 +203,16 @@ class Topology(Frozen):
     def narrowest(self, sites: tuple[str, ...]) -> Route:
         """What an exchange among all of the sites can count on: the narrowest route's bandwidth, the longest latency.
 
-        Inside one site that is its own network.
+        The bandwidth is that for payload: headers are taken off. Inside one site that is its own network.
 
         Limits: routes are taken one at a time; links shared by several routes do not narrow each other here.
         """
         if len(sites) == 1:
             inside = next(site.inside for site in self.datacenters if site.name == sites[0])
             return Route(inside.bandwidth_bits_per_s, inside.latency_s)
-        routes = self.routes(sites).values()
-        return Route(min(r.bandwidth_bits_per_s for r in routes), max(r.latency_s for r in routes))
+        routes, transport = self.routes(sites).values(), self.transport
+        bandwidth = min(r.bandwidth_bits_per_s for r in routes) * transport.payload_share
+        return Route(bandwidth, max(r.latency_s for r in routes), transport.exchange_overhead_s)
 
 
 def _check_names(given: tuple[str, ...], names: set[str], where: str) -> None:

@@ -164,6 +164,8 @@ Duration = Annotated[float, *_quantity(DURATION)]
 Time = Annotated[float, *_quantity(LATENCY)]
 """A span of seconds or less, more than 0."""
 Size = Annotated[float, *_quantity(SIZE)]
+SizeOrNone = Annotated[float, *_quantity(SIZE, zero=True)]
+"""A size that may be 0: nothing of the kind."""
 ChipSpeed = Annotated[float, *_quantity(CHIP_SPEED)]
 Count = Annotated[
     float,

@@ -17,13 +17,24 @@ class Profile(Protocol):
         """The first time after t_s at which the capacity changes; None if it never does [s]."""
         ...
 
+    def bits_between(self, start_s: float, end_s: float) -> float:
+        """What could pass from one instant to another: the integral of the capacity [bit]."""
+        ...
+
 
 @dataclass(frozen=True)
 class Wire:
-    """One direction of a link (or both, where they share its capacity), as flows see it."""
+    """One direction of a link (or both, where they share its capacity), as flows see it.
+
+    Attributes:
+      name: for people.
+      profile: what it can carry of payload, over time.
+      burst_bits: the bucket of its shaper, payload; 0: none [bit].
+    """
 
     name: str
     profile: Profile
+    burst_bits: float = 0.0
 
 
 @dataclass(slots=True)
@@ -34,7 +45,7 @@ class WireUse:
       bits: carried so far [bit].
       busy_s: time with anything on it [s].
       full_s: time that it was full: flows on it waited for each other [s].
-      peak: highest share of the capacity of the moment that was used.
+      peak: highest share of the capacity of the moment that was used; 1 where more passed, out of a bucket.
     """
 
     bits: float = 0.0

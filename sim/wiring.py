@@ -60,15 +60,18 @@ class Wiring:
         self.topology = topology
         wires: list[Wire] = []
         self.capacity_bits_per_s: list[float] = []
+        """Full bandwidth of each wire, as written."""
+        self.payload_share = topology.transport.payload_share
+        """What headers leave of it."""
         self._at: dict[tuple[str, str], int] = {}
         self._link = {}
         for link in topology.links:
-            profile = link.profile()
+            profile = link.profile(self.payload_share)
             for number, (start, end) in enumerate(link.directions()):
                 self._link[start, end] = link
                 if number == 0 or link.duplex == "full":
                     arrow = "->" if link.duplex == "full" else "<->"
-                    wires.append(Wire(f"{start} {arrow} {end}", profile))
+                    wires.append(Wire(f"{start} {arrow} {end}", profile, 8 * link.burst_bytes * self.payload_share))
                     self.capacity_bits_per_s.append(link.bandwidth_bits_per_s)
                 self._at[start, end] = len(wires) - 1
         self.wires: Sequence[Wire] = tuple(wires)

@@ -274,7 +274,9 @@ def _bandwidth(scenario: Scenario, workers: int, link: str | None) -> float:
     """Bandwidth of the link that is varied, or of the narrowest way between the datacenters used [bit/s]."""
     topology = scenario.topology
     if link is None:
-        return topology.narrowest(tuple(site.name for site in topology.datacenters[:workers])).bandwidth_bits_per_s
+        share = topology.transport.payload_share if workers > 1 else 1.0
+        sites = tuple(site.name for site in topology.datacenters[:workers])
+        return topology.narrowest(sites).bandwidth_bits_per_s / share
     return _names(scenario)[link]
 
 

@@ -65,7 +65,7 @@ def elasticities(scenario: Scenario) -> tuple[Elasticity, ...]:
     scenario = _no_longer_than_needed(scenario)
     job = jobs(scenario)[0]
     links = [link.latency_s for link in scenario.topology.links]
-    bandwidth = job.setting.across.bandwidth_bits_per_s
+    bandwidth = job.setting.across.bandwidth_bits_per_s / scenario.topology.transport.payload_share
     one_site = "all of it runs inside one datacenter" if job.setting.workers == 1 else None
     inside_s = max(route.latency_s for route in job.setting.inside)
     inside_bits = min(route.bandwidth_bits_per_s for route in job.setting.inside)

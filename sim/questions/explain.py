@@ -10,7 +10,7 @@ from ..errors import InputError
 from ..result import Job, Run
 from ..run import alone, jobs, run
 from ..scenario import Scenario
-from ..strategies import DataParallel, StreamingDiLoCo
+from ..strategies import DataParallel, DiLoCo, StreamingDiLoCo
 from ..timeline import Timeline, Totals
 from ..topology import Route
 from ..units import BANDWIDTH, Unit, human_quantity, human_seconds
@@ -177,7 +177,7 @@ def _terms(job: Job) -> Iterator[Term]:
             f"{way} x {load.steps:,}",
             inside_s[slowest] * load.steps,
         )
-    across = "[(2 N b/W1)(1 - 1/R) + e1]"
+    across = "[(2 N b/W1)(1 - 1/R) + e1 + o1]" if setting.across.overhead_s else "[(2 N b/W1)(1 - 1/R) + e1]"
     if not alone_inside:
         payload_bytes = strategy.payload_bytes(setting, load.gradient_bytes) if parallel else load.gradient_bytes
         yield Term(
@@ -188,6 +188,7 @@ def _terms(job: Job) -> Iterator[Term]:
         )
     if not parallel:
         yield _outer(job, across)
+    yield from _more_starts(job)
     if strategy.compression_time:
         yield Term(
             "packing payloads",
@@ -202,11 +203,33 @@ def _outer(job: Job, across: str) -> Term:
     payload_bytes, steps, every = strategy.outer_bytes(setting), setting.load.steps, strategy.steps_per_sync
     # Streaming DiLoCo pays the latency for each of its fragments
     fragments = strategy.fragment_count(setting) if isinstance(strategy, StreamingDiLoCo) else 1
-    route = Route(setting.across.bandwidth_bits_per_s, setting.across.latency_s * fragments)
+    bandwidth, latency_s, overhead_s = setting.across
+    route = Route(bandwidth, latency_s * fragments, overhead_s * fragments)
     seconds = (setting.sending_s(payload_bytes) + setting.across_s(0.0) * fragments) * steps / every
-    letters = across if fragments == 1 else across.replace("e1", "P e1")
+    letters = across if fragments == 1 else across.replace("e1", "P e1").replace("o1", "P o1")
     numbers = f"{_exchange(payload_bytes, setting.load.chips, route)} x {_rounds(steps, every)}"
     return Term("outer steps across datacenters", f"{letters} T/H", numbers, seconds)
+
+
+def _more_starts(job: Job) -> Iterator[Term]:
+    """With `overlap: layers` each part of an exchange has the overhead that is counted once elsewhere."""
+    strategy, setting = job.strategy, job.setting
+    if not isinstance(strategy, DataParallel | DiLoCo) or not strategy.by_layer or not setting.across.overhead_s:
+        return
+    load, overhead_s = setting.load, setting.across.overhead_s
+    spans = strategy.replica_count == 1
+    every = 1 if spans else strategy.steps_per_sync
+    if isinstance(strategy, DataParallel):
+        payload_bytes = strategy.payload_bytes(setting, load.gradient_bytes)
+    else:
+        payload_bytes = load.gradient_bytes if spans else strategy.outer_bytes(setting)
+    more = len(strategy.whole(setting, payload_bytes)) - 1
+    yield Term(
+        "starting the other layers' exchanges",
+        "(n - 1) o1 T" if every == 1 else "(n - 1) o1 T/H",
+        f"{more} x {human_seconds(overhead_s)} x {_rounds(load.steps, every)}",
+        more * overhead_s * load.steps / every,
+    )
 
 
 def _exchange(payload_bytes: float, peers: float, route: Route) -> str:
@@ -214,7 +237,8 @@ def _exchange(payload_bytes: float, peers: float, route: Route) -> str:
     if peers <= 1:
         return "0 s (a lone chip)"
     bits, bandwidth = human_quantity(8 * payload_bytes, _BITS), human_quantity(route.bandwidth_bits_per_s, BANDWIDTH)
-    return f"[2 x {bits} / {bandwidth} x (1 - 1/{peers:g}) + {human_seconds(route.latency_s)}]"
+    overhead = f" + {human_seconds(route.overhead_s)}" if route.overhead_s else ""
+    return f"[2 x {bits} / {bandwidth} x (1 - 1/{peers:g}) + {human_seconds(route.latency_s)}{overhead}]"
 
 
 def _rounds(steps: int, every: int) -> str:

@@ -77,7 +77,7 @@ class FlowRow:
       start_s: when its first bit could leave [s].
       finish_s: when its last bit had arrived: the latency of the route counts once [s].
       bytes: its size [byte].
-      mean_rate_bits_per_s: size over the time from start to finish [bit/s].
+      mean_rate_bits_per_s: size over the time from start to finish; None where it took none, out of buckets [bit/s].
       route: the nodes on its way, ends included.
     """
 
@@ -86,7 +86,7 @@ class FlowRow:
     start_s: float
     finish_s: float
     bytes: float
-    mean_rate_bits_per_s: float
+    mean_rate_bits_per_s: float | None
     route: tuple[str, ...]
 
 
@@ -97,7 +97,7 @@ class LinkRow:
     Attributes:
       link: its name; `a -> b` is one direction, `a <-> b` a half-duplex link.
       bandwidth_bits_per_s: its nominal capacity [bit/s].
-      bytes: carried in all [byte].
+      bytes: payload carried in all [byte].
       busy_share: of the time up to the last finish, how much it carried anything [-].
       full_share: of that time, how much it was full [-].
       peak_utilization: the largest share of the capacity of the moment in use [-].
@@ -145,7 +145,8 @@ def answer(document: Flows) -> FlowsAnswer:
     Raises:
       InputError: a flow waits for ever on a link that never returns.
 
-    Limits: those of the flow model (docs/network.md): no slow start, no queues, no packets.
+    Limits: those of the flow model (docs/network.md): no slow start, no queues, no packets. `exchange_overhead` is for
+      exchanges, and does not count here.
     """
     wiring = Wiring(document.topology)
     env = simpy.Environment()
@@ -165,7 +166,7 @@ def answer(document: Flows) -> FlowsAnswer:
         env.process(flow(position, spec, way))
     env.run()
     _refuse_endless(document, wiring, ways, finish_s, set(network.stalled()))
-    last_s = max(finish_s)
+    last_s = max(finish_s) or math.inf  # all out of buckets, at the start: no link was busy for any time
     return FlowsAnswer(
         topology=document.topology.name,
         flows=tuple(_flow_row(document, spec, end_s) for spec, end_s in zip(document.flows, finish_s, strict=True)),
@@ -196,6 +197,6 @@ def _flow_row(document: Flows, spec: FlowSpec, finish_s: float) -> FlowRow:
         start_s=spec.start_s,
         finish_s=finish_s,
         bytes=spec.size_bytes,
-        mean_rate_bits_per_s=8 * spec.size_bytes / (finish_s - spec.start_s),
+        mean_rate_bits_per_s=8 * spec.size_bytes / (finish_s - spec.start_s) if finish_s > spec.start_s else None,
         route=(spec.source, *(end for _, end in hops)),
     )

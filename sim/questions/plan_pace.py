@@ -27,8 +27,8 @@ class Pace:
     workers stand still for it, so two probes say all. Behind compute it is read from the closed form at every N and B;
     without one from replays at a few B, as everything but latencies is then proportional to N.
 
-    Limits: without a closed form an exchange behind compute is an estimate between replays; `plan` replays what it
-    chooses.
+    Limits: without a closed form an exchange behind compute is an estimate between replays, and a link with a bucket is
+    taken as full at the first exchange; `plan` replays what it chooses.
     """
 
     def __init__(self, option: Option, params: Array, batches: Array) -> None:
@@ -51,7 +51,8 @@ class Pace:
         """
         if self.exact:
             return 1e-9
-        return 1e-3 if self._option.strategy.blocking else COARSE
+        buckets = any(link.burst_bytes for link in self._option.topology.links)
+        return 1e-3 if self._option.strategy.blocking and not buckets else COARSE
 
     @cached_property
     def exact(self) -> bool:

@@ -44,7 +44,7 @@ def flows_text(answer: FlowsAnswer) -> str:
             f"{row.start_s:.6g}",
             f"{row.finish_s:.6g}",
             human_bytes(row.bytes),
-            human_quantity(row.mean_rate_bits_per_s, BANDWIDTH),
+            human_quantity(row.mean_rate_bits_per_s, BANDWIDTH) if row.mean_rate_bits_per_s else "at once",
             " > ".join(row.route),
         )
     links = _table("link", "bandwidth", "bytes", "busy", "full", "peak")

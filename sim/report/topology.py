@@ -91,6 +91,8 @@ def _link(link: Link) -> str:
         marks.append("half duplex: shared by both directions")
     if link.loss:
         marks.append(f"loss {link.loss:.3g}")
+    if link.burst_bytes:
+        marks.append(f"bursts of {human_quantity(link.burst_bytes, SIZE)}")
     if link.schedule:
         marks.append(_schedule(link.schedule))
     marks += [_outage(outage) for outage in link.outages]
@@ -115,7 +117,11 @@ def _options(topology: Topology) -> str:
     if transport != type(transport)():
         window = human_quantity(transport.window_bytes, SIZE) if transport.window_bytes else "none"
         segment = human_quantity(transport.segment_bytes, SIZE)
-        lines.append(f"Transport   window {window}, {transport.streams} stream(s) a flow, segments of {segment}")
+        parts = [f"window {window}, {transport.streams} stream(s) a flow, segments of {segment}"]
+        parts += [f"headers of {human_quantity(transport.header_bytes, SIZE)}"] if transport.header_bytes else []
+        overhead_s = transport.exchange_overhead_s
+        parts += [f"{human_seconds(overhead_s)} to start an exchange"] if overhead_s else []
+        lines.append(_wrapped(f"Transport   {', '.join(parts)}", "            "))
     for override in topology.route_overrides:
         way = (" - " if override.between else " > ").join(override.ways()[0])
         lines.append(_wrapped(f"Route       {way}{'' if override.via else ' (direct)'}", "            "))

@@ -50,11 +50,11 @@ class Setting:
         return tuple(range(self.workers))
 
     def across_s(self, payload_bytes: float) -> float:
-        """Ideal exchange of a payload among all R chips: (2S/W1)(1 - 1/R) + e1 [s]."""
+        """Ideal exchange of a payload among all R chips: (2S/W1)(1 - 1/R) + e1, and what it costs to start [s]."""
         return ideal_all_reduce_s(payload_bytes, self.load.chips, *self.across)
 
     def sending_s(self, payload_bytes: float) -> float:
-        """The same without its latency: how long the way between the datacenters is busy with it [s]."""
+        """The same for its bytes alone: how long the way between the datacenters is busy with them [s]."""
         return ideal_all_reduce_s(payload_bytes, self.load.chips, self.across.bandwidth_bits_per_s, 0.0)
 
     def inside_s(self, worker: int) -> float:

@@ -17,6 +17,7 @@ from typing import Literal
 from pydantic import Field
 
 from ..ops import Collective, Compute, Op, Start, Wait
+from ..topology import Route
 from ..units import Size, human_bytes
 from .base import AbstractStrategy, Setting, inner_steps, inside
 
@@ -91,7 +92,7 @@ class OverlappingStrategy(AbstractStrategy, ABC):
         return self.parts(setting, range(len(setting.load.layers)), payload_bytes)
 
     def exposed_s(
-        self, setting: Setting, step_s: float, payload_bytes: float, exchange_s: float, latency_s: float
+        self, setting: Setting, step_s: float, payload_bytes: float, exchange_s: float, route: Route
     ) -> float:
         """What an exchange of all parameters adds to a step whose next step waits for it [s].
 
@@ -102,29 +103,29 @@ class OverlappingStrategy(AbstractStrategy, ABC):
           setting: what it runs in.
           step_s: compute of the step [s].
           payload_bytes: of an exchange of all parameters [byte].
-          exchange_s: of all parameters, latency included [s].
-          latency_s: the latency in it [s].
+          exchange_s: of all parameters at once, latency and overhead included [s].
+          route: the way that it takes; each part pays the overhead.
         """
         if self.overlap == "none" or not exchange_s:
             return exchange_s
         load = setting.load
         end_s, backward_s = 0.0, step_s * (1 - load.forward_share)
+        bytes_s = exchange_s - route.latency_s - route.overhead_s
         for part in self.whole(setting, payload_bytes):
             ready_s = backward_s * (1 - sum(load.layers[: part.layer]))
-            end_s = max(end_s, ready_s) + (exchange_s - latency_s) * part.share
-        return end_s - backward_s + latency_s
+            end_s = max(end_s, ready_s) + route.overhead_s + bytes_s * part.share
+        return end_s - backward_s + route.latency_s
 
     def inside_exposed_s(self, worker: int, setting: Setting) -> float:
         """What a gradient exchange inside a datacenter adds to a mean step [s]."""
-        step_s, latency_s = setting.load.mean_step_s[worker], setting.inside[worker].latency_s
-        size_bytes = setting.load.gradient_bytes
-        return self.exposed_s(setting, step_s, size_bytes, setting.inside_s(worker), latency_s)
+        step_s, size_bytes = setting.load.mean_step_s[worker], setting.load.gradient_bytes
+        return self.exposed_s(setting, step_s, size_bytes, setting.inside_s(worker), setting.inside[worker])
 
     def across_exposed_s(self, setting: Setting, payload_bytes: float) -> float:
         """What an exchange across datacenters adds to the slowest worker's mean step [s]."""
         step_s = max(setting.load.mean_step_s)
         exchange_s = setting.across_s(payload_bytes)
-        return self.exposed_s(setting, step_s, payload_bytes, exchange_s, setting.across.latency_s)
+        return self.exposed_s(setting, step_s, payload_bytes, exchange_s, setting.across)
 
     def overlapped(
         self,
