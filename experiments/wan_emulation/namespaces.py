@@ -6,10 +6,12 @@ made is taken away again, on an error and on Ctrl-C as well; what a killed run l
 
 from __future__ import annotations
 
+import fcntl
 import os
 import platform
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -57,11 +59,15 @@ class Sites:
         self._rates, self._burst_bytes = list(rates_bits_per_s), burst_bytes
 
     def __enter__(self) -> Self:
+        # one emulation at a time: names and addresses are the same in each
+        self._lock = (Path(tempfile.gettempdir()) / f"{PREFIX}.lock").open("w")
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
         remove_all()
         try:
             self._make()
         except BaseException:
             remove_all()
+            self._lock.close()
             raise
         return self
 
@@ -69,6 +75,7 @@ class Sites:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         remove_all()
+        self._lock.close()
 
     def address(self, site: int) -> str:
         """The address of a site."""

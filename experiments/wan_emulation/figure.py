@@ -1,0 +1,105 @@
+"""The table and the picture of the emulation, from results.csv.
+
+Run: python experiments/wan_emulation/figure.py. Writes results.png, and the tables in README.md between their marks.
+"""
+
+from __future__ import annotations
+
+import csv
+import statistics
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from sim.output import write_atomically
+
+HERE = Path(__file__).parent
+LABELS = {"data-parallel": "Data-Parallel", "diloco": "DiLoCo", "streaming-diloco": "Streaming DiLoCo"}
+BEGIN, END = "<!-- table: made by figure.py -->", "<!-- end of the table -->"
+Row = dict[str, str]
+
+
+def rows(path: Path = HERE / "results.csv") -> list[Row]:
+    """The finished cases."""
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def errors(table: Sequence[Row], key: str = "predicted_s") -> list[float]:
+    """Predicted over measured wall-clock, less one."""
+    return [float(row[key]) / float(row["measured_s"]) - 1 for row in table]
+
+
+def summary(table: Sequence[Row], key: str = "predicted_s") -> str:
+    """Median and worst error in a few words."""
+    found = [abs(error) for error in errors(table, key)]
+    return f"median {statistics.median(found):.1%}, worst {max(found):.1%}"
+
+
+def markdown(table: Sequence[Row]) -> Iterator[str]:
+    """The table as lines of Markdown."""
+    yield "| sites | algorithm | H | links | measured [s] | predicted [s] | error | bytes over rate alone |"
+    yield "|---|---|---|---|---|---|---|---|"
+    for row, error, naive in zip(table, errors(table), errors(table, "naive_s"), strict=True):
+        what = LABELS[row["algorithm"]] + (f", {row['straggler']}" if row["straggler"] else "")
+        what += f" P={row['fragments']}" if row["fragments"] else ""
+        yield (
+            f"| {row['sites']} | {what} | {row['sync_every']} | {row['links']} | {float(row['measured_s']):.2f} | "
+            f"{float(row['predicted_s']):.2f} | {error:+.1%} | {naive:+.1%} |"
+        )
+    yield ""
+    yield f"{len(table)} cases: {summary(table)}. Bytes over rate alone: {summary(table, 'naive_s')}."
+
+
+def draw(table: Sequence[Row], path: Path) -> None:
+    """Predicted over measured, for both predictions."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    figure, (left, right) = plt.subplots(1, 2, figsize=(12, 4.6), layout="constrained", width_ratios=[1, 1.5])
+    colours = dict(zip(LABELS, ("#444444", "#31688e", "#35b779"), strict=True))
+    measured = [float(row["measured_s"]) for row in table]
+    span = [0.9 * min(measured), 1.1 * max(measured)]
+    left.plot(span, span, color="#999999", lw=1)
+    left.fill_between(
+        span, [0.95 * s for s in span], [1.05 * s for s in span], color="#999999", alpha=0.25, lw=0, label="5%"
+    )
+    for kind, colour in colours.items():
+        own = [row for row in table if row["algorithm"] == kind]
+        pairs = [(float(row["measured_s"]), float(row["predicted_s"])) for row in own]
+        left.plot(*zip(*pairs, strict=True), "o", color=colour, ms=5, label=LABELS[kind]) if pairs else None
+    left.set(xlabel="measured wall-clock [s]", ylabel="predicted wall-clock [s]")
+    left.legend(frameon=False, fontsize=8)
+    places = range(len(table))
+    right.axhspan(-5, 5, color="#999999", alpha=0.25, lw=0)
+    right.axhline(0, color="#999999", lw=1)
+    right.plot(
+        places, [100 * e for e in errors(table, "naive_s")], "x", color="#bb5566", ms=5, label="bytes over rate alone"
+    )
+    for place, row, error in zip(places, table, errors(table), strict=True):
+        right.plot(place, 100 * error, "o", color=colours[row["algorithm"]], ms=5)
+    right.set_xticks(places, [row["case"] for row in table], rotation=90, fontsize=7)
+    right.set_ylabel("error of the predicted wall-clock [%]")
+    right.legend(frameon=False, fontsize=8)
+    for axes in (left, right):
+        axes.grid(alpha=0.25)
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.suptitle("Real training over shaped links, predicted beforehand", fontsize=11)
+    figure.savefig(path, dpi=110, metadata={"Software": None})
+
+
+def main() -> None:
+    """Writes picture and tables."""
+    table = rows()
+    draw(table, HERE / "results.png")
+    page = HERE / "README.md"
+    text = page.read_text()
+    before, rest = text.split(BEGIN)
+    after = rest.split(END)[1]
+    write_atomically(page, before + "\n".join([BEGIN, *markdown(table), END]) + after)
+    print(summary(table))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,194 @@
+"""The emulation: its cases, what is predicted of them, and two small ones for real where namespaces are to be had."""
+
+import csv
+import importlib
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sim.errors import InputError
+
+FOLDER = Path(__file__).parents[2] / "experiments" / "wan_emulation"
+MODULES = ("cases", "namespaces", "predict", "tcp", "run", "figure")
+
+
+@pytest.fixture
+def emulation(monkeypatch):
+    """The experiment's modules, which stand in a folder of scripts."""
+    monkeypatch.syspath_prepend(str(FOLDER))
+    held = {name: sys.modules.pop(name) for name in MODULES if name in sys.modules}
+    yield importlib.import_module
+    for name in MODULES:
+        sys.modules.pop(name, None)
+    sys.modules.update(held)
+
+
+def plan_of(cases, case, **fields):
+    return cases.Plan.model_validate({"cases": [{"name": "one", "sites": 2, **case}], **fields})
+
+
+def profile_of(predict, **changes):
+    fields = {
+        "params": 656256,
+        "cores": 2,
+        "steps_s": {"1": [0.04], "2": [0.04, 0.04], "3": [0.08, 0.04, 0.08], "4": [0.08] * 4},
+        "exchange_start_s": {"2": 0.0, "3": 0.0, "4": 0.0},
+        "outer_s": {"1": 0.0, "2": 0.0, "3": 0.0, "4": 0.0},
+        "goodput_share": 0.95,
+    }
+    return predict.Profile.model_validate({**fields, **changes})
+
+
+def test_the_committed_cases_are_valid_and_as_many_as_were_asked_for(emulation):
+    plan = emulation("cases").read_plan(FOLDER / "cases.yaml")
+    assert len(plan.cases) >= 24
+    assert {case.sites for case in plan.cases} == {2, 3, 4}
+    assert {case.sync_every for case in plan.cases} >= {1, 5, 20, None}
+    rates = [rate for case in plan.cases for rate in case.rates]
+    assert min(rates) == 20e6
+    assert max(rates) == 500e6
+
+
+@pytest.mark.parametrize(
+    ("case", "told"),
+    [
+        ({"algorithm": "diloco", "rate": "1 Mbit/s"}, "sync_every"),
+        ({"algorithm": "data-parallel", "rate": "1 Mbit/s", "sync_every": 5}, "sync_every"),
+        ({"algorithm": "data-parallel"}, "either `rate`"),
+        ({"algorithm": "data-parallel", "rates": ["1 Mbit/s"]}, "one for each"),
+        ({"algorithm": "data-parallel", "rate": "1 Mbit/s", "straggler": {"site": 2, "factor": 2}}, "numbered from 0"),
+        ({"algorithm": "diloco", "rate": "1 Mbit/s", "sync_every": 5, "fragments": 2}, "fragments"),
+    ],
+)
+def test_an_impossible_case_is_refused(emulation, tmp_path, case, told):
+    path = tmp_path / "cases.yaml"
+    path.write_text(f"cases: [{ {'name': 'one', 'sites': 2, **case} }]".replace("'", '"'))
+    with pytest.raises(InputError, match=told):
+        emulation("cases").read_plan(path)
+
+
+def test_without_any_measured_cost_a_case_is_bytes_over_rate(emulation):
+    cases, predict = emulation("cases"), emulation("predict")
+    plan = plan_of(cases, {"algorithm": "data-parallel", "rate": "20 Mbit/s", "steps": 10})
+    said = predict.predicted(plan, plan.cases[0], profile_of(predict), naive=True)
+    latency_s = 2 * 2 * 50e-6  # two rounds of a ring of two, over two wires
+    assert said.wall_clock_s == pytest.approx(10 * (0.04 + 656256 * 32 / 20e6 + latency_s), rel=1e-9)
+
+
+def test_headers_bucket_and_start_are_in_the_prediction(emulation):
+    cases, predict = emulation("cases"), emulation("predict")
+    plan = plan_of(cases, {"algorithm": "diloco", "rate": "20 Mbit/s", "sync_every": 20, "steps": 20}, burst="256 KiB")
+    profile = profile_of(predict, exchange_start_s={"2": 0.003}, outer_s={"2": 0.005})
+    said = predict.predicted(plan, plan.cases[0], profile)
+    payload_bits = 656256 * 32
+    # the bucket is full after 0.8 s of compute, and what is in it passes at once
+    wire_s = (payload_bits / 0.95 - 262144 * 8) / 20e6
+    expected = 20 * 0.04 + 0.005 + 0.003 + wire_s
+    assert said.wall_clock_s == pytest.approx(expected, rel=2e-3)
+
+
+def test_four_sites_on_two_cores_compute_half_as_fast(emulation):
+    cases, predict = emulation("cases"), emulation("predict")
+    case = {"sites": 4, "algorithm": "diloco", "rate": "500 Mbit/s", "sync_every": 50, "steps": 50}
+    plan = plan_of(cases, case)
+    said = predict.predicted(plan, plan.cases[0], profile_of(predict))
+    assert said.compute_s == pytest.approx(50 * 0.08, rel=1e-9)
+
+
+def test_a_slowed_site_holds_the_others_up(emulation):
+    cases, predict = emulation("cases"), emulation("predict")
+    case = {"algorithm": "data-parallel", "rate": "500 Mbit/s", "steps": 10}
+    slow = plan_of(cases, {**case, "straggler": {"site": 1, "factor": 3}})
+    even = plan_of(cases, case)
+    more_s = [
+        predict.predicted(plan, plan.cases[0], profile_of(predict), naive=True).wall_clock_s for plan in (slow, even)
+    ]
+    assert more_s[0] - more_s[1] == pytest.approx(10 * 2 * 0.04, rel=1e-9)
+
+
+def test_committed_predictions_are_what_the_code_says_now(emulation):
+    cases, predict, run = emulation("cases"), emulation("predict"), emulation("run")
+    plan = cases.read_plan(FOLDER / "cases.yaml")
+    profile = predict.Profile.model_validate_json((FOLDER / "profile.json").read_text())
+    table = {row["case"]: row for row in run.read_rows(FOLDER / "results.csv")}
+    assert {case.name for case in plan.cases} == set(table)
+    for case in plan.cases:
+        row = table[case.name]
+        said, naive = (predict.predicted(plan, case, profile, naive=naive) for naive in (False, True))
+        assert float(row["predicted_s"]) == pytest.approx(said.wall_clock_s, abs=6e-4), case.name
+        assert float(row["naive_s"]) == pytest.approx(naive.wall_clock_s, abs=6e-4), case.name
+        assert row["links"] == run.links_of(case)
+
+
+def test_the_page_shows_the_committed_table(emulation):
+    figure = emulation("figure")
+    page = (FOLDER / "README.md").read_text()
+    assert "\n".join(figure.markdown(figure.rows())) in page
+
+
+def test_without_root_the_reason_is_told(emulation, monkeypatch):
+    namespaces = emulation("namespaces")
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(namespaces.shutil, "which", lambda tool: tool)
+    assert "need root" in namespaces.missing()
+    monkeypatch.setattr(namespaces.shutil, "which", lambda tool: None)
+    assert "install iproute2" in namespaces.missing()
+
+
+def shown(*command, inside=()):
+    return subprocess.run([*inside, *command], capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.wan
+def test_two_small_cases_for_real(emulation, tmp_path):
+    namespaces = emulation("namespaces")
+    if (reason := namespaces.missing()) is not None:
+        pytest.skip(reason)
+    cases = tmp_path / "cases.yaml"
+    cases.write_text(
+        "cases:\n"
+        "  - {name: dp, algorithm: data-parallel, sites: 2, rate: 20 Mbit/s, steps: 4}\n"
+        "  - {name: diloco, algorithm: diloco, sites: 3, sync_every: 5, rates: [50 Mbit/s, 20 Mbit/s, 50 Mbit/s], "
+        "steps: 10}\n"
+    )
+    results = tmp_path / "results.csv"
+    command = [sys.executable, str(FOLDER / "run.py"), str(cases), "--results", str(results)]
+    done = subprocess.run(
+        [*command, "--profile", str(FOLDER / "profile.json")], capture_output=True, text=True, check=False, timeout=400
+    )
+    assert done.returncode == 0, done.stderr
+    with results.open(newline="") as file:
+        table = list(csv.DictReader(file))
+    assert [row["case"] for row in table] == ["dp", "diloco"]
+    for row in table:
+        # bytes on the wire: counted for the payload and its headers; acknowledgements come on top
+        assert float(row["sent_bytes"]) == pytest.approx(float(row["predicted_bytes"]), rel=0.02)
+        # no run is faster than its links; how much slower it is depends on what else the machine does just now
+        assert float(row["measured_s"]) > 0.85 * float(row["naive_s"])
+        assert float(row["measured_s"]) < 2 * float(row["predicted_s"])
+        assert math.isfinite(float(row["error"]))
+    assert namespaces.PREFIX not in shown("ip", "netns", "list")
+
+
+@pytest.mark.wan
+def test_what_was_built_is_taken_away_after_a_crash(emulation):
+    namespaces = emulation("namespaces")
+    if (reason := namespaces.missing()) is not None:
+        pytest.skip(reason)
+    seen = []
+
+    def interrupted():
+        with namespaces.Sites([1e6, None], burst_bytes=65536.0) as sites:
+            seen.append(shown("tc", "qdisc", "show", "dev", "eth0", inside=sites.command(0, [])))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert "tbf" in seen[0]
+    assert "rate 1Mbit" in seen[0]
+    assert namespaces.PREFIX not in shown("ip", "netns", "list") + shown("ip", "-o", "link")
+    assert not list(Path("/etc").glob(f"netns/{namespaces.PREFIX}*"))
