@@ -106,6 +106,7 @@ class TestBuckets:
 
     def test_a_cut_link_passes_nothing_and_fills_nothing(self):
         cut = Profile.of([0.0], [10 * MB_PER_S], None, [(0.0, 1.0)])
+        assert story([(cut, 4)], ([0], 3, 0.0)) == pytest.approx([1.0])
         assert story([(cut, 4)], ([0], 14, 0.0)) == pytest.approx([2.0])
         later = Profile.of([0.0], [10 * MB_PER_S], None, [(0.2, 1.0)])
         # emptied at 0, 2 MB by the cut at 0.2, and 1 MB more by 1.1
