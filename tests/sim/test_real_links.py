@@ -106,6 +106,7 @@ class TestBuckets:
 
     def test_a_cut_link_passes_nothing_and_fills_nothing(self):
         cut = Profile.of([0.0], [10 * MB_PER_S], None, [(0.0, 1.0)])
+        assert story([(cut, 4)], ([0], 3, 0.0)) == pytest.approx([1.0])
         assert story([(cut, 4)], ([0], 14, 0.0)) == pytest.approx([2.0])
         later = Profile.of([0.0], [10 * MB_PER_S], None, [(0.2, 1.0)])
         # emptied at 0, 2 MB by the cut at 0.2, and 1 MB more by 1.1
@@ -232,15 +233,23 @@ def test_with_a_bucket_every_step_is_replayed(kind):
 def test_ideal_exchanges_have_no_buckets_and_the_answer_says_so():
     result = two_sites_run({"kind": "data-parallel"}, "ideal", topology=sites(2, burst="2 MB"))
     plain = two_sites_run({"kind": "data-parallel"}, "ideal")
+    flows = two_sites_run({"kind": "data-parallel"}, "ring", topology=sites(2, burst="2 MB"))
     assert result.runs == plain.runs
+    assert not any("burst" in note for note in flows.notes)
     assert any("bursts of links" in note for note in result.notes)
     assert not any("burst" in note for note in plain.notes)
 
 
 def test_auto_sees_the_buckets():
-    # 3 MB among four sites: each piece of 0.75 MB of a direct exchange is through at once
-    result = two_sites_run({"kind": "data-parallel"}, "auto", topology=sites(4, burst="2 MB"), mb=3.0, steps=1)
-    assert result.runs[0].exposed_across_s == 0.0
+    # a - b is a tenth as wide, and 3 MB go through a server at c in 0.6 s; with a large bucket on it no piece of 1 MB of
+    # a direct exchange is slower than the 0.1 s that the others take
+    topology = sites(3)
+    topology["links"][0] |= {"bandwidth": "8 Mbit/s"}
+    (plain,) = two_sites_run({"kind": "data-parallel"}, "auto", topology=topology, mb=3.0, steps=1).runs
+    topology["links"][0] |= {"burst": "100 MB"}
+    (only,) = two_sites_run({"kind": "data-parallel"}, "auto", topology=topology, mb=3.0, steps=1).runs
+    assert (plain.collective, plain.exposed_across_s) == ("auto: star", pytest.approx(0.6))
+    assert (only.collective, only.exposed_across_s) == ("auto: direct", pytest.approx(0.2))
 
 
 # Headers
