@@ -10,11 +10,21 @@ import statistics
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from cases import Case, Plan, read_plan
+from predict import TERMS, Profile, predicted
+
 from sim.output import write_atomically
 
 HERE = Path(__file__).parent
 LABELS = {"data-parallel": "Data-Parallel", "diloco": "DiLoCo", "streaming-diloco": "Streaming DiLoCo"}
-BEGIN, END = "<!-- table: made by figure.py -->", "<!-- end of the table -->"
+BEGIN, END = "<!-- {}: made by figure.py -->", "<!-- end of {} -->"
+WHAT = {
+    "headers": "headers: payload is 0.956 of what the shaper counts",
+    "bucket": "the shaper's bucket: 256 KiB pass at once after a silence",
+    "exchange": "an exchange's own cost: 4 to 10 ms beside its bytes",
+    "sharing": "compute shared by co-located sites",
+    "outer": "the outer step's own arithmetic",
+}
 Row = dict[str, str]
 
 
@@ -37,17 +47,40 @@ def summary(table: Sequence[Row], key: str = "predicted_s") -> str:
 
 def markdown(table: Sequence[Row]) -> Iterator[str]:
     """The table as lines of Markdown."""
-    yield "| sites | algorithm | H | links | measured [s] | predicted [s] | error | bytes over rate alone |"
+    yield "| sites | algorithm | H | links | measured [s] (each run) | predicted [s] | error | bytes over rate alone |"
     yield "|---|---|---|---|---|---|---|---|"
     for row, error, naive in zip(table, errors(table), errors(table, "naive_s"), strict=True):
         what = LABELS[row["algorithm"]] + (f", {row['straggler']}" if row["straggler"] else "")
         what += f" P={row['fragments']}" if row["fragments"] else ""
         yield (
-            f"| {row['sites']} | {what} | {row['sync_every']} | {row['links']} | {float(row['measured_s']):.2f} | "
+            f"| {row['sites']} | {what} | {row['sync_every']} | {row['links']} | {float(row['measured_s']):.2f} "
+            f"({_short(row['runs_s'])}) | "
             f"{float(row['predicted_s']):.2f} | {error:+.1%} | {naive:+.1%} |"
         )
     yield ""
     yield f"{len(table)} cases: {summary(table)}. Bytes over rate alone: {summary(table, 'naive_s')}."
+
+
+def _short(runs_s: str) -> str:
+    return " ".join(f"{float(wall_s):.2f}" for wall_s in runs_s.split(" / "))
+
+
+def terms(table: Sequence[Row]) -> Iterator[str]:
+    """What each term of the model is worth, as lines of Markdown: the errors without it."""
+    plan = read_plan(HERE / "cases.yaml")
+    profile = Profile.model_validate_json((HERE / "profile.json").read_text())
+    cases = {case.name: case for case in plan.cases}
+    yield "| left out | median error | worst error |"
+    yield "|---|---|---|"
+    rows_of = {"nothing": (), **{WHAT[term]: (term,) for term in TERMS}, "all of these: bytes over rate": TERMS}
+    for label, left_out in rows_of.items():
+        said = [{**row, "said_s": f"{_wall_s(plan, cases[row['case']], profile, left_out)}"} for row in table]
+        found = [abs(error) for error in errors(said, "said_s")]
+        yield f"| {label} | {statistics.median(found):.1%} | {max(found):.1%} |"
+
+
+def _wall_s(plan: Plan, case: Case, profile: Profile, without: Sequence[str]) -> float:
+    return predicted(plan, case, profile, without=without).wall_clock_s
 
 
 def draw(table: Sequence[Row], path: Path) -> None:
@@ -95,9 +128,11 @@ def main() -> None:
     draw(table, HERE / "results.png")
     page = HERE / "README.md"
     text = page.read_text()
-    before, rest = text.split(BEGIN)
-    after = rest.split(END)[1]
-    write_atomically(page, before + "\n".join([BEGIN, *markdown(table), END]) + after)
+    for name, lines in (("table", markdown(table)), ("terms", terms(table))):
+        before, rest = text.split(BEGIN.format(name))
+        after = rest.split(END.format(name))[1]
+        text = before + "\n".join([BEGIN.format(name), *lines, END.format(name)]) + after
+    write_atomically(page, text)
     print(summary(table))
 
 

@@ -2,19 +2,43 @@
 
 from __future__ import annotations
 
+import statistics
+import tempfile
+from collections import Counter
+from collections.abc import Collection
+from itertools import accumulate
+from pathlib import Path
 from typing import Any
 
 from cases import Case, Plan
 
 from sim.document import Frozen, validate
+from sim.errors import InputError
 from sim.result import Run
 from sim.run import run
 from sim.scenario import Scenario
+from sim.trace import Header, Step, TraceWriter
 
 SEGMENT_BYTES = 1448
-"""Payload of a full packet: 1500 less 20 of IPv4 and 32 of TCP with timestamps."""
-FRAME_BYTES = 1514
-"""The same packet as the shaper counts it: with 14 of Ethernet."""
+"""Payload of a full packet: 1500 less 20 of IPv4 and 32 of TCP with timestamps; the shaper counts 1514."""
+
+
+class Together(Frozen):
+    """What so many processes measured that computed at once, nothing shaped."""
+
+    steps_s: tuple[tuple[float, ...], ...]
+    """Seconds of the inner steps of each process, which never met the others [s]."""
+    nothing_s: float
+    """Seconds of an exchange of four bytes, for whom comes last [s]."""
+    exchange_s: float
+    """Seconds of an exchange of all parameters over unshaped links, for whom comes last [s]."""
+    outer_s: float
+    """Seconds of the outer step's own arithmetic [s]."""
+
+    @property
+    def mean_s(self) -> float:
+        """Mean seconds of an inner step [s]."""
+        return statistics.fmean(map(statistics.fmean, self.steps_s))
 
 
 class Profile(Frozen):
@@ -24,107 +48,134 @@ class Profile(Frozen):
     """Parameters of the model; each is exchanged, in 32 bits."""
     cores: int
     """Processor cores that the sites were pinned to, in turn."""
-    steps_s: dict[str, tuple[float, ...]]
-    """Mean seconds of an inner step of each process, by how many processes computed at once [s]."""
-    exchange_start_s: dict[str, float]
-    """Seconds of an exchange of nothing, by how many processes [s]."""
-    outer_s: dict[str, float]
-    """Seconds of the outer step's own arithmetic, by how many processes were at it at once [s]."""
+    together: dict[str, Together]
+    """By how many processes computed at once."""
     goodput_share: float
     """Payload over shaped rate of one long plain TCP transfer [-]."""
 
-    @property
-    def alone_s(self) -> float:
-        """An inner step of a process that has the machine to itself [s]."""
-        return self.steps_s["1"][0]
+    def at_once(self, processes: int) -> Together:
+        """What so many processes measured.
 
-    def hosts(self, sites: int) -> tuple[float, list[dict[str, Any]], list[str]]:
-        """Who shares compute with whom.
-
-        With a core for each site all share the machine, a little; with fewer, those pinned to a core share that core,
-        and the other cores are taken to be busy.
-
-        Returns:
-          Seconds of a step alone on its host, the hosts, and the host of each site.
+        Raises:
+          InputError: nobody measured so many.
         """
-        if sites <= self.cores:
-            slowdown = [_mean(self.steps_s[str(n)]) / self.alone_s for n in range(1, sites + 1)]
-            return self.alone_s, [{"name": "machine", "slowdown": _rising(slowdown)}], ["machine"] * sites
-        busy_s = _mean(self.steps_s[str(self.cores)])
-        most = -(-sites // self.cores)
-        crowd = [_mean(self.steps_s[str(n * self.cores)]) / busy_s for n in range(1, most + 1)]
-        names = [f"core{core}" for core in range(self.cores)]
-        hosts = [{"name": name, "slowdown": _rising(crowd)} for name in names]
-        return busy_s, hosts, [names[site % self.cores] for site in range(sites)]
+        if str(processes) not in self.together:
+            raise InputError(f"the profile knows nothing of {processes} processes at once; remove it to make it anew")
+        return self.together[str(processes)]
+
+    def slowdown(self, sites: int) -> list[float]:
+        """How many times as long a step takes while 1, 2, ... of those on a host compute.
+
+        With a core for each site all of them share the machine; with fewer, those pinned to a core share that core,
+        and the other cores are taken to be busy.
+        """
+        each = 1 if sites <= self.cores else self.cores
+        alone_s = self.at_once(each).mean_s
+        crowd = range(1, sites + 1) if each == 1 else range(1, -(-sites // each) + 1)
+        return list(accumulate((self.at_once(n * each).mean_s / alone_s for n in crowd), max, initial=1.0))[1:]
+
+    def host(self, site: int, sites: int) -> str:
+        """The host that a site computes on."""
+        return "machine" if sites <= self.cores else f"core{site % self.cores}"
 
 
-def predicted(plan: Plan, case: Case, profile: Profile, *, naive: bool = False) -> Run:
+TERMS = ("headers", "bucket", "exchange", "sharing", "outer")
+"""What the prediction has beside bytes over rate and the seconds of a step alone."""
+
+
+def predicted(plan: Plan, case: Case, profile: Profile, *, without: Collection[str] = ()) -> Run:
     """The replay of a case.
 
     Args:
       plan: what is trained.
       case: the case.
       profile: what was measured before.
-      naive: with bytes over rate and a step's seconds alone, and no other term.
+      without: terms that are left out.
     """
-    return run(scenario_of(plan, case, profile, naive=naive)).runs[0]
+    with tempfile.TemporaryDirectory() as folder:
+        trace = Path(folder) / "steps.jsonl"
+        write_trace(trace, plan, case, profile, sharing="sharing" not in without)
+        return run(scenario_of(plan, case, profile, trace, without=without)).runs[0]
 
 
-def scenario_of(plan: Plan, case: Case, profile: Profile, *, naive: bool = False) -> Scenario:
-    """The case as a scenario."""
-    step_s, hosts, host_of = profile.hosts(case.sites)
-    if naive:
-        step_s = profile.alone_s
-    site_tokens = plan.sequences * plan.sequence_length
-    datacenters = []
+def scenario_of(plan: Plan, case: Case, profile: Profile, trace: Path, *, without: Collection[str] = ()) -> Scenario:
+    """The case as a scenario, with a trace of its inner steps."""
+    measured = profile.at_once(case.sites)
+    datacenters, links = [], []
     for site in range(case.sites):
-        slowed = case.straggler.factor if case.straggler and case.straggler.site == site else 1.0
-        speed = 6 * profile.params * site_tokens / (step_s * slowed)
-        shared = {} if naive else {"host": host_of[site]}
-        datacenters.append({"name": f"site{site}", "chips": 1, "chip_speed": f"{speed!r} flop/s", **shared})
-    links: list[dict[str, Any]] = []
-    for site in range(case.sites):
-        way = {"latency": "0.05 ms", **({} if naive else {"burst": f"{plan.burst_bytes!r} B"})}
+        shared = {} if "sharing" in without else {"host": profile.host(site, case.sites)}
+        datacenters.append({"name": f"site{site}", "chips": 1, **shared})
+        way = {"latency": "0.05 ms", **({} if "bucket" in without else {"burst": f"{plan.burst_bytes!r} B"})}
         links.append({"from": f"site{site}", "to": "bridge", **_rate(case, site), **way})
         links.append({"from": "bridge", "to": f"site{site}", "bandwidth": "100 Gbit/s", "latency": "0.05 ms"})
-    transport = {
-        "segment": f"{SEGMENT_BYTES} B",
-        "header": f"{SEGMENT_BYTES * (1 / profile.goodput_share - 1)!r} B",
-        "exchange_overhead": f"{profile.exchange_start_s[str(max(2, case.sites))]!r} s",
-    }
+    transport = {} if "exchange" in without else {"exchange_overhead": f"{measured.exchange_s!r} s"}
+    if "headers" not in without:
+        header_bytes = SEGMENT_BYTES * (1 / profile.goodput_share - 1)
+        transport |= {"segment": f"{SEGMENT_BYTES} B", "header": f"{header_bytes!r} B"}
+    slowdown = profile.slowdown(case.sites)
+    names = dict.fromkeys(site["host"] for site in datacenters if "host" in site)
     topology = {
         "name": case.name,
         "datacenters": datacenters,
         "routers": ["bridge"],
         "links": links,
         "collective": "ring",
-        **({} if naive else {"transport": transport, "hosts": hosts}),
+        "transport": transport,
+        "hosts": [{"name": name, "slowdown": slowdown} for name in names],
     }
     document = {
         "name": case.name,
         "topology": topology,
-        "workload": {
-            "params": profile.params,
-            "steps": case.steps,
-            "batch_tokens": site_tokens * case.sites,
-            "chips": case.sites,
-            "payload_bits": 32,
-            "layer_params": _layers(plan, profile),
-        },
-        "strategies": [_strategy(case, profile, naive=naive)],
+        "workload": {"trace": str(trace), "steps": case.steps, "layer_params": _layers(plan, profile)},
+        "strategies": [_strategy(case, 0.0 if "outer" in without else measured.outer_s / slowdown[-1])],
     }
     return validate(Scenario, document, source=case.name)
 
 
-def _strategy(case: Case, profile: Profile, *, naive: bool) -> dict[str, Any]:
+def write_trace(path: Path, plan: Plan, case: Case, profile: Profile, *, sharing: bool) -> None:
+    """What each site would take for its inner steps with its host to itself."""
+    alone = [profile.at_once(1).steps_s[0]] * case.sites
+    if sharing:
+        slowdown = profile.slowdown(case.sites)
+        hosts = [profile.host(site, case.sites) for site in range(case.sites)]
+        crowd = Counter(hosts)
+        measured = profile.at_once(case.sites).steps_s
+        alone = [
+            tuple(step_s / slowdown[crowd[host] - 1] for step_s in own)
+            for host, own in zip(hosts, measured, strict=True)
+        ]
+    site_tokens = plan.sequences * plan.sequence_length
+    shape = {"layers": plan.layers, "heads": plan.heads, "width": plan.width, "hidden": 4 * plan.width}
+    header = Header.model_validate(
+        {
+            "algorithm": "diloco",
+            "model": {"name": "custom", "params": profile.params, "vocab": plan.vocab, **shape},
+            "replicas": case.sites,
+            "steps": len(alone[0]),
+            "batch_tokens": site_tokens * case.sites,
+            "sequence_length": plan.sequence_length,
+            "device": {"platform": "cpu", "kind": "a core of this machine", "count": case.sites},
+        }
+    )
+    with TraceWriter(path, header, overwrite=True) as writer:
+        for site, own in enumerate(alone):
+            slowed = case.straggler.factor if case.straggler and case.straggler.site == site else 1.0
+            for number, step_s in enumerate(own, start=1):
+                writer.write(Step(step=number, replica=site, compute_s=step_s * slowed, tokens=site_tokens))
+
+
+def _strategy(case: Case, outer_s: float) -> dict[str, Any]:
     if case.algorithm == "data-parallel":
         return {"kind": "data-parallel"}
-    own = str(min(case.sites, profile.cores))
-    outer_s = profile.outer_s[own] * profile.alone_s / _mean(profile.steps_s[own])
-    strategy = {"kind": case.algorithm, "replicas": case.sites, "sync_every": case.sync_every}
+    strategy = {
+        "kind": case.algorithm,
+        "replicas": case.sites,
+        "sync_every": case.sync_every,
+        "compression_time": f"{outer_s!r} s",
+    }
     if case.algorithm == "streaming-diloco":
         strategy |= {"fragments": case.fragments, "overlap_steps": 0}
-    return strategy if naive else strategy | {"compression_time": f"{outer_s!r} s"}
+    return strategy
 
 
 def _layers(plan: Plan, profile: Profile) -> list[float]:
@@ -141,13 +192,3 @@ def _rate(case: Case, site: int) -> dict[str, Any]:
         return {"bandwidth": f"{rate!r} bit/s"}
     points = [(0.0, rate), (case.change.after_s, case.change.rate_bits_per_s)]
     return {"schedule": {"points": [{"at": f"{at!r} s", "bandwidth": f"{each!r} bit/s"} for at, each in points]}}
-
-
-def _mean(values: tuple[float, ...]) -> float:
-    return sum(values) / len(values)
-
-
-def _rising(slowdown: list[float]) -> list[float]:
-    """At least 1, and never less for more: noise of a measurement may say otherwise by a little."""
-    best = 1.0
-    return [best := max(best, each) for each in slowdown]

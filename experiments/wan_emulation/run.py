@@ -9,31 +9,31 @@ from __future__ import annotations
 
 import argparse
 import csv
-import json
+import io
 import os
 import signal
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from cases import Case, Plan, read_plan
 from namespaces import Sites, missing
-from predict import FRAME_BYTES, SEGMENT_BYTES, Profile, predicted
+from predict import TERMS, Profile, Together, predicted
+from processes import run_together
 from tcp import goodput_share
 
+from sim.document import read_text
 from sim.errors import CrosshaulError, InputError
 from sim.output import write_atomically
+from sim.result import Run
 
 HERE = Path(__file__).parent
 PROFILE, RESULTS = HERE / "profile.json", HERE / "results.csv"
-PORT = 9876
 STARTUP_S = 90.0
-PROFILE_STEPS = 60
+PROFILE_STEPS, PROFILE_TRIES = 60, 2
 Row = dict[str, str | float]
 
 
@@ -42,12 +42,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("cases", nargs="?", type=Path, default=HERE / "cases.yaml")
     parser.add_argument("--only", nargs="*", default=[], help="names of cases")
+    parser.add_argument("--again", action="store_true", help="only predict the table's cases again, and run nothing")
     parser.add_argument("--results", type=Path, default=RESULTS, help="the table to go on with")
     parser.add_argument("--profile", type=Path, default=PROFILE, help="the profile to predict from; made if missing")
     given = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was built is taken away
     try:
-        emulate(given.cases, given.only, given.results, given.profile)
+        if given.again:
+            predict_again(given.cases, given.results, given.profile)
+        else:
+            emulate(given.cases, given.only, given.results, given.profile)
     except CrosshaulError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
@@ -87,12 +91,50 @@ def emulate(cases: Path, only: Sequence[str], results: Path, profile_path: Path)
         )
 
 
+def predict_again(cases: Path, results: Path, profile_path: Path) -> None:
+    """Puts what the simulator says now into the table, beside what was measured then.
+
+    Raises:
+      InputError: the table has a case that is not among the cases.
+    """
+    plan = read_plan(cases)
+    known = {case.name: case for case in plan.cases}
+    profile = Profile.model_validate_json(read_text(profile_path, "profile"))
+    table: list[Row] = []
+    for row in read_rows(results):
+        if row["case"] not in known:
+            raise InputError(f"{results}: case {row['case']!r} is not in {cases}; remove its line, or name its file")
+        said, naive = _both(plan, known[row["case"]], profile)
+        table.append({**row, **_beside(said, naive, float(row["measured_s"]))})
+    if table:
+        text = io.StringIO()
+        writer = csv.DictWriter(text, list(table[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(table)
+        write_atomically(results, text.getvalue())
+
+
+def _both(plan: Plan, case: Case, profile: Profile) -> tuple[Run, Run]:
+    """The prediction, and the one without any of the measured terms."""
+    return predicted(plan, case, profile), predicted(plan, case, profile, without=TERMS)
+
+
+def _beside(said: Run, naive: Run, measured_s: float) -> Row:
+    return {
+        "naive_s": f"{naive.wall_clock_s:.3f}",
+        "predicted_s": f"{said.wall_clock_s:.3f}",
+        "measured_s": f"{measured_s:.3f}",
+        "error": f"{said.wall_clock_s / measured_s - 1:.4f}",
+    }
+
+
 def made(plan: Plan, case: Case, profile: Profile) -> Row:
     """Predicts a case, then runs it."""
-    said, naive = predicted(plan, case, profile), predicted(plan, case, profile, naive=True)
-    found, sent_bytes = trained(plan, case, limit_s=STARTUP_S + 4 * said.wall_clock_s)
-    measured_s = max(site["wall_clock_s"] for site in found)
-    exchanges = [step["exchange_s"] for step in found[0]["steps"] if step["exchange_s"]]
+    said, naive = _both(plan, case, profile)
+    found, sent_bytes = trained(plan, case, limit_s=STARTUP_S + 4 * plan.repeats * said.wall_clock_s)
+    walls_s = [max(one["wall_clock_s"] for one in each) for each in zip(*found, strict=True)]
+    steps = [step for one in found[0] for step in one["steps"]]
+    exchanges = [step["exchange_s"] for step in steps if step["exchange_s"]]
     return {
         "case": case.name,
         "algorithm": case.algorithm,
@@ -102,13 +144,11 @@ def made(plan: Plan, case: Case, profile: Profile) -> Row:
         "links": links_of(case),
         "straggler": f"site {case.straggler.site} x{case.straggler.factor:g}" if case.straggler else "",
         "steps": case.steps,
-        "naive_s": f"{naive.wall_clock_s:.3f}",
-        "predicted_s": f"{said.wall_clock_s:.3f}",
-        "measured_s": f"{measured_s:.3f}",
-        "error": f"{said.wall_clock_s / measured_s - 1:.4f}",
-        "inner_step_s": f"{statistics.median(step['inner_s'] for step in found[0]['steps']):.4f}",
+        **_beside(said, naive, statistics.median(walls_s)),
+        "runs_s": " / ".join(f"{wall_s:.3f}" for wall_s in walls_s),
+        "inner_step_s": f"{statistics.median(step['inner_s'] for step in steps):.4f}",
         "exchange_s": f"{statistics.median(exchanges):.4f}" if exchanges else "",
-        "predicted_bytes": f"{said.cross_datacenter_bytes * FRAME_BYTES / SEGMENT_BYTES:.0f}",
+        "payload_bytes": f"{said.cross_datacenter_bytes:.0f}",
         "sent_bytes": sent_bytes,
     }
 
@@ -123,20 +163,23 @@ def links_of(case: Case) -> str:
     return text
 
 
-def trained(plan: Plan, case: Case, *, limit_s: float) -> tuple[list[dict[str, Any]], int]:
-    """Runs a case; what each site wrote, and what all their interfaces sent while they trained [byte]."""
-    before: list[int] = []
+def trained(plan: Plan, case: Case, *, limit_s: float) -> tuple[list[list[dict[str, Any]]], int]:
+    """Runs a case several times; what each site wrote of each run, and what all interfaces sent in the first [byte]."""
+    sent: list[int] = []
 
-    def watch(sites: Sites, go: Path, processes: Sequence[subprocess.Popen[bytes]]) -> None:
-        while not go.exists():
-            if any(process.poll() is not None for process in processes):
+    def watch(sites: Sites, begins: Callable[[], bool]) -> None:
+        for number in range(plan.repeats):
+            if not begins():
                 return
-            time.sleep(0.002)
-        begin = time.monotonic()
-        before.extend(sites.sent_bytes(site) for site in range(case.sites))
-        if case.change:
+            begin = time.monotonic()
+            if number < 2:  # the runs are alike, so what comes between two beginnings is one of them
+                sent.append(sum(sites.sent_bytes(site) for site in range(case.sites)))
+            if not case.change:
+                continue
+            changed = list(range(case.sites)) if case.change.site is None else [case.change.site]
+            for site in changed if number else ():
+                sites.shape(site, case.rates[site], change=True)
             time.sleep(max(0.0, begin + case.change.after_s - time.monotonic()))
-            changed = range(case.sites) if case.change.site is None else [case.change.site]
             for site in changed:
                 sites.shape(site, case.change.rate_bits_per_s, change=True)
 
@@ -144,31 +187,51 @@ def trained(plan: Plan, case: Case, *, limit_s: float) -> tuple[list[dict[str, A
     if case.straggler:
         factors[case.straggler.site] = case.straggler.factor
     with Sites(case.rates, burst_bytes=plan.burst_bytes) as sites:
-        found = together(sites, config_of(plan, case), "train", factors, limit_s=limit_s, watch=watch)
-        after = [sites.sent_bytes(site) for site in range(case.sites)]
-    return found, sum(after) - sum(before)
+        found = run_together(
+            sites,
+            config_of(plan, case),
+            "train",
+            factors,
+            limit_s=limit_s,
+            repeats=plan.repeats,
+            watch=watch,
+        )
+        if plan.repeats == 1:
+            sent.append(sum(sites.sent_bytes(site) for site in range(case.sites)))
+    return found, sent[1] - sent[0]
 
 
 def make_profile(plan: Plan, most_sites: int) -> Profile:
-    """Measures the unshaped trainer: its steps alone and together, an exchange of nothing, the outer arithmetic."""
+    """Measures the unshaped trainer with 1, 2, ... processes at once, and plain TCP on a shaped link."""
     cores = len(os.sched_getaffinity(0))
-    crowds = [*range(1, min(most_sites, cores) + 1), *range(2 * cores, most_sites + cores, cores)]
-    counts = sorted({*crowds, *range(2, most_sites + 1)})
-    steps_s, start_s, outer_s, params = {}, {}, {}, 0
-    for count in counts:
-        print(f"profile: {count} at once", flush=True)
-        case = Case(name="profile", algorithm="diloco", sites=max(2, count), rate="1 Gbit/s", sync_every=PROFILE_STEPS,
-                    steps=PROFILE_STEPS)  # fmt: skip
-        config = config_of(plan, case) | {"replicas": count}
-        with Sites([None] * count, burst_bytes=plan.burst_bytes) as sites:
-            found = together(sites, config, "profile", [1.0] * count, limit_s=STARTUP_S + PROFILE_STEPS * count)
-        steps_s[str(count)] = tuple(statistics.fmean(site["steps_s"]) for site in found)
-        start_s[str(count)] = statistics.fmean(site["exchange_start_s"] for site in found)
-        outer_s[str(count)] = statistics.fmean(site["outer_s"] for site in found)
-        params = found[0]["params"]
+    crowds = {*range(1, most_sites + 1), *range(cores, most_sites + cores, cores)}
+    together, params = {}, 0
+    for count in sorted(crowds):
+        tries = []
+        for number in range(PROFILE_TRIES):
+            print(f"profile: {count} at once, try {number + 1} of {PROFILE_TRIES}", flush=True)
+            params, found = profiled(plan, count)
+            tries.append(found)
+        together[str(count)] = min(tries, key=lambda each: each.mean_s)  # whatever else ran made it slower
     share = goodput_share(plan.burst_bytes)
-    return Profile(
-        params=params, cores=cores, steps_s=steps_s, exchange_start_s=start_s, outer_s=outer_s, goodput_share=share
+    return Profile(params=params, cores=cores, together=together, goodput_share=share)
+
+
+def profiled(plan: Plan, count: int) -> tuple[int, Together]:
+    """Parameters of the model, and what so many processes measured."""
+    fields = {"name": "profile", "algorithm": "diloco", "rate": "1 Gbit/s"}
+    case = Case.model_validate({**fields, "sites": max(2, count), "sync_every": PROFILE_STEPS, "steps": PROFILE_STEPS})
+    config = config_of(plan, case) | {"replicas": count}
+    with Sites([None] * count, burst_bytes=plan.burst_bytes) as sites:
+        found = run_together(sites, config, "profile", [1.0] * count, limit_s=STARTUP_S + PROFILE_STEPS * count)
+    _, nothing, exchange, outer = zip(
+        *(zip(*rounds, strict=True) for rounds in zip(*(site["rounds_s"] for site in found), strict=True)), strict=True
+    )
+    return found[0]["params"], Together(
+        steps_s=tuple(tuple(round(step_s, 6) for step_s in site["steps_s"]) for site in found),
+        nothing_s=statistics.fmean(map(min, nothing)),
+        exchange_s=statistics.fmean(map(min, exchange)),
+        outer_s=statistics.fmean(map(statistics.fmean, outer)),
     )
 
 
@@ -198,71 +261,6 @@ def config_of(plan: Plan, case: Case) -> dict[str, Any]:
         "tokenizer": "bytes",
         **outer,
     }
-
-
-def together(
-    sites: Sites,
-    config: dict[str, Any],
-    mode: str,
-    factors: Sequence[float],
-    *,
-    limit_s: float,
-    watch: Any = lambda *_: None,
-) -> list[dict[str, Any]]:
-    """Starts a process in each site, pinned to the cores in turn, and waits for what they write.
-
-    Raises:
-      InputError: a process failed or took too long.
-    """
-    cores = sorted(os.sched_getaffinity(0))
-    root = str(HERE.parent.parent)
-    path = os.pathsep.join(part for part in (root, os.environ.get("PYTHONPATH")) if part)
-    environment = {**os.environ, "PYTHONPATH": path}
-    with tempfile.TemporaryDirectory() as folder:
-        where = Path(folder)
-        (where / "config.json").write_text(json.dumps(config))
-        processes: list[subprocess.Popen[bytes]] = []
-        try:
-            for site, factor in enumerate(factors):
-                command = [sys.executable, str(HERE / "worker.py"), mode, "--config", str(where / "config.json")]
-                command += ["--output", str(where / f"{site}.json"), "--coordinator", f"{sites.address(0)}:{PORT}"]
-                command += ["--processes", str(len(factors)), "--process", str(site), "--factor", str(factor)]
-                command += ["--core", str(cores[site % len(cores)])]
-                command += ["--go", str(where / "go")] if site == 0 else []
-                with (where / f"{site}.log").open("wb") as log:
-                    processes.append(
-                        subprocess.Popen(
-                            sites.command(site, command),
-                            stdout=log,
-                            stderr=log,
-                            env=environment,
-                            start_new_session=True,
-                        )
-                    )
-            end = time.monotonic() + limit_s
-            watch(sites, where / "go", processes)
-            for site, process in enumerate(processes):
-                _wait(process, end, where / f"{site}.log", site)
-            return [json.loads((where / f"{site}.json").read_text()) for site in range(len(factors))]
-        finally:
-            for process in processes:
-                if process.poll() is None:
-                    os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
-
-
-def _wait(process: subprocess.Popen[bytes], end: float, log: Path, site: int) -> None:
-    try:
-        code = process.wait(max(0.1, end - time.monotonic()))
-    except subprocess.TimeoutExpired:
-        raise InputError(f"site {site} took too long and was stopped; its last words: {_last(log)}") from None
-    if code:
-        raise InputError(f"site {site} ended with {code}; its last words: {_last(log)}")
-
-
-def _last(log: Path) -> str:
-    lines = log.read_text(errors="replace").strip().splitlines()
-    return " | ".join(lines[-3:])
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:

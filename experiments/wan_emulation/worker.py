@@ -11,7 +11,6 @@ import argparse
 import itertools
 import json
 import os
-import statistics
 import time
 from pathlib import Path
 from typing import Any
@@ -30,7 +29,7 @@ from trainer.mesh import REPLICA_AXIS, make_mesh
 from trainer.model import count_params
 from trainer.train import State, Trainer
 
-WARM_UP, ROUNDS = 3, 12
+WARM_UP, ROUNDS = 3, 40
 
 
 class Site:
@@ -60,12 +59,17 @@ class Site:
             pass
         return state, cost.exchange_s or 0.0
 
-    def train(self, go: Path | None) -> dict[str, Any]:
-        """The run, from the moment at which all processes stand ready."""
-        state = self.warm_up()
-        barrier("go")
+    def train(self, repeats: int, go: Path | None) -> list[dict[str, Any]]:
+        """The run, from its beginning and several times over."""
+        self.warm_up()
+        return [self._once(number, go) for number in range(repeats)]
+
+    def _once(self, number: int, go: Path | None) -> dict[str, Any]:
+        """One run, from the moment at which all processes stand ready."""
+        state = self.trainer.start()
+        barrier(f"go {number}")
         if go is not None:
-            go.touch()
+            go.write_bytes(b"!")
         begin = time.perf_counter()
         rows = []
         for step in range(1, self.config.steps + 1):
@@ -86,7 +90,7 @@ class Site:
         return {"wall_clock_s": time.perf_counter() - begin, "steps": rows}
 
     def profile(self) -> dict[str, Any]:
-        """Seconds of an inner step while all compute, of an exchange of nothing, and of the outer arithmetic."""
+        """Seconds of inner steps in a row, of exchanges, and of the outer arithmetic."""
         state = self.warm_up()
         barrier("go")
         begin = time.perf_counter()
@@ -95,21 +99,23 @@ class Site:
             state, _ = self.inner_step(state, step)
             ends.append(time.perf_counter())
         barrier("gone")
-        start_s, outer_s = [], []
-        exchange = self._nothing()
+        nothing = self._nothing()
+        rounds = []
         for step in range(1, ROUNDS + 1):
+            begin = time.perf_counter()
             state, _ = self.inner_step(state, step)
-            exchange()
-            moment = time.perf_counter()
-            exchange()
-            start_s.append(time.perf_counter() - moment)
+            inner_s = time.perf_counter() - begin
+            nothing()
+            begin = time.perf_counter()
+            nothing()
+            nothing_s = time.perf_counter() - begin
             state, parts = self.trainer.outer_step(state, self.config.steps)
-            outer_s.append(sum(part.compute_s for part in parts))
+            exchange_s = sum(part.exchange_s or 0.0 for part in parts)
+            rounds.append([inner_s, nothing_s, exchange_s, sum(part.compute_s for part in parts)])
         return {
             "params": count_params(self.config.model),
             "steps_s": [later - earlier for earlier, later in itertools.pairwise(ends)],
-            "exchange_start_s": statistics.median(start_s),
-            "outer_s": statistics.median(outer_s),
+            "rounds_s": rounds,
         }
 
     def _nothing(self) -> Any:
@@ -141,6 +147,7 @@ def main() -> None:
     parser.add_argument("--process", type=int, required=True)
     parser.add_argument("--core", type=int, required=True)
     parser.add_argument("--factor", type=float, default=1.0)
+    parser.add_argument("--repeats", type=int, default=1)
     parser.add_argument("--go", type=Path)
     given = parser.parse_args()
     os.sched_setaffinity(0, {given.core})
@@ -148,7 +155,7 @@ def main() -> None:
         start(given.coordinator, given.processes, given.process)
     config = TrainConfig.model_validate_json(given.config.read_text())
     site = Site(config, given.processes, given.factor)
-    found = site.train(given.go) if given.mode == "train" else site.profile()
+    found = site.train(given.repeats, given.go) if given.mode == "train" else site.profile()
     partial = given.output.with_suffix(".partial")
     partial.write_text(json.dumps(found))
     partial.replace(given.output)
