@@ -152,7 +152,8 @@ class _Recorder:
     def __init__(self, trainer: Trainer, config: TrainConfig) -> None:
         self._trainer = trainer
         self._config = config
-        self.programs = programs_of(trainer.inner[0], trainer.lanes[0].mesh, trainer.outer, trainer.mesh)
+        schedule = trainer.algorithm.schedule
+        self.programs = programs_of(trainer.inner[0], trainer.lanes[0].mesh, trainer.outer, trainer.mesh, schedule)
         self.programs.check_compute_alone()
         self.gradient = self.programs.payload("exchange")
         self.outer = self.programs.outer_payloads()

@@ -30,7 +30,7 @@ from .mesh import (
 )
 from .model import Params, init_params, param_shapes
 from .optim import inner_optimizer
-from .outer import OuterState
+from .outer import OuterPrograms, OuterState
 from .program import InnerPrograms, compile_inner
 
 
@@ -42,10 +42,10 @@ class LaneState(NamedTuple):
 
 
 class UnderWay(NamedTuple):
-    """An exchange whose result is not used yet: what came, and what was sent."""
+    """An exchange whose result is not used yet: what came, and what was sent where that is needed again."""
 
     came: Any
-    sent: Any
+    kept: Any
 
 
 class State(NamedTuple):
@@ -135,17 +135,13 @@ class Trainer:
             begin = end = time.perf_counter()
             compute_s, exchange_s = 0.0, None
             if event.kind != "arrive":
-                error, sent = ready(programs.change(outer[p].params, outer[p].error, params))
+                error, under_way[p], compute_s, exchange_s = _send(programs, outer[p], params)
                 outer[p] = outer[p]._replace(error=error)
-                changed = time.perf_counter()
-                came = ready(programs.exchange(sent)) if programs.exchange else sent
                 end = time.perf_counter()
-                under_way[p] = UnderWay(came, sent)
-                compute_s, exchange_s = changed - begin, end - changed if programs.exchange else None
             arrived = under_way[p]
             if event.kind != "send" and arrived is not None:
                 move = programs.finish if event.kind == "finish" else programs.update
-                outer[p], params = ready(move(outer[p], arrived.came, arrived.sent, params))
+                outer[p], params = ready(move(outer[p], arrived.came, arrived.kept, params))
                 under_way[p] = None
                 moved = time.perf_counter()
                 compute_s, end = compute_s + moved - end, moved
@@ -176,8 +172,9 @@ class Trainer:
         optimizer = jax.eval_shape(inner_optimizer(self._config).init, params)
         outer = tuple(jax.eval_shape(programs.start, params) for programs in self.outer)
         pending = self.algorithm.schedule.under_way(step) if self.algorithm.schedule else ()
+        # nothing that is kept is under way behind a step: eager updates use it at once
         under_way = tuple(
-            UnderWay(programs.came, programs.sent) if p in pending else None for p, programs in enumerate(self.outer)
+            UnderWay(programs.came, ()) if p in pending else None for p, programs in enumerate(self.outer)
         )
         return abstract((LaneState(params, optimizer), outer, under_way), self.mesh, BY_REPLICA)
 
@@ -198,6 +195,16 @@ class Trainer:
             losses=(sums_Mx4[:-1, 2] / sums_Mx4[:-1, 3]).tolist(),
             whole_s=slowest_Mx4[:-1, 1].tolist(),
         )
+
+
+def _send(programs: OuterPrograms, outer: OuterState, params: Params) -> tuple[Any, UnderWay, float, float | None]:
+    """Exchanges a fragment's change: the rounding error, what is under way, seconds of compute and of the exchange."""
+    begin = time.perf_counter()
+    error, sent = ready(programs.change(outer.params, outer.error, params))
+    changed = time.perf_counter()
+    came = ready(programs.exchange(sent)) if programs.exchange else sent
+    exchange_s = time.perf_counter() - changed if programs.exchange else None
+    return error, UnderWay(came, sent if programs.keeps else ()), changed - begin, exchange_s
 
 
 @dataclass(frozen=True)
