@@ -1,7 +1,12 @@
 """Eight forced host devices and a persistent compile cache for everything in this folder."""
 
 import os
+import random
+import socket
+import subprocess
+import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -30,6 +35,55 @@ def own_cache(tmp_path, monkeypatch):
 def environment():
     """The environment of a subprocess that finds this checkout."""
     return {**os.environ, "PYTHONPATH": str(ROOT)}
+
+
+class Ended(NamedTuple):
+    """How a process ended."""
+
+    code: int
+    output: str
+    errors: str
+
+
+SLURM_PORTS = range(61_440, 65_536)
+"""JAX's coordinator listens at the first of them plus the job's number."""
+
+
+def free_port(candidates):
+    for port in candidates:
+        with socket.socket() as probe:
+            try:
+                probe.bind(("localhost", port))
+            except OSError:
+                continue
+            return probe.getsockname()[1]
+    raise OSError("no port is free")
+
+
+@pytest.fixture
+def processes(environment):
+    """Starts Python with each list of arguments at the same time, as processes of one run; returns how they ended."""
+
+    def run(commands, *, of=0, first=0, slurm=False, **variables):
+        port = free_port(random.sample(SLURM_PORTS, 99) if slurm else [0])
+        started = []
+        for number, command in enumerate(commands, start=first):
+            joined = ["--coordinator", f"localhost:{port}", "--processes", of or len(commands), "--process-id", number]
+            own = {**environment, **variables}
+            if slurm:
+                joined = ["--coordinator", "auto"]
+                own |= {
+                    "SLURM_JOB_ID": str(port),
+                    "SLURM_STEP_NODELIST": "localhost",
+                    "SLURM_NTASKS": str(len(commands)),
+                }
+                own |= {"SLURM_PROCID": str(number), "SLURM_LOCALID": str(number), "SLURM_STEP_NUM_NODES": "1"}
+            line = [sys.executable, *command, *(map(str, joined) if of is not None else ())]
+            started.append(subprocess.Popen(line, env=own, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+        outputs = [process.communicate(timeout=300) for process in started]
+        return [Ended(process.returncode, *output) for process, output in zip(started, outputs, strict=True)]
+
+    return run
 
 
 @pytest.fixture
