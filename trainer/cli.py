@@ -133,7 +133,7 @@ def _run(
     from .record import record
 
     command = shlex.join(["record-trace", *sys.argv[1:]])
-    with _progress(config.steps) as listener, device_failures():
+    with device_failures(_give_up), _progress(config.steps) as listener:
         summary = record(
             config,
             output,

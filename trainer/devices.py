@@ -3,8 +3,8 @@
 Speeds are dense bfloat16 matrix products, as the makers publish them (NVIDIA's data sheets print twice as much, with
 sparsity). They are ceilings: no program reaches them.
 
-Source: the makers' pages. Those of Google were read (units as printed there: GiB for v3, v4 and TPU7x, GB for the others;
-the page of TPU7x prints those of v5p and v6e as GiB). NVIDIA's and AMD's data sheets were checked by reprints of them only.
+Source: the makers' pages. Google's were read (units as printed there: GiB for v3, v4 and TPU7x, GB for the others; the
+page of TPU7x prints those of v5p and v6e as GiB). NVIDIA's and AMD's data sheets were checked by reprints alone.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import jax
@@ -14,25 +14,31 @@ _LOST = ("gloo", "connection closed by peer", "connection reset", "nccl", "coord
 
 
 @contextmanager
-def device_failures() -> Iterator[None]:
+def device_failures(give_up: Callable[[str], None]) -> Iterator[None]:
     """Turns a device that is full, and a process that is gone, into wrong input; any other failure passes.
 
+    Args:
+      give_up: called with what is wrong where another process is gone; ends this one at once, because at a usual end
+        JAX would wait for the other first, and then abort.
+
     Raises:
-      InputError: the run does not fit into the memory, or another process of the run is gone.
+      InputError: the run does not fit into the memory.
     """
     try:
         yield
     except MemoryError as error:
         raise InputError(_full(str(error))) from None
-    except jax.errors.JaxRuntimeError as error:
+    except (jax.errors.JaxRuntimeError, ValueError) as error:  # exchanges over TCP fail with the latter
         message = str(error)
-        if "RESOURCE_EXHAUSTED" in message or "out of memory" in message.lower():
+        if isinstance(error, InputError):
+            raise
+        if "RESOURCE_EXHAUSTED" in message:
             raise InputError(_full(message)) from None
         if jax.process_count() > 1 and any(word in message.lower() for word in _LOST):
-            raise InputError(
-                f"another process of the run is gone ({_first(message)}); see what it said last, and start all of "
-                "them again, with --resume where there are checkpoints"
-            ) from None
+            give_up(
+                f"another process of the run is gone ({message.splitlines()[0][:200]}); see what it said last, and "
+                "start all of them again, with --resume where there are checkpoints"
+            )
         raise
 
 
@@ -43,7 +49,3 @@ def _full(message: str) -> str:
         f"the run does not fit into the memory of its devices{amount}; write fewer --sequences, more "
         "--microbatches, --remat layer, more --shards, or a smaller --model"
     )
-
-
-def _first(message: str) -> str:
-    return (message.splitlines() or [""])[0][:200]

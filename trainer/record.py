@@ -13,6 +13,7 @@ import jax
 from sim.errors import InputError
 from sim.trace import Header, Record, RunSummary, TraceWriter
 
+from .checkpoint import Checkpoint
 from .config import TrainConfig
 from .data import Data, load_data
 from .distributed import check_same, is_first, together
@@ -120,15 +121,9 @@ def record(
     timing = _timing(config, on_cpu=on_cpu)
     header = make_header(config, mesh, recorder.programs, data=data.description, command=command, timing=timing)
     with ExitStack() as stack:
-
-        def opened() -> TraceWriter | None:
-            if not is_first():
-                return None
-            resume_at = found.facts["trace_bytes"] if found else None
-            replaced = overwrite or (checkpoints is not None and checkpoints.replaces(output, header))
-            return stack.enter_context(TraceWriter(output, header, overwrite=replaced, resume_at=resume_at))
-
-        writer = together("trace", opened)
+        writer = together("trace", lambda: _opened(output, header, found, checkpoints, overwrite=overwrite))
+        if writer is not None:
+            stack.enter_context(writer)
         if found is None:
             for line in warmup:
                 write(writer, line)
@@ -136,6 +131,17 @@ def record(
         inner, outer = recorded(output) if found and writer else ([], [])
         run = Progress(found.step if found else 0, state, data.fingerprint, inner, outer)
         return recorder.run(writer, listener, header, run, checkpoints)
+
+
+def _opened(
+    output: Path, header: Header, found: Checkpoint | None, checkpoints: Checkpoints | None, *, overwrite: bool
+) -> TraceWriter | None:
+    """The trace to write, or to go on with; None in a process that writes none."""
+    if not is_first():
+        return None
+    resume_at = found.facts["trace_bytes"] if found else None
+    replaced = overwrite or (checkpoints is not None and checkpoints.replaces(output, header))
+    return TraceWriter(output, header, overwrite=replaced, resume_at=resume_at)
 
 
 def _check_same(config: TrainConfig, checkpoints: Checkpoints | None, profile: Path | None) -> None:

@@ -5,6 +5,7 @@ import random
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -64,7 +65,7 @@ def free_port(candidates):
 def processes(environment):
     """Starts Python with each list of arguments at the same time, as processes of one run; returns how they ended."""
 
-    def run(commands, *, of=0, first=0, slurm=False, **variables):
+    def run(commands, *, of=0, first=0, slurm=False, kill=None, when=None, **variables):
         port = free_port(random.sample(SLURM_PORTS, 99) if slurm else [0])
         started = []
         for number, command in enumerate(commands, start=first):
@@ -80,6 +81,11 @@ def processes(environment):
                 own |= {"SLURM_PROCID": str(number), "SLURM_LOCALID": str(number), "SLURM_STEP_NUM_NODES": "1"}
             line = [sys.executable, *command, *(map(str, joined) if of is not None else ())]
             started.append(subprocess.Popen(line, env=own, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+        if kill is not None:
+            deadline = time.monotonic() + 300
+            while not when() and started[kill].poll() is None and time.monotonic() < deadline:
+                time.sleep(0.05)
+            started[kill].kill()
         outputs = [process.communicate(timeout=300) for process in started]
         return [Ended(process.returncode, *output) for process, output in zip(started, outputs, strict=True)]
 

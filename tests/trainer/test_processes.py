@@ -1,6 +1,7 @@
 """Several real processes: those that do not fit together end, all of them, with one line and exit code 2."""
 
 import shutil
+import signal
 
 import pytest
 
@@ -100,6 +101,22 @@ def test_slurms_variables_are_enough(command, processes, tmp_path):
     assert read_header(path).device.count == 2
     outer = [record for record in read_records(path) if isinstance(record, Exchange) and not record.warmup]
     assert [(record.kind, record.group_size) for record in outer] == [("outer", 2)]
+
+
+def test_when_a_process_dies_the_other_ends_with_one_line(command, processes, tmp_path):
+    """The first one is killed when the trace says that both are training."""
+    path = tmp_path / "run.jsonl"
+    endless = [*command, "--steps", "1000000", "--sync-every", "2"]
+
+    def training():
+        return path.exists() and path.read_bytes().count(b"\n") > 20
+
+    left, killed = processes([endless, endless], kill=1, when=training)
+    assert killed.code == -signal.SIGKILL
+    assert left.code == 2, left
+    assert "error: another process of the run is gone" in left.errors
+    assert "Traceback" not in left.errors
+    assert len(list(read_records(path))) >= 20
 
 
 def test_devices_that_are_not_there_are_one_line(command, processes, environment):
