@@ -135,9 +135,9 @@ class Trainer:
             begin = end = time.perf_counter()
             compute_s, exchange_s = 0.0, None
             if event.kind != "arrive":
-                error, under_way[p], compute_s, exchange_s = _send(programs, outer[p], params)
+                error, under_way[p], changed, end = _send(programs, outer[p], params)
                 outer[p] = outer[p]._replace(error=error)
-                end = time.perf_counter()
+                compute_s, exchange_s = changed - begin, end - changed if programs.exchange else None
             arrived = under_way[p]
             if event.kind != "send" and arrived is not None:
                 move = programs.finish if event.kind == "finish" else programs.update
@@ -197,14 +197,12 @@ class Trainer:
         )
 
 
-def _send(programs: OuterPrograms, outer: OuterState, params: Params) -> tuple[Any, UnderWay, float, float | None]:
-    """Exchanges a fragment's change: the rounding error, what is under way, seconds of compute and of the exchange."""
-    begin = time.perf_counter()
+def _send(programs: OuterPrograms, outer: OuterState, params: Params) -> tuple[Any, UnderWay, float, float]:
+    """Exchanges a fragment's change: the rounding error, what is under way, and when change and exchange were done."""
     error, sent = ready(programs.change(outer.params, outer.error, params))
     changed = time.perf_counter()
     came = ready(programs.exchange(sent)) if programs.exchange else sent
-    exchange_s = time.perf_counter() - changed if programs.exchange else None
-    return error, UnderWay(came, sent if programs.keeps else ()), changed - begin, exchange_s
+    return error, UnderWay(came, sent if programs.keeps else ()), changed, time.perf_counter()
 
 
 @dataclass(frozen=True)
