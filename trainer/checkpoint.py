@@ -184,23 +184,27 @@ def newest(directory: Path) -> tuple[Checkpoint | None, list[str]]:
     """
     passed: list[str] = []
     found = _found(directory)
-    for _, path in found:
-        try:
-            checkpoint = _read(path)
-            for pieces in checkpoint.pieces.values():
-                for piece in pieces:
-                    piece.read()
-        except (_DamagedError, OSError, ValueError, KeyError, TypeError) as error:
-            passed.append(f"{path}: not whole ({error}); the one before is used")
-            continue
-        steps = gathered(np.array([float(checkpoint.step)]))
-        if steps.min() != steps.max():
-            raise InputError(f"--checkpoint {directory}: the processes see different checkpoints; share the folder")
-        return checkpoint, passed
-    gathered(np.array([-1.0]))
-    if found:
+    whole = next((checkpoint for _, path in found if (checkpoint := _whole(path, passed))), None)
+    # every process says what it sees before any of them gives up
+    steps = gathered(np.array([float(whole.step) if whole else -1.0]))
+    if steps.min() != steps.max():
+        raise InputError(f"--checkpoint {directory}: the processes see different checkpoints; share the folder")
+    if found and whole is None:
         raise InputError(f"--checkpoint {directory}: no checkpoint in it is whole; delete the folder to begin again")
-    return None, passed
+    return whole, passed
+
+
+def _whole(path: Path, passed: list[str]) -> Checkpoint | None:
+    """The checkpoint in a folder, every byte of it read; None with a line in `passed` where it is damaged."""
+    try:
+        checkpoint = _read(path)
+        for pieces in checkpoint.pieces.values():
+            for piece in pieces:
+                piece.read()
+    except (_DamagedError, OSError, ValueError, KeyError, TypeError) as error:
+        passed.append(f"{path}: not whole ({error}); the one before is used")
+        return None
+    return checkpoint
 
 
 def _found(directory: Path) -> list[tuple[int, Path]]:

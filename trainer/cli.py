@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from collections.abc import Iterator, Mapping
@@ -102,7 +103,7 @@ def record_trace(
         from .distributed import start  # JAX comes in here, behind the answer to a wrong option
         from .resume import Checkpoints
 
-        count = start(coordinator, processes, process_id)
+        count = start(coordinator, processes, process_id, _give_up)
         saved = Checkpoints(checkpoint, checkpoint_every, resume) if checkpoint else None
         _run(run, output, overwrite=overwrite, checkpoints=saved, processes=count, profile=profile)
 
@@ -128,10 +129,11 @@ def _run(
     processes: int,
     profile: Path | None,
 ) -> None:
+    from .failures import device_failures
     from .record import record
 
     command = shlex.join(["record-trace", *sys.argv[1:]])
-    with _progress(config.steps) as listener:
+    with device_failures(_give_up), _progress(config.steps) as listener:
         summary = record(
             config,
             output,
@@ -219,6 +221,12 @@ def _exit_codes(output: Path) -> Iterator[None]:
     except CrosshaulError as error:
         print(f"error: {error}", file=sys.stderr)
         raise typer.Exit(error.exit_code) from None
+
+
+def _give_up(message: str) -> None:
+    """Ends the process from another thread, while this one waits where it cannot be reached."""
+    print(f"error: {message}", file=sys.stderr, flush=True)
+    os._exit(InputError.exit_code)
 
 
 def needed_extra(error: ModuleNotFoundError) -> str:

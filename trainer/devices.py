@@ -2,6 +2,9 @@
 
 Speeds are dense bfloat16 matrix products, as the makers publish them (NVIDIA's data sheets print twice as much, with
 sparsity). They are ceilings: no program reaches them.
+
+Source: the makers' pages. Google's were read (units as printed there: GiB for v3, v4 and TPU7x, GB for the others; the
+page of TPU7x prints those of v5p and v6e as GiB). NVIDIA's and AMD's data sheets were checked by reprints alone.
 """
 
 from __future__ import annotations
@@ -43,7 +46,7 @@ CHIPS = (
     Chip(("TPU v5 lite", "TPU v5e"), 197 * _TFLOP, 16 * _GB, "cloud.google.com/tpu/docs/v5e"),
     Chip(("TPU v5", "TPU v5p"), 459 * _TFLOP, 95 * _GB, "cloud.google.com/tpu/docs/v5p"),
     Chip(("TPU v6 lite", "TPU v6e"), 918 * _TFLOP, 32 * _GB, "cloud.google.com/tpu/docs/v6e"),
-    Chip(("TPU7x",), 2307 * _TFLOP, 192 * _GB, "cloud.google.com/tpu/docs/tpu7x"),
+    Chip(("TPU7x",), 2307 * _TFLOP, 192 * _GIB, "cloud.google.com/tpu/docs/tpu7x"),
     Chip(
         ("NVIDIA A100-SXM4-40GB", "NVIDIA A100-PCIE-40GB"),
         312 * _TFLOP,
@@ -90,7 +93,7 @@ CHIPS = (
         ("NVIDIA L40S",),
         362.05 * _TFLOP,
         48 * _GB,
-        "NVIDIA L40S data sheet: 362.05 Tflop/s without sparsity",
+        "NVIDIA L40S data sheet: 362.05 Tflop/s without sparsity (and 733 with it)",
     ),
     Chip(("AMD Instinct MI300X",), 1307.4 * _TFLOP, 192 * _GB, "AMD Instinct MI300X data sheet: 1,307.4 Tflop/s dense"),
     Chip(("AMD Instinct MI325X",), 1307.4 * _TFLOP, 256 * _GB, "AMD Instinct MI325X data sheet: 1,307.4 Tflop/s dense"),

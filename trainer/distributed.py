@@ -7,27 +7,40 @@ alone writes the trace; checkpoints are written by all, to a folder that all of 
 
 from __future__ import annotations
 
-from typing import Any
+import json
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import jax
 import numpy as np
+from jax._src import distributed
 from numpy.typing import NDArray
 
 from sim.errors import InputError
 
 FROM_ENVIRONMENT = "auto"
+JOIN_TIMEOUT_S = 300.0
+"""How long a process waits for the others at the start [s]."""
+_AGREE_TIMEOUT_MS = 24 * 3600 * 1000
+"""How long one waits for another that is still reading its text [ms]; of a dead one JAX knows much sooner."""
+Result = TypeVar("Result")
 
 
-def start(coordinator: str | None, processes: int | None, process_id: int | None) -> int:
+def start(
+    coordinator: str | None, processes: int | None, process_id: int | None, give_up: Callable[[str], None]
+) -> int:
     """Joins the other processes; does nothing where there are none.
 
     Args:
       coordinator: `host:port` of process 0; `auto` takes all three from the environment (Slurm, Open MPI, a TPU pod).
       processes: how many there are.
       process_id: this one's number, from 0.
+      give_up: called with what is wrong, in a thread of its own, where the others do not come; ends the process. (JAX
+        itself would abort it, with a stack trace.)
 
     Returns:
-      How many processes there are (1 for `auto`, which forces no host devices).
+      How many processes there are.
 
     Raises:
       InputError: an option is missing or too much, or the others cannot be reached.
@@ -41,24 +54,102 @@ def start(coordinator: str | None, processes: int | None, process_id: int | None
             raise InputError(
                 "--coordinator auto: takes --processes and --process-id from the environment; leave both out"
             )
-        _initialize()
-        return 1
+        _join(give_up, None, None, None)
+        return _joined().num_processes or 1
     if processes is None or process_id is None:
         raise InputError("--coordinator: needs --processes N and --process-id 0..N-1 (or --coordinator auto)")
     if processes < 1 or not 0 <= process_id < processes:
         raise InputError(f"--process-id {process_id}: must be from 0 to {max(processes, 1) - 1}, below --processes")
     if not coordinator.rpartition(":")[2].isdigit():
         raise InputError(f"--coordinator {coordinator}: write host:port, such as localhost:9876")
-    _initialize(coordinator, processes, process_id)
+    _join(give_up, coordinator, processes, process_id)
     return processes
 
 
-def _initialize(*where: Any) -> None:
+def _join(give_up: Callable[[str], None], address: str | None, processes: int | None, process_id: int | None) -> None:
+    named = address or FROM_ENVIRONMENT
+    message = (
+        f"--coordinator {named}: the processes did not find each other in {JOIN_TIMEOUT_S:.0f} s; start every one of "
+        "them, each with a --process-id of its own and the same --processes, and check that the address is that of "
+        "process 0 and that the others reach its port"
+    )
+    watch = threading.Timer(JOIN_TIMEOUT_S, give_up, [message])
+    watch.daemon = True
+    watch.start()
     try:
-        jax.distributed.initialize(*where)
+        jax.distributed.initialize(address, processes, process_id, initialization_timeout=int(JOIN_TIMEOUT_S) + 60)
     except (ValueError, RuntimeError) as error:
         first = str(error).splitlines()[0]
-        raise InputError(f"--coordinator: the processes cannot be joined ({first}); check the address") from None
+        raise InputError(
+            f"--coordinator {named}: the processes cannot be joined ({first}); check the address"
+        ) from None
+    finally:
+        watch.cancel()
+
+
+def _joined() -> Any:
+    """The state of `jax.distributed`: its client stores small texts for all processes, before there is any device.
+
+    It is no public name of JAX, but every version from 0.4 to 0.12 has it, and devices, which the public functions
+    need, can only be counted when the processes agree in what they run.
+    """
+    return distributed.global_state
+
+
+def exchanged(topic: str, own: str) -> list[str]:
+    """What each process says on a topic, in their order; waits for all of them.
+
+    Args:
+      topic: a name that is used once in a run.
+      own: what this process says.
+    """
+    state = _joined()
+    if state.client is None:
+        return [own]
+    folder = f"crosshaul/{topic}"
+    state.client.key_value_set(f"{folder}/{state.process_id:06d}", own)
+    state.client.wait_at_barrier(folder, _AGREE_TIMEOUT_MS)
+    return [text for _, text in sorted(state.client.key_value_dir_get(folder))]
+
+
+def together(topic: str, work: Callable[[], Result]) -> Result:
+    """Does something in every process that may fail in some of them, and goes on in none where it failed in one.
+
+    Args:
+      topic: a name that is used once in a run.
+      work: what is done.
+
+    Raises:
+      InputError: it failed in another process; or whatever it raised in this one.
+    """
+    try:
+        result = work()
+    except Exception as error:
+        exchanged(topic, str(error) or type(error).__name__)
+        raise
+    for number, failure in enumerate(exchanged(topic, "")):
+        if failure:
+            raise InputError(f"process {number} cannot go on, so none can: {failure}")
+    return result
+
+
+def check_same(options: Mapping[str, Any]) -> None:
+    """Makes sure that all processes were started with the same options.
+
+    Args:
+      options: those of this process, by name, as JSON can hold them.
+
+    Raises:
+      InputError: they differ (in every process).
+    """
+    given = [json.loads(text) for text in exchanged("options", json.dumps(options))]
+    for number, other in enumerate(given):
+        for key in {**given[0], **other}:
+            if given[0].get(key) != other.get(key):
+                raise InputError(
+                    f"{key}: process 0 has {given[0].get(key)!r} and process {number} has {other.get(key)!r}; "
+                    "start all processes with the same options"
+                )
 
 
 def is_first() -> bool:

@@ -94,7 +94,7 @@ def make_mesh(
     if wanted % processes:
         raise InputError(f"--processes {processes}: cannot share {wanted} devices evenly; write a divisor of {wanted}")
     _force_host_devices(wanted // processes)
-    devices = jax.devices()
+    devices = _devices()
     if len(devices) < wanted:
         kind = devices[0].platform
         advice = (
@@ -115,6 +115,19 @@ def make_mesh(
             "--devices-per-replica, or start fewer processes"
         )
     return jax.make_mesh(shape, _AXES, axis_types=_AXIS_TYPES, devices=devices[:wanted])
+
+
+def _devices() -> list[Any]:
+    try:
+        return list(jax.devices())
+    except (RuntimeError, AssertionError) as error:  # the latter where the platform that is asked for has no plugin
+        asked = os.environ.get("JAX_PLATFORMS", "")
+        what = f"JAX_PLATFORMS={asked}: there are none" if asked else "the devices cannot be started"
+        said = f" ({str(error).splitlines()[0]})" if str(error) else ""
+        raise InputError(
+            f"{what}{said}; install crosshaul's extra for them (cuda or tpu), or write JAX_PLATFORMS=cpu for forced "
+            "host devices"
+        ) from None
 
 
 def _force_host_devices(count: int) -> None:

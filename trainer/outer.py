@@ -12,7 +12,7 @@ Source: arXiv 2311.08105, algorithm 1; arXiv 2501.18512, algorithm 2; arXiv 2502
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, NamedTuple
@@ -106,6 +106,12 @@ class Schedule:
         sent = range(max(1, step - self.overlap_steps + 1), step + 1) if self.overlap_steps else ()
         return tuple(sorted(p for s in sent for p in self._sent_behind(s)))
 
+    def most_under_way(self, sizes: Sequence[int]) -> int:
+        """The most that is under way behind any step, with the size of each fragment's exchange."""
+        # from the step tau on it repeats itself every H steps
+        steps = range(1, min(self.steps, self.overlap_steps + self.sync_every) + 1)
+        return max(sum(sizes[p] for p in self.under_way(step)) for step in steps)
+
     def exchanges(self) -> int:
         """Exchanges in a run, all fragments together."""
         return sum(event.kind != "arrive" for step in range(1, self.steps + 1) for event in self.events(step))
@@ -125,9 +131,10 @@ class OuterPrograms:
       start: parameters of one replica -> outer state of one replica.
       change: (global parameters, error, parameters) -> (error, what is sent); takes over the error.
       exchange: what each replica sends -> what all of them get; None where there is one replica.
-      update: (outer state, what came, what was sent, parameters) -> (outer state, parameters); takes over the first.
+      update: (outer state, what came, what is kept, parameters) -> (outer state, parameters); takes over the first.
       finish: the same for the exchange behind the last step.
-      came, sent: shapes of what comes and of what is sent, of one replica.
+      came: shapes of what comes, of one replica.
+      keeps: whether a replica keeps what it sent until the result comes, as eager updates need.
     """
 
     fragment: Fragment
@@ -137,7 +144,7 @@ class OuterPrograms:
     update: Program
     finish: Program
     came: Any
-    sent: Any
+    keeps: bool
 
 
 def compile_outer(config: TrainConfig, mesh: Mesh, fragment: Fragment, *, eager: bool = False) -> OuterPrograms:
@@ -167,17 +174,17 @@ def compile_outer(config: TrainConfig, mesh: Mesh, fragment: Fragment, *, eager:
         sent = encode(wanted, bits)
         return jax.tree.map(jnp.subtract, wanted, decode(sent, wanted, bits)), sent
 
-    def move(last: bool, outer: OuterState, came: Any, sent: Any, params: Params) -> tuple[OuterState, Params]:
+    def move(last: bool, outer: OuterState, came: Any, kept: Any, params: Params) -> tuple[OuterState, Params]:
         estimate, missing = mean_of(came, outer.params, bits), outer.missing
         if eager:
-            estimate, missing = _eager(estimate, decode(sent, outer.params, bits), missing, config.replicas, last=last)
+            estimate, missing = _eager(estimate, decode(kept, outer.params, bits), missing, config.replicas, last=last)
         updates, state = optimizer.update(estimate, outer.optimizer, outer.params)
         theta = optax.apply_updates(outer.params, updates)
         share = 0.0 if last else config.local_share
-        kept = (
+        mixed = (
             theta if not share else jax.tree.map(lambda x, y: share * x + (1 - share) * y, fragment.take(params), theta)
         )
-        return OuterState(theta, state, outer.error, missing), fragment.put(params, kept)
+        return OuterState(theta, state, outer.error, missing), fragment.put(params, mixed)
 
     params = param_shapes(config.model)
     outer = jax.eval_shape(start, params)
@@ -186,7 +193,7 @@ def compile_outer(config: TrainConfig, mesh: Mesh, fragment: Fragment, *, eager:
     came = sent if bits == 32 else jax.tree.map(partial(_gathered, count=config.replicas), sent)
 
     def compiled_move(*, last: bool) -> Program:
-        arguments = (outer, came, sent, params)
+        arguments = (outer, came, sent if eager else (), params)
         return compile_program(partial(move, last), mesh, arguments, (BY_REPLICA,) * 4, (BY_REPLICA,) * 2, donate=(0,))
 
     two = (BY_REPLICA, BY_REPLICA)
@@ -199,7 +206,7 @@ def compile_outer(config: TrainConfig, mesh: Mesh, fragment: Fragment, *, eager:
         update=update,
         finish=compiled_move(last=True) if eager or config.local_share else update,
         came=came,
-        sent=sent,
+        keeps=eager,
     )
 
 

@@ -13,7 +13,7 @@ from sim.trace import RecordedCollective, RecordedMemory, RecordedProgram
 
 from .compiled import Program, argument_bytes, describe
 from .mesh import DATA_AXIS, REPLICA_AXIS
-from .outer import OuterPrograms
+from .outer import OuterPrograms, Schedule
 from .program import InnerPrograms
 
 _OUTER_EXCHANGE = "outer exchange"
@@ -61,18 +61,19 @@ class Programs:
     Attributes:
       parts: the programs.
       described: what a trace says about each.
+      under_way_bytes: most of what exchanges that are not used yet take of a device [byte].
     """
 
     parts: Mapping[str, Part]
     described: Mapping[str, RecordedProgram]
+    under_way_bytes: int = 0
 
     @classmethod
-    def of(cls, parts: Mapping[str, Part]) -> Programs:
+    def of(cls, parts: Mapping[str, Part], under_way_bytes: int = 0) -> Programs:
         """Describes the programs that are there."""
         there = {name: part for name, part in parts.items() if part.program is not None}
-        return cls(
-            there, {name: describe(name, part.program, part.mesh) for name, part in there.items() if part.program}
-        )
+        described = {name: describe(name, part.program, part.mesh) for name, part in there.items() if part.program}
+        return cls(there, described, under_way_bytes)
 
     @property
     def step_flop(self) -> float:
@@ -92,8 +93,8 @@ class Programs:
         return count_payload(self.described[name]) if name in self.described else None
 
     def memory(self) -> RecordedMemory:
-        """Memory of one device over the whole step."""
-        resident = sum(_bytes(part, part.owned) for part in self.parts.values())
+        """Memory of one device over the whole step, at the step where most is under way."""
+        resident = sum(_bytes(part, part.owned) for part in self.parts.values()) + self.under_way_bytes
         beside = {name: resident - _bytes(part, part.resident) for name, part in self.parts.items()}
         peaks = [self.described[name].peak_bytes + rest for name, rest in beside.items()]
         return RecordedMemory(resident_bytes=resident, peak_bytes=max(resident, *peaks))
@@ -110,11 +111,24 @@ class Programs:
                 raise CrosshaulError("the compute programs exchange, so their seconds would not be compute alone")
 
 
-def programs_of(inner: InnerPrograms, lane: Mesh, outer: Sequence[OuterPrograms], mesh: Mesh) -> Programs:
+def programs_of(
+    inner: InnerPrograms, lane: Mesh, outer: Sequence[OuterPrograms], mesh: Mesh, schedule: Schedule | None
+) -> Programs:
     """All programs of a run: the inner step on a lane, and the outer step of each fragment on the whole mesh.
 
     With several fragments the number of its fragment stands behind the name of each program of the outer step.
+
+    Args:
+      inner: the programs of the inner step.
+      lane: where they were compiled for.
+      outer: those of the outer step of each fragment.
+      mesh: where these were compiled for.
+      schedule: when fragments are exchanged; None without outer steps.
     """
+    came = [argument_bytes(programs.update, 1) for programs in outer]
+    under_way_bytes = schedule.most_under_way(came) if schedule else 0
+    # what came stays on the device until it is used, where that is another step
+    stays = (0, 1, 3) if under_way_bytes else (0, 3)
     parts = {
         "gradients": Part(inner.gradients, lane, resident=(0,)),
         "exchange": Part(inner.exchange, lane),
@@ -125,11 +139,11 @@ def programs_of(inner: InnerPrograms, lane: Mesh, outer: Sequence[OuterPrograms]
         parts |= {
             f"outer change{of}": Part(programs.change, mesh, resident=(0, 1, 2)),
             f"{_OUTER_EXCHANGE}{of}": Part(programs.exchange, mesh),
-            f"outer update{of}": Part(programs.update, mesh, resident=(0, 3), owned=(0,)),
+            f"outer update{of}": Part(programs.update, mesh, resident=stays, owned=(0,)),
         }
         if programs.finish is not programs.update:
-            parts[f"outer finish{of}"] = Part(programs.finish, mesh, resident=(0, 3))
-    return Programs.of(parts)
+            parts[f"outer finish{of}"] = Part(programs.finish, mesh, resident=stays)
+    return Programs.of(parts, under_way_bytes)
 
 
 def count_payload(program: RecordedProgram) -> Payload:

@@ -13,10 +13,11 @@ import jax
 from sim.errors import InputError
 from sim.trace import Header, Record, RunSummary, TraceWriter
 
+from .checkpoint import Checkpoint
 from .config import SYNC_EVERY, TrainConfig
 from .costs import InnerCost, OuterCost, seen_by_all
-from .data import load_data
-from .distributed import is_first
+from .data import Data, load_data
+from .distributed import check_same, is_first, together
 from .header import make_header
 from .mesh import make_mesh
 from .profiling import PROFILED_STEPS, check_directory, profiled
@@ -94,15 +95,20 @@ def record(
     Raises:
       InputError: the output cannot be written, the devices or the text do not suffice, a checkpoint does not fit.
     """
+    _check_same(config, checkpoints, profile)
     mesh = make_mesh(config.replicas, config.devices_per_replica, config.shards, processes=processes)
     config = config.on(mesh.devices.flat[0].platform)
     found = checkpoints.find(config, listener.note) if checkpoints else None
-    if is_first() and found is None and not (checkpoints and checkpoints.resume):
-        check_writable(output, overwrite=overwrite)
-    if profile is not None:
-        check_directory(profile)
-    listener.stage("reading text")
-    data = load_data(config)
+
+    def prepared() -> Data:
+        if is_first() and found is None and not (checkpoints and checkpoints.resume):
+            check_writable(output, overwrite=overwrite)
+        if profile is not None:
+            check_directory(profile)
+        listener.stage("reading text")
+        return load_data(config)
+
+    data = together("text", prepared)
     check_fingerprint(data.fingerprint, found)
     listener.stage("compiling")
     on_cpu = mesh.devices.flat[0].platform == "cpu"
@@ -116,11 +122,9 @@ def record(
     timing = _timing(config, on_cpu=on_cpu)
     header = make_header(config, mesh, recorder.programs, data=data.description, command=command, timing=timing)
     with ExitStack() as stack:
-        writer = None
-        if is_first():
-            resume_at = found.facts["trace_bytes"] if found else None
-            replaced = overwrite or (checkpoints is not None and checkpoints.replaces(output, header))
-            writer = stack.enter_context(TraceWriter(output, header, overwrite=replaced, resume_at=resume_at))
+        writer = together("trace", lambda: _opened(output, header, found, checkpoints, overwrite=overwrite))
+        if writer is not None:
+            stack.enter_context(writer)
         if found is None:
             for line in warmup:
                 write(writer, line)
@@ -128,6 +132,27 @@ def record(
         inner, outer = recorded(output) if found and writer else ([], [])
         run = Progress(found.step if found else 0, state, data.fingerprint, inner, outer)
         return recorder.run(writer, listener, header, run, checkpoints)
+
+
+def _opened(
+    output: Path, header: Header, found: Checkpoint | None, checkpoints: Checkpoints | None, *, overwrite: bool
+) -> TraceWriter | None:
+    """The trace to write, or to go on with; None in a process that writes none."""
+    if not is_first():
+        return None
+    resume_at = found.facts["trace_bytes"] if found else None
+    replaced = overwrite or (checkpoints is not None and checkpoints.replaces(output, header))
+    return TraceWriter(output, header, overwrite=replaced, resume_at=resume_at)
+
+
+def _check_same(config: TrainConfig, checkpoints: Checkpoints | None, profile: Path | None) -> None:
+    """Makes sure that all processes run the same programs; their texts are compared when they are read."""
+    given = config.model_dump(mode="json", exclude={"corpus", "tokenizer"})
+    saving = {"--checkpoint": False, "--profile": profile is not None, "the version of jax": jax.__version__}
+    if checkpoints is not None:
+        every, resume = checkpoints.every, checkpoints.resume
+        saving |= {"--checkpoint": True, "--checkpoint-every": every, "--resume": resume}
+    check_same({**given, **saving})
 
 
 def check_writable(path: Path, *, overwrite: bool) -> None:
@@ -155,7 +180,8 @@ class _Recorder:
     def __init__(self, trainer: Trainer, config: TrainConfig) -> None:
         self._trainer = trainer
         self._config = config
-        self.programs = programs_of(trainer.inner[0], trainer.lanes[0].mesh, trainer.outer, trainer.mesh)
+        schedule = trainer.algorithm.schedule
+        self.programs = programs_of(trainer.inner[0], trainer.lanes[0].mesh, trainer.outer, trainer.mesh, schedule)
         self.programs.check_compute_alone()
         self.gradient = self.programs.payload("exchange")
         self.outer = self.programs.outer_payloads()

@@ -199,8 +199,9 @@ def estimate(
 def _compiled(config: TrainConfig, mesh: Mesh) -> Programs:
     try:
         with _native_log_hidden(), _cache_off():
-            outer = make_algorithm(config).compile_outer(mesh)
-            programs = programs_of(compile_inner(config, mesh), mesh, outer, mesh)
+            algorithm = make_algorithm(config)
+            outer = algorithm.compile_outer(mesh)
+            programs = programs_of(compile_inner(config, mesh), mesh, outer, mesh, algorithm.schedule)
     except jax.errors.JaxRuntimeError as error:
         raise _compile_error(str(error)) from None
     programs.check_compute_alone()

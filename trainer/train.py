@@ -31,7 +31,7 @@ from .mesh import (
 )
 from .model import Params, init_params, param_shapes
 from .optim import inner_optimizer
-from .outer import OuterState
+from .outer import OuterPrograms, OuterState
 from .program import InnerPrograms, compile_inner
 
 
@@ -43,10 +43,10 @@ class LaneState(NamedTuple):
 
 
 class UnderWay(NamedTuple):
-    """An exchange whose result is not used yet: what came, and what was sent."""
+    """An exchange whose result is not used yet: what came, and what was sent where that is needed again."""
 
     came: Any
-    sent: Any
+    kept: Any
 
 
 class State(NamedTuple):
@@ -136,17 +136,13 @@ class Trainer:
             begin = end = time.perf_counter()
             compute_s, exchange_s = 0.0, None
             if event.kind != "arrive":
-                error, sent = ready(programs.change(outer[p].params, outer[p].error, params))
+                error, under_way[p], changed, end = _send(programs, outer[p], params)
                 outer[p] = outer[p]._replace(error=error)
-                changed = time.perf_counter()
-                came = ready(programs.exchange(sent)) if programs.exchange else sent
-                end = time.perf_counter()
-                under_way[p] = UnderWay(came, sent)
                 compute_s, exchange_s = changed - begin, end - changed if programs.exchange else None
             arrived = under_way[p]
             if event.kind != "send" and arrived is not None:
                 move = programs.finish if event.kind == "finish" else programs.update
-                outer[p], params = ready(move(outer[p], arrived.came, arrived.sent, params))
+                outer[p], params = ready(move(outer[p], arrived.came, arrived.kept, params))
                 under_way[p] = None
                 moved = time.perf_counter()
                 compute_s, end = compute_s + moved - end, moved
@@ -177,8 +173,9 @@ class Trainer:
         optimizer = jax.eval_shape(inner_optimizer(self._config).init, params)
         outer = tuple(jax.eval_shape(programs.start, params) for programs in self.outer)
         pending = self.algorithm.schedule.under_way(step) if self.algorithm.schedule else ()
+        # nothing that is kept is under way behind a step: eager updates use it at once
         under_way = tuple(
-            UnderWay(programs.came, programs.sent) if p in pending else None for p, programs in enumerate(self.outer)
+            UnderWay(programs.came, ()) if p in pending else None for p, programs in enumerate(self.outer)
         )
         return abstract((LaneState(params, optimizer), outer, under_way), self.mesh, BY_REPLICA)
 
@@ -193,6 +190,14 @@ class Trainer:
                 losses[replica], seen[replica] = statistics.fmean(each) if each else math.nan, len(each)
         exchange_s = max((cost.exchange_s or 0.0 for cost in costs), default=0.0) if self.inner[0].exchange else None
         return InnerCost(compute_s, exchange_s, losses, whole_s, seen)
+
+
+def _send(programs: OuterPrograms, outer: OuterState, params: Params) -> tuple[Any, UnderWay, float, float]:
+    """Exchanges a fragment's change: the rounding error, what is under way, and when change and exchange were done."""
+    error, sent = ready(programs.change(outer.params, outer.error, params))
+    changed = time.perf_counter()
+    came = ready(programs.exchange(sent)) if programs.exchange else sent
+    return error, UnderWay(came, sent if programs.keeps else ()), changed, time.perf_counter()
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import argparse
 import itertools
 import json
 import os
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -152,7 +153,7 @@ def main() -> None:
     given = parser.parse_args()
     os.sched_setaffinity(0, {given.core})
     if given.processes > 1:
-        start(given.coordinator, given.processes, given.process)
+        start(given.coordinator, given.processes, given.process, sys.exit)
     config = TrainConfig.model_validate_json(given.config.read_text())
     site = Site(config, given.processes, given.factor)
     found = site.train(given.repeats, given.go) if given.mode == "train" else site.profile()

@@ -1,5 +1,6 @@
 """Compiled programs on a mesh of three axes: bytes by axis against hand counts, memory, and what was asked for."""
 
+import numpy as np
 import pytest
 
 jax = pytest.importorskip("jax")
@@ -16,6 +17,7 @@ from trainer.mesh import BY_REPLICA, make_mesh  # noqa: E402
 from trainer.model import count_params  # noqa: E402
 from trainer.program import compile_inner, compile_program  # noqa: E402
 from trainer.programs import Part, Programs, count_payload, programs_of  # noqa: E402
+from trainer.train import Trainer  # noqa: E402
 
 AXES = ("replica", "data", "model")
 MODEL = ModelConfig(layers=1, width=16, heads=2, hidden=32, vocab=40)
@@ -116,12 +118,17 @@ def test_an_argument_that_is_never_read_takes_no_memory():
     assert [argument_bytes(program, position) for position in (0, 1)] == [1200, 0]
 
 
+def all_programs(config, mesh):
+    algorithm = make_algorithm(config)
+    return programs_of(compile_inner(config, mesh), mesh, algorithm.compile_outer(mesh), mesh, algorithm.schedule)
+
+
 def test_what_stays_on_the_device_is_parameters_and_states():
     config = TrainConfig(
         model=MODEL, algorithm="diloco", sync_every=2, steps=2, replicas=2, devices_per_replica=2, sequence_length=16
     )
     mesh = make_mesh(2, 2)
-    programs = programs_of(compile_inner(config, mesh), mesh, make_algorithm(config).compile_outer(mesh), mesh)
+    programs = all_programs(config, mesh)
     memory = programs.memory()
     # parameters, two moments of AdamW, global parameters, momentum: five copies, and AdamW's and the schedule's counters
     assert memory.resident_bytes == 5 * 4 * count_params(MODEL) + 2 * 4
@@ -165,16 +172,53 @@ def test_an_exchange_in_stages_carries_what_was_asked_for():
         count_payload(made())
 
 
-def test_memory_and_payloads_of_fragments_add_up_and_shards_share_them():
-    model = ModelConfig(layers=4, width=16, heads=2, hidden=32, vocab=40)
+@pytest.mark.parametrize("shards", [2, 4])
+def test_memory_and_payloads_of_fragments_add_up_and_shards_share_them(shards):
+    model = ModelConfig(layers=4, width=16, heads=4, hidden=32, vocab=40)
     run = {"model": model, "algorithm": "streaming-diloco", "fragments": 2, "replicas": 2, "sync_every": 4, "steps": 4}
-    config = TrainConfig(sequence_length=16, sequences=2, shards=2, **run)
-    mesh = make_mesh(2, 1, 2)
-    programs = programs_of(compile_inner(config, mesh), mesh, make_algorithm(config).compile_outer(mesh), mesh)
-    norms = model.layers * (2 * 16 + 2 * 8) + 16
-    shard = (model.params - norms) // 2 + norms
+    config = TrainConfig(sequence_length=16, sequences=2, shards=shards, **run)
+    mesh = make_mesh(2, 1, shards)
+    programs = all_programs(config, mesh)
+    norms = model.layers * (2 * 16 + 2 * 4) + 16
+    shard = (model.params - norms) // shards + norms
     assert sum(payload.payload_bytes for payload in programs.outer_payloads()) == 4 * shard
     # what a device is asked for is no longer the program's to say
     assert {payload.asked_bytes for payload in programs.outer_payloads()} == {None}
     assert programs.memory().resident_bytes == 5 * 4 * shard + 2 * 4
     programs.check_compute_alone()
+
+
+STREAMING = {"algorithm": "streaming-diloco", "fragments": 2, "replicas": 2, "sync_every": 4, "steps": 9}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {**STREAMING, "overlap_steps": 0},
+        {**STREAMING, "overlap_steps": 3, "shards": 2},
+        {**STREAMING, "overlap_steps": 3, "payload_bits": 4, "error_feedback": True},
+        {"algorithm": "eager-diloco", "replicas": 2, "sync_every": 3, "steps": 4, "payload_bits": 8},
+    ],
+    ids=str,
+)
+def test_resident_memory_is_what_the_state_of_a_run_holds_at_most(changes):
+    """The state itself, weighed on one device behind every step, is the measure of what was counted."""
+    model = ModelConfig(layers=4, width=16, heads=2, hidden=32, vocab=40)
+    config = TrainConfig(**{"model": model, "sequence_length": 8, "sequences": 1, **changes})
+    mesh = make_mesh(config.replicas, config.devices_per_replica, config.shards)
+
+    def rows(step, devices):
+        return np.random.default_rng(step).integers(0, 40, (len(devices), 1, 9), dtype=np.int32)
+
+    trainer = Trainer(config, rows, mesh, alone=False)
+    state, held = trainer.start(), []
+    device = mesh.devices.flat[0]
+    for step in range(1, config.steps + 1):
+        state, _ = trainer.outer_step(trainer.inner_step(state, step)[0], step)
+        leaves = jax.tree.leaves(trainer.snapshot(state))
+        parts = [part.data for leaf in leaves for part in leaf.addressable_shards if part.device == device]
+        held.append(sum(part.nbytes for part in parts))
+    memory = programs_of(trainer.inner[0], mesh, trainer.outer, mesh, trainer.algorithm.schedule).memory()
+    assert memory.resident_bytes == max(held)
+    assert (min(held) < max(held)) == bool(config.overlap_steps)
+    assert memory.peak_bytes > memory.resident_bytes

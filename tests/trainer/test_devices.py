@@ -32,12 +32,19 @@ def test_every_chip_is_named_once_and_has_a_source():
 @pytest.mark.parametrize(
     ("kind", "tflop_per_s", "memory_gb"),
     [  # as the makers' pages print them
+        ("TPU v3", 123, 32 * 1.024**3),  # GiB
+        ("TPU v4", 275, 32 * 1.024**3),
         ("TPU v5 lite", 197, 16),
         ("TPU v5", 459, 95),
+        ("TPU v6 lite", 918, 32),
+        ("TPU7x", 2307, 192 * 1.024**3),
         ("NVIDIA A100-SXM4-40GB", 312, 40),
         ("NVIDIA H100 80GB HBM3", 1979 / 2, 80),
         ("NVIDIA H100 PCIe", 1513 / 2, 80),
+        ("NVIDIA H100 NVL", 1671 / 2, 94),
         ("NVIDIA H200", 1979 / 2, 141),
+        ("NVIDIA L40S", 362.05, 48),
+        ("AMD Instinct MI325X", 1307.4, 256),
         ("NVIDIA B200", 36_000 / 8 / 2, 180),
     ],
 )

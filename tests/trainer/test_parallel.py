@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import socket
 import subprocess
 import sys
 
@@ -152,12 +151,6 @@ def test_the_golden_step(golden, plain):
     golden("tests/golden/train-step.json", json.dumps(lines, indent=1) + "\n")
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("localhost", 0))
-        return probe.getsockname()[1]
-
-
 def story(path):
     return [
         (record.step, record.warmup, record.replica)
@@ -181,36 +174,27 @@ def losses_of(path):
     ],
     ids=["a replica each", "half a replica each", "a streaming replica of two devices each"],
 )
-def test_two_processes_are_one(shape, text, tmp_path, environment):
+def test_two_processes_are_one(shape, text, tmp_path, environment, processes):
     def command(name, *more):
         tiny = ["--layers", "2", "--width", "16", "--heads", "2", "--sequence-length", "16", "--sequences", "2"]
         run = ["--algorithm", "diloco", "--sync-every", "2", "--steps", "5", "--corpus", str(text), "--tokenizer"]
         place = ["bytes", "--output", str(tmp_path / f"{name}.jsonl"), "--checkpoint", str(tmp_path / name)]
         place += ["--checkpoint-every", "3"]
-        return [sys.executable, "-m", "trainer", *run, *place, *tiny, *shape, *map(str, more)]
+        return ["-m", "trainer", *run, *place, *tiny, *shape, *map(str, more)]
 
     def ended(name, *more):
-        where = ["--coordinator", f"localhost:{free_port()}", "--processes", 2, "--process-id"]
-        each = [
-            subprocess.Popen(
-                command(name, *where, number, *more),
-                env=environment,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-            for number in range(2)
-        ]
-        outputs = [process.communicate(timeout=300) for process in each]
-        assert [process.returncode for process in each] == [0, 0], outputs
-        return outputs
+        both = processes([command(name, *more)] * 2)
+        assert [each.code for each in both] == [0, 0], both
+        return both
 
-    alone = subprocess.run(command("one"), env=environment, capture_output=True, text=True, check=False)
+    alone = subprocess.run(
+        [sys.executable, *command("one")], env=environment, capture_output=True, text=True, check=False
+    )
     assert alone.returncode == 0, alone.stderr
     outputs = ended("two")
     one, two = tmp_path / "one.jsonl", tmp_path / "two.jsonl"
-    assert "simulate --topology low-bw" in outputs[0][0]
-    assert "wrote" not in outputs[1][0]  # one process writes, and tells of it
+    assert "simulate --topology low-bw" in outputs[0].output
+    assert "wrote" not in outputs[1].output  # one process writes, and tells of it
     assert story(one) == story(two)
     assert read_header(two).device.count == read_header(one).device.count
     np.testing.assert_allclose(losses_of(two), losses_of(one), rtol=1e-5)
