@@ -194,6 +194,7 @@ Algorithm = Callable[[float, Sequence[int]], list[Phase]]
 
 ALGORITHMS: dict[str, Algorithm] = {
     "ring": ring,
+    "chunked-ring": ring,
     "halving-doubling": halving_doubling,
     "direct": direct,
     "star": star,
@@ -201,6 +202,7 @@ ALGORITHMS: dict[str, Algorithm] = {
 }
 CLOSED_FORMS: dict[str, Callable[[float, int, float, float], float]] = {
     "ring": ring_s,
+    "chunked-ring": ring_s,
     "halving-doubling": halving_doubling_s,
     "direct": direct_s,
     "star": star_s,

@@ -1,8 +1,9 @@
 """replay(): interprets the ops of every worker in simulated time.
 
 The engine knows ops and a network, never a strategy. A collective begins when its last member has joined (arrivals
-are counted; no two clock values are compared) and ends for all members at once. Events at the same instant run in
-the order in which they were scheduled, which is the order of the workers.
+are counted; no two clock values are compared) and ends for all members at once, unless the network lets each of them
+go on with its own result. Events at the same instant run in the order in which they were scheduled, which is the order
+of the workers.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _Key = tuple[str, int, int, tuple[int, ...]]
 
 @dataclass(slots=True)
 class _Exchange:
-    """A collective under way: who has joined, when it ran, how many are done with it, and who came too late."""
+    """A collective under way: who has joined, when it ran, how many are done with it, and for whom it ran apart."""
 
     done: simpy.Event
     crossing_bytes: float = 0.0
@@ -33,7 +34,7 @@ class _Exchange:
     left: int = 0
     begin_s: float | None = None
     end_s: float | None = None
-    late: dict[int, _Exchange] = field(default_factory=dict)
+    own: dict[int, _Exchange] = field(default_factory=dict)
 
 
 class _Replay:
@@ -89,7 +90,10 @@ class _Replay:
             return
         self.hand_over(index, collective, exchange.crossing_bytes)
         exchange.joined.append(index)
-        if len(exchange.joined) == len(collective.members):
+        alone = self.carrier.enter(collective, index)
+        if alone is not None:
+            self.run_apart(index, collective, exchange, alone)
+        elif len(exchange.joined) == len(collective.members):
             self.begin(exchange, collective)
         elif len(exchange.joined) == collective.quorum:
 
@@ -121,12 +125,27 @@ class _Replay:
 
         self.after(transfer, finish)
 
+    def run_apart(self, index: int, collective: Collective, exchange: _Exchange, done: simpy.Event) -> None:
+        """One more member is in a collective that ends for each by itself; nobody can be done before all have come."""
+        own = exchange.own[index] = _Exchange(done, joined=exchange.joined)
+
+        def finish(_: simpy.Event) -> None:
+            own.end_s = self.env.now
+            self.tallies[index].at(self.env.now, under_way=-1)
+
+        self.after(done, finish)
+        if len(exchange.joined) == len(collective.members):
+            self.tallies[collective.members[0]].crossing += exchange.crossing_bytes
+            for member, each in exchange.own.items():
+                each.begin_s = self.env.now
+                self.tallies[member].at(self.env.now, under_way=1)
+
     def catch_up(self, index: int, collective: Collective, missed: _Exchange) -> None:
         """A member that came too late hands its change to the first of the others, and gets the sum from it."""
         tally = self.tallies[index]
         tally.late += 1
         self.merge([index], collective.members)
-        own = missed.late[index] = _Exchange(self.env.event(), joined=[index], begin_s=self.env.now)
+        own = missed.own[index] = _Exchange(self.env.event(), joined=[index], begin_s=self.env.now)
         ends = [(index, missed.joined[0]), (missed.joined[0], index)]
         push, pull = (
             replace(collective, members=(index,), source=source, target=target, quorum=None) for source, target in ends
@@ -168,7 +187,7 @@ class _Replay:
     def wait(self, index: int, tally: Tally, collective: Collective) -> Generator[simpy.Event, object, None]:
         """Stands still until the collective is done, then settles what was exposed and what was hidden."""
         shared = self.open[_key(collective)]
-        exchange = shared.late.get(index, shared)
+        exchange = shared.own.get(index, shared)
         asked_s = self.env.now
         exposed_s = 0.0
         if exchange.end_s is None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import simpy
 
+from .chunked import ChunkedRing
 from .collectives import ALGORITHMS, Phase, Transfer, ideal_scatter_s
 from .errors import ReplayError
 from .flows import FlowNetwork
@@ -19,6 +20,10 @@ from .timeline import LinkUse
 from .wires import Wire
 from .wiring import Wiring
 
+_Key = tuple[str, int, int, tuple[int, ...]]
+CHUNKED = "chunked-ring"
+_WAYS = (True, False)
+"""Out of a site and into it."""
 _MOST_SITES_FOR_DIRECT = 32
 _MOST_SERVERS_TRIED = 16
 
@@ -51,7 +56,9 @@ class FlowingNetwork:
 
     def __init__(self, placement: Placement, algorithm: str, *, one_at_a_time: bool = False) -> None:
         self.placement = placement
-        self._one_at_a_time = one_at_a_time
+        self.chunked = algorithm == CHUNKED
+        """Whether each member of an exchange begins and ends by itself."""
+        self._one_at_a_time = one_at_a_time and not self.chunked
         self.wiring = Wiring(placement.topology)
         self._algorithm = algorithm
         self._plans: dict[tuple[tuple[int, ...], float], tuple[str, list[Phase]]] = {}
@@ -113,7 +120,8 @@ class FlowingNetwork:
 
     @staticmethod
     def _candidates(sites: int) -> list[str]:
-        return [name for name in ALGORITHMS if name != "direct" or sites <= _MOST_SITES_FOR_DIRECT]
+        left_out = {CHUNKED} if sites <= _MOST_SITES_FOR_DIRECT else {CHUNKED, "direct"}
+        return [name for name in ALGORITHMS if name not in left_out]
 
     def _orders(self, name: str, members: tuple[int, ...], payload_bytes: float) -> list[list[Phase]]:
         """The phases for every order of the members that is worth a try.
@@ -121,7 +129,7 @@ class FlowingNetwork:
         A ring: the one whose narrowest hop is widest, and the order as given. A star: each of the first servers.
         """
         algorithm = ALGORITHMS[name]
-        if name in ("ring", "hierarchical"):
+        if name in ("ring", CHUNKED, "hierarchical"):
             names = self.placement.names(members)
             best = [members[names.index(site)] for site in best_ring(self.placement.topology, names)]
             return [algorithm(payload_bytes, order) for order in (best, members)]
@@ -138,25 +146,56 @@ class _FlowCarrier:
         self._network, self._env = network, env
         self._wires = wires
         self._last: dict[tuple[int, bool], simpy.Event] = {}
+        self._rings: dict[_Key, tuple[ChunkedRing, int]] = {}  # and how many members are still to come
         self._flows = FlowNetwork(env, wires)
         self._inside = IdealNetwork(network.placement)
 
     def transfer(self, collective: Collective) -> simpy.Event:
         if len(collective.touches) == 1:
             return self._env.timeout(self._inside.seconds(collective))
-        both, one_way = collective.touches, collective.source is not None
-        ports = [(both[0], True), (both[1], False)] if one_way else [(w, out) for w in both for out in (True, False)]
-        before = [self._last[port] for port in ports if port in self._last and not self._last[port].processed]
-        phases = self._network.phases(collective)
-        done = self._env.process(self.run(phases, both, collective.count, tuple(dict.fromkeys(before))))
+        both, phases = collective.touches, self._network.phases(collective)
+        if collective.source is not None:
+            return self._in_turn([(both[0], True), (both[1], False)], self.run(phases, both, collective.count))
+        return self._in_turn([(w, out) for w in both for out in _WAYS], self.run(phases, both, collective.count))
+
+    def enter(self, collective: Collective, member: int) -> simpy.Event | None:
+        if not self._network.chunked or len(collective.members) == 1 or collective.quorum is not None:
+            return None
+        key = collective.name, collective.index, collective.part, collective.members
+        ring, missing = self._rings.pop(key) if key in self._rings else (self._ring(collective), len(key[-1]))
+        if missing > 1:
+            self._rings[key] = ring, missing - 1
+        return self._in_turn([(member, out) for out in _WAYS], ring.member(member))
+
+    def _in_turn(self, ports: Sequence[tuple[int, bool]], work: simpy.events.ProcessGenerator) -> simpy.Event:
+        """Begins when all ports are free, and has them until it is over."""
+        before = dict.fromkeys(
+            self._last[port] for port in ports if port in self._last and not self._last[port].processed
+        )
+
+        def turn() -> simpy.events.ProcessGenerator:
+            yield from before
+            yield from work
+
+        done = self._env.process(turn() if before else work)
         self._last.update(dict.fromkeys(ports, done))
         return done
 
-    def run(
-        self, phases: list[Phase], members: tuple[int, ...], count: int = 1, before: tuple[simpy.Event, ...] = ()
-    ) -> simpy.events.ProcessGenerator:
-        """So many exchanges in a row, each phase by phase, when others are over."""
-        yield from before
+    def _ring(self, collective: Collective) -> ChunkedRing:
+        (phase,) = self._network.phases(collective)
+        transport = self._network.placement.topology.transport
+        return ChunkedRing(
+            self._env,
+            self._send,
+            [transfer.source for transfer in phase.transfers],
+            collective.payload_bytes,
+            count=collective.count,
+            overhead_s=transport.exchange_overhead_s,
+            buffer_bytes=transport.send_buffer_bytes,
+        )
+
+    def run(self, phases: list[Phase], members: tuple[int, ...], count: int = 1) -> simpy.events.ProcessGenerator:
+        """So many exchanges in a row, each phase by phase."""
         overhead_s = self._network.placement.topology.transport.exchange_overhead_s
         for _ in range(count):
             if overhead_s:
@@ -186,14 +225,17 @@ class _FlowCarrier:
         def on_its_way(latency_s: float) -> Callable[[simpy.Event], None]:
             return lambda _: _then(self._env.timeout(latency_s), landed)
 
-        sites = self._network.placement.sites
         for transfer in phase.transfers:
-            way = self._network.wiring.way(sites[transfer.source], sites[transfer.target])
-            sent = self._flows.send(
-                way.wires, transfer.size_bytes, streams=way.streams, cap_bits_per_s=way.cap_bits_per_s
-            )
-            _then(sent, on_its_way(phase.rounds * way.latency_s))
+            sent, latency_s = self._send(transfer.source, transfer.target, transfer.size_bytes)
+            _then(sent, on_its_way(phase.rounds * latency_s))
         return arrived
+
+    def _send(self, source: int, target: int, size_bytes: float) -> tuple[simpy.Event, float]:
+        """A flow from one worker to another: fires when its last bit has left; and its latency [s]."""
+        sites = self._network.placement.sites
+        way = self._network.wiring.way(sites[source], sites[target])
+        left = self._flows.send(way.wires, size_bytes, streams=way.streams, cap_bits_per_s=way.cap_bits_per_s)
+        return left, way.latency_s
 
     def crossing_bytes(self, collective: Collective) -> float:
         return self._network.crossing_bytes(collective)
@@ -232,6 +274,9 @@ class _RepeatingCarrier:
 
     def _over(self, _: simpy.Event) -> None:
         self._under_way -= 1
+
+    def enter(self, collective: Collective, member: int) -> simpy.Event | None:
+        return None
 
     def crossing_bytes(self, collective: Collective) -> float:
         return self._network.crossing_bytes(collective)

@@ -109,6 +109,10 @@ class Transport(Frozen):
     exchange_overhead_s: Latency = Field(default=0.0, alias="exchange_overhead", examples=["5 ms"])
     """What an exchange between sites costs before its first byte [s]: rendezvous, launch, copies in the hosts."""
 
+    send_buffer_bytes: SizeOrNone = Field(default=4194304.0, alias="send_buffer", examples=["4 MiB"])
+    """What a sender hands over before it has left [byte], for `chunked-ring`: a member's last chunk may still be there
+    when it goes on. Source of the default: the most that Linux takes by itself (tcp_wmem)."""
+
     @property
     def payload_share(self) -> float:
         """Share of a link's bandwidth that is left for payload: segment / (segment + header) [-]."""

@@ -25,6 +25,10 @@ class Carrier(Protocol):
         """Begins a collective now; the event fires when every member has the result."""
         ...
 
+    def enter(self, collective: Collective, member: int) -> simpy.Event | None:
+        """Lets a member begin by itself; the event fires when it has its result. None: all begin and end together."""
+        ...
+
     def crossing_bytes(self, collective: Collective) -> float:
         """Bytes that the collective sends out of all its sites together [byte]."""
         ...
@@ -141,6 +145,9 @@ class _IdealCarrier:
         self._out_s.update(dict.fromkeys(out, left_s))
         self._in_s.update(dict.fromkeys(into, left_s))
         return self._env.timeout(free_s - now + seconds)
+
+    def enter(self, collective: Collective, member: int) -> simpy.Event | None:
+        return None
 
     def crossing_bytes(self, collective: Collective) -> float:
         return collective.count * self._network.cost(collective)[2]

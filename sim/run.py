@@ -11,7 +11,7 @@ from itertools import islice
 
 from .engine import replay
 from .errors import InputError
-from .flowing import FlowingNetwork
+from .flowing import CHUNKED, FlowingNetwork
 from .hosts import Host, crowded
 from .network import IdealNetwork, Network, Placement
 from .ops import moved
@@ -151,7 +151,7 @@ def _alone(scenario: Scenario, job: Job, *, full: bool) -> Outcome:
     used = network.collective(job.setting.everyone, strategy.outer_bytes(job.setting))
     period = period_of(job)
     first, more = period, period
-    if not strategy.drains and not every_step:
+    if not _drains(scenario, job) and not every_step:
         found = _rhythm([network], job, steps // period)
         first, more = (found.settled * period, found.cycle * period) if found else (steps, period)
     shorter = first + (steps - first) % more  # a whole number of cycles is left
@@ -212,11 +212,16 @@ def _starts(scenario: Scenario, job: Job) -> list[Network]:
     may decide how it goes on.
     """
     network = _network(scenario, [job], one_at_a_time=job.strategy.blocking)
-    if job.strategy.drains or job.setting.shares_compute or not isinstance(network, IdealNetwork):
+    if _drains(scenario, job) or job.setting.shares_compute or not isinstance(network, IdealNetwork):
         return [network]
     period = replace(job.setting, load=replace(job.setting.load, steps=period_of(job)))
     busy_s = 4 * (max(job.setting.load.mean_step_s) * period_of(job) + job.strategy.link_s(period))
     return [network, IdealNetwork(network.placement, busy_s=busy_s)]
+
+
+def _drains(scenario: Scenario, job: Job) -> bool:
+    """Whether all workers meet at every synchronisation and go on at the same time, with nothing under way."""
+    return job.strategy.drains and scenario.algorithm != CHUNKED
 
 
 def _replay(network: Network, job: Job, steps: int, marks: Marks | None = None) -> Timeline:

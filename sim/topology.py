@@ -40,7 +40,7 @@ __all__ = [
     "topology_path",
 ]
 
-CollectiveName = Literal["ideal", "auto", "ring", "halving-doubling", "direct", "star", "hierarchical"]
+CollectiveName = Literal["ideal", "auto", "ring", "chunked-ring", "halving-doubling", "direct", "star", "hierarchical"]
 
 
 class Datacenter(Frozen):

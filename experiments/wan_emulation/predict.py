@@ -79,7 +79,7 @@ class Profile(Frozen):
         return "machine" if sites <= self.cores else f"core{site % self.cores}"
 
 
-TERMS = ("headers", "bucket", "exchange", "sharing", "outer")
+TERMS = ("headers", "bucket", "exchange", "sharing", "apart", "outer")
 """What the prediction has beside bytes over rate and the seconds of a step alone."""
 
 
@@ -119,7 +119,7 @@ def scenario_of(plan: Plan, case: Case, profile: Profile, trace: Path, *, withou
         "datacenters": datacenters,
         "routers": ["bridge"],
         "links": links,
-        "collective": "ring",
+        "collective": "ring" if "apart" in without else "chunked-ring",
         "transport": transport,
         "hosts": [{"name": name, "slowdown": slowdown} for name in names],
     }

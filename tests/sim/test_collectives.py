@@ -59,8 +59,10 @@ def test_flows_on_a_mesh_take_what_the_closed_form_says(name, sites):
 @pytest.mark.parametrize("sites", [2, 3, 4, 5])
 def test_small_groups_in_numbers(name, sites):
     # 8 Gbit over 8 Gbit/s: S/W is 1 s, and a latency 1/8 s
+    ring = {2: 1 + 2 / 8, 3: 4 / 3 + 4 / 8, 4: 1.5 + 6 / 8, 5: 1.6 + 8 / 8}
     by_hand = {
-        "ring": {2: 1 + 2 / 8, 3: 4 / 3 + 4 / 8, 4: 1.5 + 6 / 8, 5: 1.6 + 8 / 8},
+        "ring": ring,
+        "chunked-ring": ring,
         "halving-doubling": {2: 1 + 2 / 8, 3: 1 + 2 / 8 + 2 + 2 / 8, 4: 1.5 + 4 / 8, 5: 1.5 + 4 / 8 + 2 + 2 / 8},
         "direct": {2: 1 + 2 / 8, 3: 2 / 3 + 2 / 8, 4: 0.5 + 2 / 8, 5: 0.4 + 2 / 8},
         "star": dict.fromkeys((2, 3, 4, 5), 2 + 2 / 8),

@@ -23,6 +23,9 @@ class FixedNetwork:
         self.env = env
         return self
 
+    def enter(self, collective, member):
+        return None
+
     def transfer(self, collective):
         return self.env.timeout(collective.payload_bytes)
 
