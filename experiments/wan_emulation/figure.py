@@ -23,6 +23,7 @@ WHAT = {
     "bucket": "the shaper's bucket: 256 KiB pass at once after a silence",
     "exchange": "an exchange's own cost: 4 to 10 ms beside its bytes",
     "sharing": "compute shared by co-located sites",
+    "apart": "members that end by themselves, as their chunks arrive",
     "outer": "the outer step's own arithmetic",
 }
 Row = dict[str, str]
