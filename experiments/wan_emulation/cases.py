@@ -86,7 +86,7 @@ class Plan(Frozen):
     burst_bytes: Size = Field(default=262144.0, alias="burst", examples=["256 KiB"])
     """Bucket of the shaper: bytes that pass at once after a silence [byte]."""
     repeats: int = Field(default=3, gt=0)
-    """How often each case runs; its wall-clock is the median."""
+    """How often each case runs, each time with processes of its own; its wall-clock is the median."""
     cases: tuple[Case, ...] = Field(min_length=1)
 
     @model_validator(mode="after")

@@ -22,7 +22,7 @@ from sim.errors import InputError
 HERE = Path(__file__).parent
 PORT = 9876
 Watch = Callable[[Sites, Callable[[], bool]], None]
-"""Called with the sites, and what waits for the beginning of the next run: False if there is none."""
+"""Called with the sites, and what waits for the beginning of the run: False if it never comes."""
 
 
 def run_together(
@@ -32,7 +32,6 @@ def run_together(
     factors: Sequence[float],
     *,
     limit_s: float,
-    repeats: int = 1,
     watch: Watch = lambda *_: None,
 ) -> list[Any]:
     """Starts a process in each site, pinned to the cores in turn, and waits for what they write.
@@ -58,7 +57,6 @@ def run_together(
                 command += ["--output", str(where / f"{site}.json"), "--coordinator", f"{sites.address(0)}:{PORT}"]
                 command += ["--processes", str(len(factors)), "--process", str(site), "--factor", str(factor)]
                 command += ["--core", str(cores[site % len(cores)])]
-                command += ["--repeats", str(repeats)]
                 command += ["--go", str(where / "go")] if site == 0 else []
                 with (where / f"{site}.log").open("wb") as log:
                     processes.append(
@@ -83,7 +81,7 @@ def run_together(
 
 
 def _begins(go: int, processes: Sequence[subprocess.Popen[bytes]], end: float) -> bool:
-    """Waits until site 0 says that a run begins; False if a process ended or the time is over."""
+    """Waits until site 0 says that the run begins; False if a process ended or the time is over."""
     while time.monotonic() < end and all(process.poll() is None for process in processes):
         if select.select([go], [], [], 2.0)[0]:
             os.read(go, 1)

@@ -60,15 +60,10 @@ class Site:
             pass
         return state, cost.exchange_s or 0.0
 
-    def train(self, repeats: int, go: Path | None) -> list[dict[str, Any]]:
-        """The run, from its beginning and several times over."""
-        self.warm_up()
-        return [self._once(number, go) for number in range(repeats)]
-
-    def _once(self, number: int, go: Path | None) -> dict[str, Any]:
-        """One run, from the moment at which all processes stand ready."""
-        state = self.trainer.start()
-        barrier(f"go {number}")
+    def train(self, go: Path | None) -> dict[str, Any]:
+        """The run, from the moment at which all processes stand ready."""
+        state = self.warm_up()
+        barrier("go")
         if go is not None:
             go.write_bytes(b"!")
         begin = time.perf_counter()
@@ -148,7 +143,6 @@ def main() -> None:
     parser.add_argument("--process", type=int, required=True)
     parser.add_argument("--core", type=int, required=True)
     parser.add_argument("--factor", type=float, default=1.0)
-    parser.add_argument("--repeats", type=int, default=1)
     parser.add_argument("--go", type=Path)
     given = parser.parse_args()
     os.sched_setaffinity(0, {given.core})
@@ -156,7 +150,7 @@ def main() -> None:
         start(given.coordinator, given.processes, given.process, sys.exit)
     config = TrainConfig.model_validate_json(given.config.read_text())
     site = Site(config, given.processes, given.factor)
-    found = site.train(given.repeats, given.go) if given.mode == "train" else site.profile()
+    found = site.train(given.go) if given.mode == "train" else site.profile()
     partial = given.output.with_suffix(".partial")
     partial.write_text(json.dumps(found))
     partial.replace(given.output)

@@ -181,7 +181,7 @@ def test_two_small_cases_for_real(emulation, tmp_path):
         assert float(row["sent_bytes"]) == pytest.approx(float(row["payload_bytes"]), rel=0.02)
         # no run is faster than its links; how much slower it is depends on what else the machine does just now
         assert float(row["measured_s"]) > 0.85 * float(row["naive_s"])
-        assert float(row["measured_s"]) < 2 * float(row["predicted_s"])
+        assert float(row["measured_s"]) < 3 * float(row["predicted_s"])
         assert math.isfinite(float(row["error"]))
     assert namespaces.PREFIX not in shown("ip", "netns", "list")
 
