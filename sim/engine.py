@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 import simpy
 
 from .errors import InputError, ReplayError
-from .hosts import Host
+from .hosts import Place
 from .network import Network
 from .ops import Collective, Compute, Merge, Op, Start
 from .sharing import processors
@@ -41,12 +41,12 @@ class _Replay:
     """State of one replay: the clock, the exchanges under way, and the sums."""
 
     def __init__(
-        self, network: Network, hosts: Sequence[Host | None], keep_spans: bool, marks: list[list[Mark]] | None
+        self, network: Network, places: Sequence[Place | None], keep_spans: bool, marks: list[list[Mark]] | None
     ) -> None:
-        workers = len(hosts)
+        workers = len(places)
         self.env = simpy.Environment()
         self.carrier = network.connect(self.env)
-        self.processors = processors(self.env, hosts)
+        self.processors = processors(self.env, places)
         self.open: dict[_Key, _Exchange] = {}
         self.tallies = [Tally(workers) for _ in range(workers)]
         self.spans: list[Span] | None = [] if keep_spans else None
@@ -234,7 +234,7 @@ def replay(
     programs: Sequence[Iterable[Op]],
     network: Network,
     *,
-    hosts: Sequence[Host | None] = (),
+    places: Sequence[Place | None] = (),
     spans: bool = False,
     marks: list[list[Mark]] | None = None,
 ) -> Timeline:
@@ -243,7 +243,7 @@ def replay(
     Args:
       programs: the ops of each worker; they may be generators, and are consumed as time passes.
       network: what an exchange costs.
-      hosts: the host whose compute each worker shares, None for one of its own; nothing: nobody shares any.
+      places: the host whose compute each worker shares, None for one of its own; nothing: nobody shares any.
       spans: whether to keep every stretch of time (memory then grows with the length of the run).
       marks: a list for each worker, to which a mark is added for every op that took time or waited.
 
@@ -254,7 +254,7 @@ def replay(
       InputError: workers are left waiting because a link never returns.
       ReplayError: workers are left waiting for a collective that somebody never joined or never waited for.
     """
-    state = _Replay(network, hosts or [None] * len(programs), spans, marks)
+    state = _Replay(network, places or [None] * len(programs), spans, marks)
     for index, program in enumerate(programs):
         state.env.process(state.worker(index, program))
     state.env.run()

@@ -12,7 +12,7 @@ from itertools import islice
 from .engine import replay
 from .errors import InputError
 from .flowing import CHUNKED, FlowingNetwork
-from .hosts import Host, crowded
+from .hosts import Place, crowded
 from .network import IdealNetwork, Network, Placement
 from .ops import moved
 from .result import Job, Outcome, Result, Run, summarise
@@ -67,9 +67,9 @@ def jobs(scenario: Scenario) -> list[Job]:
 
 def _neighbours(scenario: Scenario, planned: Sequence[Job]) -> list[Job]:
     """Jobs that run at once: their workers share hosts with those of the others."""
-    hosts = iter(crowded([host for job in planned for host in scenario.topology.hosts_of(job.sites)]))
+    places = iter(crowded([place for job in planned for place in scenario.topology.places_of(job.sites)]))
     return [
-        replace(job, setting=replace(job.setting, hosts=tuple(islice(hosts, job.setting.workers)))) for job in planned
+        replace(job, setting=replace(job.setting, places=tuple(islice(places, job.setting.workers)))) for job in planned
     ]
 
 
@@ -94,7 +94,7 @@ def _job(scenario: Scenario, strategy: AbstractStrategy, split: int) -> Job:
             f"workload.layers: {strategy.label} exchanges layer by layer, and nobody says how many there are; write "
             "the number in the workload, such as layers: 48"
         )
-    return Job(strategy, Setting(load, inside, across, crowded(topology.hosts_of(sites))), sites)
+    return Job(strategy, Setting(load, inside, across, crowded(topology.places_of(sites))), sites)
 
 
 def _workers(scenario: Scenario, position: int) -> int:
@@ -227,7 +227,7 @@ def _drains(scenario: Scenario, job: Job) -> bool:
 def _replay(network: Network, job: Job, steps: int, marks: Marks | None = None) -> Timeline:
     setting = replace(job.setting, load=replace(job.setting.load, steps=steps))
     programs = [job.strategy.program(worker, setting) for worker in setting.everyone]
-    return replay(programs, network, hosts=setting.hosts, marks=marks)
+    return replay(programs, network, places=setting.places, marks=marks)
 
 
 def _together(scenario: Scenario, jobs: Sequence[Job]) -> list[Outcome]:
@@ -238,7 +238,7 @@ def _together(scenario: Scenario, jobs: Sequence[Job]) -> list[Outcome]:
         workers = range(job.setting.workers)
         programs += [moved(job.strategy.program(worker, job.setting), first) for worker in workers]
         first += len(workers)
-    timeline = replay(programs, network, hosts=[host for job in jobs for host in job.setting.hosts])
+    timeline = replay(programs, network, places=[place for job in jobs for place in job.setting.places])
     first = 0
     for job in jobs:
         last = first + job.setting.workers
@@ -269,15 +269,20 @@ def _assumptions(scenario: Scenario, runs: Sequence[Run]) -> Iterator[str]:
 def _sharing(scenario: Scenario, found: Sequence[Outcome]) -> Iterator[str]:
     """Which datacenters compute on which host, where that slows anybody down in any of the runs."""
     at_once = [found] if scenario.jobs == "together" else [[each] for each in found]
-    sites: dict[Host, list[str]] = {}
-    workers: Counter[Host] = Counter()
+    sites: dict[Place, list[str]] = {}
+    workers: Counter[Place] = Counter()
     for group in at_once:
-        placed = [pair for each in group for pair in zip(each.job.setting.hosts, each.job.sites, strict=True)]
-        for host, site in placed:
-            if host and site.name not in sites.setdefault(host, []):
-                sites[host].append(site.name)
-        workers |= Counter(host for host, _ in placed if host)
-    for host, names in sites.items():
+        placed = [pair for each in group for pair in zip(each.job.setting.places, each.job.sites, strict=True)]
+        for place, site in placed:
+            if place and site.name not in sites.setdefault(place, []):
+                sites[place].append(site.name)
+        workers |= Counter(place for place, _ in placed if place)
+    for place, names in sites.items():
+        if place.host.slowdown_with(workers[place]) == 1:
+            continue
         shown = names if len(names) <= _LISTED else [*names[:2], "...", names[-1]]
         verb = "computes" if len(names) == 1 else "compute"
-        yield f"{', '.join(shown)} {verb} on host {host.name}: {host.in_words(workers[host])}"
+        yield f"{', '.join(shown)} {verb} on host {place.host.name}: {place.host.in_words(workers[place])}"
+    for machine in dict.fromkeys(place.machine for place in sites if place.machine):
+        parts = [place.host.name for place in sites if place.machine == machine]
+        yield f"{', '.join(parts)} are parts of {machine.name}: {machine.in_words(len(parts), 'part')}"

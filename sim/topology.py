@@ -19,7 +19,7 @@ from .document import Frozen, nearest, read_mapping, validate
 from .errors import InputError
 from .generate import Inside, generated
 from .geography import FIBRE_STRETCH, Location, listed, with_latency
-from .hosts import Host, check_hosts
+from .hosts import Host, Place, check_hosts
 from .links import Link, RouteOverride, Transport
 from .routing import Route, Routing
 from .units import ChipSpeed
@@ -195,10 +195,11 @@ class Topology(Frozen):
             )
         return found
 
-    def hosts_of(self, sites: Sequence[Datacenter]) -> tuple[Host | None, ...]:
-        """The host of each of some datacenters; None for one of its own."""
-        by_name = {host.name: host for host in self.hosts}
-        return tuple(by_name[site.host] if site.host else None for site in sites)
+    def places_of(self, sites: Sequence[Datacenter]) -> tuple[Place | None, ...]:
+        """Where each of some datacenters computes; None for a host of its own."""
+        hosts = {host.name: host for host in self.hosts}
+        places = {host.name: Place(host, hosts[host.part_of] if host.part_of else None) for host in self.hosts}
+        return tuple(places[site.host] if site.host else None for site in sites)
 
     def narrowest(self, sites: tuple[str, ...]) -> Route:
         """What an exchange among all of the sites can count on: the narrowest route's bandwidth, the longest latency.

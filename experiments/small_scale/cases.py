@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 
-SIZES = {"57k": (2, 32), "104k": (2, 48), "164k": (2, 64), "313k": (3, 80)}
+SIZES = {"57k": (2, 32), "104k": (2, 48), "164k": (2, 64)}
 """Layers and width by name."""
-LAST = "313k"
-"""The size that comes when all else is done: a run of it takes the longest."""
+TEXT = "76b83285"
+"""The text that all is trained and measured on (requirements.txt): the first digits of its fingerprint."""
+EARLIER = "earlier"
+"""A text that some inner rates were found on, with a release of one of the packages before; no loss of it is shown."""
 RATES = (2e-3, 4e-3, 8e-3)
 """Peak inner learning rates that are tried; a best one at an end is followed by one more beyond it."""
 REPLICAS = (0, 1, 2, 4)
@@ -18,6 +20,8 @@ SEEDS = (0, 1)
 OUTER_RATE = 0.6
 """The published outer rate for M = 1, 2, 4."""
 OTHER_OUTER_RATES = (0.1, 0.2, 0.4, 0.8)
+OUTER_SIZES = ("57k", ABLATED)
+"""The sizes at which they are tried."""
 Row = dict[str, str]
 
 
@@ -34,6 +38,7 @@ class Case:
       overtraining: lambda; tokens are 20 N lambda.
       payload_bits: bits of a parameter in an outer exchange.
       outer_learning_rate: of Nesterov momentum 0.9; Data-Parallel has none.
+      text: what it is trained and measured on.
     """
 
     size: str
@@ -46,6 +51,7 @@ class Case:
     overtraining: int = 1
     payload_bits: int = 32
     outer_learning_rate: float | None = None
+    text: str = TEXT
 
 
 def key(row: Row | Case) -> tuple[str, ...]:
@@ -62,26 +68,26 @@ def cells(case: Case) -> Row:
 def wanted(done: Sequence[Row]) -> Iterator[Case]:
     """Cases in the order of their worth, as far as what is done says which they are.
 
-    First every size and algorithm on the grid of rates; then, at the best rate of each, a second seed; then, for one
-    size, other H, batches, token budgets and payloads; the largest size behind all of it.
+    First every size and algorithm on the grid of rates; then, at the best rate of each, two seeds; then, for one size,
+    other H, batches, token budgets and payloads.
     """
-    yield from _headline(done, [size for size in SIZES if size != LAST])
-    yield from _ablations(done)
-    yield from _headline(done, [LAST])
-
-
-def _headline(done: Sequence[Row], sizes: Sequence[str]) -> Iterator[Case]:
-    bases = [_case(size, replicas) for size in sizes for replicas in REPLICAS]
+    bases = [_base(size, replicas) for size in SIZES for replicas in REPLICAS]
     for base in bases:
         yield from _tuned(done, base)
     for base in bases:
         best = _best(done, base)
         if best is not None:
             yield from (replace(best, seed=seed) for seed in SEEDS)
+    yield from _ablations(done)
+
+
+def best_case(done: Sequence[Row], size: str, replicas: int) -> Case | None:
+    """The headline's case of a size and algorithm (no replicas: Data-Parallel); None while rates are being tried."""
+    return _best(done, _base(size, replicas))
 
 
 def _ablations(done: Sequence[Row]) -> Iterator[Case]:
-    best = {replicas: found for replicas in (0, 2) if (found := _best(done, _case(ABLATED, replicas))) is not None}
+    best = {replicas: found for replicas in (0, 2) if (found := best_case(done, ABLATED, replicas)) is not None}
     for base in best.values():
         for sequences in (16, 32, 64):
             scale = (sequences / base.sequences) ** 0.5  # the batch's usual rule; the grid's best rate is the anchor
@@ -92,13 +98,13 @@ def _ablations(done: Sequence[Row]) -> Iterator[Case]:
         yield from (replace(best[2], sync_every=every) for every in (5, 15, 100))
         yield from (replace(best[2], payload_bits=bits) for bits in (8, 4))
     for replicas in (1, 2):
-        for size in ("57k", ABLATED):
-            found = _best(done, _case(size, replicas))
+        for size in OUTER_SIZES:
+            found = best_case(done, size, replicas)
             if found is not None:
                 yield from (replace(found, outer_learning_rate=rate) for rate in OTHER_OUTER_RATES)
 
 
-def _case(size: str, replicas: int) -> Case:
+def _base(size: str, replicas: int) -> Case:
     """The headline's case of a size, its inner rate still open; no replicas stand for Data-Parallel."""
     if not replicas:
         return Case(size, "data-parallel", 1, 0, 0.0)
@@ -107,21 +113,37 @@ def _case(size: str, replicas: int) -> Case:
 
 def _tuned(done: Sequence[Row], base: Case) -> Iterator[Case]:
     """The grid of rates, and one beyond its end where the best stands there."""
+    if _settled(_tried(done, replace(base, text=EARLIER))):
+        return
     yield from (replace(base, learning_rate=rate) for rate in RATES)
-    best = _best(done, base)
-    if best is not None and best.learning_rate == max(RATES):
-        yield replace(base, learning_rate=2 * max(RATES))
-    if best is not None and best.learning_rate == min(RATES):
-        yield replace(base, learning_rate=min(RATES) / 2)
+    tried = _tried(done, base)
+    if set(RATES) <= set(tried) and (beyond := _beyond(tried)) is not None:
+        yield replace(base, learning_rate=beyond)
 
 
 def _best(done: Sequence[Row], base: Case) -> Case | None:
-    """The case of the least held-out loss among the rates tried, once the grid is done."""
-    found = {
+    """The case of the least held-out loss among the rates tried on one text, once enough of them are."""
+    for text in (EARLIER, base.text):
+        tried = _tried(done, replace(base, text=text))
+        if _settled(tried):
+            return replace(base, learning_rate=min(tried, key=lambda rate: tried[rate]))
+    return None
+
+
+def _tried(done: Sequence[Row], base: Case) -> dict[float, float]:
+    """Held-out loss by inner rate."""
+    return {
         float(row["learning_rate"]): float(row["held_out_loss"])
         for row in done
         if key(row) == key(replace(base, learning_rate=float(row["learning_rate"])))
     }
-    if not set(RATES) <= set(found):
-        return None
-    return replace(base, learning_rate=min(found, key=lambda rate: found[rate]))
+
+
+def _settled(tried: Mapping[float, float]) -> bool:
+    return set(RATES) <= set(tried) and _beyond(tried) in (None, *tried)
+
+
+def _beyond(tried: Mapping[float, float]) -> float | None:
+    """One rate more, where the best of the grid stands at its end."""
+    best = min(RATES, key=lambda rate: tried[rate])
+    return {max(RATES): 2 * max(RATES), min(RATES): min(RATES) / 2}.get(best)

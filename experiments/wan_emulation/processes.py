@@ -21,6 +21,8 @@ from sim.errors import InputError
 
 HERE = Path(__file__).parent
 PORT = 9876
+STARTUP_S = 90.0
+"""How long processes may take until their run begins [s]."""
 Watch = Callable[[Sites, Callable[[], bool]], None]
 """Called with the sites, and what waits for the beginning of the run: False if it never comes."""
 

@@ -1,7 +1,7 @@
 """Real training over real, shaped links on one machine, predicted beforehand.
 
 Run, as root on Linux with iproute2: python experiments/wan_emulation/run.py [CASES.yaml] [--only NAME ...]
-First a profile of the unshaped trainer (profile.json), then the prediction of every case, then the runs; each is a
+First a profile of the unshaped trainer (*.profile.json), then the prediction of every case, then the runs; each is a
 line in results.csv, appended at once. Cases that are there are left alone: remove a line to make it again.
 """
 
@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import csv
 import io
-import os
 import signal
 import statistics
 import sys
@@ -19,39 +18,38 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from cases import Case, Plan, read_plan
+from cases import Case, Plan, config_of, read_plan
 from namespaces import Sites, missing
-from predict import TERMS, Profile, Together, predicted
-from processes import run_together
-from tcp import goodput_share
+from predict import TERMS, predicted
+from processes import STARTUP_S, run_together
+from unshaped import Profile, profile_of, read_profile
 
-from sim.document import read_text
 from sim.errors import CrosshaulError, InputError
 from sim.output import write_atomically
 from sim.result import Run
 
 HERE = Path(__file__).parent
-PROFILE, RESULTS = HERE / "profile.json", HERE / "results.csv"
-STARTUP_S = 90.0
-PROFILE_STEPS, PROFILE_TRIES = 60, 5
+CASES, RESULTS = HERE / "cases.yaml", HERE / "results.csv"
 Row = dict[str, str | float]
 
 
 def main() -> None:
     """The command line; a mistake of the user's is one line and exit code 2."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("cases", nargs="?", type=Path, default=HERE / "cases.yaml")
+    parser.add_argument("cases", nargs="?", type=Path, default=CASES)
     parser.add_argument("--only", nargs="*", default=[], help="names of cases")
     parser.add_argument("--again", action="store_true", help="only predict the table's cases again, and run nothing")
-    parser.add_argument("--results", type=Path, default=RESULTS, help="the table to go on with")
-    parser.add_argument("--profile", type=Path, default=PROFILE, help="the profile to predict from; made if missing")
+    parser.add_argument("--results", type=Path, help="the table to go on with (mine.yaml: mine.csv)")
+    parser.add_argument("--profile", type=Path, help="what to predict from; measured if missing (mine.profile.json)")
     given = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was built is taken away
+    results = given.results or (RESULTS if given.cases == CASES else given.cases.with_suffix(".csv"))
+    profile = given.profile or results.with_suffix(".profile.json")
     try:
         if given.again:
-            predict_again(given.cases, given.results, given.profile)
+            predict_again(given.cases, results, profile)
         else:
-            emulate(given.cases, given.only, given.results, given.profile)
+            emulate(given.cases, given.only, results, profile)
     except CrosshaulError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
@@ -77,10 +75,7 @@ def emulate(cases: Path, only: Sequence[str], results: Path, profile_path: Path)
     if not wanted:
         print(f"nothing is missing in {results}")
         return
-    if not profile_path.exists():
-        most = max(case.sites for case in plan.cases)
-        write_atomically(profile_path, make_profile(plan, most).model_dump_json(indent=1) + "\n")
-    profile = Profile.model_validate_json(profile_path.read_text())
+    profile = profile_of(plan, profile_path)
     for case in wanted:
         row = made(plan, case, profile)
         append(results, row)
@@ -99,7 +94,7 @@ def predict_again(cases: Path, results: Path, profile_path: Path) -> None:
     """
     plan = read_plan(cases)
     known = {case.name: case for case in plan.cases}
-    profile = Profile.model_validate_json(read_text(profile_path, "profile"))
+    profile = read_profile(profile_path, plan)
     table: list[Row] = []
     for row in read_rows(results):
         if row["case"] not in known:
@@ -186,69 +181,6 @@ def trained(plan: Plan, case: Case, *, limit_s: float) -> tuple[list[dict[str, A
     with Sites(case.rates, burst_bytes=plan.burst_bytes) as sites:
         found = run_together(sites, config_of(plan, case), "train", factors, limit_s=limit_s, watch=watch)
         return found, total_bytes(sites) - before[0]
-
-
-def make_profile(plan: Plan, most_sites: int) -> Profile:
-    """Measures the unshaped trainer with 1, 2, ... processes at once, and plain TCP on a shaped link."""
-    cores = len(os.sched_getaffinity(0))
-    crowds = {*range(1, most_sites + 1), *range(cores, most_sites + cores, cores)}
-    together, params = {}, 0
-    for count in sorted(crowds):
-        tries = []
-        for number in range(PROFILE_TRIES):
-            print(f"profile: {count} at once, try {number + 1} of {PROFILE_TRIES}", flush=True)
-            params, found = profiled(plan, count)
-            tries.append(found)
-        # processes differ in how fast they happen to be, all their life: the one in the middle stands for them
-        together[str(count)] = sorted(tries, key=lambda each: each.mean_s)[PROFILE_TRIES // 2]
-    share = goodput_share(plan.burst_bytes)
-    return Profile(params=params, cores=cores, together=together, goodput_share=share)
-
-
-def profiled(plan: Plan, count: int) -> tuple[int, Together]:
-    """Parameters of the model, and what so many processes measured."""
-    fields = {"name": "profile", "algorithm": "diloco", "rate": "1 Gbit/s"}
-    case = Case.model_validate({**fields, "sites": max(2, count), "sync_every": PROFILE_STEPS, "steps": PROFILE_STEPS})
-    config = config_of(plan, case) | {"replicas": count}
-    with Sites([None] * count, burst_bytes=plan.burst_bytes) as sites:
-        found = run_together(sites, config, "profile", [1.0] * count, limit_s=STARTUP_S + PROFILE_STEPS * count)
-    _, nothing, exchange, outer = zip(
-        *(zip(*rounds, strict=True) for rounds in zip(*(site["rounds_s"] for site in found), strict=True)), strict=True
-    )
-    return found[0]["params"], Together(
-        steps_s=tuple(tuple(round(step_s, 6) for step_s in site["steps_s"]) for site in found),
-        nothing_s=statistics.fmean(map(min, nothing)),
-        exchange_s=statistics.fmean(map(min, exchange)),
-        outer_s=statistics.fmean(map(statistics.fmean, outer)),
-    )
-
-
-def config_of(plan: Plan, case: Case) -> dict[str, Any]:
-    """The case as a configuration of the trainer."""
-    spread = case.algorithm == "data-parallel"
-    outer = {} if spread else {"sync_every": case.sync_every}
-    if case.algorithm == "streaming-diloco":
-        outer |= {"fragments": case.fragments}
-    return {
-        "model": {
-            "layers": plan.layers,
-            "width": plan.width,
-            "heads": plan.heads,
-            "hidden": 4 * plan.width,
-            "vocab": plan.vocab,
-        },
-        "algorithm": case.algorithm,
-        "replicas": 1 if spread else case.sites,
-        "devices_per_replica": case.sites if spread else 1,
-        "steps": case.steps,
-        "sequence_length": plan.sequence_length,
-        "sequences": plan.sequences,
-        "microbatches": 1,
-        "learning_rate": 4e-3,
-        "corpus": "docstrings",
-        "tokenizer": "bytes",
-        **outer,
-    }
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:

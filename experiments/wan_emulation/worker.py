@@ -8,6 +8,7 @@ arithmetic.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import itertools
 import json
 import os
@@ -26,8 +27,9 @@ import jax.numpy as jnp
 from trainer.config import TrainConfig
 from trainer.data import load_data
 from trainer.distributed import barrier, start
-from trainer.mesh import REPLICA_AXIS, make_mesh
+from trainer.mesh import REPLICA_AXIS, make_mesh, ready
 from trainer.model import count_params
+from trainer.program import InnerPrograms
 from trainer.train import State, Trainer
 
 WARM_UP, ROUNDS = 3, 40
@@ -41,7 +43,10 @@ class Site:
         self.mesh, self.config = mesh, config.on("cpu")
         data = load_data(self.config)
         self.trainer = Trainer(self.config, data.batches.rows, mesh, alone=True)
+        self.trainer.inner = [self._watched(programs) for programs in self.trainer.inner]
         self._factor = factor
+        self._exchange_s = 0.0
+        """Processor time that exchanges of inner steps took [s]."""
 
     def warm_up(self) -> State:
         """Takes a few steps on a state that is thrown away; the fresh one."""
@@ -52,13 +57,28 @@ class Site:
         return self.trainer.start()
 
     def inner_step(self, state: State, step: int) -> tuple[State, float]:
-        """An inner step; and the seconds of its exchange. A slowed site burns processor time behind it."""
-        begin_s = time.process_time()
+        """An inner step; and the seconds of its exchange. A slowed site burns more of the processor behind it."""
+        begin_s = time.process_time() - self._exchange_s
         state, cost = self.trainer.inner_step(state, step)
         end_s = time.process_time()
-        while time.process_time() < end_s + (self._factor - 1) * (end_s - begin_s):
+        compute_s = end_s - self._exchange_s - begin_s
+        while time.process_time() < end_s + (self._factor - 1) * compute_s:
             pass
         return state, cost.exchange_s or 0.0
+
+    def _watched(self, programs: InnerPrograms) -> InnerPrograms:
+        """The programs, with the processor time of exchanges written down."""
+        exchange = programs.exchange
+        if exchange is None:
+            return programs
+
+        def watched(gradients: Any) -> Any:
+            begin_s = time.process_time()
+            mean = ready(exchange(gradients))
+            self._exchange_s += time.process_time() - begin_s
+            return mean
+
+        return dataclasses.replace(programs, exchange=watched)
 
     def train(self, go: Path | None) -> dict[str, Any]:
         """The run, from the moment at which all processes stand ready."""

@@ -143,7 +143,7 @@ def equipped(ask: Ask) -> Document:
     Raises:
       InputError: nobody says how many chips there are, they cannot be shared evenly, or datacenters share a host.
     """
-    if any(crowded(ask.topology.hosts_of(ask.topology.datacenters))):
+    if any(crowded(ask.topology.places_of(ask.topology.datacenters))):
         raise InputError(
             f"topology {ask.topology.name}: hosts: datacenters that share the compute of a host slow each other down, "
             "and a plan counts on chips that nobody else uses; take `host` out of the datacenters, or replay one run "

@@ -70,6 +70,10 @@ def _hosts(topology: Topology) -> str:
     for host in topology.hosts:
         sites = [site.name for site in topology.datacenters if site.host == host.name]
         shown = sites if len(sites) <= _MATRIX else [*sites[:2], "...", sites[-1]]
+        parts = [each.name for each in topology.hosts if each.part_of == host.name]
+        if parts:
+            named.append((host.name, f"parts: {', '.join(parts)}; {host.in_words(len(parts), 'part')}"))
+            continue
         slower = f"; {host.in_words(len(sites))}" if sites else ""
         named.append((host.name, f"{len(sites)} site{'s'[: len(sites) != 1]}: {', '.join(shown) or 'none'}{slower}"))
     return f"Hosts ({len(named)}; their sites share their compute)\n" + _rows(named)

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from ..collectives import ideal_all_reduce_s
 from ..document import Frozen
-from ..hosts import Host
+from ..hosts import Place
 from ..load import Load
 from ..ops import Collective, Compute, Op, Start, Wait
 from ..topology import Route
@@ -26,18 +26,18 @@ class Setting:
       load: the workload, spread over the workers.
       inside: the network inside the datacenter of each worker, W0 and e0.
       across: the narrowest way between the datacenters, W1 and e1; their own network where there is one datacenter.
-      hosts: the host of each worker that can be slowed down by others there, None elsewhere; empty: nobody shares one.
+      places: of each worker that can be slowed down by others there, None elsewhere; empty: nobody shares a host.
     """
 
     load: Load
     inside: tuple[Route, ...]
     across: Route
-    hosts: tuple[Host | None, ...] = ()
+    places: tuple[Place | None, ...] = ()
 
     @property
     def shares_compute(self) -> bool:
         """Whether any of the workers can be slowed down by others that compute on its host."""
-        return any(self.hosts)
+        return any(self.places)
 
     @property
     def workers(self) -> int:

@@ -13,7 +13,7 @@ import pytest
 from sim.errors import InputError
 
 FOLDER = Path(__file__).parents[2] / "experiments" / "wan_emulation"
-MODULES = ("cases", "namespaces", "predict", "processes", "tcp", "run", "figure")
+MODULES = ("cases", "namespaces", "predict", "processes", "tcp", "unshaped", "run", "figure")
 
 
 @pytest.fixture
@@ -31,15 +31,18 @@ def plan_of(cases, case, **fields):
     return cases.Plan.model_validate({"cases": [{"name": "one", "sites": 2, **case}], **fields})
 
 
-def profile_of(predict, exchange_s=0.0, outer_s=0.0):
-    """Two cores: a step takes 0.04 s, and twice that where two share a core."""
+def profile_of(unshaped, exchange_s=0.0, outer_s=0.0, both=1.0):
+    """Two cores: a step takes 0.04 s, twice that where two share a core, and `both` times where both are busy."""
 
     def measured(*steps_s):
+        steps_s = [both * step_s for step_s in steps_s] if len(steps_s) > 1 else steps_s
         rest = {"nothing_s": 0.0, "exchange_s": exchange_s, "outer_s": outer_s}
         return {"steps_s": [[step_s, step_s] for step_s in steps_s], **rest}
 
-    return predict.Profile.model_validate(
+    return unshaped.Profile.model_validate(
         {
+            "machine": "a machine",
+            "trained": {},
             "params": 656256,
             "cores": 2,
             "together": {
@@ -84,7 +87,7 @@ def test_an_impossible_case_is_refused(emulation, tmp_path, case, told):
 def test_without_any_measured_cost_a_case_is_bytes_over_rate(emulation):
     cases, predict = emulation("cases"), emulation("predict")
     plan = plan_of(cases, {"algorithm": "data-parallel", "rate": "20 Mbit/s", "steps": 10})
-    said = predict.predicted(plan, plan.cases[0], profile_of(predict), without=predict.TERMS)
+    said = predict.predicted(plan, plan.cases[0], profile_of(emulation("unshaped")), without=predict.TERMS)
     latency_s = 2 * 2 * 50e-6  # two rounds of a ring of two, over two wires
     assert said.wall_clock_s == pytest.approx(10 * (0.04 + 656256 * 32 / 20e6 + latency_s), rel=1e-9)
 
@@ -92,7 +95,7 @@ def test_without_any_measured_cost_a_case_is_bytes_over_rate(emulation):
 def test_headers_bucket_and_start_are_in_the_prediction(emulation):
     cases, predict = emulation("cases"), emulation("predict")
     plan = plan_of(cases, {"algorithm": "diloco", "rate": "20 Mbit/s", "sync_every": 20, "steps": 20}, burst="256 KiB")
-    profile = profile_of(predict, exchange_s=0.003, outer_s=0.005)
+    profile = profile_of(emulation("unshaped"), exchange_s=0.003, outer_s=0.005)
     said = predict.predicted(plan, plan.cases[0], profile)
     payload_bits = 656256 * 32
     # the bucket is full after 0.8 s of compute, and what is in it passes at once
@@ -105,8 +108,52 @@ def test_four_sites_on_two_cores_compute_half_as_fast(emulation):
     cases, predict = emulation("cases"), emulation("predict")
     case = {"sites": 4, "algorithm": "diloco", "rate": "500 Mbit/s", "sync_every": 50, "steps": 50}
     plan = plan_of(cases, case)
-    said = predict.predicted(plan, plan.cases[0], profile_of(predict))
+    said = predict.predicted(plan, plan.cases[0], profile_of(emulation("unshaped")))
     assert said.compute_s == pytest.approx(50 * 0.08, rel=1e-9)
+
+
+def test_who_has_a_core_for_itself_leaves_the_machine_to_the_others_while_it_waits(emulation):
+    cases, predict = emulation("cases"), emulation("predict")
+    plan = plan_of(cases, {"sites": 3, "algorithm": "data-parallel", "rate": "500 Mbit/s", "steps": 10})
+    # both cores at once take twice as long each, as two threads of one core do: after 0.08 s the lone one is done, and
+    # the other two, who have had 0.02 s each, need 0.04 s more for theirs
+    profile = profile_of(emulation("unshaped"), both=2.0)
+    terms = set(predict.TERMS) - {"sharing"}
+    said = predict.predicted(plan, plan.cases[0], profile, without=terms)
+    assert said.compute_s == pytest.approx(10 * (0.08 + 2 * 0.12) / 3, rel=1e-9)
+
+
+def test_a_profile_of_something_else_is_refused_and_one_of_another_machine_warned_of(emulation, tmp_path, capsys):
+    cases, unshaped = emulation("cases"), emulation("unshaped")
+    plan = plan_of(cases, {"algorithm": "data-parallel", "rate": "20 Mbit/s"})
+    path = tmp_path / "profile.json"
+    found = profile_of(unshaped).model_copy(update={"trained": unshaped.trained_in(plan), "machine": "another"})
+    path.write_text(found.model_dump_json())
+    assert unshaped.profile_of(plan, path) == found
+    assert "was measured on another, and this is" in capsys.readouterr().err
+    path.write_text(found.model_copy(update={"machine": unshaped.machine()}).model_dump_json())
+    unshaped.profile_of(plan, path)
+    assert capsys.readouterr().err == ""
+    wider = plan_of(cases, {"algorithm": "data-parallel", "rate": "20 Mbit/s"}, width=256, vocab=512)
+    with pytest.raises(InputError, match="another width, vocab; name a --profile"):
+        unshaped.profile_of(wider, path)
+    path.write_text("{")
+    with pytest.raises(InputError, match=r"profile\.json"):
+        unshaped.profile_of(plan, path)
+
+
+def test_a_table_and_a_profile_go_with_their_cases(emulation, tmp_path, monkeypatch):
+    run, seen = emulation("run"), []
+    monkeypatch.setattr(run, "emulate", lambda *arguments: seen.append(arguments))
+    for arguments in ([], [f"{tmp_path}/mine.yaml"], [f"{tmp_path}/mine.yaml", "--results", "other.csv"]):
+        monkeypatch.setattr(sys, "argv", ["run.py", *arguments])
+        run.main()
+    assert [[path.name for path in paths] for _, _, *paths in seen] == [
+        ["results.csv", "results.profile.json"],
+        ["mine.csv", "mine.profile.json"],
+        ["other.csv", "other.profile.json"],
+    ]
+    assert seen[1][2].parent == tmp_path
 
 
 def test_a_slowed_site_holds_the_others_up(emulation):
@@ -115,7 +162,7 @@ def test_a_slowed_site_holds_the_others_up(emulation):
     slow = plan_of(cases, {**case, "straggler": {"site": 1, "factor": 3}})
     even = plan_of(cases, case)
     more_s = [
-        predict.predicted(plan, plan.cases[0], profile_of(predict), without=predict.TERMS).wall_clock_s
+        predict.predicted(plan, plan.cases[0], profile_of(emulation("unshaped")), without=predict.TERMS).wall_clock_s
         for plan in (slow, even)
     ]
     assert more_s[0] - more_s[1] == pytest.approx(10 * 2 * 0.04, rel=1e-9)
@@ -124,7 +171,7 @@ def test_a_slowed_site_holds_the_others_up(emulation):
 def test_committed_predictions_are_what_the_code_says_now(emulation):
     cases, predict, run = emulation("cases"), emulation("predict"), emulation("run")
     plan = cases.read_plan(FOLDER / "cases.yaml")
-    profile = predict.Profile.model_validate_json((FOLDER / "profile.json").read_text())
+    profile = emulation("unshaped").read_profile(FOLDER / "results.profile.json", plan)
     table = {row["case"]: row for row in run.read_rows(FOLDER / "results.csv")}
     assert {case.name for case in plan.cases} == set(table)
     for case in plan.cases:
@@ -162,6 +209,7 @@ def test_two_small_cases_for_real(emulation, tmp_path):
     cases = tmp_path / "cases.yaml"
     cases.write_text(
         "repeats: 2\n"
+        "tries: 1\n"
         "cases:\n"
         "  - {name: dp, algorithm: data-parallel, sites: 2, rate: 20 Mbit/s, steps: 4}\n"
         "  - {name: diloco, algorithm: diloco, sites: 3, sync_every: 5, rates: [50 Mbit/s, 20 Mbit/s, 50 Mbit/s], "
@@ -169,9 +217,7 @@ def test_two_small_cases_for_real(emulation, tmp_path):
     )
     results = tmp_path / "results.csv"
     command = [sys.executable, str(FOLDER / "run.py"), str(cases), "--results", str(results)]
-    done = subprocess.run(
-        [*command, "--profile", str(FOLDER / "profile.json")], capture_output=True, text=True, check=False, timeout=400
-    )
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=500)
     assert done.returncode == 0, done.stderr
     with results.open(newline="") as file:
         table = list(csv.DictReader(file))

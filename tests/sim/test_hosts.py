@@ -16,13 +16,24 @@ from sim.topology import Topology
 SITES = "abc"
 
 
-def topology(hosts=("h", "h", "h"), slowdown=(1, 2, 3), *, bandwidth="10 Mbit/s", latency="20 ms", speeds=None, **more):
+def topology(
+    hosts=("h", "h", "h"),
+    slowdown=(1, 2, 3),
+    *,
+    bandwidth="10 Mbit/s",
+    latency="20 ms",
+    speeds=None,
+    parts=None,
+    **more,
+):
     sites = [{"name": name, "host": host} for name, host in zip(SITES, hosts, strict=False)]
     for site, speed in zip(sites, speeds or (), strict=False):
         site["chip_speed"] = f"{300 * speed!r} Tflop/s"
     pairs = [[a, b] for a in SITES[: len(sites)] for b in SITES[: len(sites)] if a < b]
     links = [{"between": pair, "bandwidth": bandwidth, "latency": latency} for pair in pairs]
     known = [{"name": name, "slowdown": list(slowdown)} for name in sorted({host for host in hosts if host})]
+    if parts:
+        known = [{**host, "part_of": "machine"} for host in known] + [{"name": "machine", "slowdown": list(parts)}]
     return {"name": "shared", "datacenters": sites, "links": links, "hosts": known, **more}
 
 
@@ -104,6 +115,30 @@ def test_jobs_that_run_together_share_hosts_too():
     assert not any("host" in note for note in alone.notes)
 
 
+def test_parts_of_a_machine_that_all_compute_at_once_take_its_slowdown_times_their_own():
+    alone, cores = (only(DP, hosts=hosts, parts=(1, 1.3)) for hosts in ((None,) * 3, ("h", "i", "h")))
+    # two on one core and one on the other; the other's is done first, and leaves the machine to them
+    lone_s = alone.compute_s
+    first_s = 1.3 * lone_s
+    two_s = first_s + 2 * (lone_s - first_s / (2 * 1.3))
+    assert cores.compute_s == pytest.approx((first_s + 2 * two_s) / 3, rel=1e-12)
+    assert cores.wall_clock_s == pytest.approx(alone.wall_clock_s - lone_s + two_s, rel=1e-9)
+    assert cores.closed_form_s is None
+    far = only(DP, hosts=("h", "i", None), parts=(1, 1))
+    assert far == only(DP, hosts=(None,) * 3)
+    assert only(DP, hosts=("h", "i", None), parts=(1, 1.3)).closed_form_s is None
+
+
+def test_the_report_says_what_is_part_of_what():
+    found = run(scenario(DP, hosts=("h", "i", "h"), slowdown=(1, 2), parts=(1, 1.3)))
+    assert [note for note in found.notes if "host" in note or "parts" in note] == [
+        "a, c compute on host h: while 1, 2 of its workers compute a step takes 1, 2 times as long",
+        "h, i are parts of machine: while 1, 2 of its parts compute a step takes 1, 1.3 times as long",
+    ]
+    text = " ".join(topology_text(validate(Topology, topology(("h", "i", "h"), parts=(1, 1.3)), source="t")).split())
+    assert "machine parts: h, i; while 1, 2 of its parts compute a step takes 1, 1.3 times as long" in text
+
+
 def test_the_report_says_who_shares_a_host():
     found = run(scenario(DP, DILOCO, hosts=("h", "h", "h"), slowdown=(1, 2.05)))
     wanted = "a, b, c compute on host h: while 1, 2, 3 of its workers compute a step takes 1, 2.05, 3.075 times as long"
@@ -152,6 +187,7 @@ def both(*arguments, **more):
     speeds=st.lists(st.sampled_from([1.0, 1.0, 1.1, 0.7]), min_size=3, max_size=3),
     enough=st.sampled_from([0.3, 0.9, 3.0]),
     collective=st.sampled_from(["ideal", "ring"]),
+    parts=st.sampled_from([None, (1, 1.4)]),
 )
 @example(  # settles after 5 rounds into a cycle of 2
     strategy=OVERLAPPED[5],
@@ -160,12 +196,20 @@ def both(*arguments, **more):
     speeds=[1.0, 1.1, 1.0],
     enough=0.9,
     collective="ring",
+    parts=None,
 )
-def test_a_steady_replay_is_the_full_one(strategy, hosts, more, speeds, enough, collective):
+def test_a_steady_replay_is_the_full_one(strategy, hosts, more, speeds, enough, collective, parts):
     slowdown = [1 + sum(more[: n + 1]) for n in range(len(more))]
     # a step takes 67 s on three chips, and 16 Mbit go out some 4/3 times every 1 or 10 steps
     bandwidth = f"{enough * 21.3e6 / 67 / (10 if 'sync_every' in strategy else 1)!r} bit/s"
-    there = {"hosts": hosts, "slowdown": slowdown, "speeds": speeds, "bandwidth": bandwidth, "collective": collective}
+    there = {
+        "hosts": hosts,
+        "slowdown": slowdown,
+        "speeds": speeds,
+        "bandwidth": bandwidth,
+        "collective": collective,
+        "parts": parts,
+    }
     both(strategy, steps=153 if "sync_every" in strategy else 47, **there)
 
 
@@ -247,6 +291,17 @@ BROKEN = {
     "a slowdown of nothing": ("[1, 2.05]", "[]", ["hosts[0].slowdown", "at least 1", "[1, 2.05]"]),
     "a slowdown that is no list": ("[1, 2.05]", "2", ["hosts[0].slowdown", "list"]),
     "a host without a name": ("name: core1", "slowdown: [1]", ["hosts[1].name", "missing", "core0"]),
+    "a part of nothing": ("{name: core1}", "{name: core1, part_of: core2}", ["hosts[1].part_of", "no host 'core2'"]),
+    "a part of a part": (
+        "{name: core1}",
+        "{name: core1, part_of: core0}\n  - {name: thread, part_of: core1}",
+        ["hosts[1].part_of", "'core1' has parts itself", "take `part_of` out"],
+    ),
+    "a site on a host with parts": (
+        "{name: core1}",
+        "{name: core1, part_of: core0}",
+        ["datacenters[0].host", "'core0' has parts", "'core1'"],
+    ),
     "a misspelt key": ("slowdown:", "slow_down:", ["two.yaml:6", "hosts[0].slow_down", "'slowdown'"]),
 }
 

@@ -8,11 +8,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sim.engine import replay
-from sim.hosts import Host
+from sim.hosts import Host, Place
 from sim.ops import Collective, Compute, Start, Wait
 from sim.timeline import Span
 
 TWICE = Host(name="h", slowdown=(1, 2))
+MACHINE = Host(name="m", slowdown=(1, 1.5))
 
 
 class FixedNetwork:
@@ -48,9 +49,14 @@ def pause(worker, seconds, index=0):
     return exchange(seconds, (worker,), index)
 
 
-def story(hosts, *programs):
+def at(hosts, machine=None):
+    """The places of workers on these hosts, all of them parts of a machine or of nothing."""
+    return [Place(host, machine) if host else None for host in hosts]
+
+
+def story(hosts, *programs, machine=None):
     """What each worker does from when to when."""
-    timeline = replay(list(programs), FixedNetwork(), hosts=hosts, spans=True)
+    timeline = replay(list(programs), FixedNetwork(), places=at(hosts, machine), spans=True)
     return [
         [span[1:] for span in timeline.spans if span.worker == worker and span.start_s < span.end_s]
         for worker in range(len(programs))
@@ -111,6 +117,32 @@ def test_different_hosts_do_not_disturb_each_other():
     ]
 
 
+def test_parts_of_a_machine_slow_each_other_down_while_anybody_computes_on_them():
+    here, there = TWICE, Host(name="i", slowdown=(1, 2))
+    # until 4.5 both cores are busy: 2 x 1.5 on the first, 1.5 on the second; then the two on the first have 0.5 s left
+    programs = [Compute(2.0)], [Compute(3.0)], [Compute(2.0)]
+    assert story([here, there, here], *programs, machine=MACHINE) == [
+        computing((0, 5.5)),
+        computing((0, 4.5)),
+        computing((0, 5.5)),
+    ]
+    # alone until 3, both from then on
+    late = [*pause(1, 3.0), Compute(2.0)]
+    assert story([here, there], [Compute(5.0)], late, machine=MACHINE) == [
+        computing((0, 6)),
+        [("outer", 0, 3), ("compute", 3, 6)],
+    ]
+    # two on one part are one part that is busy
+    assert story([here, here], [Compute(2.0)], [Compute(2.0)], machine=MACHINE) == [computing((0, 4))] * 2
+
+
+def test_machines_of_their_own_do_not_disturb_each_other():
+    other = Host(name="n", slowdown=(1, 1.5))
+    places = [Place(TWICE, MACHINE), Place(Host(name="i"), other)]
+    timeline = replay([[Compute(2.0)], [Compute(3.0)]], FixedNetwork(), places=places)
+    assert [worker.finish_s for worker in timeline.workers] == [2, 3]
+
+
 def test_a_host_can_be_slow_for_a_lone_worker():
     assert story([Host(name="h", slowdown=(1.5, 2))], [Compute(4.0)]) == [computing((0, 6))]
 
@@ -134,7 +166,7 @@ def test_packing_shares_the_host_and_every_second_is_counted_as_it_passed():
         [Compute(4.0), Compute(2.0, 0, useful=False), *exchange(1.0, (0, 1))],
         [Compute(10.0), *exchange(1.0, (0, 1))],
     ]
-    timeline = replay(programs, FixedNetwork(), hosts=[TWICE] * 2, spans=True)
+    timeline = replay(programs, FixedNetwork(), places=at([TWICE] * 2), spans=True)
     assert [span for span in timeline.spans if span.worker == 0] == [
         Span(0, "compute", 0, 8),
         Span(0, "pack", 8, 12),
@@ -149,7 +181,7 @@ def test_packing_shares_the_host_and_every_second_is_counted_as_it_passed():
 def test_what_hides_behind_stretched_compute_is_hidden_for_as_long():
     c = Collective("outer", 0, (0, 1), 6.0)
     program = [Start(c), Compute(4.0), Wait(c)]
-    timeline = replay([program, program], FixedNetwork(), hosts=[TWICE] * 2)
+    timeline = replay([program, program], FixedNetwork(), places=at([TWICE] * 2))
     assert [(t.compute_s, t.hidden_s, t.exposed_s, t.finish_s) for t in timeline.workers] == [(8, 6, 0, 8)] * 2
 
 
@@ -163,9 +195,9 @@ def test_nobody_on_a_host_of_its_own_pays_for_the_others(monkeypatch):
     replay(programs, FixedNetwork())
     plain = len(scheduled)
     assert plain == 2 * 2 + 2 * 10
-    replay(programs, FixedNetwork(), hosts=[None, None])
+    replay(programs, FixedNetwork(), places=[None, None])
     assert len(scheduled) == 2 * plain
-    replay(programs, FixedNetwork(), hosts=[TWICE, None])
+    replay(programs, FixedNetwork(), places=at([TWICE, None]))
     # a compute op of a shared host costs the timer and the news that it is over
     assert len(scheduled) == 3 * plain + 10
 
@@ -187,31 +219,35 @@ def placed_programs(draw):
     factors = st.lists(st.floats(0, 2), min_size=1, max_size=5)
     slowdowns = [[1 + sum(more[: n + 1]) for n in range(len(more))] for more in (draw(factors), draw(factors))]
     known = [Host(name=name, slowdown=slowdown) for name, slowdown in zip("hi", slowdowns, strict=True)]
-    return [draw(st.sampled_from([*known, None])) for _ in range(workers)], programs
+    machine = draw(st.sampled_from([None, Host(name="m", slowdown=(1.25, 1.25)), Host(name="m", slowdown=(1, 1.75))]))
+    return at([draw(st.sampled_from([*known, None])) for _ in range(workers)], machine), programs
 
 
-def given_s(own, host, on_host):
+def given_s(own, place, busy):
     """Work that a worker gets in a stretch: the integral of 1/slowdown over it."""
     moments = sorted(
-        {own.start_s, own.end_s, *(t for span in on_host for t in span[2:] if own.start_s < t < own.end_s)}
+        {own.start_s, own.end_s, *(t for _, span in busy for t in span[2:] if own.start_s < t < own.end_s)}
     )
     total = 0.0
     for start_s, end_s in pairwise(moments):
-        there = sum(span.start_s <= start_s and end_s <= span.end_s for span in on_host)
-        total += (end_s - start_s) / host.slowdown_with(there)
+        there = [host for host, span in busy if span.start_s <= start_s and end_s <= span.end_s]
+        slowdown = place.host.slowdown_with(there.count(place.host.name))
+        if place.machine:
+            slowdown *= place.machine.slowdown_with(len(set(there)))
+        total += (end_s - start_s) / slowdown
     return total
 
 
 @given(placed=placed_programs())
 def test_work_is_conserved(placed):
-    hosts, programs = placed
-    timeline = replay(programs, FixedNetwork(), hosts=hosts, spans=True)
+    places, programs = placed
+    timeline = replay(programs, FixedNetwork(), places=places, spans=True)
     busy = [span for span in timeline.spans if span.what in ("compute", "pack")]
-    for worker, (host, program) in enumerate(zip(hosts, programs, strict=True)):
+    on_hosts = [(places[span.worker].host.name, span) for span in busy if places[span.worker]]
+    for worker, (place, program) in enumerate(zip(places, programs, strict=True)):
         own = [span for span in busy if span.worker == worker]
         asked = [op.seconds for op in program if isinstance(op, Compute)]
-        on_host = [span for span in busy if host and hosts[span.worker] == host]
-        got = [given_s(span, host, on_host) if host else span.end_s - span.start_s for span in own]
+        got = [given_s(span, place, on_hosts) if place else span.end_s - span.start_s for span in own]
         assert got == pytest.approx(asked, rel=1e-9, abs=1e-9)
         totals = timeline.workers[worker]
         spent_s = totals.compute_s + totals.packing_s + totals.straggler_wait_s + totals.exposed_s
@@ -223,7 +259,7 @@ def test_work_is_conserved(placed):
 def test_a_host_that_slows_nobody_down_is_no_host(placed):
     _, programs = placed
     none = replay(programs, FixedNetwork(), spans=True)
-    one = replay(programs, FixedNetwork(), hosts=[Host(name="h", slowdown=(1.0,) * 4)] * len(programs), spans=True)
+    one = replay(programs, FixedNetwork(), places=at([Host(name="h", slowdown=(1.0,) * 4)] * len(programs)), spans=True)
     for worker in range(len(programs)):
         for mine, other in zip(*([s for s in t.spans if s.worker == worker] for t in (one, none)), strict=True):
             assert mine.what == other.what
@@ -253,7 +289,7 @@ def test_between_two_barriers_a_more_crowded_host_is_never_faster(work, more, le
         [Host(name="h", slowdown=milder)] * len(work),
         [Host(name="h", slowdown=slower)] * len(work),
     ):
-        ends.append(replay(programs, FixedNetwork(), hosts=hosts).wall_clock_s - 1.0)
+        ends.append(replay(programs, FixedNetwork(), places=at(hosts)).wall_clock_s - 1.0)
         if hosts[0]:
             ordered = sorted(work)
             steps = [each - before for before, each in zip([0.0, *ordered], ordered, strict=False)]
@@ -263,4 +299,4 @@ def test_between_two_barriers_a_more_crowded_host_is_never_faster(work, more, le
     assert ends[1] <= ends[2] * (1 + 1e-12)
     # half of them on another host of the same kind: less crowded, so never slower
     apart = [Host(name="hi"[worker % 2], slowdown=slower) for worker in members]
-    assert replay(programs, FixedNetwork(), hosts=apart).wall_clock_s - 1.0 <= ends[2] * (1 + 1e-12)
+    assert replay(programs, FixedNetwork(), places=at(apart)).wall_clock_s - 1.0 <= ends[2] * (1 + 1e-12)

@@ -1,0 +1,143 @@
+"""The small study: which runs it wants, that all of them are there, and that the page shows them."""
+
+import csv
+import importlib
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from sim.errors import InputError
+
+FOLDER = Path(__file__).parents[2] / "experiments" / "small_scale"
+MODULES = ("cases", "figure", "study")
+
+
+@pytest.fixture
+def study(monkeypatch):
+    """The study's modules, which stand in a folder of scripts."""
+    monkeypatch.syspath_prepend(str(FOLDER))
+    for name in ("XLA_FLAGS", "JAX_PLATFORMS"):  # what the study sets is gone behind the test
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    held = {name: sys.modules.pop(name) for name in MODULES if name in sys.modules}
+    yield importlib.import_module
+    for name in MODULES:
+        sys.modules.pop(name, None)
+    sys.modules.update(held)
+
+
+def made(cases, case, loss):
+    return {**cases.cells(case), "held_out_loss": f"{loss}"}
+
+
+def base(cases, text=None):
+    case = cases.Case("57k", "diloco", 2, 30, 0.0, outer_learning_rate=cases.OUTER_RATE)
+    return replace(case, text=text or cases.TEXT)
+
+
+def of_base(cases, wanted):
+    """The wanted runs of that size and algorithm, as rate and seed."""
+    own = base(cases)
+    return [(c.learning_rate, c.seed) for c in wanted if replace(c, learning_rate=0.0, seed=0) == own]
+
+
+def test_at_first_only_the_grid_of_rates_is_wanted(study):
+    cases = study("cases")
+    wanted = list(cases.wanted([]))
+    assert len(wanted) == len(cases.SIZES) * len(cases.REPLICAS) * len(cases.RATES)
+    assert {case.algorithm for case in wanted} == {"data-parallel", "diloco"}
+    assert of_base(cases, wanted) == [(2e-3, 0), (4e-3, 0), (8e-3, 0)]
+
+
+@pytest.mark.parametrize("on_earlier_text", [False, True])
+@pytest.mark.parametrize(
+    ("losses", "beyond", "best"),
+    [((5, 4, 4.5), None, 4e-3), ((5, 4, 3), 16e-3, 8e-3), ((3, 4, 5), 1e-3, 2e-3)],
+)
+def test_a_best_rate_at_an_end_is_followed_by_one_beyond_and_the_best_gets_two_seeds(
+    study, losses, beyond, best, on_earlier_text
+):
+    cases = study("cases")
+    text = cases.EARLIER if on_earlier_text else cases.TEXT
+    done = [
+        made(cases, replace(base(cases, text), learning_rate=rate), loss)
+        for rate, loss in zip(cases.RATES, losses, strict=True)
+    ]
+    if beyond is not None:
+        assert cases.best_case(done, "57k", 2) is None
+        if not on_earlier_text:
+            assert of_base(cases, cases.wanted(done))[-1] == (beyond, 0)
+        done.append(made(cases, replace(base(cases, text), learning_rate=beyond), 6))
+    assert cases.best_case(done, "57k", 2) == replace(base(cases), learning_rate=best)
+    tail = of_base(cases, cases.wanted(done))
+    # the grid of an earlier text is not made again; what it found is, on the text of the study
+    assert tail[-2:] == [(best, 0), (best, 1)]
+    assert (len(tail) == 2) == on_earlier_text
+
+
+def test_other_settings_are_tried_at_the_best_rate_of_one_size(study):
+    cases = study("cases")
+    own = replace(base(cases), size=cases.ABLATED)
+    done = [made(cases, replace(own, learning_rate=rate), abs(rate - 4e-3)) for rate in cases.RATES]
+    varied = [case for case in cases.wanted(done) if replace(case, learning_rate=0.0) != own and case.replicas == 2]
+    varied = [case for case in varied if case.size == cases.ABLATED and case.seed == 0]
+    assert {case.sync_every for case in varied} == {5, 15, 30, 100}
+    assert {case.overtraining for case in varied} == {1, 2, 4}
+    assert {case.payload_bits for case in varied} == {32, 8, 4}
+    assert {case.sequences: case.learning_rate for case in varied} == {8: 4e-3, 16: 5.66e-3, 32: 8e-3, 64: 11.3e-3}
+    assert {case.outer_learning_rate for case in varied} == {0.1, 0.2, 0.4, 0.6, 0.8}
+
+
+def rows():
+    with (FOLDER / "runs.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_no_run_is_missing_and_none_is_there_twice(study):
+    cases = study("cases")
+    there = [cases.key(row) for row in rows()]
+    assert len(set(there)) == len(there)
+    assert [case for case in dict.fromkeys(cases.wanted(rows())) if cases.key(case) not in set(there)] == []
+
+
+def test_every_run_trained_what_its_columns_say(study):
+    cases = study("cases")
+    for row in rows():
+        layers, width = cases.SIZES[row["size"]]
+        # embedding and last norm; norms, query and key norms of two heads, attention and feed-forward matrices
+        params = 1024 * width + width + layers * (2 * width + width + 12 * width**2)
+        assert int(row["params"]) == params
+        assert int(row["tokens"]) == int(row["steps"]) * int(row["sequences"]) * 128
+        assert int(row["tokens"]) == pytest.approx(20 * params * int(row["overtraining"]), rel=0.02)
+        assert 2 < float(row["held_out_loss"]) < 6.93  # better than guessing among 1,024 pieces evenly
+
+
+def test_the_page_shows_the_committed_runs(study):
+    figure = study("figure")
+    page = (FOLDER / "README.md").read_text()
+    for name, lines in figure.TABLES.items():
+        assert figure.filled(page, name, lines, figure.read()) == page, f"{name}: run figure.py"
+
+
+def test_a_run_cut_short_does_not_count_and_the_next_is_appended_behind_it(study, tmp_path, monkeypatch):
+    driver = study("study")
+    monkeypatch.setattr(driver, "RUNS", tmp_path / "runs.csv")
+    assert driver.done() == []
+    cases = study("cases")
+    row = {**cases.cells(base(cases)), "held_out_loss": "4.5", "seconds": "30.0"}
+    driver.append(row)
+    with (tmp_path / "runs.csv").open("a") as file:
+        file.write("57k,diloco,2,30,0.0,1,")
+    assert driver.done() == [row]
+    driver.append(row)
+    assert driver.done() == [row, row]
+
+
+def test_another_text_is_refused(study, monkeypatch):
+    driver, cases = study("study"), study("cases")
+    found = type("Found", (), {"fingerprint": "0" * 64, "description": "another text"})
+    monkeypatch.setattr(driver, "load_data", lambda config: found)
+    with pytest.raises(InputError, match=r"another text.*requirements\.txt"):
+        driver.run(replace(base(cases), learning_rate=1e-3))
