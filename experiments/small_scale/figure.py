@@ -160,7 +160,7 @@ def draw_headline(runs: Sequence[Row], path: Path) -> None:
 
 def draw_ablations(runs: Sequence[Row], path: Path) -> None:
     """One panel for each thing that was changed."""
-    figure, panels = _panels(len(ABLATIONS))
+    figure, panels = _panels(len(ABLATIONS), sharey=True)
     for axes, (name, label, kinds) in zip(panels, ABLATIONS, strict=True):
         found = {replicas: ablation(runs, name, replicas) for replicas in kinds}
         for replicas, points in found.items():
@@ -177,13 +177,13 @@ def draw_ablations(runs: Sequence[Row], path: Path) -> None:
     figure.savefig(path, dpi=110, metadata={"Software": None})
 
 
-def _panels(count: int) -> tuple[Any, Any]:
+def _panels(count: int, *, sharey: bool = False) -> tuple[Any, Any]:
     import matplotlib as mpl
 
     mpl.use("Agg")
     from matplotlib import pyplot as plt
 
-    figure, panels = plt.subplots(1, count, figsize=(3.6 * count + 1, 4), layout="constrained")
+    figure, panels = plt.subplots(1, count, figsize=(3.6 * count + 1, 4), layout="constrained", sharey=sharey)
     for axes in panels:
         axes.grid(alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)

@@ -1,13 +1,14 @@
 """The table and the picture of the emulation, from results.csv.
 
-Run: python experiments/wan_emulation/figure.py. Writes results.png, and the tables in README.md between their marks.
+Run: python experiments/wan_emulation/figure.py. Writes results.png, and the tables of this folder's page and of the
+project's between their marks.
 """
 
 from __future__ import annotations
 
 import csv
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from cases import Case, Plan, read_plan
@@ -19,6 +20,19 @@ from sim.output import write_atomically
 HERE = Path(__file__).parent
 LABELS = {"data-parallel": "Data-Parallel", "diloco": "DiLoCo", "streaming-diloco": "Streaming DiLoCo"}
 BEGIN, END = "<!-- {}: made by figure.py -->", "<!-- end of {} -->"
+SHOWN = (
+    "dp-2-20",
+    "dp-2-500",
+    "dp-4-200",
+    "diloco-2-h5-100",
+    "diloco-2-h20-20",
+    "diloco-4-h20-20",
+    "streaming-4-h10-200",
+    "diloco-3-h5-uneven",
+    "dp-2-change",
+    "diloco-2-h20-straggler",
+)
+"""Cases that the project's page shows, beside the one that is predicted worst."""
 WHAT = {
     "headers": "headers: payload is 0.956 of what the shaper counts",
     "bucket": "the shaper's bucket: 256 KiB pass at once after a silence",
@@ -60,7 +74,21 @@ def markdown(table: Sequence[Row]) -> Iterator[str]:
             f"{float(row['predicted_s']):.2f} | {error:+.1%} | {naive:+.1%} |"
         )
     yield ""
-    yield f"{len(table)} cases: {summary(table)}. Bytes over rate alone: {summary(table, 'naive_s')}."
+    yield told(table)
+
+
+def excerpt(table: Sequence[Row]) -> Iterator[str]:
+    """A few of the cases, and the one that is predicted worst, as lines of Markdown."""
+    worst = max(zip(table, errors(table), strict=True), key=lambda pair: abs(pair[1]))[0]
+    *lines, _, _ = markdown([row for row in table if row["case"] in SHOWN or row is worst])
+    yield from lines
+    yield ""
+    yield f"All {told(table)}"
+
+
+def told(table: Sequence[Row]) -> str:
+    """How many cases there are, and the errors of both predictions."""
+    return f"{len(table)} cases: {summary(table)}. Bytes over rate alone: {summary(table, 'naive_s')}."
 
 
 def _short(runs_s: str) -> str:
@@ -124,17 +152,22 @@ def draw(table: Sequence[Row], path: Path) -> None:
     figure.savefig(path, dpi=110, metadata={"Software": None})
 
 
-def main() -> None:
-    """Writes picture and tables."""
-    table = rows()
-    draw(table, HERE / "results.png")
-    page = HERE / "README.md"
+def fill(page: Path, tables: Mapping[str, Iterator[str]]) -> None:
+    """Replaces the tables of a page between their marks."""
     text = page.read_text()
-    for name, lines in (("table", markdown(table)), ("terms", terms(table))):
+    for name, lines in tables.items():
         before, rest = text.split(BEGIN.format(name))
         after = rest.split(END.format(name))[1]
         text = before + "\n".join([BEGIN.format(name), *lines, END.format(name)]) + after
     write_atomically(page, text)
+
+
+def main() -> None:
+    """Writes picture and tables."""
+    table = rows()
+    draw(table, HERE / "results.png")
+    fill(HERE / "README.md", {"table": markdown(table), "terms": terms(table)})
+    fill(HERE.parent.parent / "README.md", {"emulation": excerpt(table)})
     print(summary(table))
 
 

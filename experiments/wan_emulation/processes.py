@@ -21,7 +21,7 @@ from sim.errors import InputError
 
 HERE = Path(__file__).parent
 PORT = 9876
-STARTUP_S = 90.0
+STARTUP_S = 150.0
 """How long processes may take until their run begins [s]."""
 Watch = Callable[[Sites, Callable[[], bool]], None]
 """Called with the sites, and what waits for the beginning of the run: False if it never comes."""
@@ -44,7 +44,9 @@ def run_together(
     cores = sorted(os.sched_getaffinity(0))
     root = str(HERE.parent.parent)
     path = os.pathsep.join(part for part in (root, os.environ.get("PYTHONPATH")) if part)
-    environment = {**os.environ, "PYTHONPATH": path}
+    # what was compiled once is not compiled again by each of some hundred processes
+    cache = {"JAX_COMPILATION_CACHE_DIR": str(HERE / ".cache"), "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
+    environment = {**cache, **os.environ, "PYTHONPATH": path}
     with tempfile.TemporaryDirectory() as folder:
         where = Path(folder)
         (where / "config.json").write_text(json.dumps(config))

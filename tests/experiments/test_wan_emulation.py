@@ -186,6 +186,8 @@ def test_the_page_shows_the_committed_table(emulation):
     figure = emulation("figure")
     page = (FOLDER / "README.md").read_text()
     assert "\n".join(figure.markdown(figure.rows())) in page
+    assert "\n".join(figure.terms(figure.rows())) in page
+    assert "\n".join(figure.excerpt(figure.rows())) in (FOLDER.parents[1] / "README.md").read_text()
 
 
 def test_without_root_the_reason_is_told(emulation, monkeypatch):
@@ -212,8 +214,7 @@ def test_two_small_cases_for_real(emulation, tmp_path):
         "tries: 1\n"
         "cases:\n"
         "  - {name: dp, algorithm: data-parallel, sites: 2, rate: 20 Mbit/s, steps: 4}\n"
-        "  - {name: diloco, algorithm: diloco, sites: 3, sync_every: 5, rates: [50 Mbit/s, 20 Mbit/s, 50 Mbit/s], "
-        "steps: 10}\n"
+        "  - {name: diloco, algorithm: diloco, sites: 2, sync_every: 5, rates: [50 Mbit/s, 20 Mbit/s], steps: 10}\n"
     )
     results = tmp_path / "results.csv"
     command = [sys.executable, str(FOLDER / "run.py"), str(cases), "--results", str(results)]
