@@ -61,7 +61,7 @@ class Setting:
 
     def sending_s(self, payload_bytes: float) -> float:
         """The same for its bytes alone: how long the way between the datacenters is busy with them [s]."""
-        return ideal_all_reduce_s(payload_bytes, self.load.chips, self.across.bandwidth_bits_per_s, 0.0)
+        return ideal_all_reduce_s(payload_bytes, self.load.chips, *self.across._replace(latency_s=0.0, overhead_s=0.0))
 
     def route(self, start: int, end: int) -> Route:
         """What the route from one worker to another offers."""
