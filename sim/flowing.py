@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 import simpy
 
@@ -15,6 +14,7 @@ from .errors import ReplayError
 from .flows import FlowNetwork
 from .network import Carrier, IdealNetwork, Placement
 from .ops import Collective
+from .profile import Profile
 from .rings import best_ring
 from .timeline import LinkUse
 from .wires import Wire
@@ -26,22 +26,6 @@ _WAYS = (True, False)
 """Out of a site and into it."""
 _MOST_SITES_FOR_DIRECT = 32
 _MOST_SERVERS_TRIED = 16
-
-
-@dataclass(frozen=True)
-class _Constant:
-    """A link at its full bandwidth, to try algorithms on."""
-
-    bits_per_s: float
-
-    def capacity_at(self, t_s: float) -> float:
-        return self.bits_per_s
-
-    def next_change_s(self, t_s: float) -> float | None:
-        return None
-
-    def bits_between(self, start_s: float, end_s: float) -> float:
-        return self.bits_per_s * (end_s - start_s)
 
 
 class FlowingNetwork:
@@ -89,7 +73,7 @@ class FlowingNetwork:
         """How long an exchange takes on an idle network of full bandwidth [s], and what its links then have carried."""
         env = simpy.Environment()
         wires = [
-            Wire(wire.name, _Constant(bits * self.wiring.payload_share), wire.burst_bits)
+            Wire(wire.name, Profile((0.0,), (bits * self.wiring.payload_share,)), wire.burst_bits)
             for wire, bits in zip(self.wiring.wires, self.wiring.capacity_bits_per_s, strict=True)
         ]
         carrier = _FlowCarrier(self, env, wires)
