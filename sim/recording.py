@@ -122,7 +122,7 @@ def read_recording(path: Path) -> Recording:
 @lru_cache(maxsize=4)
 def _read(path: Path, version: tuple[int, int] | None) -> Recording:
     header = read_header(path)
-    seconds: list[array[float]] = [array("d") for _ in range(header.replicas)]
+    seconds: dict[int, array[float]] = {}
     parts: dict[tuple[str, int | None], int] = {}
     for record in read_records(path):
         if not isinstance(record, Step | Exchange) or record.warmup:
@@ -134,11 +134,11 @@ def _read(path: Path, version: tuple[int, int] | None) -> Recording:
                 f"{path}: a step of replica {record.replica}, where the header says {header.replicas} replicas"
             )
         else:
-            seconds[record.replica].append(record.compute_s)
-    steps = min(map(len, seconds))
+            seconds.setdefault(record.replica, array("d")).append(record.compute_s)
+    steps = min(map(len, seconds.values())) if len(seconds) == header.replicas else 0
     if steps == 0:
         raise InputError(f"{path}: no replica-complete inner step is in it; let record-trace run for a step at least")
-    replicas = tuple(Series(_cumulative(each, steps)) for each in seconds)
+    replicas = tuple(Series(_cumulative(seconds[replica], steps)) for replica in range(header.replicas))
     payload: dict[str, int] = {}
     for (kind, _), size in parts.items():  # the fragments of a model add up to all of it
         payload[kind] = payload.get(kind, 0) + size
