@@ -96,7 +96,7 @@ class AsyncDiLoCo(AbstractStrategy):
         if worker == self.server:
             one_way = ideal_scatter_s(size_bytes, load.deal.worker_chips[worker], *setting.inside[worker])
         step_s = load.mean_step_s[worker] + setting.inside_s(worker)
-        return self.sync_every * step_s + 2 * one_way + self.compression_time
+        return self.sync_every * step_s + 2 * one_way + self.packing_s(setting)
 
     def program(self, worker: int, setting: Setting) -> Iterator[Op]:
         """H inner steps, a push, a merge, a pull, and so on."""
@@ -108,7 +108,7 @@ class AsyncDiLoCo(AbstractStrategy):
             yield from inner_steps(worker, setting, first, min(self.sync_every, steps - first))
             push = Collective("push", index, (worker,), size_bytes, source=worker, target=self.server)
             pull = Collective("pull", index, (worker,), size_bytes, source=self.server, target=worker)
-            yield from self.start(push)
+            yield from self.start(setting, push)
             yield Wait(push)
             yield Merge(setting.everyone)
             yield from (Start(pull), Wait(pull))
@@ -117,7 +117,7 @@ class AsyncDiLoCo(AbstractStrategy):
         """A single replica over all datacenters."""
         for index, first in enumerate(range(0, setting.load.steps, self.sync_every)):
             yield from spanning_steps(worker, setting, first, min(self.sync_every, setting.load.steps - first))
-            yield from self.exchange(Collective("outer", index, setting.everyone, self.outer_bytes(setting)))
+            yield from self.exchange(setting, Collective("outer", index, setting.everyone, self.outer_bytes(setting)))
 
     def ideal_s(self, setting: Setting) -> float | None:
         """That of DiLoCo for a single replica; else None: it depends on who meets whom at the server."""
@@ -125,7 +125,7 @@ class AsyncDiLoCo(AbstractStrategy):
             return None
         load = setting.load
         step_s = max(load.mean_step_s) + setting.across_s(load.gradient_bytes)
-        outer_s = setting.across_s(self.outer_bytes(setting)) + self.compression_time
+        outer_s = setting.across_s(self.outer_bytes(setting)) + self.packing_s(setting)
         return (step_s + outer_s / self.sync_every) * load.steps
 
     def link_s(self, setting: Setting) -> float:
