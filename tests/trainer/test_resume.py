@@ -1,5 +1,6 @@
 """A run that is killed and resumed is the run that was never killed, bit for bit."""
 
+import hashlib
 import json
 import os
 import random
@@ -164,6 +165,48 @@ DAMAGE = {
         json.dumps({**json.loads((newest / "checkpoint.json").read_text()), "format": 99})
     ),
 }
+
+
+def forge(newest, facts=lambda facts: None, entry=lambda entry: None):
+    """Changes what a checkpoint says and puts right digests on it, as damage cannot."""
+    index = json.loads((newest / "index-0.json").read_text())
+    entry(index[0])
+    (newest / "index-0.json").write_text(json.dumps(index))
+    document = json.loads((newest / "checkpoint.json").read_text())
+    del document["sha256"]
+    facts(document["facts"])
+    document["indexes"]["index-0.json"] = hashlib.sha256((newest / "index-0.json").read_bytes()).hexdigest()
+    own = hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
+    (newest / "checkpoint.json").write_text(json.dumps({**document, "sha256": own}))
+
+
+DAMAGE |= {
+    f"{text} for the facts": lambda newest, text=text: (newest / "checkpoint.json").write_text(text)
+    for text in ("5", "null", '"x"', "[]", '{"facts": 5}', '{"facts": {}}', "[" * 100_000, "1" * 5_000)
+}
+DAMAGE |= {
+    f"a forged {key} of {value}": lambda newest, key=key, value=value: forge(
+        newest, entry=lambda entry: entry.update({key: value})
+    )
+    for key, value in (
+        ("shape", [10**12, 3, 10**6]),
+        ("shape", [-2, 3]),
+        ("shape", 5),
+        ("shape", ["a", 3]),
+        ("ranges", [[0, 10**15], [0, 3]]),
+        ("ranges", [[0, 2]]),
+        ("ranges", [[2, 0], [3, 0]]),
+        ("ranges", None),
+        ("dtype", "object"),
+        ("dtype", "float64"),
+        ("offset", -1),
+        ("offset", 10**30),
+        ("offset", "x"),
+        ("array", None),
+        ("array", []),
+    )
+}
+DAMAGE["a forged step"] = lambda newest: forge(newest, facts=lambda facts: facts.update(step="x"))
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
