@@ -51,6 +51,8 @@ class Load:
       mean_step_s: mean compute of a step for each worker [s].
       cycle_steps: steps after which the seconds of all workers repeat (1: every step costs the same).
       compute_s: seconds that a worker computes for `count` steps from step `first` [s].
+      outer_step_s: the outer optimizer's own arithmetic for one exchange of the whole model, where it was measured;
+        counts where a strategy has outer steps and says no `compression_time` [s].
       notes: assumptions that a reader of the result should know.
       layers: share of the parameters (and of the compute) in each layer; empty where nobody knows.
       forward_share: share of a step that is its forward pass.
@@ -71,6 +73,7 @@ class Load:
     layers: tuple[float, ...] = ()
     forward_share: float = 1 / 3
     inside_included: bool = False
+    outer_step_s: float = 0.0
 
     @property
     def chips(self) -> int:

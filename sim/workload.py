@@ -216,6 +216,9 @@ class TraceWorkload(_Extent):
             flop / speed / recording.mean_s if self.rescale else 1.0
             for flop, speed in zip(flops, deal.speeds, strict=True)
         ]
+        # the same arithmetic for every batch: a faster chip is faster at it, other tokens change nothing
+        faster = min(deal.speeds) / recording.chip_flop_per_s if self.rescale else 1.0
+        outer_step_s = recording.outer_step_s / faster
         series = recording.spread(len(sites))
         params = float(header.model.params)
         family = FAMILY.get(header.model.name)
@@ -230,12 +233,13 @@ class TraceWorkload(_Extent):
             mean_step_s=tuple(factor * each.mean_s for factor, each in zip(factors, series, strict=True)),
             cycle_steps=recording.steps,
             compute_s=lambda worker, first, count: factors[worker] * series[worker].seconds(first, count),
-            notes=self._notes(recording, tokens_per_chip, deal.chips),
+            notes=self._notes(recording, tokens_per_chip, deal.chips, outer_step_s),
             layers=self._layers(header.model.layers),
             forward_share=self.forward_share,
+            outer_step_s=outer_step_s,
         )
 
-    def _notes(self, recording: Recording, tokens_per_chip: float, chips: int) -> tuple[str, ...]:
+    def _notes(self, recording: Recording, tokens_per_chip: float, chips: int, outer_step_s: float) -> tuple[str, ...]:
         header = recording.header
         of = f"{header.algorithm} M={header.replicas}" + (f" H={header.sync_every}" if header.sync_every else "")
         did = "recorded"
@@ -262,7 +266,12 @@ class TraceWorkload(_Extent):
         origin = (
             origin if self.payload_bits or recording.counted else "float32, as nothing was exchanged in the recording"
         )
-        return was, how, f"payload: {bits:g} bits per parameter, {origin}"
+        payload = f"payload: {bits:g} bits per parameter, {origin}"
+        if not outer_step_s:
+            return was, how, payload
+        so = "rescaled like it to the slowest chips" if self.rescale else "as recorded"
+        outer = f"outer steps: {human_seconds(outer_step_s)} of arithmetic each beside the exchange, {so}"
+        return was, how, payload, outer
 
     def describe(self) -> str:
         """The workload in a few words."""

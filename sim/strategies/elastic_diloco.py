@@ -81,7 +81,8 @@ class ElasticDiLoCo(AbstractStrategy):
             yield from inner_steps(worker, setting, first, end - first)
             if exchanged:
                 yield from self.exchange(
-                    Collective("outer", index, setting.everyone, size_bytes, quorum=quorum, grace_s=self.grace_s)
+                    setting,
+                    Collective("outer", index, setting.everyone, size_bytes, quorum=quorum, grace_s=self.grace_s),
                 )
 
     def ideal_s(self, setting: Setting) -> float | None:
@@ -89,7 +90,7 @@ class ElasticDiLoCo(AbstractStrategy):
         inner_s = [setting.load.mean_step_s[worker] + setting.inside_exposed_s(worker) for worker in setting.everyone]
         if self.quorum < self.replicas and min(inner_s) < max(inner_s):
             return None
-        outer_s = setting.across_s(self.outer_bytes(setting)) + self.compression_time
+        outer_s = setting.across_s(self.outer_bytes(setting)) + self.packing_s(setting)
         return (max(inner_s) + outer_s / self.sync_every) * setting.load.steps
 
     def link_s(self, setting: Setting) -> float:

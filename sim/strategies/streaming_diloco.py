@@ -71,5 +71,5 @@ class StreamingDiLoCo(FragmentedStrategy):
         inner_s = [setting.inside_exposed_s(worker) for worker in setting.everyone]
         step_s = max(mean_s + each_s for mean_s, each_s in zip(load.mean_step_s, inner_s, strict=True))
         latency_s = setting.across_s(0.0) * count
-        outer_s = setting.sending_s(self.outer_bytes(setting)) + latency_s + self.compression_time
+        outer_s = setting.sending_s(self.outer_bytes(setting)) + latency_s + self.packing_s(setting)
         return (step_s + outer_s / self.sync_every) * load.steps
