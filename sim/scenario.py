@@ -11,9 +11,10 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from .document import Frozen, nearest, parse_yaml, read_mapping, validate
+from .document import Frozen, Name, nearest, parse_yaml, read_mapping, validate
 from .errors import InputError
 from .models import FAMILY
+from .reading import exists
 from .recording import recording_names
 from .strategies import STRATEGIES, Strategy
 from .topology import CollectiveName, Topology, load_topology, read_topology, topology_path
@@ -26,7 +27,7 @@ class Scenario(Frozen):
     In a file `topology` may also be a name or a path, and `workload` a name or a path; `load_scenario` looks them up.
     """
 
-    name: str = "scenario"
+    name: Name = "scenario"
     topology: Topology
     workload: Workload
     strategies: tuple[Strategy, ...] = Field(min_length=1)
@@ -130,7 +131,7 @@ def _workload(value: Any, folder: Path, *, open_up: bool) -> Any:
             return {"model": value}
         if value in recording_names():
             return {"trace": value}
-        if not (value.endswith((".yaml", ".yml")) or "/" in value or (base / value).exists()):
+        if not (value.endswith((".yaml", ".yml")) or "/" in value or exists(base / value)):
             known = [*FAMILY, *recording_names()]
             raise InputError(f"workload: there is none named {value!r}; {nearest(value, known)}, or a YAML file")
         where = base / value
@@ -179,7 +180,8 @@ def _split_setting(entry: str) -> tuple[list[str | int], Any]:
     parts = re.findall(r"[^.\[\]]+", path)
     if not equals or not parts:
         raise InputError(f"--set {entry}: sets nothing; write --set key.path=value, such as workload.params=10e9")
-    return [int(part) if part.isdigit() else part.strip() for part in parts], parse_yaml(value, f"--set {entry}")
+    keys = [int(part) if re.fullmatch("[0-9]{1,9}", part) else part.strip() for part in parts]
+    return keys, parse_yaml(value, f"--set {entry}")
 
 
 def _assign(document: dict[str, Any], path: list[str | int], value: Any) -> None:
