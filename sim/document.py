@@ -138,6 +138,7 @@ _WANTED = {
     "dict_type": "a mapping of `key: value`",
     "tuple_type": "a list",
     "string_type": "text",
+    "string_unicode": "text of whole characters that can be shown",
     "bool_parsing": "true or false",
     "bool_type": "true or false",
 }

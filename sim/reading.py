@@ -5,7 +5,9 @@ YAML is 1.2 (`1e-3` is a number, `no` is text), loaded safely; a duplicate key i
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,40 @@ MOST_YAML_BYTES = 4 << 20
 """Of a YAML document: some ten thousand links, written out."""
 MOST_COPIES = 100_000
 """Values that the aliases of a document may add to it."""
+
+
+_READ: ContextVar[set[tuple[int, int]] | None] = ContextVar("_READ", default=None)
+"""Device and number of every regular file that the command at work has read; None where there is no command."""
+
+
+@contextmanager
+def noting_reads() -> Iterator[None]:
+    """Notes which files are read, so that none of them is overwritten with what was made from it."""
+    before = _READ.set(set())
+    try:
+        yield
+    finally:
+        _READ.reset(before)
+
+
+def note_read(path: Path) -> None:
+    """Notes that a file is read, by whatever name."""
+    read = _READ.get()
+    with suppress(OSError, ValueError):
+        if read is not None and path.is_file():
+            read.add(_identity(path))
+
+
+def was_read(path: Path) -> bool:
+    """Whether a file has been read, by whatever name."""
+    with suppress(OSError, ValueError):
+        return _identity(path) in (_READ.get() or ())
+    return False
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_dev, found.st_ino
 
 
 def exists(path: Path) -> bool:
@@ -55,6 +91,7 @@ def read_text(path: Path, what: str, most_bytes: int = MOST_BYTES) -> str:
         raise InputError(f"{path}: cannot be read ({error.strerror}); check its name and its permissions") from None
     except ValueError:  # a zero byte, or half a character
         raise InputError(f"{path}: no file can have this name; check the path") from None
+    note_read(path)
     if len(data) > most_bytes:
         raise InputError(f"{path}: is larger than {most_bytes >> 20} MiB, as no {what} is; check the path")
     try:

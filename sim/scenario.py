@@ -14,7 +14,7 @@ from pydantic import Field
 from .document import Frozen, Name, nearest, parse_yaml, read_mapping, validate
 from .errors import InputError
 from .models import FAMILY
-from .reading import exists
+from .reading import exists, note_read
 from .recording import recording_names
 from .strategies import STRATEGIES, Strategy
 from .topology import CollectiveName, Topology, load_topology, read_topology, topology_path
@@ -148,7 +148,9 @@ def _workload(value: Any, folder: Path, *, open_up: bool) -> Any:
 def _trace(value: Any, base: Path) -> Any:
     if not isinstance(value, str) or value in recording_names():
         return value
-    return str(value) if isinstance(value, _Elsewhere) else str(base / value)
+    path = Path(value) if isinstance(value, _Elsewhere) else base / value
+    note_read(path)
+    return str(path)
 
 
 def _that_fit(strategies: list[dict[str, Any]], datacenters: int) -> list[dict[str, Any]]:
@@ -179,7 +181,7 @@ def _split_setting(entry: str) -> tuple[list[str | int], Any]:
     path, equals, value = entry.partition("=")
     parts = re.findall(r"[^.\[\]]+", path)
     if not equals or not parts:
-        raise InputError(f"--set {entry}: sets nothing; write --set key.path=value, such as workload.params=10e9")
+        raise InputError(f"--set {entry}: sets nothing; write --set key.path=value, such as workload.steps=1000")
     keys = [int(part) if re.fullmatch("[0-9]{1,9}", part) else part.strip() for part in parts]
     return keys, parse_yaml(value, f"--set {entry}")
 
