@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
 import sys
 import tempfile
+import time
 from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
@@ -18,6 +20,10 @@ from .reading import was_read
 
 _DESCRIPTOR = re.compile(r"/dev/(?P<name>stdout|stderr)|(?:/dev/fd|/proc/self/fd)/(?P<number>[0-9]{1,6})")
 """Files that stand for what the process has open already, process substitution among them."""
+
+
+_PATIENCE_S = 5.0
+"""For the reader of a pipe: without one, opening it would wait for ever."""
 
 
 class Format(StrEnum):
@@ -114,13 +120,30 @@ def write_atomically(path: Path, text: str) -> None:
             with os.fdopen(os.dup(number), "wb") as file:
                 file.write(data)
         elif not _replaced(path.resolve(), data):
-            with path.open("wb") as file:
+            with os.fdopen(_opened(path), "wb") as file:
                 file.write(data)
     except BrokenPipeError:
         return  # its reader has seen enough
     except (OSError, RuntimeError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise InputError(f"--output {path}: cannot be written ({reason}); choose another place") from None
+
+
+def _opened(path: Path) -> int:
+    """Opens what is there already to write; a pipe's reader may come a little later than we do."""
+    until = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            handle = os.open(path, os.O_WRONLY | os.O_TRUNC | os.O_NONBLOCK)
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+            if time.monotonic() > until:
+                raise InputError(f"--output {path}: nobody reads from this pipe; start its reader first") from None
+            time.sleep(0.05)
+            continue
+        os.set_blocking(handle, True)
+        return handle
 
 
 def _replaced(path: Path, data: bytes) -> bool:

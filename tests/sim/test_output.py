@@ -129,6 +129,14 @@ def test_a_pipe_is_written_to_and_stays(tmp_path):
     assert stat.S_ISFIFO(pipe.lstat().st_mode)
 
 
+def test_a_pipe_that_nobody_reads_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr("sim.output._PATIENCE_S", 0.1)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InputError, match="nobody reads"):
+        write_atomically(tmp_path / "pipe", "text")
+    assert stat.S_ISFIFO((tmp_path / "pipe").lstat().st_mode)
+
+
 def test_a_device_is_written_to_and_stays(tmp_path):
     null = tmp_path / "null"
     try:
