@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
+
+from .errors import InputError
+from .units import LATENCY, MOST_CHIPS, MOST_STEPS
+
+_LEAST_S = 1e-15
+"""A step that computes for less is a slip [s]."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +82,35 @@ class Load:
     inside_included: bool = False
     outer_step_s: float = 0.0
 
+    def __post_init__(self) -> None:
+        """Demands numbers that make sense together: each may be in its range, and what they make of a step not.
+
+        Raises:
+          InputError: names the keys that make it.
+        """
+        longest_s, shortest_s = max(self.mean_step_s), min(self.mean_step_s)
+        if not _LEAST_S <= shortest_s <= longest_s <= LATENCY.most:
+            raise InputError(
+                f"workload: a step computes for {shortest_s:.3g} to {longest_s:.3g} s; make that {_LEAST_S:g} to "
+                f"{LATENCY.most:g} s: change params (active_params), batch_tokens, chips or the chips' speed"
+            )
+        if self.steps > MOST_STEPS:
+            raise InputError(
+                f"workload: a run of {float(self.steps):.3g} steps; make it {MOST_STEPS:g} at most: train on fewer "
+                "tokens, or in larger batches (batch_tokens)"
+            )
+        if self.chips > MOST_CHIPS:
+            raise InputError(
+                f"workload: {float(self.chips):.3g} chips; make it {MOST_CHIPS:g} at most: give chips, more "
+                "tokens_per_chip, or a smaller batch (batch_tokens)"
+            )
+
     @property
     def chips(self) -> int:
         """R, chips in all."""
         return self.deal.chips
+
+
+def rounded_up(chips: float, split: int) -> int:
+    """A number of chips, rounded up to a multiple of `split`, and 1 of these at least."""
+    return split * max(1, math.ceil(chips / split * (1 - 1e-12)))

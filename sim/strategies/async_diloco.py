@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from ..collectives import one_way_s
 from ..errors import InputError
 from ..ops import Collective, Merge, Op, Start, Wait
+from ..units import MOST_SITES, MOST_STEPS
 from .async_pace import Pace, deal_steps
 from .base import AbstractStrategy, Setting, count_rounds, inner_steps, open_end, rounds_of, spanning_steps
 
@@ -29,13 +30,13 @@ class AsyncDiLoCo(AbstractStrategy):
     """
 
     kind: Literal["async-diloco"] = "async-diloco"
-    replicas: int = Field(default=2, gt=0, examples=[2])
+    replicas: int = Field(default=2, gt=0, le=MOST_SITES, examples=[2])
     """Replicas M; two or more take a datacenter each."""
-    sync_every: int = Field(default=30, gt=0, examples=[30])
+    sync_every: int = Field(default=30, gt=0, le=MOST_STEPS, examples=[30])
     """Inner steps H between a replica's exchanges with the server."""
     closing_exchange: bool = True
     """Whether a last round of fewer than H steps ends with an exchange; many trainers stop without."""
-    server: int = Field(default=0, ge=0, examples=[0])
+    server: int = Field(default=0, ge=0, le=MOST_SITES, examples=[0])
     """The replica (from 0) in whose datacenter the server stands."""
 
     @model_validator(mode="after")

@@ -14,7 +14,7 @@ from ..hosts import Place
 from ..load import Load
 from ..ops import Collective, Compute, Op, Start, Wait
 from ..topology import Route
-from ..units import Count, Latency
+from ..units import Bits, Latency
 
 
 @dataclass(frozen=True)
@@ -162,11 +162,11 @@ class AbstractStrategy(Frozen, ABC):
     else of parameter changes.
     """
 
-    payload_bits: Count | None = Field(default=None, examples=[4])
+    payload_bits: Bits | None = Field(default=None, examples=[4])
     """Bits per exchanged parameter; those of the workload unless given [bit]."""
-    payload_factor: float = Field(default=1.0, gt=0, allow_inf_nan=False, examples=[1.0])
+    payload_factor: float = Field(default=1.0, ge=1e-6, le=1e6, allow_inf_nan=False, examples=[1.0])
     """What the payload is multiplied by: headers, scales of quantised blocks; or 0.8 to match published tables."""
-    compression_ratio: float = Field(default=1.0, gt=0, allow_inf_nan=False, examples=[100])
+    compression_ratio: float = Field(default=1.0, ge=1e-6, le=1e6, allow_inf_nan=False, examples=[100])
     """How many times smaller a sparse or low-rank payload is."""
     compression_time: Latency | None = Field(default=None, examples=["50 ms"])
     """Seconds that a worker computes for one exchange of the whole model, beside its inner steps [s].

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from ..ops import Collective, Op
+from ..units import MOST_SITES, MOST_STEPS
 from .base import Setting, count_rounds, inner_steps, open_end, rounds_of, spanning_steps
 from .overlap import OverlappingStrategy, Sending
 
@@ -24,9 +25,9 @@ class DiLoCo(OverlappingStrategy):
     """
 
     kind: Literal["diloco"] = "diloco"
-    replicas: int = Field(default=2, gt=0, examples=[2])
+    replicas: int = Field(default=2, gt=0, le=MOST_SITES, examples=[2])
     """Replicas M; two or more take a datacenter each."""
-    sync_every: int = Field(default=30, gt=0, examples=[30])
+    sync_every: int = Field(default=30, gt=0, le=MOST_STEPS, examples=[30])
     """Inner steps H between outer steps."""
     closing_exchange: bool = True
     """Whether a last round of fewer than H steps ends with an exchange; many trainers stop without."""
