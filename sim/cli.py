@@ -107,16 +107,16 @@ def simulate(
 
     if output:
         check_writable(output)
+    from .questions.bottleneck import answer
     from .report import RENDERERS
     from .report.terminal import on_stdout
-    from .run import run
     from .scenario import load_scenario, naming
 
     loaded = load_scenario(
         scenario, topology=topology, workload=workload, trace=trace, strategies=strategy or (), settings=set_ or ()
     )
     with naming(scenario):
-        result = run(loaded)
+        result = answer(loaded)
     on_terminal = format_ is Format.table and not output
     deliver(on_stdout(result, detail) if on_terminal else RENDERERS[format_](result, detail), output)
 

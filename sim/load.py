@@ -54,6 +54,7 @@ class Load:
       notes: assumptions that a reader of the result should know.
       layers: share of the parameters (and of the compute) in each layer; empty where nobody knows.
       forward_share: share of a step that is its forward pass.
+      active_params: parameters that work on a token, where they are not all of them.
     """
 
     params: float
@@ -68,6 +69,7 @@ class Load:
     notes: tuple[str, ...]
     layers: tuple[float, ...] = ()
     forward_share: float = 1 / 3
+    active_params: float | None = None
 
     @property
     def chips(self) -> int:

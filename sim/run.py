@@ -32,7 +32,11 @@ def run(scenario: Scenario) -> Result:
     Raises:
       InputError: the topology cannot carry a strategy, or the chips cannot be shared evenly.
     """
-    found = outcomes(scenario)
+    return result_of(scenario, outcomes(scenario))
+
+
+def result_of(scenario: Scenario, found: Sequence[Outcome]) -> Result:
+    """The answer to a scenario whose strategies have been replayed; only a missing Data-Parallel is replayed here."""
     reference = next((outcome for outcome in found if isinstance(outcome.job.strategy, DataParallel)), None)
     reference = reference or _alone(scenario, _job(scenario, DataParallel(), _split(scenario)), full=False)
     runs = tuple(summarise(each, scenario.topology.name, reference.timeline.wall_clock_s) for each in found)

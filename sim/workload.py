@@ -160,6 +160,7 @@ class AnalyticWorkload(_Extent):
             ),
             layers=self._layers(FAMILY[self.model].layers if self.model else None),
             forward_share=self.forward_share,
+            active_params=self.active_params,
         )
 
     def describe(self) -> str:

@@ -47,8 +47,10 @@ def test_csv_has_the_same_values(simulate):
     ]
     for row, run in zip(rows, document["runs"], strict=True):
         assert float(row["wall_clock_s"]) == run["wall_clock_s"]
-        assert row["predicted_loss"] == ""
-        assert run["predicted_loss"] is None
+        assert float(row["predicted_loss"]) == run["predicted_loss"]
+        assert row["loss_notes"] == "; ".join(run["loss_notes"])
+        assert row["mean_staleness"] == ""
+        assert run["mean_staleness"] is None
 
 
 @pytest.mark.parametrize("format_", ["table", "json", "csv"])
