@@ -156,16 +156,15 @@ class Bottleneck:
       kind: `site` or `link`.
       name: of the datacenter, or of the link as `a -> b`.
       share: of the wall-clock: what the others waited for the site on average, or how far the link was used.
-      halved_change, doubled_change: how much longer the run takes, as a share of its wall-clock, with half and with
-        twice the site's chip speed or the link's bandwidth.
+      halved, doubled: wall-clock with half, and with twice, its chip speed or bandwidth, over that of the run.
     """
 
     strategy: str
     kind: str
     name: str
     share: float
-    halved_change: float
-    doubled_change: float
+    halved: float
+    doubled: float
 
 
 @dataclass(frozen=True)

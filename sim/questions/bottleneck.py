@@ -67,8 +67,7 @@ def _tried(
         return varied[min(position, len(varied) - 1)].timeline.wall_clock_s / only.wall_clock_s
 
     # More can be left unused, and less cannot help: a ring chosen anew for the changed links must not say otherwise.
-    halved, doubled = max(1.0, relative(0.5)), min(1.0, relative(2.0))
-    return Bottleneck(only.label, kind, name, share, halved - 1, doubled - 1)
+    return Bottleneck(only.label, kind, name, share, max(1.0, relative(0.5)), min(1.0, relative(2.0)))
 
 
 def _as_recorded(scenario: Scenario) -> bool:

@@ -222,7 +222,7 @@ def limits(result: Result) -> list[str]:
         how, what = words[found.kind]
         sentences.append(
             f"Bottleneck {found.kind} of {found.strategy}: {found.name} ({how.format(f'{found.share:.1%}')}); "
-            f"wall-clock {found.doubled_change:+.1%} with twice its {what}, {found.halved_change:+.1%} with half of it."
+            f"wall-clock {found.doubled - 1:+.1%} with twice its {what}, {found.halved - 1:+.1%} with half of it."
         )
     return sentences
 
