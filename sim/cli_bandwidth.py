@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .errors import InputError
-from .output import Format, deliver
+from .formats import FormatOption, OutputOption, chosen
+from .output import deliver
 
 if TYPE_CHECKING:
     from .scenario import Scenario
@@ -75,8 +76,6 @@ LinkOption = Annotated[
 ]
 FullOption = Annotated[bool, typer.Option("--full", help="Replay every step instead of a period that repeats.")]
 GridOption = Annotated[Grid | None, typer.Option(help="Report the first point of the published grid.")]
-FormatOption = Annotated[Format, typer.Option("--format", help="How to print the result.")]
-OutputOption = Annotated[Path | None, typer.Option(help="Write the result to a file instead.", metavar="FILE")]
 PlotOption = Annotated[
     Path | None, typer.Option(help="Draw utilisation against bandwidth (extra `plot`).", metavar="FILE.png")
 ]
@@ -102,7 +101,7 @@ def bandwidth(
     link: LinkOption = None,
     full: FullOption = False,
     grid: GridOption = None,
-    format_: FormatOption = Format.table,
+    format_: FormatOption = None,
     output: OutputOption = None,
     plot: PlotOption = None,
 ) -> None:
@@ -113,6 +112,7 @@ def bandwidth(
     """
     from .output import check_writable
 
+    shape = chosen(format_, output)
     if output:
         check_writable(output)
     from .questions.bandwidth import TARGETS, answer
@@ -144,7 +144,7 @@ def bandwidth(
         found = answer(_replayed(asked, full), tuple(targets) or TARGETS, link=link)
     if plot:
         draw_curve(found, plot)
-    deliver(BANDWIDTH_RENDERERS[format_](found, grid is not None), output)
+    deliver(BANDWIDTH_RENDERERS[shape](found, grid is not None), output)
 
 
 def _share(text: str) -> float:
