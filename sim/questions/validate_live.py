@@ -15,10 +15,10 @@ from ..laws.published import INNER_LEARNING_RATE
 from ..run import alone, run
 from ..scenario import load_scenario
 from .bandwidth import answer as bandwidth_answer
-from .bandwidth import study
 from .budget import answer as budget_answer
 from .published_syncs import SyncPrediction, predictions
 from .rules import entrants
+from .study import study
 from .validate import Key, read
 
 Numbers = dict[Key, float]
