@@ -11,9 +11,7 @@ import math
 from typing import Literal
 
 from ..errors import InputError
-from .coverage import coverage as coverage
-from .coverage import learning_rate_notes as learning_rate_notes
-from .published import (
+from ..published import (
     BATCH_SEQUENCES,
     FITTED_ALGORITHMS,
     FITTED_REPLICAS,
@@ -25,6 +23,8 @@ from .published import (
     OUTER_LEARNING_RATE,
     Law,
 )
+from .coverage import coverage as coverage
+from .coverage import learning_rate_notes as learning_rate_notes
 from .values import Values
 
 Form = Literal["independent", "joint"]

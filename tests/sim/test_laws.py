@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sim import laws
+from sim import laws, published
 from sim.errors import InputError
 from sim.laws import (
     batch_tokens,
@@ -14,7 +14,6 @@ from sim.laws import (
     diloco,
     loss,
     loss_with_floor,
-    published,
 )
 from sim.models import FAMILY
 
