@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from .defaults import PAYLOAD_BITS
 from .errors import InputError
 from .output import Format, deliver
 
@@ -81,7 +82,7 @@ def plan(
     price_chip_hour: PriceChipHourOption = None,
     price_gb: PriceGbOption = None,
     max_cost: MaxCostOption = None,
-    payload_bits: PayloadBitsOption = 16,
+    payload_bits: PayloadBitsOption = PAYLOAD_BITS,
     layers: LayersOption = 48,
     format_: FormatOption = Format.table,
     output: OutputOption = None,

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
+from .defaults import PAYLOAD_BITS
 from .document import Frozen, nearest
 from .errors import InputError
 from .laws import TOKENS_PER_PARAM, default_batch_tokens
@@ -115,7 +116,7 @@ class AnalyticWorkload(_Extent):
     """Useful flop/s of a chip, Q (peak times utilisation), where the topology names none [flop/s]."""
     step_time_s: Time | None = Field(default=None, alias="step_time", examples=["0.8 s"])
     """Instead of chip_speed: compute of a step, the same for every worker [s]."""
-    payload_bits: Count = Field(default=16, examples=[16])
+    payload_bits: Count = Field(default=PAYLOAD_BITS, examples=[16])
     """Bits per exchanged parameter, b [bit]."""
 
     @model_validator(mode="after")

@@ -9,6 +9,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from ..collectives import ideal_scatter_s, one_way_s
+from ..defaults import REPLICAS, SYNC_EVERY
 from ..errors import InputError
 from ..ops import Collective, Merge, Op, Start, Wait
 from .base import AbstractStrategy, Setting, inner_steps, spanning_steps
@@ -28,9 +29,9 @@ class AsyncDiLoCo(AbstractStrategy):
     """
 
     kind: Literal["async-diloco"] = "async-diloco"
-    replicas: int = Field(default=2, gt=0, examples=[2])
+    replicas: int = Field(default=REPLICAS, gt=0, examples=[2])
     """Replicas M; two or more take a datacenter each."""
-    sync_every: int = Field(default=30, gt=0, examples=[30])
+    sync_every: int = Field(default=SYNC_EVERY, gt=0, examples=[30])
     """Inner steps H between a replica's exchanges with the server."""
     server: int = Field(default=0, ge=0, examples=[0])
     """The replica (from 0) in whose datacenter the server stands."""

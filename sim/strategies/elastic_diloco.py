@@ -7,6 +7,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from ..defaults import SYNC_EVERY
 from ..errors import InputError
 from ..ops import Collective, Op
 from ..units import Latency
@@ -26,7 +27,7 @@ class ElasticDiLoCo(AbstractStrategy):
     kind: Literal["elastic-diloco"] = "elastic-diloco"
     replicas: int = Field(default=4, gt=1, examples=[4])
     """Replicas M, in a datacenter each."""
-    sync_every: int = Field(default=30, gt=0, examples=[30])
+    sync_every: int = Field(default=SYNC_EVERY, gt=0, examples=[30])
     """Inner steps H between outer steps."""
     quorum: int = Field(default=3, gt=0, examples=[3])
     """Replicas K that an outer step needs."""

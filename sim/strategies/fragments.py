@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from ..defaults import REPLICAS, SYNC_EVERY
 from ..errors import InputError
 from ..ops import Op
 from .base import Setting
@@ -17,9 +18,9 @@ from .overlap import OverlappingStrategy, Part, Sending
 class FragmentedStrategy(OverlappingStrategy, ABC):
     """Replicas in a datacenter each that exchange fragments of the parameters at different moments of a round."""
 
-    replicas: int = Field(default=2, gt=1, examples=[2])
+    replicas: int = Field(default=REPLICAS, gt=1, examples=[2])
     """Replicas M, in a datacenter each."""
-    sync_every: int = Field(default=30, gt=0, examples=[100])
+    sync_every: int = Field(default=SYNC_EVERY, gt=0, examples=[100])
     """Inner steps H from one exchange of a fragment to its next."""
     pattern: Literal["strided", "sequential"] = "strided"
     """Fragment p of P has the layers p, p + P, p + 2P, ... (`strided`), or neighbouring ones (`sequential`)."""
