@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -23,17 +25,18 @@ def check_writable(path: Path, *, overwrite: bool) -> None:
     Raises:
       InputError: it cannot, or it would overwrite a file.
     """
-    if path.is_dir():
-        raise InputError(f"--output {path}: is a directory; give a file name inside it")
-    there = path.exists()
-    if there and not overwrite:
-        raise InputError(f"--output {path}: is there already; give another name, or --overwrite to replace it")
     try:
-        path.open("ab").close()
+        if path.is_dir():
+            raise InputError(f"--output {path}: is a directory; give a file name inside it")
+        if not path.exists():
+            tempfile.TemporaryFile(dir=path.parent).close()  # not the file itself, which another run may make just now
+            return
+        if overwrite:
+            os.close(os.open(path, os.O_WRONLY))
+            return
     except OSError as error:
         raise InputError(f"--output {path}: cannot be written ({error.strerror}); give another path") from None
-    if not there:
-        path.unlink()
+    raise InputError(f"--output {path}: is there already; give another name, or --overwrite to replace it")
 
 
 def open_trace(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -84,8 +84,9 @@ class Checkpoints:
                 f"--checkpoint {self.directory}: cannot be written ({error.strerror}); give another folder"
             ) from None
         if lock(handle):
-            os.ftruncate(handle, 0)
-            os.pwrite(handle, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
+            with suppress(OSError):  # on a full disk nobody is told who holds it
+                os.ftruncate(handle, 0)
+                os.pwrite(handle, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
             return handle
         holder = os.pread(handle, 200, 0).decode(errors="replace") or "a process"
         os.close(handle)

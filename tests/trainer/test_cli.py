@@ -297,6 +297,7 @@ WRONG = {
     "seed": ([*TINY, "--seed", "-1"], "seed: got -1"),
     "too many devices": ([*TINY, "--replicas", "9"], "needs 9 devices, and there are 8 (cpu)"),
     "no folder": ([*TINY, "--output", "no/such/run.jsonl"], "no/such/run.jsonl: cannot be written"),
+    "a long name": ([*TINY, "--output", "x" * 300], "cannot be written (File name too long); give another path"),
     "a word for a number": ([*TINY, "--steps", "many"], "Invalid value for '--steps'"),
 }
 
