@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from .defaults import PAYLOAD_BITS
 from .errors import InputError
 from .formats import FormatOption, OutputOption, chosen
 from .output import deliver
@@ -79,7 +80,7 @@ def plan(
     price_chip_hour: PriceChipHourOption = None,
     price_gb: PriceGbOption = None,
     max_cost: MaxCostOption = None,
-    payload_bits: PayloadBitsOption = 16,
+    payload_bits: PayloadBitsOption = PAYLOAD_BITS,
     layers: LayersOption = 48,
     format_: FormatOption = None,
     output: OutputOption = None,

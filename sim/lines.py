@@ -1,4 +1,4 @@
-"""The lines of a trace file, packed or not, whole or cut off, in bounded memory."""
+"""The lines of a trace: unpacked where it is compressed, numbered, none of them so long that it takes all memory."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _BLOCK_BYTES = 2**16
 
 
 @contextmanager
-def open_trace(path: Path, until: int | None = None) -> Iterator[Stream]:
+def opened(path: Path, until: int | None = None) -> Iterator[Stream]:
     """The bytes of a trace, unpacked where it is compressed (told by its first bytes, not its name)."""
     try:
         if path.is_dir():

@@ -49,10 +49,10 @@ def claim(path: Path, file: FileIO) -> None:
 
 
 def cut(path: Path, length: int) -> FileIO:
-    """Opens a file to go on writing behind its first bytes; the rest is cut off.
+    """Opens a file for a writer of its own, to go on behind its first bytes.
 
     Raises:
-      InputError: it is gone, shorter, in use by another process, or cannot be written.
+      InputError: it is gone, shorter than that, or another process writes to it; it is left as it was.
     """
     try:
         raw = path.open("r+b", buffering=0)

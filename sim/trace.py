@@ -22,7 +22,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from .document import Frozen, validate
 from .errors import InputError
-from .lines import lines_of, open_trace
+from .lines import lines_of, opened
 from .locking import claim, cut
 from .recorded import (
     Distribution,
@@ -219,7 +219,7 @@ def read_header(path: Path) -> Header:
     Raises:
       InputError: not a trace, or of a schema version that this crosshaul does not read.
     """
-    with open_trace(path) as stream:
+    with opened(path) as stream:
         return _header(path, lines_of(path, stream))
 
 
@@ -233,7 +233,7 @@ def read_records(path: Path, until: int | None = None) -> Iterator[Record]:
     Raises:
       InputError: a damaged or cut-off line, named by its number.
     """
-    with open_trace(path, until) as stream:
+    with opened(path, until) as stream:
         lines = lines_of(path, stream)
         _header(path, lines)
         for number, line in lines:

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
+from .defaults import PAYLOAD_BITS
 from .document import FileName, nearest
 from .errors import InputError
 from .extent import CHIP_FLOP_PER_S, TOKENS_PER_CHIP, AbstractWorkload
@@ -48,7 +49,7 @@ class AnalyticWorkload(AbstractWorkload):
     step_time_s: Time | None = Field(default=None, alias="step_time", examples=["0.8 s"])
     """Instead of chip_speed: what a step takes, the same for every worker, as measured in a datacenter: it holds the
     exchange of gradients inside [s]."""
-    payload_bits: Bits = Field(default=16, examples=[16])
+    payload_bits: Bits = Field(default=PAYLOAD_BITS, examples=[16])
     """Bits per exchanged parameter, b [bit]."""
 
     @model_validator(mode="after")

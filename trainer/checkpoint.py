@@ -33,6 +33,7 @@ from numpy.typing import NDArray
 from sim.errors import InputError
 
 from .distributed import barrier, gathered, is_first
+from .durable import digest, sync, write
 
 FORMAT = 1
 KEPT = 2
@@ -162,12 +163,12 @@ def save(directory: Path, tree: Any, facts: Mapping[str, Any]) -> None:
         barrier(f"checkpoint {step} is written")
         if is_first():
             indexes = sorted(temporary.glob("index-*.json"))
-            body = {"format": FORMAT, "facts": dict(facts), "indexes": {each.name: _digest(each) for each in indexes}}
-            _write(temporary / _FACTS, json.dumps({**body, "sha256": _own_digest(body)}).encode())
-            _sync(temporary)
+            body = {"format": FORMAT, "facts": dict(facts), "indexes": {each.name: digest(each) for each in indexes}}
+            write(temporary / _FACTS, json.dumps({**body, "sha256": _own_digest(body)}).encode())
+            sync(temporary)
             shutil.rmtree(final, ignore_errors=True)  # a damaged one of the same step
             temporary.rename(final)
-            _sync(directory)
+            sync(directory)
             for _, old in _found(directory)[KEPT:]:
                 shutil.rmtree(old, ignore_errors=True)
         barrier(f"checkpoint {step} is there")
@@ -230,8 +231,8 @@ def _read(path: Path) -> Checkpoint:
     if document["format"] != FORMAT or own != _own_digest(document) or not isinstance(document["facts"]["step"], int):
         raise _DamagedError(f"{_FACTS} is damaged")
     pieces: dict[str, list[_Piece]] = {}
-    for name, digest in document["indexes"].items():
-        if _digest(path / name) != digest:
+    for name, said in document["indexes"].items():
+        if digest(path / name) != said:
             raise _DamagedError(f"{name} is damaged")
         file = path / name.replace("index", "arrays").replace(".json", ".bin")
         for entry in json.loads((path / name).read_bytes()):
@@ -275,7 +276,7 @@ def _write_pieces(folder: Path, process: int, tree: Any) -> None:
             file.write(raw)
         file.flush()
         os.fsync(file.fileno())
-    _write(folder / f"index-{process}.json", json.dumps(index).encode())
+    write(folder / f"index-{process}.json", json.dumps(index).encode())
 
 
 def _pieces(tree: Any) -> Iterator[tuple[str, tuple[int, ...], list[tuple[int, int]], NDArray[Any]]]:
@@ -285,26 +286,6 @@ def _pieces(tree: Any) -> Iterator[tuple[str, tuple[int, ...], list[tuple[int, i
             if shard.replica_id == 0:
                 ranges = [part.indices(size)[:2] for part, size in zip(shard.index, leaf.shape, strict=True)]
                 yield jax.tree_util.keystr(path), leaf.shape, ranges, np.asarray(shard.data)
-
-
-def _write(path: Path, content: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync(folder: Path) -> None:
-    """Makes sure that names in a folder are on the disk."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _own_digest(body: Mapping[str, Any]) -> str:

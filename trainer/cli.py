@@ -98,9 +98,7 @@ def record_trace(
     end.left = _left(output)
     with exit_codes():
         run = _config(config, context.params)
-        if resume and checkpoint is None:
-            raise InputError("--resume: needs --checkpoint DIR, the folder that the run wrote its checkpoints to")
-        _check_target(target, no_run=no_run, profile=profile, checkpoint=checkpoint)
+        _check_target(target, no_run=no_run, profile=profile, checkpoint=checkpoint, resume=resume)
         if target is not None:
             _compile(run, config, context.params, target, output)
             return
@@ -113,7 +111,11 @@ def record_trace(
         _run(run, output, overwrite=overwrite, checkpoints=saved, processes=count, profile=profile)
 
 
-def _check_target(target: str | None, *, no_run: bool, profile: Path | None, checkpoint: Path | None) -> None:
+def _check_target(
+    target: str | None, *, no_run: bool, profile: Path | None, checkpoint: Path | None, resume: bool
+) -> None:
+    if resume and checkpoint is None:
+        raise InputError("--resume: needs --checkpoint DIR, the folder that the run wrote its checkpoints to")
     if (target is None) == no_run:
         raise InputError(
             "--no-run: compiles for a target; name one with --target tpu:v5e:16x16, or leave --no-run out"

@@ -13,10 +13,11 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from sim.defaults import PAYLOAD_BITS, SYNC_EVERY
 from sim.document import Frozen, read_mapping, validate
 from sim.errors import InputError
 
-from .defaults import OVERLAPPED_MIXING, SYNC_EVERY, AlgorithmName, algorithm_mistake, filled
+from .defaults import OVERLAPPED_MIXING, AlgorithmName, algorithm_mistake, filled
 from .shape import BYTE_VOCAB, ModelConfig, family_model
 
 __all__ = ["BYTE_VOCAB", "SYNC_EVERY", "AlgorithmName", "ModelConfig", "Precision", "TrainConfig", "family_model"]
@@ -29,8 +30,8 @@ class TrainConfig(Frozen):
     model: ModelConfig
     """A name of the family, or a shape."""
     algorithm: AlgorithmName
-    replicas: int = Field(default=1, gt=0, examples=[2])
-    """DiLoCo replicas M."""
+    replicas: int = Field(gt=0, examples=[2])
+    """DiLoCo replicas M; 2 unless given, 1 for an algorithm without outer steps."""
     devices_per_replica: int = Field(default=1, gt=0, examples=[1])
     """Data-parallel devices inside a replica."""
     shards: int = Field(default=1, gt=0, examples=[1])
@@ -42,11 +43,11 @@ class TrainConfig(Frozen):
     pattern: Literal["strided", "sequential"] = "strided"
     """Whether fragment p is the layers p, p + P, ... or a row of neighbours."""
     overlap_steps: int = Field(default=0, ge=0, examples=[1])
-    """Inner steps tau from the start of an exchange to the use of its result (streaming-diloco)."""
+    """Inner steps tau from the start of an exchange to the use of its result; streaming-diloco has 1 unless given."""
     mixing: float | None = Field(default=None, ge=0, lt=1, examples=[OVERLAPPED_MIXING])
     """Share of the local parameters in what an exchange leaves behind; null for 0.5 where it overlaps, else 0."""
     payload_bits: Literal[32, 16, 8, 4] | None = Field(default=None, examples=[8])
-    """Bits of a parameter in an outer exchange; null for those of the precision."""
+    """Bits of a parameter in an outer exchange; null for those of the precision: 16, or 32 in float32."""
     error_feedback: bool = False
     """Whether the rounding error of an outer exchange is added to the next one's change."""
     steps: int = Field(gt=0, examples=[60])
@@ -126,7 +127,7 @@ class TrainConfig(Frozen):
     @property
     def exchange_bits(self) -> int:
         """Bits of a parameter in an outer exchange."""
-        return self.payload_bits or (16 if self.precision == "bfloat16" else 32)
+        return self.payload_bits or (PAYLOAD_BITS if self.precision == "bfloat16" else 32)
 
     @property
     def local_share(self) -> float:

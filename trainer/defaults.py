@@ -10,24 +10,22 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, PositiveFloat, PositiveInt, ValidationError
 
+from sim.defaults import LAYERS_PER_FRAGMENT, OVERLAP_STEPS, REPLICAS, SYNC_EVERY
 from sim.errors import InputError
 from sim.models import FAMILY, SEQUENCE_TOKENS
 
 from . import recipe
 from .shape import ModelConfig, family_model
 
-SYNC_EVERY = 30
-"""Inner steps between outer steps where nothing else is said."""
 OWN_SEQUENCE_TOKENS = 256
 """Tokens in a sequence of a model that is not of the family."""
 MICROBATCH_TOKENS = 4_096
 """Tokens that a device takes through the model at once where nothing else is said: two sequences of 2,048."""
-LAYERS_PER_FRAGMENT = 3
-"""Layers in a fragment where nothing else is said (arXiv 2501.18512)."""
 OVERLAPPED_MIXING = 0.5
 """Share of the local parameters that is kept where an exchange overlaps (arXiv 2501.18512)."""
 AlgorithmName = Literal["data-parallel", "diloco", "streaming-diloco", "eager-diloco"]
 _PLACEHOLDERS = {
+    "replicas": 1,
     "steps": 1,
     "sequence_length": 1,
     "sequences": 1,
@@ -43,7 +41,7 @@ class _Basis(BaseModel):
 
     model: ModelConfig
     algorithm: AlgorithmName
-    replicas: PositiveInt = 1
+    replicas: PositiveInt
     devices_per_replica: PositiveInt = 1
     sync_every: PositiveInt = SYNC_EVERY
     overtraining: PositiveFloat = 1.0
@@ -56,9 +54,10 @@ class _Basis(BaseModel):
 def filled(data: Mapping[str, Any]) -> dict[str, Any]:
     """Fills in what depends on the model's size, the algorithm and the batch.
 
-    In turn: L = 2,048 for a model of the family (256 for any other); sequences of a device from the fitted batch;
-    microbatches so that one holds at most 4,096 tokens; steps T = 20 N lambda / B with `overtraining` lambda
-    (given in place of `steps`); learning rates from the fits; H = 30; fragments of three layers.
+    In turn: two replicas where there are outer steps, else one; L = 2,048 for a model of the family (256 for any
+    other); sequences of a device from the fitted batch; microbatches so that one holds at most 4,096 tokens; steps
+    T = 20 N lambda / B with `overtraining` lambda (given in place of `steps`); learning rates from the fits; H = 30;
+    fragments of three layers that overlap one step.
 
     Args:
       data: a configuration as written; a mistake in it is left for the validation behind to name.
@@ -74,6 +73,7 @@ def filled(data: Mapping[str, Any]) -> dict[str, Any]:
         given["model"] = family_model(given["model"]).model_dump()
     if "steps" in given and "overtraining" in given:
         raise InputError("overtraining: steps are given too; leave out one of them")
+    given.setdefault("replicas", 1 if given.get("algorithm") == "data-parallel" else REPLICAS)
     try:
         basis = _Basis.model_validate(given)
     except ValidationError:
@@ -98,7 +98,7 @@ def filled(data: Mapping[str, Any]) -> dict[str, Any]:
         defaults["sync_every"] = SYNC_EVERY
     if basis.algorithm == "streaming-diloco":
         fragments = -(-basis.model.layers // LAYERS_PER_FRAGMENT)
-        defaults["fragments"] = min(fragments, basis.sync_every)
+        defaults |= {"fragments": min(fragments, basis.sync_every), "overlap_steps": OVERLAP_STEPS}
     given.pop("overtraining", None)
     return {**defaults, **given}
 
@@ -147,6 +147,6 @@ def _streaming_mistake(fields: Mapping[str, Any]) -> str | None:
     if fields["overlap_steps"] >= fields["sync_every"]:
         return (
             f"overlap_steps: got {fields['overlap_steps']}; must be fewer than the {fields['sync_every']} inner steps "
-            "from a fragment's exchange to its next"
+            f"from a fragment's exchange to its next: write {fields['sync_every'] - 1} or less"
         )
     return None

@@ -27,13 +27,15 @@ Width = Annotated[Whole, typer.Option(help="Its model dimension.")]
 Heads = Annotated[Whole, typer.Option(help="Its attention heads.")]
 Hidden = Annotated[Whole, typer.Option(help="Its feed-forward dimension [default: 4 x width].")]
 Vocab = Annotated[Whole, typer.Option(help=f"Its vocabulary [default: {VOCAB}, or 257 with bytes].")]
-Replicas = Annotated[Whole, typer.Option(help="DiLoCo replicas [default: 1].")]
+Replicas = Annotated[Whole, typer.Option(help="DiLoCo replicas [default: 2; 1 for data-parallel].")]
 SyncEvery = Annotated[Whole, typer.Option(help="Inner steps between a parameter's outer steps [default: 30].")]
 Fragments = Annotated[Whole, typer.Option(help="Fragments of streaming-diloco [default: one for each 3 layers].")]
 Pattern = Annotated[Word, typer.Option(help="Layers of a fragment: strided or sequential [default: strided].")]
-OverlapSteps = Annotated[Whole, typer.Option(help="Inner steps that its exchange overlaps [default: 0].")]
+OverlapSteps = Annotated[Whole, typer.Option(help="Inner steps that its exchange overlaps [default: 1].")]
 Mixing = Annotated[Number, typer.Option(help="Share of local parameters kept [default: 0.5 with overlap, else 0].")]
-PayloadBits = Annotated[Whole, typer.Option(help="Bits of a parameter in an outer exchange: 32, 16, 8 or 4.")]
+PayloadBits = Annotated[
+    Whole, typer.Option(help="Bits of a parameter in an outer exchange: 32, 16, 8, 4 [default: 16; 32 in float32].")
+]
 ErrorFeedback = Annotated[
     bool | None, typer.Option("--error-feedback", help="Add an exchange's rounding error to the next one's change.")
 ]

@@ -11,20 +11,19 @@ from pathlib import Path
 import jax
 from jax.sharding import Mesh
 
-from sim.errors import InputError
 from sim.trace import Header, Record, RunSummary, TraceWriter
 
-from .checkpoint import Checkpoint
 from .config import SYNC_EVERY, TrainConfig
 from .costs import InnerCost, OuterCost, seen_by_all
 from .data import Data, load_data
 from .distributed import check_same, is_first, together
 from .header import make_header
 from .mesh import make_mesh
+from .opening import check_writable, open_trace
 from .profiling import PROFILED_STEPS, check_directory, profiled
 from .programs import Payload, programs_of
 from .records import inner_records, outer_records, recorded, summarize
-from .resume import Checkpoints, Progress, check_fingerprint, check_trace, write
+from .resume import Checkpoints, Progress, check_fingerprint, write
 from .train import Trainer
 
 
@@ -137,7 +136,7 @@ def _recorded(
     timing = _timing(config, on_cpu=on_cpu)
     header = make_header(config, mesh, recorder.programs, data=data.description, command=command, timing=timing)
     with ExitStack() as stack:
-        writer = together("trace", lambda: _opened(output, header, found, checkpoints, overwrite=overwrite))
+        writer = together("trace", lambda: open_trace(output, header, found, checkpoints, overwrite=overwrite))
         if writer is not None:
             stack.enter_context(writer)
         if found is None:
@@ -149,19 +148,6 @@ def _recorded(
         return recorder.run(writer, listener, header, run, checkpoints)
 
 
-def _opened(
-    output: Path, header: Header, found: Checkpoint | None, checkpoints: Checkpoints | None, *, overwrite: bool
-) -> TraceWriter | None:
-    """The trace to write, or to go on with; None in a process that writes none."""
-    if not is_first():
-        return None
-    if found is not None:
-        check_trace(output, header, found)
-    resume_at = found.facts["trace_bytes"] if found else None
-    replaced = overwrite or (checkpoints is not None and checkpoints.replaces(output, header))
-    return TraceWriter(output, header, overwrite=replaced, resume_at=resume_at)
-
-
 def _check_same(config: TrainConfig, checkpoints: Checkpoints | None, profile: Path | None) -> None:
     """Makes sure that all processes run the same programs; their texts are compared when they are read."""
     given = config.model_dump(mode="json", exclude={"corpus", "tokenizer"})
@@ -170,25 +156,6 @@ def _check_same(config: TrainConfig, checkpoints: Checkpoints | None, profile: P
         every, resume = checkpoints.every, checkpoints.resume
         saving |= {"--checkpoint": True, "--checkpoint-every": every, "--resume": resume}
     check_same({**given, **saving})
-
-
-def check_writable(path: Path, *, overwrite: bool) -> None:
-    """Finds out before any long work whether the trace can be written; leaves the path as it was.
-
-    Raises:
-      InputError: it cannot, or it would overwrite a file.
-    """
-    if path.is_dir():
-        raise InputError(f"--output {path}: is a directory; give a file name inside it")
-    there = path.exists()
-    if there and not overwrite:
-        raise InputError(f"--output {path}: is there already; give another name, or --overwrite to replace it")
-    try:
-        path.open("ab").close()
-    except OSError as error:
-        raise InputError(f"--output {path}: cannot be written ({error.strerror}); give another path") from None
-    if not there:
-        path.unlink()
 
 
 class _Recorder:

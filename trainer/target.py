@@ -36,9 +36,10 @@ from .costs import InnerCost
 from .devices import find_chip, slice_index
 from .header import make_header
 from .mesh import make_mesh
+from .opening import check_writable
 from .program import compile_inner
 from .programs import Programs, programs_of
-from .record import Listener, Summary, check_writable
+from .record import Listener, Summary
 from .records import exchange_records, inner_records
 
 _CHIPS = ("v3", "v4", "v5e", "v5p", "v6e", "tpu7x")

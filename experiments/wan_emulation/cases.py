@@ -115,7 +115,7 @@ def config_of(plan: Plan, case: Case) -> dict[str, Any]:
     spread = case.algorithm == "data-parallel"
     outer = {} if spread else {"sync_every": case.sync_every}
     if case.algorithm == "streaming-diloco":
-        outer |= {"fragments": case.fragments}
+        outer |= {"fragments": case.fragments, "overlap_steps": 0}
     return {
         "model": {
             "layers": plan.layers,

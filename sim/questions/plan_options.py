@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any
 
+from ..defaults import PAYLOAD_BITS
 from ..document import validate
 from ..errors import InputError
 from ..extent import CHIP_FLOP_PER_S
@@ -59,7 +60,7 @@ class Ask:
     price_chip_hour: float | None = None
     price_gb: float | None = None
     max_cost: float | None = None
-    payload_bits: float = 16
+    payload_bits: float = PAYLOAD_BITS
     layers: int = 48
 
     @property

@@ -8,6 +8,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from ..collectives import one_way_s
+from ..defaults import REPLICAS, SYNC_EVERY
 from ..errors import InputError
 from ..ops import Collective, Merge, Op, Start, Wait
 from ..pacing import Pace, deal_steps
@@ -31,9 +32,9 @@ class AsyncDiLoCo(AbstractStrategy):
     """
 
     kind: Literal["async-diloco"] = "async-diloco"
-    replicas: int = Field(default=2, gt=0, le=MOST_SITES, examples=[2])
+    replicas: int = Field(default=REPLICAS, gt=0, le=MOST_SITES, examples=[2])
     """Replicas M; two or more take a datacenter each."""
-    sync_every: int = Field(default=30, gt=0, le=MOST_STEPS, examples=[30])
+    sync_every: int = Field(default=SYNC_EVERY, gt=0, le=MOST_STEPS, examples=[30])
     """Inner steps H between a replica's exchanges with the server."""
     closing_exchange: bool = True
     """Whether a last round of fewer than H steps ends with an exchange; many trainers stop without."""

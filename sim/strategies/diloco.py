@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from ..defaults import REPLICAS, SYNC_EVERY
 from ..ops import Collective, Op
 from ..setting import Setting
 from ..units import MOST_SITES, MOST_STEPS
@@ -26,9 +27,9 @@ class DiLoCo(OverlappingStrategy):
     """
 
     kind: Literal["diloco"] = "diloco"
-    replicas: int = Field(default=2, gt=0, le=MOST_SITES, examples=[2])
+    replicas: int = Field(default=REPLICAS, gt=0, le=MOST_SITES, examples=[2])
     """Replicas M; two or more take a datacenter each."""
-    sync_every: int = Field(default=30, gt=0, le=MOST_STEPS, examples=[30])
+    sync_every: int = Field(default=SYNC_EVERY, gt=0, le=MOST_STEPS, examples=[30])
     """Inner steps H between outer steps."""
     closing_exchange: bool = True
     """Whether a last round of fewer than H steps ends with an exchange; many trainers stop without."""

@@ -7,6 +7,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from ..defaults import SYNC_EVERY
 from ..errors import InputError
 from ..ops import Collective, Op
 from ..setting import Setting
@@ -27,7 +28,7 @@ class ElasticDiLoCo(AbstractStrategy):
     kind: Literal["elastic-diloco"] = "elastic-diloco"
     replicas: int = Field(default=4, gt=1, le=MOST_SITES, examples=[4])
     """Replicas M, in a datacenter each."""
-    sync_every: int = Field(default=30, gt=0, le=MOST_STEPS, examples=[30])
+    sync_every: int = Field(default=SYNC_EVERY, gt=0, le=MOST_STEPS, examples=[30])
     """Inner steps H between outer steps."""
     closing_exchange: bool = True
     """Whether a last round of fewer than H steps ends with an exchange; many trainers stop without."""

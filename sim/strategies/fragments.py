@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from ..defaults import REPLICAS, SYNC_EVERY
 from ..errors import InputError
 from ..ops import Op
 from ..setting import Setting
@@ -19,9 +20,9 @@ from .overlap import OverlappingStrategy, Part, Sending
 class FragmentedStrategy(OverlappingStrategy, ABC):
     """Replicas in a datacenter each that exchange fragments of the parameters at different moments of a round."""
 
-    replicas: int = Field(default=2, gt=1, le=MOST_SITES, examples=[2])
+    replicas: int = Field(default=REPLICAS, gt=1, le=MOST_SITES, examples=[2])
     """Replicas M, in a datacenter each."""
-    sync_every: int = Field(default=30, gt=0, le=MOST_STEPS, examples=[100])
+    sync_every: int = Field(default=SYNC_EVERY, gt=0, le=MOST_STEPS, examples=[100])
     """Inner steps H from one exchange of a fragment to its next."""
     closing_exchange: bool = True
     """Whether a last round of fewer than H steps ends with an exchange; many trainers stop without."""

@@ -7,14 +7,13 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from ..defaults import LAYERS_PER_FRAGMENT, OVERLAP_STEPS
 from ..errors import InputError
 from ..ops import Op
 from ..setting import Setting
 from ..units import MOST_LAYERS, MOST_STEPS
 from .base import open_end
 from .fragments import FragmentedStrategy
-
-LAYERS_PER_FRAGMENT = 3
 
 
 class StreamingDiLoCo(FragmentedStrategy):
@@ -30,7 +29,7 @@ class StreamingDiLoCo(FragmentedStrategy):
     kind: Literal["streaming-diloco"] = "streaming-diloco"
     fragments: int | None = Field(default=None, gt=0, le=MOST_LAYERS, examples=[8])
     """Fragments P; of three layers each unless given (8 where nobody knows the layers)."""
-    overlap_steps: int = Field(default=1, ge=0, le=MOST_STEPS, examples=[1])
+    overlap_steps: int = Field(default=OVERLAP_STEPS, ge=0, le=MOST_STEPS, examples=[1])
     """Inner steps tau that begin without the result of an exchange; 0: the next step waits for it."""
     mixing: float = Field(default=0.5, ge=0, le=1, examples=[0.5])
     """Share of its own parameters that a replica keeps when the result comes; for the trainer."""

@@ -109,7 +109,7 @@ def test_data_parallel_on_eight_devices_trains_what_one_device_trains():
 
 def test_diloco_with_an_outer_step_of_no_effect_is_data_parallel():
     batches = random_batches(2)
-    plain = {"sync_every": 1, "outer_learning_rate": 1.0, "outer_momentum": 0.0}
+    plain = {"replicas": 1, "sync_every": 1, "outer_learning_rate": 1.0, "outer_momentum": 0.0}
     diloco, diloco_losses = train(config(devices_per_replica=2, **plain), batches)
     parallel, parallel_losses = train(config("data-parallel", devices_per_replica=2), batches)
     assert_close(diloco, parallel)

@@ -161,7 +161,7 @@ def test_where_there_is_no_profile_it_says_so(tmp_path):
 
 def test_one_replica_on_one_device_exchanges_nothing(text, tmp_path):
     path = tmp_path / "run.jsonl.gz"
-    assert call(*arguments(text, path, "--warmup-steps", "0", steps=2)) == 0
+    assert call(*arguments(text, path, "--replicas", "1", "--warmup-steps", "0", steps=2)) == 0
     assert read_header(path).sync_every == 30
     assert [(step.step, step.warmup) for step in records(path, Step)] == [(1, False), (2, False)]
     assert records(path, Exchange) == []
@@ -269,7 +269,7 @@ def test_a_signal_that_is_ignored_stays_ignored(text, tmp_path, environment):
 def test_output_that_nobody_takes_is_no_traceback(target, text, tmp_path, environment):
     path = tmp_path / "run.jsonl"
     end = {"full": ">/dev/full", "closed": ">&-", "reader": "| true"}[target]
-    command = shlex.join([sys.executable, "-m", "trainer", *arguments(text, path, steps=1)])
+    command = shlex.join([sys.executable, "-m", "trainer", *arguments(text, path, "--replicas", "1", steps=1)])
     bash = ["bash", "-c", f"set -o pipefail; {command} {end}"]
     ended = subprocess.run(bash, env=environment, capture_output=True, text=True, check=False, timeout=300)
     assert ended.returncode == (2 if target == "full" else 0), ended.stderr
@@ -297,7 +297,7 @@ WRONG = {
     ),
     "H without DiLoCo": ([*TINY, "--algorithm", "data-parallel", "--sync-every", "5"], "no outer steps; leave it out"),
     "missing corpus": ([*TINY, "--corpus", "no/such.txt"], "no/such.txt: there is no such file or folder"),
-    "small corpus": ([*TINY, "--sequences", "5000"], "too few for a batch of 5000 sequences"),
+    "small corpus": ([*TINY, "--sequences", "5000"], "too few for a batch of 10000 sequences"),
     "large vocabulary": ([*TINY, "--tokenizer", "bpe"], "write a smaller --vocab, or --tokenizer bytes"),
     "small vocabulary": ([*TINY, "--vocab", "100"], "write --vocab 257"),
     "unknown tokenizer": ([*TINY, "--tokenizer", "words"], "write bpe, bytes, or the path of a sentencepiece .model"),
@@ -306,6 +306,7 @@ WRONG = {
     "seed": ([*TINY, "--seed", "-1"], "seed: got -1"),
     "too many devices": ([*TINY, "--replicas", "9"], "needs 9 devices, and there are 8 (cpu)"),
     "no folder": ([*TINY, "--output", "no/such/run.jsonl"], "no/such/run.jsonl: cannot be written"),
+    "a long name": ([*TINY, "--output", "x" * 300], "cannot be written (File name too long); give another path"),
     "a word for a number": ([*TINY, "--steps", "many"], "Invalid value for '--steps'"),
 }
 
@@ -329,7 +330,7 @@ def test_an_existing_file_is_kept_unless_told_otherwise(text, tmp_path, capsys):
     assert "is there already; give another name, or --overwrite" in capsys.readouterr().err
     assert path.read_text() == "precious"
     assert call(*arguments(text, path, "--overwrite", steps=1)) == 0
-    assert len(records(path, Step)) == 3
+    assert len(records(path, Step)) == 2 * 3
     assert call(*arguments(text, tmp_path, steps=1)) == 2
     assert "is a directory" in capsys.readouterr().err
 

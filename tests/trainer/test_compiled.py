@@ -176,6 +176,7 @@ def test_an_exchange_in_stages_carries_what_was_asked_for():
 def test_memory_and_payloads_of_fragments_add_up_and_shards_share_them(shards):
     model = ModelConfig(layers=4, width=16, heads=4, hidden=32, vocab=40)
     run = {"model": model, "algorithm": "streaming-diloco", "fragments": 2, "replicas": 2, "sync_every": 4, "steps": 4}
+    run["overlap_steps"] = 0
     config = TrainConfig(sequence_length=16, sequences=2, shards=shards, **run)
     mesh = make_mesh(2, 1, shards)
     programs = all_programs(config, mesh)

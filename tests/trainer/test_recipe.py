@@ -5,14 +5,17 @@ import csv
 import math
 from functools import cache
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from sim import laws
 from sim.errors import InputError
 from sim.models import FAMILY
+from sim.strategies import STRATEGIES
+from sim.workload import AnalyticWorkload
 from trainer import recipe
-from trainer.config import ModelConfig, TrainConfig, family_model, read_config
+from trainer.config import AlgorithmName, ModelConfig, TrainConfig, family_model, read_config
 
 REFERENCE = Path(__file__).parents[2] / "experiments" / "reference"
 OWN = {"layers": 2, "width": 16, "heads": 2, "hidden": 32, "vocab": 300}
@@ -117,9 +120,25 @@ def test_fragments_have_three_layers_and_mixing_is_half_where_exchanges_overlap(
     deep = {**OWN, "layers": 7}
     assert TrainConfig(model=deep, algorithm="streaming-diloco").fragments == 3
     assert TrainConfig(model=deep, algorithm="streaming-diloco", sync_every=2).fragments == 2
-    assert TrainConfig(model=deep, algorithm="streaming-diloco").local_share == 0
-    assert TrainConfig(model=deep, algorithm="streaming-diloco", overlap_steps=1).local_share == 0.5
-    assert TrainConfig(model=deep, algorithm="streaming-diloco", overlap_steps=1, mixing=0.2).local_share == 0.2
+    assert TrainConfig(model=deep, algorithm="streaming-diloco", overlap_steps=0).local_share == 0
+    assert TrainConfig(model=deep, algorithm="streaming-diloco").local_share == 0.5
+    assert TrainConfig(model=deep, algorithm="streaming-diloco", mixing=0.2).local_share == 0.2
+
+
+@pytest.mark.parametrize("algorithm", get_args(AlgorithmName))
+def test_what_nobody_says_is_what_the_simulator_takes(algorithm):
+    """One name has one default: the same command line of either means the same run."""
+    run = TrainConfig(model=OWN, algorithm=algorithm, precision="bfloat16")
+    simulated = STRATEGIES[algorithm]()
+    assert run.replicas == simulated.replica_count
+    for name in set(type(simulated).model_fields) & {"replicas", "sync_every", "overlap_steps", "mixing", "pattern"}:
+        said = run.local_share if name == "mixing" else getattr(run, name)
+        assert said == getattr(simulated, name), name
+    assert run.exchange_bits == AnalyticWorkload(model="35m").payload_bits
+
+
+def test_a_run_in_float32_exchanges_what_it_has():
+    assert TrainConfig(model=OWN, algorithm="diloco", precision="float32").exchange_bits == 32
 
 
 def test_parameters_of_a_shape_are_those_that_are_drawn():
