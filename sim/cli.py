@@ -120,13 +120,14 @@ def simulate(
     from .questions.bottleneck import answer
     from .report import RENDERERS
     from .report.terminal import on_stdout
+    from .run import run
     from .scenario import load_scenario, naming
 
     loaded = load_scenario(
         scenario, topology=topology, workload=workload, trace=trace, strategies=strategy or (), settings=set_ or ()
     )
     with naming(scenario):
-        result = answer(loaded)
+        result = run(loaded) if shape is Format.csv else answer(loaded)  # CSV holds the runs alone
     on_terminal = shape is Format.table and not output
     deliver(on_stdout(result, detail) if on_terminal else RENDERERS[shape](result, detail), output)
 

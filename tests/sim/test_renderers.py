@@ -18,7 +18,7 @@ from sim.report.explain import EXPLAIN_RENDERERS
 from sim.report.flows import FLOWS_RENDERERS
 from sim.report.terminal import on_stdout
 from sim.scenario import Scenario
-from sim.units import BANDWIDTH, human_bytes, human_count, human_quantity, human_ratio, human_seconds
+from sim.units import BANDWIDTH, LATENCY, human_bytes, human_count, human_quantity, human_ratio, human_seconds
 
 
 def document(strategies, *, collective="ring", bandwidths=("10 Gbit/s", "2 Gbit/s", "5 Gbit/s"), slow=True, **workload):
@@ -101,7 +101,8 @@ def ways_to_write(value):
         return {value}
     ways = {str(value), f"{value:,}", f"{value:g}", f"{value:.3f}", f"{value:.2g}", f"{value:,.0f}"}
     ways |= {f"{value:.1%}", f"{value - 1:+.1%}", human_seconds(value), human_bytes(value), human_count(value)}
-    ways |= {human_ratio(value), human_quantity(value, BANDWIDTH)}
+    ways |= {human_ratio(value), human_quantity(value, BANDWIDTH), human_quantity(value, LATENCY)}
+    ways |= {f"{value:.2%}", f"{value:+.3f}%", f"{value:.6g}", f"{value:.4g}"}
     return ways | {human_quantity(float(f"{value:.3g}"), BANDWIDTH), human_ratio(1 / value) if value else ""}
 
 
@@ -121,6 +122,20 @@ def test_every_number_of_the_table_is_in_the_json(result, detail):
     known = {way for value in numbers(json.loads(to_json(result))) for way in ways_to_write(value)}
     assert len(result.bottlenecks) == 2
     assert not_in(text[text.index("\nStrategy") :], known) == []
+
+
+def test_every_number_of_the_other_tables_is_in_their_json():
+    every, one = (Scenario.model_validate(document(kinds)) for kinds in (EVERY_KIND, EVERY_KIND[2:3]))
+    asked = [(BUDGET_RENDERERS, budget.answer([every], target_losses=[3.0])), (EXPLAIN_RENDERERS, explain.answer(one))]
+    for renderers, found in asked:
+        told = json.loads(renderers["json"](found))
+        values = numbers(told)
+        if "breakdown" in told:  # the table shows each part of the mean step as well: its seconds over the steps
+            parts = [*(part["seconds"] for part in told["breakdown"]), told["wall_clock_s"]]
+            values += [seconds / told["run"]["steps"] for seconds in parts]
+            values += [part["share"] for part in told["breakdown"]] + [1.0, 1]
+        known = {way for value in values for way in ways_to_write(value)} | {"1%"}
+        assert not_in(renderers["table"](found), known) == []
 
 
 def test_a_number_that_is_not_in_the_json_is_found():

@@ -63,6 +63,14 @@ def free_port(candidates):
     raise OSError("no port is free")
 
 
+def last_of_each(words):
+    """Options that are given again replace those before them: the command itself refuses to choose."""
+    places = [place for place, word in enumerate(words) if str(word).startswith("--")]
+    first = places[0] if places else len(words)
+    options = {words[a]: words[a:b] for a, b in zip(places, [*places[1:], len(words)], strict=True)}
+    return [*words[:first], *(word for option in options.values() for word in option)]
+
+
 @pytest.fixture
 def processes(environment):
     """Starts Python with each list of arguments at the same time, as processes of one run; returns how they ended."""
@@ -81,7 +89,7 @@ def processes(environment):
                     "SLURM_NTASKS": str(len(commands)),
                 }
                 own |= {"SLURM_PROCID": str(number), "SLURM_LOCALID": str(number), "SLURM_STEP_NUM_NODES": "1"}
-            line = [sys.executable, *command, *(map(str, joined) if of is not None else ())]
+            line = [sys.executable, *last_of_each(command), *(map(str, joined) if of is not None else ())]
             started.append(subprocess.Popen(line, env=own, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
         if kill is not None:
             deadline = time.monotonic() + 300

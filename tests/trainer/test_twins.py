@@ -20,7 +20,7 @@ ALGORITHMS = {
     "diloco": ["--replicas", "2", "--devices-per-replica", "4", "--sync-every", "2"],
     "data-parallel": ["--devices-per-replica", "8"],
     "streaming-diloco": [
-        *["--replicas", "2", "--devices-per-replica", "4", "--layers", "4"],
+        *["--replicas", "2", "--devices-per-replica", "4"],
         *["--sync-every", "5", "--fragments", "2", "--overlap-steps", "1"],
     ],
     "eager-diloco": ["--replicas", "2", "--devices-per-replica", "4", "--sync-every", "3"],
@@ -52,7 +52,8 @@ def test_every_strategy_has_its_twin_or_says_that_it_has_none():
 def test_counted_exchanges_are_those_of_the_strategys_program(algorithm, bits, text, tmp_path):
     rounded = ["--payload-bits", str(bits)] if bits < 32 else []
     path = tmp_path / "run.jsonl"
-    shape = ["--layers", "1", "--width", "16", "--heads", "2", "--sequence-length", "16", "--sequences", "2"]
+    layers = "4" if algorithm == "streaming-diloco" else "1"
+    shape = ["--layers", layers, "--width", "16", "--heads", "2", "--sequence-length", "16", "--sequences", "2"]
     source = ["--corpus", str(text), "--tokenizer", "bytes", "--steps", str(STEPS), "--output", str(path)]
     with pytest.raises(SystemExit) as end:
         main(["--algorithm", algorithm, *shape, *source, *ALGORITHMS[algorithm], *rounded])
