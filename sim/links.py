@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 
-from .document import Frozen, requires_one_of
+from .document import Frozen, Name, requires_one_of
 from .errors import InputError
+from .geography import Location
 from .profile import Outage, Profile, Schedule
 from .units import BANDWIDTH, Bandwidth, Latency, Size, SizeOrNone, Streams, to_text
 
@@ -101,6 +110,23 @@ class Link(Frozen):
         points = self.schedule.points
         capacities = [min(self.bandwidth_bits_per_s, point.bandwidth_bits_per_s) * share for point in points]
         return Profile.of([point.at_s for point in points], capacities, self.schedule.repeat_s, outages)
+
+
+class Router(Frozen):
+    """A node without chips: an exchange, a backbone, a cloud. Without a location its name alone stands for it."""
+
+    name: Name = Field(examples=["ix"])
+    location: Location | None = None
+
+    @model_serializer(mode="wrap")
+    def _short(self, handler: SerializerFunctionWrapHandler) -> Any:
+        return self.name if self.location is None else handler(self)
+
+
+RouterOrName = Annotated[
+    Router,
+    BeforeValidator(lambda v: {"name": v} if isinstance(v, str) else v, json_schema_input_type=Router | Name),
+]
 
 
 class Transport(Frozen):

@@ -9,18 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from importlib import resources
-from itertools import pairwise, permutations
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self
 
-from pydantic import (
-    BeforeValidator,
-    Field,
-    GetJsonSchemaHandler,
-    SerializerFunctionWrapHandler,
-    model_serializer,
-    model_validator,
-)
+from pydantic import Field, GetJsonSchemaHandler, model_validator
 from pydantic_core import CoreSchema
 
 from .document import Frozen, Name, Words, nearest, read_mapping, requires_one_of, validate
@@ -28,7 +21,7 @@ from .errors import InputError
 from .generate import SHAPES, Inside, generated
 from .geography import FIBRE_STRETCH, Location, listed, with_latency
 from .hosts import Host, Place, check_hosts
-from .links import Link, RouteOverride, Transport
+from .links import Link, RouteOverride, Router, RouterOrName, Transport
 from .reading import exists
 from .routing import Route, Routing
 from .units import MOST_SITES, Chips, ChipSpeed
@@ -67,23 +60,6 @@ class Datacenter(Frozen):
     """The host in `hosts` whose compute it shares; null: one of its own."""
 
 
-class Router(Frozen):
-    """A node without chips: an exchange, a backbone, a cloud. Without a location its name alone stands for it."""
-
-    name: Name = Field(examples=["ix"])
-    location: Location | None = None
-
-    @model_serializer(mode="wrap")
-    def _short(self, handler: SerializerFunctionWrapHandler) -> Any:
-        return self.name if self.location is None else handler(self)
-
-
-_Router = Annotated[
-    Router,
-    BeforeValidator(lambda v: {"name": v} if isinstance(v, str) else v, json_schema_input_type=Router | Name),
-]
-
-
 class Topology(Frozen):
     """Datacenters, routers, and the links between them."""
 
@@ -96,7 +72,7 @@ class Topology(Frozen):
     """In the order in which replicas fill them."""
     hosts: tuple[Host, ...] = ()
     """Machines whose compute several datacenters share."""
-    routers: tuple[_Router, ...] = ()
+    routers: tuple[RouterOrName, ...] = ()
     """Nodes without chips: names, or `{name: ix, location: {...}}`."""
     links: tuple[Link, ...] = ()
     route_overrides: tuple[RouteOverride, ...] = Field(default=(), alias="routes")
@@ -199,11 +175,12 @@ class Topology(Frozen):
           InputError: there is no path.
         """
         nodes = self._routing.path(start, end)
-        if nodes is None:
-            raise InputError(
-                f"topology {self.name}: links: no path from {start!r} to {end!r}; add a link (or take the site out)"
-            )
-        return tuple(pairwise(nodes))
+        return tuple(pairwise(nodes or self._no_path(start, end)))
+
+    def _no_path(self, start: str, end: str) -> NoReturn:
+        raise InputError(
+            f"topology {self.name}: links: no path from {start!r} to {end!r}; add a link (or take the site out)"
+        )
 
     def routes(self, sites: tuple[str, ...]) -> dict[tuple[str, str], Route]:
         """What the path between every ordered pair of the sites offers, taken by itself.
@@ -211,13 +188,19 @@ class Topology(Frozen):
         Raises:
           InputError: a pair has no path.
         """
-        found: dict[tuple[str, str], Route] = {}
-        for start, end in permutations(sites, 2):
-            links = [self.wires[hop] for hop in self.path(start, end)]
-            found[start, end] = Route(
-                min(link.bandwidth_bits_per_s for link in links), sum(link.latency_s for link in links)
-            )
-        return found
+        if sites not in self._known_routes:
+            links = {pair: Route(link.bandwidth_bits_per_s, link.latency_s) for pair, link in self.wires.items()}
+            found: dict[tuple[str, str], Route] = {}
+            for start in sites:
+                ends = [site for site in sites if site != start]
+                for end, route in zip(ends, self._routing.offers(start, ends, links), strict=True):
+                    found[start, end] = route or self._no_path(start, end)
+            self._known_routes[sites] = found
+        return self._known_routes[sites]
+
+    @cached_property
+    def _known_routes(self) -> dict[tuple[str, ...], dict[tuple[str, str], Route]]:
+        return {}
 
     def places_of(self, sites: Sequence[Datacenter]) -> tuple[Place | None, ...]:
         """Where each of some datacenters computes; None for a host of its own."""
