@@ -65,7 +65,8 @@ def _outcome(command: Callable[[], Any]) -> int:
         return 2
     except OSError as error:
         abandon_stdout()
-        tell(f"error: {error}; give another place, or make room there", red=True)
+        where, why = error.filename or "the system says", error.strerror or error
+        tell(f"error: {where}: {why}; check the name, the permissions and the room on the disk", red=True)
         return 2
     except Exception:
         tell(traceback.format_exc().rstrip())

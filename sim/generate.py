@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import combinations, pairwise
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from .document import Frozen, Name, nearest, validate
 from .errors import InputError
 from .inside import Inside
 from .links import BANDWIDTH_EXAMPLES, BURST_EXAMPLES, LATENCY_EXAMPLES, Duplex
-from .units import Bandwidth, Chips, ChipSpeed, Latency, SizeOrNone
+from .units import MOST_SITES, Bandwidth, Chips, ChipSpeed, Latency, SizeOrNone
+
+MOST_IN_A_MESH = 256
+"""Datacenters of a full mesh: its links grow with the square of them."""
 
 
 class Wire(Frozen):
@@ -48,7 +51,7 @@ class FullMesh(AbstractShape):
     """A link of its own between every two datacenters dc1, dc2, ..."""
 
     shape: Literal["full-mesh"]
-    datacenters: int = Field(gt=0, le=1024, examples=[8])
+    datacenters: int = Field(gt=0, le=MOST_IN_A_MESH, examples=[8])
 
     def documents(self) -> dict[str, list[Any]]:
         """The datacenters and links, as they would stand written out."""
@@ -60,7 +63,7 @@ class Ring(AbstractShape):
     """A link from each datacenter to the next, and from the last to dc1."""
 
     shape: Literal["ring"]
-    datacenters: int = Field(gt=2, le=4096, examples=[8])
+    datacenters: int = Field(gt=2, le=MOST_SITES, examples=[8])
 
     def documents(self) -> dict[str, list[Any]]:
         """The datacenters and links, as they would stand written out."""
@@ -72,7 +75,7 @@ class Star(AbstractShape):
     """A link from each datacenter to a hub: a router of that name, or dc1 itself."""
 
     shape: Literal["star"]
-    datacenters: int = Field(gt=1, le=4096, examples=[8])
+    datacenters: int = Field(gt=1, le=MOST_SITES, examples=[8])
     """How many datacenters, the hub among them if it is one."""
     hub: Literal["router", "datacenter"] = "router"
     """`router`: a router named hub, without chips; `datacenter`: dc1 is the hub, and sends and computes too."""
@@ -90,10 +93,17 @@ class TwoTier(AbstractShape):
     """Regions of datacenters r1-dc1, r1-dc2, ... around a router r1 each, and a trunk between every two routers."""
 
     shape: Literal["two-tier"]
-    regions: int = Field(gt=1, le=256, examples=[8])
+    regions: int = Field(gt=1, le=MOST_IN_A_MESH, examples=[8])
     sites_per_region: int = Field(alias="sites", gt=0, le=1024, examples=[8])
     trunk: Wire = Field(examples=['{bandwidth: "10 Gbit/s", latency: "30 ms"}'])
     """The link between two regions; all their sites share it."""
+
+    @model_validator(mode="after")
+    def _is_not_too_large(self) -> Self:
+        count = self.regions * self.sites_per_region
+        if count > MOST_SITES:
+            raise InputError(f"{count:,} datacenters in all; make regions x sites {MOST_SITES:,} at most")
+        return self
 
     def documents(self) -> dict[str, list[Any]]:
         """The datacenters, routers and links, as they would stand written out."""

@@ -18,8 +18,8 @@ from typing import Any, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from .document import FileName, Frozen, read_text, requires_one_of
-from .errors import InputError
-from .units import BandwidthOrNone, Duration, Moment
+from .errors import InputError, brief
+from .units import BANDWIDTH, DURATION, BandwidthOrNone, Duration, Moment
 
 _COLUMNS = ["time_s", "bandwidth_bits_per_s"]
 _MOST_REPEATS = 2.0**40
@@ -291,7 +291,10 @@ def read_points(path: Path) -> Iterator[Point]:
         except ValueError:
             at_s = math.nan
         if not (0 <= at_s < math.inf and 0 <= bits_per_s < math.inf):
-            raise InputError(f"{path}: row {number} is {','.join(row)!r}; write two numbers, such as 3600,4e9")
+            raise InputError(f"{path}: row {number} is {brief(','.join(row))}; write two numbers, such as 3600,4e9")
+        if not (DURATION.accepts(at_s, zero=True) and BANDWIDTH.accepts(bits_per_s, zero=True)):
+            spans = f"{DURATION.span(zero=True)} and {BANDWIDTH.span(zero=True)}"
+            raise InputError(f"{path}: row {number} is {brief(','.join(row))}; write numbers of {spans}")
         yield Point.model_construct(at_s=at_s, bandwidth_bits_per_s=bits_per_s)
     if not number:
         raise InputError(f"{path}: has no rows; write at least one, such as 0,10e9")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 _ATTOSECONDS = 1e18
@@ -30,6 +31,11 @@ class Route(NamedTuple):
     node_chips: int = 1
     node_bandwidth_bits_per_s: float = math.inf
 
+    def then(self, link: Route) -> Route:
+        """The route with one more link behind it."""
+        narrowest = min(self.bandwidth_bits_per_s, link.bandwidth_bits_per_s)
+        return Route(narrowest, self.latency_s + link.latency_s, self.overhead_s)
+
 
 class Routing:
     """The routes of one topology, found when asked for and kept.
@@ -48,33 +54,74 @@ class Routing:
             self._least_in[end] = min(cost, self._least_in.get(end, cost))
         self._least_out = {start: min(costs.values()) for start, costs in self._out.items()}
         self._overrides = overrides
-        self._trees: dict[str, dict[str, tuple[str, ...]]] = {}
+        self._trees: dict[str, dict[str, str]] = {}
 
     def path(self, start: str, end: str) -> tuple[str, ...] | None:
         """The nodes of the route, ends included; None: there is none."""
         if override := self._overrides.get((start, end)):
             return override
-        direct = self._out.get(start, {}).get(end)
-        # any other way leaves by one link and arrives by another: at least that long, and more hops
-        if direct is not None and direct <= self._least_out[start] + self._least_in[end]:
+        if self._is_direct(start, end):
             return (start, end)
-        if start not in self._trees:
-            self._trees[start] = self._tree(start)
-        return self._trees[start].get(end)
+        before = self._tree(start)
+        if end not in before:
+            return None
+        nodes = [end]
+        while nodes[-1] != start:
+            nodes.append(before[nodes[-1]])
+        return tuple(reversed(nodes))
 
-    def _tree(self, start: str) -> dict[str, tuple[str, ...]]:
-        """Dijkstra's algorithm over (latency, hops, names)."""
+    def offers(self, start: str, ends: Sequence[str], links: Mapping[Pair, Route]) -> Iterator[Route | None]:
+        """What the routes from one node to others offer, each found from that of the node before its end.
+
+        Args:
+          start: where they begin.
+          ends: where they end.
+          links: what each directed link offers.
+
+        Yields:
+          An offer for each end; None where there is no route.
+        """
+        known: dict[str, Route] = {}
+        for end in ends:
+            override = self._overrides.get((start, end))
+            if override:
+                hops = [links[hop] for hop in pairwise(override)]
+                yield Route(min(hop.bandwidth_bits_per_s for hop in hops), sum(hop.latency_s for hop in hops))
+            elif self._is_direct(start, end):
+                yield links[start, end]
+            else:
+                if not known:
+                    known[start] = Route(math.inf, 0.0)
+                    for node, previous in self._tree(start).items():  # those before come before
+                        if node != start:
+                            known[node] = known[previous].then(links[previous, node])
+                yield known.get(end)
+
+    def _is_direct(self, start: str, end: str) -> bool:
+        """Whether nothing beats the direct link: any other way leaves by one and arrives by another, in more hops."""
+        direct = self._out.get(start, {}).get(end)
+        return direct is not None and direct <= self._least_out[start] + self._least_in[end]
+
+    def _tree(self, start: str) -> dict[str, str]:
+        """The node before each on its route from `start`, nearest ones first; before `start` is itself.
+
+        Dijkstra's algorithm over (latency, hops, names).
+        """
+        if start in self._trees:
+            return self._trees[start]
         best: dict[str, tuple[int, int]] = {start: (0, 0)}
-        done: dict[str, tuple[str, ...]] = {}
+        before: dict[str, str] = {}
         queue: list[tuple[int, int, tuple[str, ...]]] = [(0, 0, (start,))]
         while queue:
             cost, hops, nodes = heapq.heappop(queue)
-            if nodes[-1] in done:
+            here = nodes[-1]
+            if here in before:
                 continue
-            done[nodes[-1]] = nodes
-            for following, more in self._out.get(nodes[-1], {}).items():
+            before[here] = nodes[-2] if hops else start
+            for following, more in self._out.get(here, {}).items():
                 label = (cost + more, hops + 1)
-                if following not in done and label <= best.get(following, label):
+                if following not in before and label <= best.get(following, label):
                     best[following] = label
                     heapq.heappush(queue, (*label, (*nodes, following)))
-        return done
+        self._trees[start] = before
+        return before

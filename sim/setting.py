@@ -55,7 +55,12 @@ class Setting:
         return ideal_all_reduce_s(payload_bytes, self.load.chips, *self.across)
 
     def sending_s(self, payload_bytes: float) -> float:
-        """The same for its bytes alone: how long the way between the datacenters is busy with them [s]."""
+        """The same for its bytes alone: how long the way between the datacenters is busy with them [s].
+
+        0 where there is one datacenter and measured seconds hold what happens inside.
+        """
+        if self.workers == 1 and self.load.inside_included:
+            return 0.0
         return ideal_all_reduce_s(payload_bytes, self.load.chips, *self.across._replace(latency_s=0.0, overhead_s=0.0))
 
     def route(self, start: int, end: int) -> Route:

@@ -9,15 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from importlib import resources
-from itertools import pairwise, permutations
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self
 
-from pydantic import (
-    Field,
-    GetJsonSchemaHandler,
-    model_validator,
-)
+from pydantic import Field, GetJsonSchemaHandler, model_validator
 from pydantic_core import CoreSchema
 
 from .document import Frozen, Name, Words, nearest, read_mapping, requires_one_of, validate
@@ -171,11 +167,12 @@ class Topology(Frozen):
           InputError: there is no path.
         """
         nodes = self._routing.path(start, end)
-        if nodes is None:
-            raise InputError(
-                f"topology {self.name}: links: no path from {start!r} to {end!r}; add a link (or take the site out)"
-            )
-        return tuple(pairwise(nodes))
+        return tuple(pairwise(nodes or self._no_path(start, end)))
+
+    def _no_path(self, start: str, end: str) -> NoReturn:
+        raise InputError(
+            f"topology {self.name}: links: no path from {start!r} to {end!r}; add a link (or take the site out)"
+        )
 
     def route(self, start: str, end: str) -> Route:
         """What the path from one site to another offers, taken by itself: bandwidth for payload, and its latency.
@@ -196,13 +193,19 @@ class Topology(Frozen):
         Raises:
           InputError: a pair has no path.
         """
-        found: dict[tuple[str, str], Route] = {}
-        for start, end in permutations(sites, 2):
-            links = [self.wires[hop] for hop in self.path(start, end)]
-            found[start, end] = Route(
-                min(link.bandwidth_bits_per_s for link in links), sum(link.latency_s for link in links)
-            )
-        return found
+        if sites not in self._known_routes:
+            links = {pair: Route(link.bandwidth_bits_per_s, link.latency_s) for pair, link in self.wires.items()}
+            found: dict[tuple[str, str], Route] = {}
+            for start in sites:
+                ends = [site for site in sites if site != start]
+                for end, route in zip(ends, self._routing.offers(start, ends, links), strict=True):
+                    found[start, end] = route or self._no_path(start, end)
+            self._known_routes[sites] = found
+        return self._known_routes[sites]
+
+    @cached_property
+    def _known_routes(self) -> dict[tuple[str, ...], dict[tuple[str, str], Route]]:
+        return {}
 
     def places_of(self, sites: Sequence[Datacenter]) -> tuple[Place | None, ...]:
         """Where each of some datacenters computes; None for a host of its own."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
@@ -66,6 +67,7 @@ _QUANTITY = re.compile(rf"({_NUMBER}|[+-]?inf|[+-]?nan)[ \t]*({_UNIT})?", re.ASC
 """One number and one unit: nothing is ever evaluated, so a slip of the keyboard cannot become another number."""
 
 
+@lru_cache(maxsize=4096)
 def parse(text: str, unit: Unit, *, zero: bool = False) -> float:
     """Turns `"10 Gbit/s"` into a float in the unit's SI base.
 
@@ -102,6 +104,7 @@ def parse(text: str, unit: Unit, *, zero: bool = False) -> float:
     return value
 
 
+@lru_cache(maxsize=4096)
 def to_text(value: float, unit: Unit) -> str:
     """Writes a value so that `parse` reads the very same float back: the shortest prefix form that does."""
     texts = [(f"{value / SCALE[prefix]:.12g}", f"{prefix}{unit.base}") for prefix in unit.prefixes]
@@ -191,8 +194,8 @@ MOST_CHIPS = 10**9
 """Chips of a run; all that were ever made are fewer."""
 MOST_LAYERS = 10_000
 """Layers of a model: each may be exchanged by itself in each step."""
-MOST_SITES = 10_000
-"""Datacenters of a topology, and replicas."""
+MOST_SITES = 1_024
+"""Datacenters of a topology, and replicas: all ways between them fit into memory and are found in seconds."""
 MOST_STREAMS = 10**6
 """Streams of a flow."""
 Steps = Annotated[int, Field(gt=0, le=MOST_STEPS)]
