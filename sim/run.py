@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import partial
 from itertools import islice
 
+from .effects import without_effect
 from .engine import replay
 from .errors import InputError
 from .flowing import CHUNKED, FlowingNetwork
@@ -37,7 +38,9 @@ def run(scenario: Scenario) -> Result:
     compare = _Reference(scenario, found)
     runs = tuple(summarise(each, scenario.topology.name, compare.wall_clock_s(each.job)) for each in found)
     notes = (*found[0].job.setting.load.notes, *_assumptions(scenario, runs), *_sharing(scenario, found))
-    return Result(scenario, runs, notes)
+    carried = frozenset(link.name for each in runs for link in each.links if link.bytes)
+    ignored = without_effect(scenario, [each.job for each in found], carried or None)
+    return Result(scenario, runs, (*notes, *ignored))
 
 
 class _Reference:
