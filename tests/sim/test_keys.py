@@ -184,8 +184,8 @@ BASES: dict[str, dict] = {
             "links": [
                 {"from": "a", "to": "ix", "bandwidth": "1 Gbit/s"},
                 {"between": ["ix", "b"], "bandwidth": "1 Gbit/s"},
-            ]
-            + [{"from": "ix", "to": "a", "bandwidth": "2 Gbit/s"}],
+                {"from": "ix", "to": "a", "bandwidth": "2 Gbit/s"},
+            ],
             "fibre_stretch": 1.5,
         },
         "workload": SMALL,
@@ -224,7 +224,7 @@ BASES: dict[str, dict] = {
                 }
             ],
         },
-        "workload": {"trace": RECORDING, "overtraining": 0.001, "chips": 6, "tokens": None},
+        "workload": {"trace": RECORDING, "overtraining": 0.0001, "chips": 6},
         "strategies": [DILOCO],
     },
     "measured": {
@@ -310,8 +310,8 @@ OTHERS: dict[tuple[str, str], list] = {
     ("Scenario", "workload"): [{"params": 3e7, "steps": 5, "batch_tokens": 65536}],
     ("Topology", "hosts"): [[{"name": name, "slowdown": [1, 3.0]} for name in ("core0", "core1")]],
     ("Topology", "routes"): [[{"from": "a", "to": "b", "via": ["ix"]}], [{"from": "a", "to": "b", "via": ["c"]}]],
-    ("Datacenter", "inside"): [{"bandwidth": "0.5 Gbit/s"}, "tpu-v5e"],
-    ("AbstractShape", "inside"): [{"bandwidth": "0.5 Gbit/s"}, "tpu-v5e"],
+    ("Datacenter", "inside"): [{"bandwidth": "10 Mbit/s"}, "tpu-v5e"],
+    ("AbstractShape", "inside"): [{"bandwidth": "10 Mbit/s"}, "tpu-v5e"],
     ("Datacenter", "location"): [{"latitude": 0.0, "longitude": 9.0}],
     ("Router", "location"): [{"latitude": 0.0, "longitude": 9.0}],
     ("Topology", "transport"): [{"exchange_overhead": "5 ms"}],
@@ -332,8 +332,57 @@ OTHERS: dict[tuple[str, str], list] = {
     ("TwoTier", "trunk"): [{"bandwidth": "0.1 Gbit/s", "latency": "20 ms"}],
 }
 """Other values that neither the type nor the examples of a field tell."""
-EXTRA = {("Topology", "generate"), ("Inside", "preset")}
-"""Keys that a document may have and no model keeps: they are read into others."""
+SILENT = {
+    ("Scenario", "replay"): "how, not what: where every step is replayed anyway the answer is the same",
+    ("Inside", "latency"): "another datacenter is slower, and this one waits for it",
+    ("Inside", "node_bandwidth"): "likewise",
+    ("Inside", "overlap"): "likewise, or the backward pass hides it all",
+    ("AnalyticWorkload", "forward_share"): "the backward pass hides an exchange for any share",
+    ("TraceWorkload", "forward_share"): "likewise",
+    ("FlowSpec", "streams"): "nobody shares its links",
+    ("DiLoCo", "kind"): "two algorithms may take equally long",
+}
+"""Keys that may change nothing in some place without a note, as long as they do in another: and why."""
+NO_PAIR = {
+    ("TwoTier", "shape"): "the other shapes refuse its keys",
+    ("AsyncDiLoCo", "kind"): "the other kinds refuse its keys",
+    ("ElasticDiLoCo", "kind"): "likewise",
+}
+"""Keys that cannot be changed alone."""
+
+
+FLOWS: dict[str, dict] = {
+    "flows alone": {
+        "topology": topology(
+            sites=[site("a", chips=4, chip_speed="300 Tflop/s"), site("b"), site("c", host="core0")],
+            hosts=HOSTS,
+            links=[
+                TRIANGLE[0],
+                {**TRIANGLE[1], "burst": "1 MB"},
+                link("c", "ix", "0.5 Gbit/s", "1 ms", schedule=NIGHTLY),
+                link("ix", "a"),
+            ],
+            transport={"header": "66 B", "exchange_overhead": "5 ms"},
+        ),
+        "flows": [
+            {"from": "a", "to": "b", "size": "100 MB", "streams": 2},
+            {"from": "a", "to": "c", "size": "700 MB", "start": "1.5 s"},
+            {"from": "c", "to": "b", "size": "300 MB"},
+            {"from": "c", "to": "a", "size": "200 MB"},
+            {"from": "b", "to": "a", "size": "200 MB"},
+            {"from": "a", "to": "ix", "size": "500 MB", "streams": 3},
+        ],
+    },
+}
+OTHERS_OF_FLOWS = {
+    ("FlowSpec", "from"): ["ix"],
+    ("FlowSpec", "to"): ["ix"],
+    ("FlowSpec", "streams"): [7],
+    ("Flows", "flows"): [[{"from": "a", "to": "b", "size": "1 MB"}]],
+    ("Flows", "topology"): [topology()],
+}
+OTHERS |= OTHERS_OF_FLOWS
+ALL = BASES | FLOWS
 
 
 def plain(document):
@@ -416,18 +465,25 @@ def numbers(value):
 
 
 def names(note, path):
-    """Whether a note names a key, or what it is part of; numbers of entries aside, as notes tell the first of many."""
+    """Whether a note names a key, what it is part of, or a part of it.
+
+    Numbers of entries aside, as a note tells the first of many; and what `generate` makes has the place of its last key.
+    """
+    if not note.startswith("without effect"):
+        return False
     parts = [part for part in path if isinstance(part, str)]
     whole = [re.sub(r"\[\d+\]", "", word).strip(",") for word in note.split()]
-    return any(".".join(parts[: depth + 1]) in whole for depth in range(len(parts))) or parts[-1] in re.split(
-        r"\W+", note
-    )
+    return any(
+        ".".join(parts[: depth + 1]) in whole or any(word.startswith(".".join(parts) + ".") for word in whole)
+        for depth in range(len(parts))
+    ) or ("generate" in parts and any(word.endswith(f".{parts[-1]}") for word in whole))
 
 
 @functools.cache
 def _answered(document, asked):
     if "flows" in asked:
-        return numbers(follow(validate(Flows, json.loads(document), source="test"))), ()
+        followed = follow(validate(Flows, json.loads(document), source="test"))
+        return numbers(followed), followed.notes
     result = run(validate(Scenario, json.loads(document), source="test"))
     return numbers(result.runs), result.notes
 
@@ -469,9 +525,66 @@ def verdict(document, model, key, field, path):
     return "noted" if found == {"noted"} else "ignored" if found else "refused"
 
 
-def walked(model, document):
-    return [place for place in places(model, document) if (place[0].__name__, place[1]) not in LABELS]
+def walked(document):
+    """Every key that computes in a document and its place."""
+    kind = Flows if "flows" in document else Scenario
+    for model, key, field, path in places(kind, document):
+        if (model.__name__, key) not in LABELS:
+            yield model, key, field, path
 
 
-def shown(path):
-    return ".".join(map(str, path))
+@pytest.mark.parametrize("base", ALL)
+def test_a_key_changes_the_answer_or_is_named_in_a_note(base):
+    document = plain(ALL[base])
+    ignored = [
+        ".".join(map(str, path))
+        for model, key, field, path in walked(document)
+        if (model.__name__, key) not in SILENT and verdict(document, model, key, field, path) == "ignored"
+    ]
+    assert not ignored, (
+        f"changed alone these keys change no number, and no note names them: {', '.join(ignored)}. Let them have an "
+        "effect, refuse them, or give sim/effects.py a rule that says why they have none here (a value that would bind: "
+        "OTHERS)"
+    )
+
+
+def all_keys():
+    """Every key of every document that computes, with the places for it in the base scenarios."""
+    found = {}
+    for name, document in ALL.items():
+        for model, key, field, path in walked(plain(document)):
+            found.setdefault((model.__name__, key), []).append((name, model, field, path))
+    return found
+
+
+def models_of(model, seen=None):
+    """A model and all that can be inside it."""
+    seen = set() if seen is None else seen
+    if model not in seen:
+        seen.add(model)
+        for field in model.model_fields.values():
+            for inner in inner_models(field.annotation):
+                models_of(inner, seen)
+    return seen
+
+
+def test_every_key_has_a_pair_of_values_that_differ():
+    known = all_keys()
+    everything = {
+        (model.__name__, field.alias or name)
+        for top in (Scenario, Flows, *SHAPES.values())
+        for model in models_of(top)
+        for name, field in model.model_fields.items()
+    } - LABELS
+    without = [
+        f"{model}.{key}"
+        for model, key in sorted(everything - set(NO_PAIR))
+        if not any(
+            verdict(plain(ALL[base]), kind, key, field, path) in ("differs", "noted")
+            for base, kind, field, path in known.get((model, key), [])
+        )
+    ]
+    assert not without, (
+        f"in no base scenario do these keys change the answer: {', '.join(without)}. Give the field an example that "
+        "does, a value in OTHERS, or a place in one of BASES"
+    )
