@@ -15,9 +15,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
-from .document import Frozen, read_text
+from .document import FileName, Frozen, read_text, requires_one_of
 from .errors import InputError
 from .units import BandwidthOrNone, Duration, Moment
 
@@ -216,9 +216,11 @@ class Point(Frozen):
 class Schedule(Frozen):
     """Bandwidth over time, piecewise constant: written out as points, or measured, in a CSV file."""
 
+    model_config = ConfigDict(json_schema_extra=lambda schema: requires_one_of(schema, "points", "file"))
+
     points: tuple[Point, ...] = Field(min_length=1, examples=['[{at: "0 h", bandwidth: "10 Gbit/s"}]'])
     """The changes: the first at 0, the times strictly increasing."""
-    file: str | None = None
+    file: FileName | None = None
     """Instead of points: a CSV with the columns time_s and bandwidth_bits_per_s; relative to the topology file."""
     repeat_s: Duration | None = Field(default=None, alias="repeat", examples=["24 h"])
     """After this long the schedule begins again [s]; left out: the last bandwidth stays."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
 from dataclasses import dataclass
 
-from .laws import FITTED_ALGORITHMS, law_applies, loss
+from .errors import InputError
 from .scenario import Scenario
 from .strategies import AbstractStrategy, Setting
 from .timeline import Timeline
-from .topology import PUBLISHED, Datacenter
+from .topology import Datacenter
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,8 @@ class Run:
       hidden_communication_s: time computing while any exchange was under way, inside and across each on its own [s].
       packing_s: time computing to compress payloads and to restore them [s].
       straggler_wait_s: time stood still for slower workers before an exchange began [s].
+      ended_early_s: time after the end of replicas that end before the last [s].
+      lost_s: all of the wall-clock that is not compute: exposed, packing, waiting and ended early [s].
       compute_utilization: compute_s / wall_clock_s.
       cross_datacenter_bytes: bytes sent across datacenter boundaries, all sites together [byte].
       mean_bandwidth_bits_per_s: what a site sends to others over the whole run, a mean over the sites [bit/s].
@@ -92,7 +94,10 @@ class Run:
       speedup: Data-Parallel's wall-clock over this one's.
       overtraining_multiple: lambda (D = 20 N lambda) that fits into the wall-clock that Data-Parallel needs for
         lambda = 1, at equal chips and batch.
-      predicted_loss: from the published fits where they apply, else None [nats per token].
+      overtraining_tokens: the same in tokens, at this run's pace [tokens].
+      predicted_loss: by the laws, after its own tokens; None where nobody has published one [nats per token].
+      equal_time_loss: likewise after `overtraining_tokens`, in the time that Data-Parallel needs [nats per token].
+      loss_notes: what of the two is extrapolated, or why there is none.
       sites, links: what each of them did; no links where exchanges are ideal.
     """
 
@@ -117,6 +122,8 @@ class Run:
     hidden_communication_s: float
     packing_s: float
     straggler_wait_s: float
+    ended_early_s: float
+    lost_s: float
     compute_utilization: float
     cross_datacenter_bytes: float
     mean_bandwidth_bits_per_s: float
@@ -129,18 +136,61 @@ class Run:
     replayed_steps: int
     speedup: float
     overtraining_multiple: float
+    overtraining_tokens: float
     predicted_loss: float | None
+    equal_time_loss: float | None
+    loss_notes: tuple[str, ...]
     sites: tuple[SiteUse, ...]
     links: tuple[LinkShare, ...]
+
+    def __post_init__(self) -> None:
+        """Demands numbers: an answer with an infinity or NaN in it is none.
+
+        Raises:
+          InputError: names the figure, and the keys that make such a thing.
+        """
+        for each in (self, *self.sites, *self.links):
+            for name, value in vars(each).items():
+                if isinstance(value, float) and not math.isfinite(value):
+                    raise InputError(
+                        f"{self.label}: the answer has no number for {name} ({value}); a bandwidth, a latency, params, "
+                        "batch_tokens or steps is far too small or too large: change it"
+                    )
+
+
+@dataclass(frozen=True)
+class Bottleneck:
+    """Something that a run waits for.
+
+    Attributes:
+      strategy: label of the run.
+      kind: `site` or `link`.
+      name: of the datacenter, or of the link as `a -> b`.
+      share: of the wall-clock: what the others waited for the site on average, or how far the link was used.
+      halved, doubled: wall-clock with half, and with twice, its chip speed or bandwidth, over that of the run.
+    """
+
+    strategy: str
+    kind: str
+    name: str
+    share: float
+    halved: float
+    doubled: float
 
 
 @dataclass(frozen=True)
 class Result:
-    """The answer to a scenario: what was asked, one run a strategy, and the assumptions behind them."""
+    """The answer to a scenario: what was asked, one run a strategy, and the assumptions behind them.
+
+    Attributes:
+      scenario, runs, notes: these.
+      bottlenecks: of the fastest run, where somebody looked for them (`questions.bottleneck.answer`).
+    """
 
     scenario: Scenario
     runs: tuple[Run, ...]
     notes: tuple[str, ...]
+    bottlenecks: tuple[Bottleneck, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -160,93 +210,3 @@ class Outcome:
     timeline: Timeline
     collective: str
     replayed_steps: int
-
-
-def summarise(outcome: Outcome, topology: str, reference_s: float) -> Run:
-    """A replay in the terms of a result; `reference_s` is Data-Parallel's wall-clock."""
-    strategy, setting, timeline = outcome.job.strategy, outcome.job.setting, outcome.timeline
-    load, collective = setting.load, outcome.collective
-    kind = str(strategy.model_dump()["kind"])
-    tokens = load.steps * load.batch_tokens
-    outer_steps = strategy.outer_steps(load.steps)
-    merges = timeline.total("merges")
-    as_fitted = strategy.payload_factor == strategy.compression_ratio == 1 and (strategy.payload_bits or 16) >= 16
-    applies = (
-        kind in FITTED_ALGORITHMS
-        and as_fitted
-        and law_applies(load.params, tokens, strategy.steps_per_sync if outer_steps else None)
-    )
-    return Run(
-        strategy=kind,
-        label=strategy.label,
-        replicas=strategy.replica_count,
-        sync_every=strategy.steps_per_sync,
-        topology=topology,
-        datacenters=setting.workers,
-        collective=collective,
-        params=load.params,
-        chips=load.chips,
-        batch_tokens=load.batch_tokens,
-        steps=load.steps,
-        outer_steps=outer_steps,
-        tokens=tokens,
-        wall_clock_s=timeline.wall_clock_s,
-        compute_s=timeline.mean("compute_s"),
-        exposed_communication_s=timeline.mean("exposed_s"),
-        exposed_inside_s=timeline.mean("exposed_inside_s"),
-        exposed_across_s=timeline.mean("exposed_across_s"),
-        hidden_communication_s=timeline.mean("hidden_s"),
-        packing_s=timeline.mean("packing_s"),
-        straggler_wait_s=timeline.mean("straggler_wait_s"),
-        compute_utilization=timeline.mean("compute_s") / timeline.wall_clock_s,
-        cross_datacenter_bytes=timeline.crossing_bytes,
-        mean_bandwidth_bits_per_s=8 * timeline.crossing_bytes / setting.workers / timeline.wall_clock_s,
-        peak_bandwidth_bits_per_s=max(
-            8 * totals.peak_bytes / step_s for totals, step_s in zip(timeline.workers, load.mean_step_s, strict=True)
-        ),
-        mean_staleness=timeline.total("staleness") / merges if merges else None,
-        max_staleness=round(max(totals.stalest for totals in timeline.workers)) if merges else None,
-        late_merges=round(timeline.total("late")),
-        closed_form_s=strategy.closed_form_s(setting) if collective == PUBLISHED else None,
-        bound_s=strategy.bound_s(setting) if collective == PUBLISHED else None,
-        replayed_steps=outcome.replayed_steps,
-        speedup=reference_s / timeline.wall_clock_s,
-        overtraining_multiple=reference_s / timeline.wall_clock_s,
-        predicted_loss=loss(load.params, kind, strategy.replica_count) if applies else None,
-        sites=_site_uses(setting, timeline, outcome.job.sites),
-        links=_link_shares(timeline),
-    )
-
-
-def _site_uses(setting: Setting, timeline: Timeline, sites: Sequence[Datacenter]) -> tuple[SiteUse, ...]:
-    load = setting.load
-    workers = zip(sites, load.deal.worker_chips, load.deal.tokens_share, timeline.workers, strict=True)
-    return tuple(
-        SiteUse(
-            name=site.name,
-            chips=chips,
-            tokens_share=share,
-            compute_s=totals.compute_s,
-            exposed_communication_s=totals.exposed_s,
-            straggler_wait_s=totals.straggler_wait_s,
-            waited_for_s={other.name: s for other, s in zip(sites, totals.waited_for_s, strict=True) if s},
-            held_up_s=sum(other.waited_for_s[position] for other in timeline.workers),
-            compute_utilization=totals.compute_s / timeline.wall_clock_s,
-        )
-        for position, (site, chips, share, totals) in enumerate(workers)
-    )
-
-
-def _link_shares(timeline: Timeline) -> tuple[LinkShare, ...]:
-    return tuple(
-        LinkShare(
-            name=link.name,
-            bandwidth_bits_per_s=link.bandwidth_bits_per_s,
-            bytes=link.carried_bytes,
-            mean_utilization=8 * link.carried_bytes / link.payload_bits_per_s / timeline.watched_s,
-            busy_share=link.busy_s / timeline.watched_s,
-            full_share=link.full_s / timeline.watched_s,
-            peak_utilization=link.peak_utilization,
-        )
-        for link in timeline.links
-    )

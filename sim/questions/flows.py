@@ -16,7 +16,7 @@ from ..effects import without_effect_on_flows
 from ..errors import InputError
 from ..flows import FlowNetwork
 from ..topology import Topology, load_topology
-from ..units import Moment, Size
+from ..units import Moment, Size, Streams
 from ..wiring import Way, Wiring
 
 
@@ -29,7 +29,7 @@ class FlowSpec(Frozen):
     """What is sent [byte]."""
     start_s: Moment = Field(default=0.0, alias="start", examples=["1.5 s"])
     """When the first bit may leave [s]."""
-    streams: int | None = Field(default=None, gt=0, examples=[4])
+    streams: Streams | None = Field(default=None, examples=[4])
     """Parallel streams, its weight in the fair share; left out: those of the topology's transport."""
 
     @model_validator(mode="after")

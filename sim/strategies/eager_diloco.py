@@ -8,7 +8,9 @@ from typing import Literal
 from pydantic import Field
 
 from ..ops import Op
-from .base import Setting, open_end
+from ..setting import Setting
+from ..units import MOST_LAYERS
+from .base import open_end
 from .fragments import FragmentedStrategy
 
 
@@ -23,7 +25,7 @@ class EagerDiLoCo(FragmentedStrategy):
     """
 
     kind: Literal["eager-diloco"] = "eager-diloco"
-    fragments: int = Field(default=1, gt=0, examples=[1])
+    fragments: int = Field(default=1, gt=0, le=MOST_LAYERS, examples=[1])
     """Fragments P."""
 
     @property
