@@ -224,7 +224,7 @@ BASES: dict[str, dict] = {
                 }
             ],
         },
-        "workload": {"trace": RECORDING, "overtraining": 0.0001, "chips": 6},
+        "workload": {"trace": RECORDING, "steps": 12, "chips": 6},
         "strategies": [DILOCO],
     },
     "measured": {
@@ -263,7 +263,7 @@ BASES: dict[str, dict] = {
     },
     "rescaled": {
         "topology": topology(sites=[site("a"), site("b"), site("c", chip_speed="100 Tflop/s")]),
-        "workload": {"trace": RECORDING, "steps": 24, "rescale": True, "chip_speed": "200 Tflop/s"},
+        "workload": {"trace": RECORDING, "overtraining": 0.001, "rescale": True, "chip_speed": "200 Tflop/s"},
         "strategies": [{"kind": "data-parallel"}, DILOCO],
     },
     "one datacenter": {
