@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 
 from .assumptions import assumptions
+from .effects import without_effect
 from .engine import replay
 from .flowing import CHUNKED, FlowingNetwork
 from .jobs import check_chips, jobs, plan_job, workers_of
@@ -37,7 +38,9 @@ def result_of(scenario: Scenario, found: Sequence[Outcome]) -> Result:
     compare = _Reference(scenario, found)
     runs = tuple(summarise(each, scenario.topology.name, compare.wall_clock_s(each.job)) for each in found)
     notes = (*found[0].job.setting.load.notes, *assumptions(scenario, runs, found))
-    return Result(scenario, runs, notes)
+    carried = frozenset(link.name for each in runs for link in each.links if link.bytes)
+    ignored = without_effect(scenario, [each.job for each in found], carried or None)
+    return Result(scenario, runs, (*notes, *ignored))
 
 
 class _Reference:

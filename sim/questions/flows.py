@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from ..document import Frozen, nearest, read_mapping, validate
+from ..effects import without_effect_on_flows
 from ..errors import InputError
 from ..flows import FlowNetwork
 from ..topology import Topology, load_topology
@@ -114,11 +115,12 @@ class LinkRow:
 
 @dataclass(frozen=True)
 class FlowsAnswer:
-    """All rows: the flows in the order of the document, the links in the order of the topology."""
+    """All rows: the flows in the order of the document, the links in the order of the topology; and what had no use."""
 
     topology: str
     flows: tuple[FlowRow, ...]
     links: tuple[LinkRow, ...]
+    notes: tuple[str, ...] = ()
 
 
 def load_flows(path: Path) -> Flows:
@@ -177,6 +179,7 @@ def answer(document: Flows) -> FlowsAnswer:
             LinkRow(wire.name, bits_per_s, use.bits / 8, use.busy_s / last_s, use.full_s / last_s, use.peak)
             for wire, bits_per_s, use in zip(wiring.wires, wiring.capacity_bits_per_s, network.use(), strict=True)
         ),
+        notes=tuple(without_effect_on_flows(document.topology, [spec.streams for spec in document.flows])),
     )
 
 

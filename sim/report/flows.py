@@ -22,6 +22,7 @@ def flows_json(answer: FlowsAnswer) -> str:
         "topology": answer.topology,
         "flows": [_flow(row) | {"route": list(row.route)} for row in answer.flows],
         "links": [asdict(row) for row in answer.links],
+        "notes": list(answer.notes),
     }
     return as_json(SCHEMA_VERSION, document)
 
@@ -64,6 +65,8 @@ def flows_text(answer: FlowsAnswer) -> str:
         console.print(links)
         if idle:
             console.print(f"{idle} {'link' if idle == 1 else 'links'} carried nothing", highlight=False)
+        for note in answer.notes:
+            console.print(note, markup=False, highlight=False)
     return plain(captured.get())
 
 
