@@ -1,0 +1,302 @@
+"""The strategies, written out step by step for one worker.
+
+A program is a generator over a `Worker` (`replay`): `yield from w.compute(...)`, `yield from w.start(...)`, which may
+pack first, and `yield from w.wait(...)`. Steps count from 0.
+"""
+
+import math
+
+from .insides import behind_s, hidden_by_layer_s
+
+
+class Job:
+    """What all workers of one strategy know.
+
+    Args:
+      strategy, load, insides, published: as derived.
+      first: number of the first worker among those of all jobs.
+      last_exchange: whether there is an exchange behind the last step.
+    """
+
+    def __init__(self, strategy, load, insides, roads, sites, *, published, first=0):
+        self.strategy, self.load, self.insides = strategy, load, insides
+        self.roads, self.sites, self.published = roads, sites, published
+        self.everyone = tuple(range(first, first + load.workers))
+        self.first = first
+        self.last_exchange = getattr(strategy, "last_exchange", True)
+        self.by_layer = getattr(strategy, "overlap", "none") == "layers"
+        spans = strategy.kind == "data-parallel"
+        self.size = self._packed(load.gradient_bytes if spans else load.outer_bytes)
+        self.steps = self._async_steps() if strategy.kind == "async-diloco" and strategy.replicas > 1 else None
+
+    def _packed(self, asked):
+        strategy = self.strategy
+        whole = self.load.params * strategy.payload_bits / 8 if strategy.payload_bits else asked
+        return whole * strategy.payload_factor / strategy.compression_ratio
+
+    def inside_hidden_s(self, worker):
+        """Of a worker's exchange of gradients inside its site, what runs behind its backward pass [s]."""
+        inside, load, size = self.insides[worker], self.load, self.load.gradient_bytes
+        if not self.by_layer:
+            return inside.hidden_s(size)
+        parts = [(min(layers), share) for layers, share in self.buckets(range(len(load.layers)), size)]
+        step_s = load.mean_step_s[worker]
+        return hidden_by_layer_s(inside, size, parts, load.layers, step_s, load.forward_share)
+
+    def spanning_hidden_s(self, size):
+        """Of an exchange of gradients among all workers, what of the parts inside runs behind the backward pass [s]."""
+        if self.load.measured:
+            return 0.0
+        if self.load.workers == 1:
+            return self.insides[0].hidden_s(size)
+        return 0.0 if self.published else behind_s(self.insides, size)
+
+    def buckets(self, layers, size):
+        """Layers that go together, from the last one down: until they make up the bucket."""
+        found, together = [], []
+        for layer in sorted(layers, reverse=True):
+            together.append(layer)
+            share = sum(self.load.layers[each] for each in together)
+            if share * size >= (self.strategy.bucket_bytes or 0.0) or layer == min(layers):
+                found.append((together, share))
+                together = []
+        return found
+
+    def _async_steps(self):
+        """M T steps, one after the other to the replica that would be done with it first, nobody in its way."""
+        strategy, load = self.strategy, self.load
+        pace = [self._pace(worker) for worker in range(load.workers)]
+
+        def ends_s(worker, steps):
+            step_s, sync_s = pace[worker]
+            return steps * step_s + math.ceil(steps / strategy.sync_every) * sync_s
+
+        steps = [0] * load.workers
+        for _ in range(load.workers * load.steps):
+            steps[min(range(load.workers), key=lambda w: ends_s(w, steps[w] + 1))] += 1
+        return steps
+
+    def _pace(self, worker):
+        """Seconds of an inner step, and of an exchange with the server there and back."""
+        strategy, inside, server = self.strategy, self.insides[worker], self.strategy.server
+        step_s = self.load.mean_step_s[worker]
+        if not self.load.measured:
+            step_s += inside.all_reduce_s(self.load.gradient_bytes) - self.inside_hidden_s(worker)
+        sync_s = strategy.compression_time
+        if worker == server or not self.published:
+            sync_s += 2 * inside.scatter_s(self.size)
+        if worker != server:
+            for ends in ((worker, server), (server, worker)):
+                way = self.roads.way(*(self.sites[w] for w in ends))
+                sync_s += 8 * self.size / way.bandwidth + way.latency_s + self.roads.transport.exchange_overhead_s
+        return step_s, sync_s
+
+
+def program(w):
+    """The program of a worker."""
+    kind, strategy = w.job.strategy.kind, w.job.strategy
+    if kind == "data-parallel":
+        yield from spanning(w, range(w.job.load.steps), w.job.size, by_layer=w.job.by_layer, packed=True)
+    elif kind in ("diloco", "async-diloco") and strategy.replicas == 1:
+        yield from one_replica(w)
+    elif kind == "async-diloco":
+        yield from asynchronous(w)
+    elif kind in ("diloco", "elastic-diloco") and not w.job.by_layer:
+        yield from rounds(w)
+    else:
+        yield from streaming(w)
+
+
+def is_round_over(w, step, steps):
+    """Whether an outer exchange follows a step: at the end of a round, and of the run."""
+    if step == steps - 1:
+        return w.job.last_exchange
+    return (step + 1) % w.job.strategy.sync_every == 0
+
+
+def inner_step(w, step):
+    """A step of a replica in one site: compute, then what is left of the exchange of gradients inside."""
+    yield from w.compute(w.job.load.step_s(w.number, step), new=True)
+    yield from inside_exchange(w, step)
+
+
+def inside_exchange(w, step):
+    load = w.job.load
+    if w.job.insides[w.number].chips > 1 and not load.measured:
+        one = w.exchange("gradients", step, 0, load.gradient_bytes, members=(w.place,))
+        one.behind_s = w.job.inside_hidden_s(w.number)
+        yield from w.start(one)
+        yield from w.wait(one)
+
+
+def rounds(w):
+    """DiLoCo, and Elastic DiLoCo, whose exchange goes ahead without those who are late."""
+    strategy, steps = w.job.strategy, w.job.load.steps
+    quorum = getattr(strategy, "quorum", strategy.replicas)
+    for step in range(steps):
+        yield from inner_step(w, step)
+        if is_round_over(w, step, steps):
+            one = w.exchange("outer", step, 0, w.job.size)
+            if quorum < strategy.replicas:
+                one.quorum, one.grace_s = quorum, strategy.grace_s
+            yield from w.start(one, pack=1.0)
+            yield from w.wait(one)
+
+
+def one_replica(w):
+    """DiLoCo with M = 1: gradients cross the sites at every step, and a round ends with an exchange besides."""
+    strategy, load = w.job.strategy, w.job.load
+    for first in range(0, load.steps, strategy.sync_every):
+        steps = range(first, min(first + strategy.sync_every, load.steps))
+        yield from spanning(w, steps, load.gradient_bytes, by_layer=w.job.by_layer, packed=False)
+        if is_round_over(w, steps[-1], load.steps):
+            one = w.exchange("outer", first, 0, w.job.size)
+            yield from w.start(one, pack=1.0)
+            yield from w.wait(one)
+
+
+def spanning(w, steps, size, *, by_layer, packed):
+    """Steps of a model that spans all sites, its gradients exchanged as a whole, or layer by layer."""
+    load = w.job.load
+    if not by_layer:
+        for step in steps:
+            yield from w.compute(load.step_s(w.number, step), new=True)
+            one = w.exchange("gradients", step, 0, size)
+            one.behind_s, one.pays_inside = w.job.spanning_hidden_s(size), not load.measured
+            yield from w.start(one, pack=1.0 if packed else 0.0)
+            yield from w.wait(one)
+        return
+    under_way = []
+    for step in steps:
+        begins = {}
+        for number, (layers, share) in enumerate(w.job.buckets(range(len(load.layers)), size)):
+            one = w.exchange("gradients", step, number, size * share)
+            one.pays_inside = not load.measured
+            begins[min(layers)] = [(one, share if packed else 0.0, number)]
+        yield from layered_step(w, step, under_way, begins)
+        under_way = [(lowest, one) for lowest, each in begins.items() for one, _, _ in each]
+    for _, one in under_way:
+        yield from w.wait(one)
+
+
+def layered_step(w, step, needed, begins, again=None):
+    """Forward from layer to layer, each after the wait for what it needs; backward, each then sends what is ready.
+
+    Args:
+      needed: (layer, exchange) that its forward pass waits for.
+      begins: at each layer, the exchanges that begin when its backward pass is done: (exchange, share to pack, part).
+      again: exchanges under way by part, waited for before the same part goes again.
+    """
+    load = w.job.load
+    forward_s = load.step_s(w.number, step) * load.forward_share
+    backward_s = load.step_s(w.number, step) - forward_s
+    stops = {layer for layer, _ in needed}
+    piece_s, new = 0.0, True
+    for layer in range(len(load.layers)):
+        if layer in stops:
+            if piece_s:
+                yield from w.compute(piece_s, new=new)
+                piece_s, new = 0.0, False
+            for lowest, one in needed:
+                if lowest == layer:
+                    yield from w.wait(one)
+        piece_s += forward_s * load.layers[layer]
+    for layer in reversed(range(len(load.layers))):
+        piece_s += backward_s * load.layers[layer]
+        if layer in begins or layer == 0:
+            yield from w.compute(piece_s, new=new)
+            piece_s, new = 0.0, False
+            for one, share, part in begins.get(layer, []):
+                if again and part in again:
+                    yield from w.wait(again.pop(part)[-1])
+                yield from w.start(one, pack=share)
+
+
+def streaming(w):
+    """Streaming and Eager DiLoCo, and DiLoCo layer by layer: exchanges that are needed some steps after they began."""
+    job, load = w.job, w.job.load
+    steps, delay = load.steps, delay_of(job.strategy)
+    fragments = fragments_of(job)
+    times = dict.fromkeys(range(len(fragments)), 0)
+    under_way = {}  # part -> (step that needs it, layer, exchange)
+    for step in range(steps):
+        begins = {}  # layer (None: after the step) -> exchanges
+        for fragment in sent_after(job, step, len(fragments)):
+            for part, layer, share in fragments[fragment]:
+                one = w.exchange("outer", times[fragment], part, job.size * share)
+                begins.setdefault(layer if job.by_layer else None, []).append((one, share, part))
+            times[fragment] += 1
+        due = [(part, under_way.pop(part)) for part in list(under_way) if under_way[part][0] <= step]
+        needed = [(layer, one) for _, (_, layer, one) in due]
+        if job.by_layer:
+            yield from layered_step(w, step, needed, begins, under_way)
+            yield from inside_exchange(w, step)
+        else:
+            for _, one in needed:
+                yield from w.wait(one)
+            yield from inner_step(w, step)
+            for one, share, part in begins.get(None, []):
+                if part in under_way:
+                    yield from w.wait(under_way.pop(part)[-1])
+                yield from w.start(one, pack=share)
+        for layer, each in begins.items():
+            under_way.update({part: (step + 1 + delay, layer, one) for one, _, part in each})
+    for _, _, one in under_way.values():
+        yield from w.wait(one)
+
+
+def delay_of(strategy):
+    """Steps that still begin without the result."""
+    return {"diloco": 0, "eager-diloco": getattr(strategy, "sync_every", 0)}.get(
+        strategy.kind, getattr(strategy, "overlap_steps", 0)
+    )
+
+
+def fragment_count(job):
+    if job.strategy.kind == "diloco":
+        return 1
+    return job.strategy.fragments or math.ceil(len(job.load.layers) / 3) or 8
+
+
+def fragments_of(job):
+    """For each fragment its parts: (number, lowest layer, share)."""
+    count, layers = fragment_count(job), len(job.load.layers)
+    if not layers:
+        return [[(p, 0, 1 / count)] for p in range(count)]
+    found, number = [], 0
+    for p in range(count):
+        chosen = range(p, layers, count)
+        if getattr(job.strategy, "pattern", "strided") == "sequential":
+            chosen = range(p * layers // count, (p + 1) * layers // count)
+        parts = job.buckets(chosen, job.size)
+        if not job.by_layer:
+            parts = [(list(chosen), sum(job.load.layers[layer] for layer in chosen))]
+        found.append([(number + i, min(together), share) for i, (together, share) in enumerate(parts)])
+        number += len(parts)
+    return found
+
+
+def sent_after(job, step, count):
+    """Fragments whose exchange begins in a step: p of P in step round(p H/P) of a round; all behind the last step."""
+    every = job.strategy.sync_every
+    if step == job.load.steps - 1:
+        return range(count) if job.last_exchange else []
+    place = (step % every) + 1  # 1 to H within the round
+    moments = [max(1, int(p * every / count + 0.5)) if p else every for p in range(count)]
+    return [p for p in range(count) if moments[p] == place]
+
+
+def asynchronous(w):
+    """H steps, a push to the server, a merge, a pull; nobody waits for anybody."""
+    job, strategy = w.job, w.job.strategy
+    steps, server = job.steps[w.number], job.first + strategy.server
+    for step in range(steps):
+        yield from inner_step(w, step)
+        if is_round_over(w, step, steps):
+            push = w.exchange("push", step, 0, job.size, one_way=(w.place, server))
+            yield from w.start(push, pack=1.0)
+            yield from w.wait(push)
+            w.merge([w.place])
+            pull = w.exchange("pull", step, 0, job.size, one_way=(server, w.place))
+            yield from w.start(pull)
+            yield from w.wait(pull)
