@@ -6,6 +6,7 @@ one that the product alone refuses (or the other way round) is a difference.
 
 import argparse
 import copy
+import signal
 import sys
 import tempfile
 import time
@@ -84,6 +85,8 @@ def _smaller(document):
     paths = sorted(_paths(document), key=lambda path: len(path))
     for path in paths:
         without = copy.deepcopy(document)
+        if path[-1] in ("step_time", "steps", "chips", "batch_tokens"):  # what takes their place makes the run long
+            continue
         parent = _at(without, path[:-1])
         if isinstance(parent, list) and len(parent) == 1:
             continue
@@ -156,11 +159,21 @@ def compare(seeds, folder, *, report=print, shrinking=True, most=20):
     return counts, found
 
 
-def _quietly(document):
+def _quietly(document, most_s=10):
+    """Differences of a candidate of the shrinker, which may make no sense at all, or take for ever."""
+
+    def stop(*_):
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(most_s)
     try:
         return differences(document)
-    except Exception:  # a candidate of the shrinker may make no sense at all
+    except Exception:
         return None
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def main():

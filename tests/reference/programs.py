@@ -174,7 +174,8 @@ def spanning(w, steps, size, *, by_layer, packed):
             one.pays_inside = not load.measured
             begins[min(layers)] = [(one, share if packed else 0.0, number)]
         yield from layered_step(w, step, under_way, begins)
-        under_way = [(lowest, one) for lowest, each in begins.items() for one, _, _ in each]
+        # what was queued later arrives later, so all of it is waited for where its lowest layer is needed
+        under_way = [(min(begins), one) for each in begins.values() for one, _, _ in each]
     for _, one in under_way:
         yield from w.wait(one)
 
@@ -239,8 +240,9 @@ def streaming(w):
                 if part in under_way:
                     yield from w.wait(under_way.pop(part)[-1])
                 yield from w.start(one, pack=share)
-        for layer, each in begins.items():
-            under_way.update({part: (step + 1 + delay, layer, one) for one, _, part in each})
+        for each in begins.values():
+            lowest = min(begins) if job.by_layer else None
+            under_way.update({part: (step + 1 + delay, lowest, one) for one, _, part in each})
     for _, _, one in under_way.values():
         yield from w.wait(one)
 

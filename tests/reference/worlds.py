@@ -6,7 +6,7 @@ from itertools import combinations
 from pathlib import Path
 
 ALGORITHMS = ["published", "auto", "ring", "chunked-ring", "halving-doubling", "direct", "star", "hierarchical"]
-TRACES = 6
+TRACES, TRACE_PARAMS = 6, 1_000_000_000
 
 
 def world(seed, folder):
@@ -40,25 +40,26 @@ def _number(rng, low, high):
 
 
 def _workload(rng, count, layered, folder):
-    steps = rng.choice([1, 2, 3, 5, 7, 12, 20, 33, 47])
-    extent = {"steps": steps, "batch_tokens": 1e6}
+    extent = {"steps": rng.choice([1, 2, 3, 5, 7, 12, 20, 33, 47])}
     if layered:
         layers = rng.choice([1, 2, 3, 5, 8])
         alike = rng.random() < 0.5
         extent |= {"layers": layers} if alike else {"layer_params": [_number(rng, 1, 9) for _ in range(layers)]}
     if rng.random() < 0.3:
         extent["forward_share"] = _number(rng, 0.1, 0.6)
-    if rng.random() < 0.3:
-        extent["split"] = "by-speed"
-    if rng.random() < 0.25:
-        path = str(Path(folder) / f"jitter-{rng.randrange(TRACES)}.jsonl")
-        extra = {"rescale": True, "chip_speed": f"{_number(rng, 1, 100)!r} Tflop/s"}
-        extra |= {"payload_bits": rng.choice([4, 16])} if rng.random() < 0.5 else {}
-        return {"trace": path, **extent, **extra}
-    workload = {"params": _number(rng, 1e8, 1e10), **extent}
-    if rng.random() < 0.3:
-        return workload | {"step_time": f"{_number(rng, 0.1, 10)!r} s"}
-    return workload | {"chip_speed": f"{_number(rng, 100, 3000)!r} Tflop/s"}
+    recorded = rng.random() < 0.25
+    if recorded:
+        extent |= {"trace": str(Path(folder) / f"jitter-{rng.randrange(TRACES)}.jsonl")}
+        extent |= {"payload_bits": rng.choice([4, 16])} if rng.random() < 0.5 else {}
+        if rng.random() < 0.4:
+            return extent  # as it was recorded
+    params, speed = TRACE_PARAMS if recorded else _number(rng, 1e8, 1e10), _number(rng, 100, 1000)
+    extent |= {"split": "by-speed"} if rng.random() < 0.3 else {}
+    extent["batch_tokens"] = _number(rng, 0.2, 5) * speed * 1e12 * 4 * count / (6 * params)  # a step of seconds
+    extent |= {"rescale": True} if recorded else {"params": params}
+    if not recorded and rng.random() < 0.3:
+        return extent | {"step_time": f"{_number(rng, 0.1, 10)!r} s"}
+    return extent | {"chip_speed": f"{speed!r} Tflop/s"}
 
 
 def _share_chips(rng, document, count):
@@ -66,12 +67,10 @@ def _share_chips(rng, document, count):
     sites, workload = document["topology"]["datacenters"], document["workload"]
     if rng.random() < 0.4:
         for site in sites:
-            site["chips"] = rng.choice([1, 2, 3, 8, 64])
+            site["chips"] = rng.choice([1, 2, 4, 8])
     else:
-        workload["chips"] = 60 * rng.choice([1, 2]) if rng.random() < 0.6 else count
-        if workload["chips"] == count:  # a lone chip a site; strategies with fewer sites must divide it
-            replicas = [s.get("replicas", 1) for s in document["strategies"]]
-            workload["chips"] = count if all(r in (1, count) for r in replicas) else 60
+        lone = rng.random() < 0.4 and all(s.get("replicas", 1) in (1, count) for s in document["strategies"])
+        workload["chips"] = count if lone else 60
 
 
 def _topology(rng, count, collective):
@@ -220,7 +219,7 @@ def write_traces(folder):
             "schema": "crosshaul-trace",
             "schema_version": 1,
             "algorithm": "diloco",
-            "model": {"name": "custom", "params": int(_number(rng, 1e8, 5e9)), "layers": 4, "heads": 2, "width": 64,
+            "model": {"name": "custom", "params": TRACE_PARAMS, "layers": 4, "heads": 2, "width": 64,
                       "hidden": 256, "vocab": 512},
             "replicas": replicas,
             "sync_every": 5,
