@@ -1,11 +1,27 @@
 """What an exchange takes: by the published formula, or as flows. Both begin it and tell, by a signal, when it is over.
 
-An exchange has `sites` (workers whose datacenters it uses), `size`, `one_way` (source, target) or None, `behind_s` and
-`pays_inside`.
+An exchange has `sites` (workers whose datacenters it uses), `size`, `one_way` (source, target) or None, `behind_s`,
+`pays_inside`, and `within`: whether it is at work inside the sites just now.
 """
+
+from itertools import pairwise
 
 from . import plans
 from .clock import Signal
+
+
+def queues(exchange, hops, members):
+    """What an exchange waits for, and what it then takes: (waits, takes).
+
+    Those inside a site go one after the other, and so do a site's with the others. What goes one way waits for what
+    shares a link with it, and for the exchanges of both its ends, as these wait for it.
+    """
+    if len(exchange.sites) == 1:
+        return [("inside", exchange.sites[0])], [("inside", exchange.sites[0])]
+    among_all, one_way = [("among all", w) for w in members], [("one way", w) for w in members]
+    if exchange.one_way:
+        return [*hops, *among_all], [*hops, *one_way]
+    return [*among_all, *one_way], among_all
 
 
 class Published:
@@ -13,9 +29,8 @@ class Published:
 
     def __init__(self, clock, roads, places, insides):
         self.clock, self.roads, self.places, self.insides = clock, roads, places, insides
-        self.shared, self.ways, self.touched, self.within = {}, {}, {}, {}
-        """When the bits of the last one have left: of all-reduces by worker; of transfers by pair and by worker; of
-        exchanges inside by worker [s]."""
+        self.free_s = {}
+        """When the bits of the last one have left, of what `queues` names [s]."""
 
     def begin(self, exchange):
         sites, size = exchange.sites, exchange.size
@@ -25,21 +40,20 @@ class Published:
         if exchange.one_way:
             way = self._way(exchange.one_way)
             bits_s, late_s = 8 * size / way.bandwidth, way.latency_s
-            before = [self.ways.get(exchange.one_way, 0.0), *(self.shared.get(w, 0.0) for w in sites)]
         else:
             ways = [self._way(pair) for pair in pairs]
             own = [self.insides[w].bandwidth for w in sites if self.insides[w].chips > 1]
             width = min([*(way.bandwidth for way in ways), *own])
             bits_s = 2 * 8 * size / width * (1 - 1 / self._chips(sites))
             late_s = max(way.latency_s for way in ways)
-            before = [queue.get(w, 0.0) for w in sites for queue in (self.shared, self.touched)]
         bits_s += self.roads.transport.exchange_overhead_s
-        left_s = max(self.clock.now, *before) + bits_s
-        if exchange.one_way:
-            self.ways[exchange.one_way] = left_s
-            self.touched.update({w: max(left_s, self.touched.get(w, 0.0)) for w in sites})
-        else:
-            self.shared.update(dict.fromkeys(sites, left_s))
+        path = self.roads.path(*(self.places[w] for w in exchange.one_way)) if exchange.one_way else ()
+        return self._when_free(exchange, list(pairwise(path)), bits_s, late_s)
+
+    def _when_free(self, exchange, hops, bits_s, late_s):
+        waits, takes = queues(exchange, hops, exchange.sites)
+        left_s = max(self.clock.now, *(self.free_s.get(each, 0.0) for each in waits)) + bits_s
+        self.free_s.update({each: max(left_s, self.free_s.get(each, 0.0)) for each in takes})
         return self._at(left_s + late_s)
 
     def _inside(self, exchange):
@@ -48,10 +62,7 @@ class Published:
         if inside.chips <= 1 or not exchange.pays_inside:
             return self._at(self.clock.now)
         halves = 1 if exchange.one_way else 2
-        bits_s = halves * inside.half_s(size) - exchange.behind_s
-        left_s = max(self.clock.now, self.within.get(worker, 0.0)) + bits_s
-        self.within[worker] = left_s
-        return self._at(left_s + inside.latency_s)
+        return self._when_free(exchange, [], halves * inside.half_s(size) - exchange.behind_s, inside.latency_s)
 
     def _at(self, when_s):
         done = Signal(self.clock)
@@ -83,41 +94,52 @@ class Flowing(Published):
     def __init__(self, clock, roads, places, insides, pipes, choose, algorithm):
         super().__init__(clock, roads, places, insides)
         self.pipes, self.choose, self.chunked = pipes, choose, algorithm == "chunked-ring"
-        self._last, self._pairs = {}, {}
+        self._before = {}
 
     def begin(self, exchange):
         if len(exchange.sites) == 1:
             return self._inside(exchange)
         if exchange.one_way:
-            return self._in_turn(self._pairs, [exchange.one_way], self._transfer(exchange))
-        return self._in_turn(self._last, exchange.sites, self.all_reduce(exchange, self.plan(exchange)))
+            return self._in_turn(exchange, exchange.sites, self._transfer(exchange))
+        return self._in_turn(exchange, exchange.sites, self.all_reduce(exchange, self.plan(exchange)))
 
     def plan(self, exchange):
         return self.choose(tuple(exchange.sites), exchange.size)
 
-    def _in_turn(self, queue, ports, work):
-        """Begins when what came before on these ports is over."""
-        before = [queue[port] for port in ports if port in queue]
+    def _in_turn(self, exchange, members, work):
+        """Begins when all is over that is in its way."""
+        hops = self._way(exchange.one_way).pipes if exchange.one_way else ()
+        waits, takes = queues(exchange, hops, members)
+        before = [over for each in waits for over in self._before.get(each, [])]
 
         def turn():
             yield from before
             yield from work
 
         over = self.clock.start(turn())
-        queue.update(dict.fromkeys(ports, over))
+        for each in takes:
+            self._before.setdefault(each, []).append(over)
         return over
 
     def all_reduce(self, exchange, phases):
+        first_s, last_s = self._parts_s(exchange, exchange.sites)
+        yield from self._within(exchange, first_s)
         yield self.roads.transport.exchange_overhead_s
-        part_s = 0.0
-        if exchange.pays_inside:
-            part_s = max(self.insides[w].scatter_s(exchange.size) for w in exchange.sites)
-        hidden_s = min(exchange.behind_s, part_s)
-        yield part_s - hidden_s
         for transfers, rounds in phases:
             arriving = [self.clock.start(self._send(*transfer, rounds)) for transfer in transfers]
             yield from arriving
-        yield max(0.0, part_s - (exchange.behind_s - hidden_s))
+        yield from self._within(exchange, last_s)
+
+    def _parts_s(self, exchange, workers):
+        """The parts inside, before and after, for the slowest; what runs behind the backward pass is done already."""
+        part_s = max(self.insides[w].scatter_s(exchange.size) for w in workers) if exchange.pays_inside else 0.0
+        hidden_s = min(exchange.behind_s, part_s)
+        return part_s - hidden_s, max(0.0, part_s - (exchange.behind_s - hidden_s))
+
+    def _within(self, exchange, seconds):
+        exchange.within = True
+        yield seconds
+        exchange.within = False
 
     def _send(self, source, target, size, rounds=1):
         way = self._way((source, target))
@@ -128,12 +150,12 @@ class Flowing(Published):
         """A push: inside, then across; a pull: across, then inside; the replica's site is the one that has the inside."""
         source, target = exchange.one_way
         part_s = self.insides[exchange.replica].scatter_s(exchange.size)
-        yield self.roads.transport.exchange_overhead_s
         if exchange.replica == source:
-            yield part_s
+            yield from self._within(exchange, part_s)
+        yield self.roads.transport.exchange_overhead_s
         yield from self._send(source, target, exchange.size)
         if exchange.replica == target:
-            yield part_s
+            yield from self._within(exchange, part_s)
 
     def enter(self, exchange, member):
         """A member of a chunked ring begins by itself: tells when it has its own result."""
@@ -144,12 +166,11 @@ class Flowing(Published):
             for each in order:
                 exchange.chunks[each] = [(Signal(self.clock), Signal(self.clock)) for _ in steps]
             exchange.next = dict(zip(order, (*order[1:], order[0]), strict=True))
-        return self._in_turn(self._last, [member], self._chunks(exchange, member))
+        return self._in_turn(exchange, [member], self._chunks(exchange, member))
 
     def _chunks(self, exchange, member):
         """Each chunk is sent on when it is here and the next member is ready; a buffer's worth of it leaves meanwhile."""
-        part_s = self.insides[member].scatter_s(exchange.size) if exchange.pays_inside else 0.0
-        hidden_s = min(exchange.behind_s, part_s)
+        mine, (first_s, last_s) = exchange.own[member], self._parts_s(exchange, [member])
         target, size = exchange.next[member], exchange.size / len(exchange.sites)
         rest = min(size, self.roads.transport.send_buffer_bytes)
 
@@ -164,14 +185,14 @@ class Flowing(Published):
             yield from self._send(member, target, rest)
             exchange.chunks[target][number][1].fire()
 
+        yield from self._within(mine, first_s)
         yield self.roads.transport.exchange_overhead_s
-        yield part_s - hidden_s
         for number, (ready, there) in enumerate(exchange.chunks[member]):
             ready.fire()
             handed_over = self.clock.start(pass_on(number))
             yield there
             yield handed_over
-        yield max(0.0, part_s - (exchange.behind_s - hidden_s))
+        yield from self._within(mine, last_s)
 
     def crossing_bytes(self, exchange):
         if len(exchange.sites) == 1 or exchange.one_way:
@@ -184,7 +205,7 @@ def choose_plans(alone_s, algorithm, names_of, best_ring, prefer=0):
 
     Args:
       alone_s: how long a plan takes by itself.
-      prefer: which one of those that are equally quick, from 0.
+      prefer: which one of those that are equally good, from 0.
     """
     known, rings = {}, {}
 
@@ -192,13 +213,11 @@ def choose_plans(alone_s, algorithm, names_of, best_ring, prefer=0):
         if (members, size) not in known:
             if members not in rings:
                 names = names_of(members)
-                rings[members] = [members[names.index(name)] for name in best_ring(names)]
+                rings[members] = [members[names.index(name)] for name in best_ring(names, prefer)]
             found = plans.candidates(algorithm, size, members, rings[members])
             times = [alone_s(members, phases) if len(found) > 1 else 0.0 for _, phases in found]
             best = [phases for (_, phases), s in zip(found, times, strict=True) if s <= min(times) * (1 + 1e-9)]
             known[members, size] = best[min(prefer, len(best) - 1)]
-            choose.ties = max(choose.ties, len(best))
         return known[members, size]
 
-    choose.ties = 1
     return choose

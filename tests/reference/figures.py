@@ -62,13 +62,11 @@ def _figures(replay, job, watched_s):
 
 
 def outer_steps(job):
-    """Rounds that end with an exchange; that of the last one may be left out."""
+    """Rounds that end with an exchange; a last one of fewer than H steps may have none."""
     if job.strategy.kind == "data-parallel":
         return 0
     whole, rest = divmod(job.load.steps, job.strategy.sync_every)
-    if job.last_exchange:
-        return whole + (rest > 0)
-    return whole if rest else whole - 1
+    return whole + (rest > 0 and job.closing)
 
 
 def product(run):

@@ -20,6 +20,9 @@ class Pipe:
         self._edges = iter(()) if steady else heapq.merge(self._points(), *self._outages(), key=lambda edge: edge[0])
         self._scheduled, self._cuts = link.bandwidth_bits_per_s, 0
         self.next_edge = next(self._edges, None)
+        if steady and not link.outages and link.schedule:
+            ever = {min(link.bandwidth_bits_per_s, point.bandwidth_bits_per_s) for point in link.schedule.points}
+            self._scheduled = max(ever) if len(ever) == 1 else self._scheduled
         self.read(0.0)
 
     def _points(self):

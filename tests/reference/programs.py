@@ -15,7 +15,7 @@ class Job:
     Args:
       strategy, load, insides, published: as derived.
       first: number of the first worker among those of all jobs.
-      last_exchange: whether there is an exchange behind the last step.
+      closing: whether an exchange follows the last step, should it come before the end of a round.
     """
 
     def __init__(self, strategy, load, insides, roads, sites, *, published, first=0):
@@ -23,7 +23,7 @@ class Job:
         self.roads, self.sites, self.published = roads, sites, published
         self.everyone = tuple(range(first, first + load.workers))
         self.first = first
-        self.last_exchange = getattr(strategy, "last_exchange", True)
+        self.closing = getattr(strategy, "closing_exchange", True)
         self.by_layer = getattr(strategy, "overlap", "none") == "layers"
         spans = strategy.kind == "data-parallel"
         self.size = self._packed(load.gradient_bytes if spans else load.outer_bytes)
@@ -69,7 +69,8 @@ class Job:
 
         def ends_s(worker, steps):
             step_s, sync_s = pace[worker]
-            return steps * step_s + math.ceil(steps / strategy.sync_every) * sync_s
+            rounds = math.ceil(steps / strategy.sync_every) if self.closing else steps // strategy.sync_every
+            return steps * step_s + rounds * sync_s
 
         steps = [0] * load.workers
         for _ in range(load.workers * load.steps):
@@ -109,9 +110,7 @@ def program(w):
 
 def is_round_over(w, step, steps):
     """Whether an outer exchange follows a step: at the end of a round, and of the run."""
-    if step == steps - 1:
-        return w.job.last_exchange
-    return (step + 1) % w.job.strategy.sync_every == 0
+    return (step + 1) % w.job.strategy.sync_every == 0 or (step == steps - 1 and w.job.closing)
 
 
 def inner_step(w, step):
@@ -281,8 +280,8 @@ def fragments_of(job):
 def sent_after(job, step, count):
     """Fragments whose exchange begins in a step: p of P in step round(p H/P) of a round; all behind the last step."""
     every = job.strategy.sync_every
-    if step == job.load.steps - 1:
-        return range(count) if job.last_exchange else []
+    if step == job.load.steps - 1 and job.closing:
+        return range(count)
     place = (step % every) + 1  # 1 to H within the round
     moments = [max(1, int(p * every / count + 0.5)) if p else every for p in range(count)]
     return [p for p in range(count) if moments[p] == place]

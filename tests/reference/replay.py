@@ -32,6 +32,8 @@ class Exchange:
     sites: tuple = ()
     joined: list = field(default_factory=list)
     begun: bool = False
+    within: bool = False
+    legs: list = field(default_factory=list)
     own: dict = field(default_factory=dict)
     chunks: dict = field(default_factory=dict)
     waited: dict = field(default_factory=dict)
@@ -56,7 +58,8 @@ class Worker:
         elif self.doing == "wait":
             one = self.waits_for
             if one.begun:
-                self.s["across" if len(one.sites) > 1 else "inside"] += seconds
+                inside = len(one.sites) == 1 or any(each.within for each in [one, *one.legs])
+                self.s["inside" if inside else "across"] += seconds
             else:
                 self.s["straggler"] += seconds
                 one.waited[self] = one.waited.get(self, 0.0) + seconds
@@ -220,6 +223,7 @@ class Replay:
             yield missed.done
             for leg in legs:
                 worker.crossing_bytes += self.net.crossing_bytes(leg)
+                mine.legs = [leg]
                 yield self.net.begin(leg)
             self._over(mine, [worker.place])
 

@@ -87,8 +87,13 @@ class Map:
             transport.streams * cap,
         )
 
-    def best_ring(self, sites):
-        """The order whose narrowest hop is widest while all hops run, then the shortest one."""
+    def best_ring(self, sites, prefer=0):
+        """The order whose narrowest hop is widest while all hops run, then the shortest one.
+
+        Args:
+          sites: their names.
+          prefer: which one of those that are equally good, from 0.
+        """
 
         def score(order):
             uses, latency_s = {}, 0.0
@@ -99,4 +104,7 @@ class Map:
             narrowest = min(pipe.link.bandwidth_bits_per_s / count for pipe, count in uses.items())
             return narrowest, -round(latency_s, 15)
 
-        return max(((sites[0], *rest) for rest in permutations(sites[1:])), key=score)
+        scores = {order: score(order) for order in ((sites[0], *rest) for rest in permutations(sites[1:]))}
+        widest, shortest = max(scores.values())
+        best = [o for o, (bits, s) in scores.items() if bits == widest and s >= shortest - 1e-12]
+        return best[prefer % len(best)]

@@ -202,9 +202,9 @@ def _strategy(rng, count, layered):
         "payload_factor": _number(rng, 0.5, 1.5),
         "compression_ratio": _number(rng, 1, 50),
         "compression_time": f"{_number(rng, 0.01, 1)!r} s",
-        "last_exchange": False,
+        "closing_exchange": False,
     }.items():
-        if rng.random() < 0.12 and (key, kind) != ("last_exchange", "data-parallel"):
+        if rng.random() < 0.12 and (key, kind) != ("closing_exchange", "data-parallel"):
             strategy[key] = value
     return strategy
 
