@@ -8,11 +8,14 @@
 | W | bandwidth | bit/s |
 | e | latency | s |
 | o | overhead of an exchange, before its first byte | s |
+| n, Wn | chips of a node, and the bandwidth of the network inside it | -, bit/s |
 
-An algorithm between sites is a list of phases, one after the other. In a phase all its transfers run at once, and it
-ends when the last of them has arrived. Between sites a datacenter counts as one peer with one copy of the payload;
-`hierarchical` adds what its chips do among themselves. Beside each algorithm stands its closed form on an uncontended
-homogeneous mesh (a link of W and e of its own from every site to every other); the tests hold one against the other.
+An exchange between sites is: inside, across, inside. The chips of each site first reduce-scatter among themselves,
+the sites then exchange one copy of the payload, and the chips of each site gather the sum. The part across is a list
+of phases, one after the other: in a phase all its transfers run at once, and it ends when the last of them has
+arrived. What happens inside is the same for every algorithm, so `hierarchical` is another name of `ring`. Beside each
+algorithm stands its closed form on an uncontended homogeneous mesh (a link of W and e of its own from every site to
+every other); the tests hold one against the other.
 """
 
 from __future__ import annotations
@@ -38,18 +41,24 @@ class Phase:
     Attributes:
       transfers: between sites.
       rounds: how many dependent messages each transfer is made of; each pays the latency of its route.
-      inside_bytes: payload of a reduce-scatter or all-gather among the chips inside every member's datacenter.
     """
 
     transfers: tuple[Transfer, ...] = ()
     rounds: int = 1
-    inside_bytes: float = 0.0
 
 
 def ideal_all_reduce_s(
-    payload_bytes: float, peers: float, bandwidth_bits_per_s: float, latency_s: float, overhead_s: float = 0.0
+    payload_bytes: float,
+    peers: float,
+    bandwidth_bits_per_s: float,
+    latency_s: float,
+    overhead_s: float = 0.0,
+    node_chips: int = 1,
+    node_bandwidth_bits_per_s: float = math.inf,
 ) -> float:
     """Time of a bandwidth-optimal all-reduce: (2 S / W) (1 - 1/R) + e + o.
+
+    Where chips stand in nodes it goes node by node: (2 S / Wn) (1 - 1/n) + (2 S / n W) (1 - n/R) + e + o.
 
     Example: 20 GB among 8 chips at 100 Gbit/s with 1 ms: 2 * 1.6e11 / 1e11 * 7/8 + 0.001 = 2.801 s.
 
@@ -59,6 +68,8 @@ def ideal_all_reduce_s(
       bandwidth_bits_per_s: W of the narrowest way between them [bit/s].
       latency_s: e, counted once for the whole operation [s].
       overhead_s: o, what it costs before the first byte, likewise [s].
+      node_chips: n, chips of a node; 1: there are no nodes.
+      node_bandwidth_bits_per_s: Wn, what a chip has to the others of its node [bit/s].
 
     Returns:
       Seconds until every chip has the sum; 0 for a lone chip, which has nothing to exchange [s].
@@ -68,7 +79,11 @@ def ideal_all_reduce_s(
     """
     if peers <= 1:
         return 0.0
-    return 2 * 8 * payload_bytes / bandwidth_bits_per_s * (1 - 1 / peers) + latency_s + overhead_s
+    return (
+        2 * _spread_s(payload_bytes, peers, bandwidth_bits_per_s, node_chips, node_bandwidth_bits_per_s)
+        + latency_s
+        + overhead_s
+    )
 
 
 def ideal_crossing_bytes(payload_bytes: float, peers: float, datacenters: int) -> float:
@@ -88,12 +103,29 @@ def ideal_crossing_bytes(payload_bytes: float, peers: float, datacenters: int) -
 
 
 def ideal_scatter_s(
-    payload_bytes: float, peers: float, bandwidth_bits_per_s: float, latency_s: float, overhead_s: float = 0.0
+    payload_bytes: float,
+    peers: float,
+    bandwidth_bits_per_s: float,
+    latency_s: float,
+    overhead_s: float = 0.0,
+    node_chips: int = 1,
+    node_bandwidth_bits_per_s: float = math.inf,
 ) -> float:
-    """Half an all-reduce (a reduce-scatter, or an all-gather): (S / W) (1 - 1/R) + e + o [s]."""
+    """Half an all-reduce (a reduce-scatter, or an all-gather): (S / W) (1 - 1/R) + e + o; node by node likewise [s]."""
     if peers <= 1:
         return 0.0
-    return 8 * payload_bytes / bandwidth_bits_per_s * (1 - 1 / peers) + latency_s + overhead_s
+    return (
+        _spread_s(payload_bytes, peers, bandwidth_bits_per_s, node_chips, node_bandwidth_bits_per_s)
+        + latency_s
+        + overhead_s
+    )
+
+
+def _spread_s(payload_bytes: float, peers: float, bandwidth: float, node_chips: int, node_bandwidth: float) -> float:
+    """(S / Wn) (1 - 1/n) + (S / n W) (1 - n/R) [s]."""
+    of_node = min(node_chips, peers)
+    between_s = 8 * payload_bytes / of_node / bandwidth * (1 - of_node / peers)
+    return between_s + 8 * payload_bytes / node_bandwidth * (1 - 1 / of_node)
 
 
 def one_way_s(payload_bytes: float, bandwidth_bits_per_s: float, latency_s: float, overhead_s: float = 0.0) -> float:
@@ -181,15 +213,6 @@ def star_s(payload_bytes: float, sites: int, bandwidth_bits_per_s: float, latenc
     return 2 * (8 * payload_bytes / bandwidth_bits_per_s + latency_s) if sites > 1 else 0.0
 
 
-def hierarchical(payload_bytes: float, order: Sequence[int]) -> list[Phase]:
-    """Reduce-scatter among the chips of each site, a ring of their pieces between the sites, all-gather inside.
-
-    Limits: the pieces of a site's chips cross together as one flow of S; the ring between sites is as in `ring`.
-    """
-    inside = Phase(inside_bytes=payload_bytes)
-    return [inside, *ring(payload_bytes, order), inside]
-
-
 Algorithm = Callable[[float, Sequence[int]], list[Phase]]
 
 ALGORITHMS: dict[str, Algorithm] = {
@@ -198,7 +221,7 @@ ALGORITHMS: dict[str, Algorithm] = {
     "halving-doubling": halving_doubling,
     "direct": direct,
     "star": star,
-    "hierarchical": hierarchical,
+    "hierarchical": ring,
 }
 CLOSED_FORMS: dict[str, Callable[[float, int, float, float], float]] = {
     "ring": ring_s,

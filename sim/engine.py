@@ -15,7 +15,7 @@ import simpy
 
 from .errors import InputError, ReplayError
 from .hosts import Place
-from .network import Network
+from .network import Network, Served
 from .ops import Collective, Compute, Merge, Op, Start
 from .sharing import processors
 from .tally import Mark, Tally
@@ -26,7 +26,10 @@ _Key = tuple[str, int, int, tuple[int, ...]]
 
 @dataclass(slots=True)
 class _Exchange:
-    """A collective under way: who has joined, when it ran, how many are done with it, and for whom it ran apart."""
+    """A collective under way: who has joined, when it ran, how many are done with it, and for whom it ran apart.
+
+    `begin_s` is when all had come, `served` how the network then made it.
+    """
 
     done: simpy.Event
     crossing_bytes: float = 0.0
@@ -34,6 +37,7 @@ class _Exchange:
     left: int = 0
     begin_s: float | None = None
     end_s: float | None = None
+    served: Served | None = None
     own: dict[int, _Exchange] = field(default_factory=dict)
 
 
@@ -116,8 +120,9 @@ class _Replay:
         if alone:  # nobody waits yet, so the transfer itself can be waited for: half the events of an inner round
             exchange.done = transfer
 
-        def finish(_: simpy.Event) -> None:
+        def finish(event: simpy.Event) -> None:
             exchange.end_s = self.env.now
+            exchange.served = event.value
             for member in exchange.joined:
                 self.tallies[member].at(self.env.now, under_way=-1)
             if not alone and exchange.done.callbacks:  # else whoever comes later sees that it is over
@@ -129,8 +134,9 @@ class _Replay:
         """One more member is in a collective that ends for each by itself; nobody can be done before all have come."""
         own = exchange.own[index] = _Exchange(done, joined=exchange.joined)
 
-        def finish(_: simpy.Event) -> None:
+        def finish(event: simpy.Event) -> None:
             own.end_s = self.env.now
+            own.served = event.value
             self.tallies[index].at(self.env.now, under_way=-1)
 
         self.after(done, finish)
@@ -157,8 +163,10 @@ class _Replay:
         def go() -> Generator[simpy.Event, object, None]:
             if missed.end_s is None:
                 yield missed.done
-            yield self.transfer(push, index)
-            yield self.transfer(pull, index)
+            there = yield self.transfer(push, index)
+            back = yield self.transfer(pull, index)
+            if isinstance(there, Served) and isinstance(back, Served):
+                own.served = Served(there.began_s, there.first_s, back.last_s)
             own.end_s = self.env.now
             tally.at(self.env.now, under_way=-1)
 
@@ -197,7 +205,8 @@ class _Replay:
             begin_s = _known(exchange.begin_s)
             straggler_s = max(0.0, begin_s - asked_s)
             exposed_s = self.env.now - asked_s - straggler_s
-            tally.stood_still(straggler_s, exposed_s, len(collective.touches) > 1, exchange.joined[-1])
+            inside_s = self.inside_s(collective, exchange, exposed_s)
+            tally.stood_still(straggler_s, inside_s, exposed_s - inside_s, exchange.joined[-1])
             if straggler_s:
                 self.note(index, "wait", asked_s, begin_s)
             self.note(index, collective.name, max(asked_s, begin_s))
@@ -208,6 +217,17 @@ class _Replay:
         shared.left += 1
         if shared.left == len(collective.members):
             del self.open[_key(collective)]
+
+    def inside_s(self, collective: Collective, exchange: _Exchange, exposed_s: float) -> float:
+        """How much of what was exposed, the end of an exchange, was at work inside the worker's datacenter."""
+        if len(collective.touches) == 1:
+            return exposed_s
+        served = exchange.served
+        if served is None:
+            return 0.0
+        seen_s = self.env.now - exposed_s
+        first_s = min(max(0.0, served.began_s + served.first_s - seen_s), served.first_s)
+        return first_s + min(exposed_s, served.last_s)
 
     def note(self, index: int, what: str, start_s: float, end_s: float | None = None) -> None:
         """Keeps a span, where spans are kept."""

@@ -4,33 +4,32 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
 import simpy
 
 from .chunked import ChunkedRing
-from .collectives import ALGORITHMS, Phase, Transfer, ideal_scatter_s
+from .collectives import ALGORITHMS, Phase, Transfer
 from .errors import ReplayError
 from .flows import FlowNetwork
-from .network import Carrier, IdealNetwork, Placement
+from .network import Carrier, IdealNetwork, Placement, Served, turns
 from .ops import Collective
 from .rings import best_ring
 from .timeline import LinkUse
+from .topology import PUBLISHED
 from .wires import Wire
 from .wiring import Wiring
 
 _Key = tuple[str, int, int, tuple[int, ...]]
 CHUNKED = "chunked-ring"
-_WAYS = (True, False)
-"""Out of a site and into it."""
 _MOST_SITES_FOR_DIRECT = 32
 _MOST_SERVERS_TRIED = 16
 
 
 @dataclass(frozen=True)
 class _Constant:
-    """A link at its full bandwidth, to try algorithms on."""
+    """A link that is always the same, to try algorithms on."""
 
     bits_per_s: float
 
@@ -45,7 +44,10 @@ class _Constant:
 
 
 class FlowingNetwork:
-    """Exchanges between sites are flows on links; inside a site they have their ideal cost.
+    """Exchanges between sites are flows on links, with their parts inside the sites before and after.
+
+    Inside a site an exchange has its ideal cost. Members begin and end the parts inside together, with the slowest,
+    where they begin and end the exchange together.
 
     Args:
       placement: where the workers are.
@@ -62,12 +64,13 @@ class FlowingNetwork:
         self.wiring = Wiring(placement.topology)
         self._algorithm = algorithm
         self._plans: dict[tuple[tuple[int, ...], float], tuple[str, list[Phase]]] = {}
+        self._scatters: dict[tuple[int, float], float] = {}
         self._crossing: dict[tuple[tuple[int, ...], float, bool], float] = {}
 
     def collective(self, members: tuple[int, ...], payload_bytes: float) -> str:
         """How an exchange among some workers is done, by name."""
         if len(members) == 1:
-            return "ideal"
+            return PUBLISHED
         name, _ = self.plan(members, payload_bytes)
         return f"auto: {name}" if self._algorithm == "auto" else name
 
@@ -86,16 +89,41 @@ class FlowingNetwork:
         return self._plans[key]
 
     def alone(self, phases: list[Phase], members: tuple[int, ...]) -> tuple[float, tuple[LinkUse, ...]]:
-        """How long an exchange takes on an idle network of full bandwidth [s], and what its links then have carried."""
+        """How long the part across of an exchange takes on an idle network [s], and what its links then have carried.
+
+        Links that change have their full bandwidth, all others what they have.
+        """
         env = simpy.Environment()
         wires = [
-            Wire(wire.name, _Constant(bits * self.wiring.payload_share), wire.burst_bits)
-            for wire, bits in zip(self.wiring.wires, self.wiring.capacity_bits_per_s, strict=True)
+            Wire(wire.name, _Constant(bits), wire.burst_bits)
+            for wire, bits in zip(self.wiring.wires, self.wiring.idle_bits_per_s, strict=True)
         ]
         carrier = _FlowCarrier(self, env, wires)
-        env.process(carrier.run(phases, members))
+        env.process(carrier.across(phases))
         env.run()
         return float(env.now), carrier.links()
+
+    def parts_inside_s(self, collective: Collective, members: Sequence[int]) -> tuple[float, float]:
+        """How long an exchange between sites is at work inside them, in its beginning and in its end [s].
+
+        Args:
+          collective: the exchange.
+          members: those of its members who begin and end together, with the slowest of them.
+        """
+        touches = collective.touches
+        if len(touches) == 1 or not collective.parts_inside:
+            return 0.0, 0.0
+        each_s = max(self._scatter_s(worker, collective.payload_bytes) for worker in members)
+        if collective.source is not None:  # a replica hands over what its chips have, or spreads among them what comes
+            return (each_s, 0.0) if collective.source in members else (0.0, each_s)
+        hidden_s = min(collective.behind_s, each_s)
+        return each_s - hidden_s, each_s - min(collective.behind_s - hidden_s, each_s)
+
+    def _scatter_s(self, worker: int, payload_bytes: float) -> float:
+        key = worker, payload_bytes
+        if key not in self._scatters:
+            self._scatters[key] = self.placement.scatter_s(worker, payload_bytes)
+        return self._scatters[key]
 
     def crossing_bytes(self, collective: Collective) -> float:
         """Bytes that the collective sends out of all its sites together [byte]."""
@@ -112,6 +140,12 @@ class FlowingNetwork:
         if collective.source is not None and collective.target is not None:
             return [Phase((Transfer(collective.source, collective.target, collective.payload_bytes),))]
         return self.plan(collective.members, collective.payload_bytes)[1]
+
+    def wires(self, collective: Collective) -> tuple[int, ...]:
+        """The links that a one-way transfer between sites crosses."""
+        if collective.source is None:
+            return ()
+        return self.wiring.way(*self.placement.names(collective.touches)).wires
 
     def idle_links(self) -> Iterator[LinkUse]:
         """All links, having carried nothing."""
@@ -145,18 +179,15 @@ class _FlowCarrier:
     def __init__(self, network: FlowingNetwork, env: simpy.Environment, wires: Sequence[Wire]) -> None:
         self._network, self._env = network, env
         self._wires = wires
-        self._last: dict[tuple[int, bool], simpy.Event] = {}
+        self._last: dict[Hashable, list[simpy.Event]] = {}
         self._rings: dict[_Key, tuple[ChunkedRing, int]] = {}  # and how many members are still to come
         self._flows = FlowNetwork(env, wires)
-        self._inside = IdealNetwork(network.placement)
+        self._inside = IdealNetwork(network.placement).connect(env)
 
     def transfer(self, collective: Collective) -> simpy.Event:
         if len(collective.touches) == 1:
-            return self._env.timeout(self._inside.seconds(collective))
-        both, phases = collective.touches, self._network.phases(collective)
-        if collective.source is not None:
-            return self._in_turn([(both[0], True), (both[1], False)], self.run(phases, both, collective.count))
-        return self._in_turn([(w, out) for w in both for out in _WAYS], self.run(phases, both, collective.count))
+            return self._inside.transfer(collective)
+        return self._in_turn(collective, collective.members, self._run(collective))
 
     def enter(self, collective: Collective, member: int) -> simpy.Event | None:
         if not self._network.chunked or len(collective.members) == 1 or collective.quorum is not None:
@@ -165,20 +196,34 @@ class _FlowCarrier:
         ring, missing = self._rings.pop(key) if key in self._rings else (self._ring(collective), len(key[-1]))
         if missing > 1:
             self._rings[key] = ring, missing - 1
-        return self._in_turn([(member, out) for out in _WAYS], ring.member(member))
+        first_s, last_s = self._network.parts_inside_s(collective, [member])
 
-    def _in_turn(self, ports: Sequence[tuple[int, bool]], work: simpy.events.ProcessGenerator) -> simpy.Event:
-        """Begins when all ports are free, and has them until it is over."""
-        before = dict.fromkeys(
-            self._last[port] for port in ports if port in self._last and not self._last[port].processed
-        )
+        def part() -> simpy.events.ProcessGenerator:
+            yield from self._pause(first_s)
+            yield from ring.member(member)
+            yield from self._pause(last_s)
+
+        return self._in_turn(collective, [member], part())
+
+    def _in_turn(
+        self, collective: Collective, members: Sequence[int], work: simpy.events.ProcessGenerator
+    ) -> simpy.Event:
+        """Has some members of an exchange begin when nothing is in their way; it is in that of those who come later."""
+        one_way = collective.source is not None
+        waits_for, takes = turns(collective, self._network.wires(collective), None if one_way else members)
+        before = [event for each in waits_for for event in self._last.get(each, ()) if not event.processed]
+        first_s, last_s = self._network.parts_inside_s(collective, members)
 
         def turn() -> simpy.events.ProcessGenerator:
-            yield from before
+            for event in before:  # noqa: UP028 - `yield from` would hand the values of the events on to the list
+                yield event
+            began_s = float(self._env.now)
             yield from work
+            return Served(began_s, first_s, last_s)
 
-        done = self._env.process(turn() if before else work)
-        self._last.update(dict.fromkeys(ports, done))
+        done = self._env.process(turn())
+        for each in takes:
+            self._last[each] = [*(event for event in self._last.get(each, ()) if not event.processed), done]
         return done
 
     def _ring(self, collective: Collective) -> ChunkedRing:
@@ -194,22 +239,25 @@ class _FlowCarrier:
             buffer_bytes=transport.send_buffer_bytes,
         )
 
-    def run(self, phases: list[Phase], members: tuple[int, ...], count: int = 1) -> simpy.events.ProcessGenerator:
-        """So many exchanges in a row, each phase by phase."""
-        overhead_s = self._network.placement.topology.transport.exchange_overhead_s
-        for _ in range(count):
-            if overhead_s:
-                yield self._env.timeout(overhead_s)
-            for phase in phases:
-                if phase.inside_bytes:
-                    yield self._env.timeout(max(self._inside_s(phase.inside_bytes, member) for member in members))
-                if phase.transfers:
-                    yield self._together(phase)
+    def _run(self, collective: Collective) -> simpy.events.ProcessGenerator:
+        """An exchange between sites, as often as it stands for: inside, across, inside."""
+        first_s, last_s = self._network.parts_inside_s(collective, collective.members)
+        phases = self._network.phases(collective)
+        for _ in range(collective.count):
+            yield from self._pause(first_s)
+            yield from self.across(phases)
+            yield from self._pause(last_s)
 
-    def _inside_s(self, payload_bytes: float, member: int) -> float:
-        placement = self._network.placement
-        route = placement.topology.narrowest(placement.names([member]))
-        return ideal_scatter_s(payload_bytes, placement.chips[member], *route)
+    def across(self, phases: list[Phase]) -> simpy.events.ProcessGenerator:
+        """What happens between the sites, phase by phase, after what it costs to start."""
+        yield from self._pause(self._network.placement.topology.transport.exchange_overhead_s)
+        for phase in phases:
+            if phase.transfers:
+                yield self._together(phase)
+
+    def _pause(self, seconds: float) -> simpy.events.ProcessGenerator:
+        if seconds:
+            yield self._env.timeout(seconds)
 
     def _together(self, phase: Phase) -> simpy.Event:
         """All transfers of a phase at once; the event fires when the last has arrived."""
@@ -253,14 +301,14 @@ class _RepeatingCarrier:
 
     def __init__(self, network: FlowingNetwork, env: simpy.Environment) -> None:
         self._network, self._env = network, env
-        self._inside = IdealNetwork(network.placement)
+        self._inside = IdealNetwork(network.placement).connect(env)
         self._tried: dict[tuple[tuple[int, ...], float], tuple[float, tuple[LinkUse, ...]]] = {}
         self._times: Counter[tuple[tuple[int, ...], float]] = Counter()
         self._under_way = 0
 
     def transfer(self, collective: Collective) -> simpy.Event:
         if len(collective.touches) == 1:
-            return self._env.timeout(self._inside.seconds(collective))
+            return self._inside.transfer(collective)
         if self._under_way:
             raise ReplayError("two exchanges between sites at once, on a network that was promised one at a time")
         key = collective.members, collective.payload_bytes
@@ -268,7 +316,9 @@ class _RepeatingCarrier:
             self._tried[key] = self._network.alone(self._network.plan(*key)[1], collective.members)
         self._times[key] += collective.count
         self._under_way += 1
-        done = self._env.timeout(collective.count * self._tried[key][0])
+        first_s, last_s = self._network.parts_inside_s(collective, collective.members)
+        taken_s = collective.count * (self._tried[key][0] + first_s + last_s)
+        done = self._env.timeout(taken_s, Served(float(self._env.now), first_s, last_s))
         _then(done, self._over)
         return done
 

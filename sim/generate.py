@@ -10,17 +10,9 @@ from pydantic import Field
 
 from .document import Frozen, nearest, validate
 from .errors import InputError
+from .inside import Inside
 from .links import BANDWIDTH_EXAMPLES, BURST_EXAMPLES, LATENCY_EXAMPLES, Duplex
 from .units import Bandwidth, ChipSpeed, Latency, SizeOrNone
-
-
-class Inside(Frozen):
-    """The network inside a datacenter. Source of the defaults: arXiv 2503.09799, appendix A."""
-
-    bandwidth_bits_per_s: Bandwidth = Field(default=400e9, alias="bandwidth", examples=["400 Gbit/s"])
-    """Bandwidth of the all-reduce inside the datacenter [bit/s]."""
-    latency_s: Latency = Field(default=1e-4, alias="latency", examples=["0.1 ms"])
-    """Latency of an exchange inside the datacenter [s]."""
 
 
 class Wire(Frozen):

@@ -54,6 +54,8 @@ class Load:
       notes: assumptions that a reader of the result should know.
       layers: share of the parameters (and of the compute) in each layer; empty where nobody knows.
       forward_share: share of a step that is its forward pass.
+      inside_included: whether the seconds of a step hold its exchange of gradients inside a datacenter already, as
+        they do where they were measured.
     """
 
     params: float
@@ -68,6 +70,7 @@ class Load:
     notes: tuple[str, ...]
     layers: tuple[float, ...] = ()
     forward_share: float = 1 / 3
+    inside_included: bool = False
 
     @property
     def chips(self) -> int:

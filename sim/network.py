@@ -1,28 +1,44 @@
 """What joins the workers of a run: turns a collective into simulated time, and into bytes on links.
 
-The engine knows a network only by the two protocols below. `IdealNetwork` gives every exchange the published ideal
-cost of the narrowest way between its members; `FlowingNetwork` (`flowing`) makes it of flows that share links.
+The engine knows a network only by the two protocols below. `IdealNetwork` gives every exchange the published cost of
+the narrowest way between its members; `FlowingNetwork` (`flowing`) makes it of flows that share links.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import simpy
 
 from .collectives import ideal_all_reduce_s, ideal_crossing_bytes, ideal_scatter_s, one_way_s
 from .ops import Collective
 from .timeline import LinkUse
-from .topology import Route, Topology
+from .topology import PUBLISHED, Route, Topology
+
+
+class Served(NamedTuple):
+    """How an exchange between sites went.
+
+    Attributes:
+      began_s: when the network turned to it, which may be after all had come: those of a site queue [s].
+      first_s, last_s: how long it was at work inside the sites, in its beginning and in its end [s].
+    """
+
+    began_s: float
+    first_s: float
+    last_s: float
 
 
 class Carrier(Protocol):
     """A network at work in one replay."""
 
     def transfer(self, collective: Collective) -> simpy.Event:
-        """Begins a collective now; the event fires when every member has the result."""
+        """Begins a collective now; the event fires when every member has the result.
+
+        Its value, if any, says how it was `Served`.
+        """
         ...
 
     def enter(self, collective: Collective, member: int) -> simpy.Event | None:
@@ -62,11 +78,13 @@ class Placement:
       topology: the sites and links.
       sites: the datacenter of each worker.
       chips: how many chips each worker has there.
+      jobs: which of several jobs that run together each worker belongs to; empty: there is one.
     """
 
     topology: Topology
     sites: tuple[str, ...]
     chips: tuple[float, ...]
+    jobs: tuple[int, ...] = ()
 
     def names(self, members: Sequence[int]) -> tuple[str, ...]:
         """The datacenters of some workers."""
@@ -76,12 +94,60 @@ class Placement:
         """The chips of some workers together."""
         return sum(self.chips[member] for member in members)
 
+    def scatter_s(self, worker: int, payload_bytes: float) -> float:
+        """A reduce-scatter, or an all-gather, among the chips of a worker [s]."""
+        return ideal_scatter_s(payload_bytes, self.chips[worker], *self.topology.narrowest((self.sites[worker],)))
+
+
+def published_route(topology: Topology, sites: Sequence[str], chips: Sequence[float]) -> Route:
+    """What the published formula counts on: the narrowest way between the sites, or inside one where that is narrower.
+
+    Its ring goes through every chip, so a site of several chips passes on no more than they do among themselves.
+
+    Args:
+      topology: the sites and links.
+      sites: who takes part; a single one exchanges inside itself.
+      chips: how many each of them has.
+    """
+    route = topology.narrowest(tuple(sites))
+    if len(sites) == 1:
+        return route
+    inside = [
+        topology.narrowest((site,)).bandwidth_bits_per_s for site, count in zip(sites, chips, strict=True) if count > 1
+    ]
+    return route._replace(bandwidth_bits_per_s=min([route.bandwidth_bits_per_s, *inside]))
+
+
+def turns(
+    collective: Collective, hops: Sequence[Hashable] = (), members: Sequence[int] | None = None
+) -> tuple[list[Hashable], list[Hashable]]:
+    """What a collective waits for, and what it then takes from those who come later.
+
+    Exchanges inside a site go one after the other, and so do its exchanges with other sites. What goes one way waits
+    for what shares a link with it, and for the exchanges of both its ends, as these wait for it.
+
+    Args:
+      collective: what begins.
+      hops: the links that it crosses, where it goes one way.
+      members: those of its members who begin now, unless all do.
+    """
+    touches = members or collective.touches
+    if len(collective.touches) == 1:
+        inside: list[Hashable] = [("inside", touches[0])]
+        return inside, inside
+    among_all: list[Hashable] = [("among all", w) for w in touches]
+    one_way: list[Hashable] = [("one way", w) for w in touches]
+    if collective.source is None:
+        return among_all + one_way, among_all
+    return [*hops, *among_all], [*hops, *one_way]
+
 
 class IdealNetwork:
-    """Every exchange at its ideal cost; those of a site go one after the other, in the order in which they begin.
+    """Every exchange at its published cost; those of a site go one after the other, in the order in which they begin.
 
-    A datacenter sends to the others, and receives from them, one exchange at a time. The latency holds nobody up: the
-    next exchange begins when the last bit has left. Inside a datacenter nothing waits.
+    A datacenter sends to the others, and receives from them, one exchange at a time, and so do its chips among
+    themselves. The latency holds nobody up: the next exchange begins when the last bit has left. What goes one way from
+    a site to another waits for what goes that very way, and for what both do with others.
 
     Args:
       placement: where the workers are.
@@ -94,7 +160,7 @@ class IdealNetwork:
 
     def collective(self, members: tuple[int, ...], payload_bytes: float) -> str:
         """How an exchange among some workers is done, by name."""
-        return "ideal"
+        return PUBLISHED
 
     def connect(self, env: simpy.Environment) -> Carrier:
         """Puts the network to work under a clock."""
@@ -102,6 +168,8 @@ class IdealNetwork:
 
     def seconds(self, collective: Collective) -> float:
         """How long the collective takes, as often as it stands for, less what runs behind counted compute [s]."""
+        if len(collective.touches) == 1 and not collective.parts_inside:
+            return 0.0
         return collective.count * (self.cost(collective)[0] - collective.behind_s)
 
     def cost(self, collective: Collective) -> tuple[float, float, float]:
@@ -113,10 +181,12 @@ class IdealNetwork:
         return self._costs[key]
 
     def _cost(self, touches: tuple[int, ...], one_way: bool, payload_bytes: float) -> tuple[float, float, float]:
-        route: Route = self.placement.topology.narrowest(self.placement.names(touches))
         peers = self.placement.peers(touches)
+        names = self.placement.names(touches)
         if one_way and len(touches) > 1:
-            return one_way_s(payload_bytes, *route), route.latency_s, payload_bytes
+            there = self.placement.topology.route(*names)
+            return one_way_s(payload_bytes, *there[:3]), there.latency_s, payload_bytes
+        route = published_route(self.placement.topology, names, [self.placement.chips[each] for each in touches])
         if one_way:  # to or from a server in the same datacenter
             return ideal_scatter_s(payload_bytes, peers, *route), 0.0, 0.0
         return (
@@ -129,21 +199,21 @@ class IdealNetwork:
 class _IdealCarrier:
     def __init__(self, network: IdealNetwork, env: simpy.Environment) -> None:
         self._network, self._env = network, env
-        self._out_s: dict[int, float] = {}
-        self._in_s: dict[int, float] = {}
+        self._free_s: dict[Hashable, float] = {}
+        """Until when something is taken, as `turns` names it."""
 
     def transfer(self, collective: Collective) -> simpy.Event:
-        seconds = self._network.seconds(collective)
-        if len(collective.touches) == 1:
-            return self._env.timeout(seconds)
-        out, into = collective.touches, collective.touches
-        if collective.source is not None:
-            out, into = out[:1], into[1:]
-        now, first_s = self._env.now, self._network.busy_s
-        free_s = max(now, *(self._out_s.get(w, first_s) for w in out), *(self._in_s.get(w, first_s) for w in into))
-        left_s = free_s + seconds - self._network.cost(collective)[1]
-        self._out_s.update(dict.fromkeys(out, left_s))
-        self._in_s.update(dict.fromkeys(into, left_s))
+        seconds, touches = self._network.seconds(collective), collective.touches
+        placement = self._network.placement
+        one_way = collective.source is not None and len(touches) > 1
+        links = placement.topology.path(*placement.names(touches)) if one_way else ()
+        job = placement.jobs[touches[0]] if placement.jobs else 0  # jobs do not compete here
+        hops = [(job, *link) for link in links]
+        waits_for, takes = turns(collective, hops)
+        now, first_s = self._env.now, self._network.busy_s if len(touches) > 1 else 0.0
+        free_s = max(now, *(self._free_s.get(each, first_s) for each in waits_for))
+        left_s = free_s + max(0.0, seconds - self._network.cost(collective)[1])
+        self._free_s.update((each, max(left_s, self._free_s.get(each, 0.0))) for each in takes)
         return self._env.timeout(free_s - now + seconds)
 
     def enter(self, collective: Collective, member: int) -> simpy.Event | None:

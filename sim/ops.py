@@ -22,7 +22,10 @@ class Collective:
       payload_bytes: what every chip contributes each time [byte].
       count: how many exchanges in a row this stands for (the H gradient exchanges of an inner round).
       part: which part of it, where it goes in several (layers, fragments).
-      behind_s: how much of each such exchange runs behind compute that the program has counted already [s].
+      behind_s: how much of each such exchange runs behind compute that the program has counted already [s]; of an
+        exchange between sites, how much of its parts inside them.
+      parts_inside: whether an exchange between sites has its parts inside them to pay; they may have been measured
+        with the compute.
       source, target: for a one-way transfer, the workers in whose datacenters it begins and ends; only the member
         joins.
       quorum: members that must have joined for it to begin without the rest; None: all.
@@ -40,6 +43,7 @@ class Collective:
     target: int | None = None
     quorum: int | None = None
     grace_s: float = 0.0
+    parts_inside: bool = True
 
     @property
     def touches(self) -> tuple[int, ...]:

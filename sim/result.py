@@ -9,7 +9,7 @@ from .laws import FITTED_ALGORITHMS, law_applies, loss
 from .scenario import Scenario
 from .strategies import AbstractStrategy, Setting
 from .timeline import Timeline
-from .topology import Datacenter
+from .topology import PUBLISHED, Datacenter
 
 
 @dataclass(frozen=True)
@@ -207,8 +207,8 @@ def summarise(outcome: Outcome, topology: str, reference_s: float) -> Run:
         mean_staleness=timeline.total("staleness") / merges if merges else None,
         max_staleness=round(max(totals.stalest for totals in timeline.workers)) if merges else None,
         late_merges=round(timeline.total("late")),
-        closed_form_s=strategy.closed_form_s(setting) if collective == "ideal" else None,
-        bound_s=strategy.bound_s(setting) if collective == "ideal" else None,
+        closed_form_s=strategy.closed_form_s(setting) if collective == PUBLISHED else None,
+        bound_s=strategy.bound_s(setting) if collective == PUBLISHED else None,
         replayed_steps=outcome.replayed_steps,
         speedup=reference_s / timeline.wall_clock_s,
         overtraining_multiple=reference_s / timeline.wall_clock_s,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -19,11 +20,15 @@ class Route(NamedTuple):
       bandwidth_bits_per_s: of the narrowest link [bit/s].
       latency_s: the sum, one way [s].
       overhead_s: before the first byte of an exchange (`transport.exchange_overhead`) [s].
+      node_chips: inside a datacenter: chips that a faster network of their own joins, n; 1 where there is none.
+      node_bandwidth_bits_per_s: of that network, Wn [bit/s].
     """
 
     bandwidth_bits_per_s: float
     latency_s: float
     overhead_s: float = 0.0
+    node_chips: int = 1
+    node_bandwidth_bits_per_s: float = math.inf
 
 
 class Routing:

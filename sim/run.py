@@ -13,14 +13,15 @@ from .engine import replay
 from .errors import InputError
 from .flowing import CHUNKED, FlowingNetwork
 from .hosts import Place, crowded
-from .network import IdealNetwork, Network, Placement
+from .links import Link
+from .network import IdealNetwork, Network, Placement, published_route
 from .ops import moved
 from .result import Job, Outcome, Result, Run, summarise
 from .scenario import Scenario
 from .steady import Marks, Rhythm, find_rhythm
 from .strategies import AbstractStrategy, DataParallel, Setting
 from .timeline import Timeline, extrapolate
-from .topology import Route
+from .topology import PUBLISHED
 
 _LISTED = 6
 """Datacenters of a host up to which a note names each."""
@@ -33,11 +34,30 @@ def run(scenario: Scenario) -> Result:
       InputError: the topology cannot carry a strategy, or the chips cannot be shared evenly.
     """
     found = outcomes(scenario)
-    reference = next((outcome for outcome in found if isinstance(outcome.job.strategy, DataParallel)), None)
-    reference = reference or _alone(scenario, _job(scenario, DataParallel(), _split(scenario)), full=False)
-    runs = tuple(summarise(each, scenario.topology.name, reference.timeline.wall_clock_s) for each in found)
+    compare = _Reference(scenario, found)
+    runs = tuple(summarise(each, scenario.topology.name, compare.wall_clock_s(each.job)) for each in found)
     notes = (*found[0].job.setting.load.notes, *_assumptions(scenario, runs), *_sharing(scenario, found))
     return Result(scenario, runs, notes)
+
+
+class _Reference:
+    """Data-Parallel's wall-clock to compare with: of the first such run listed, and else of one on as many chips."""
+
+    def __init__(self, scenario: Scenario, found: Sequence[Outcome]) -> None:
+        self._scenario = scenario
+        self._known: dict[int, float] = {}
+        for outcome in found:
+            if isinstance(outcome.job.strategy, DataParallel):
+                self._known.setdefault(outcome.job.setting.load.chips, outcome.timeline.wall_clock_s)
+
+    def wall_clock_s(self, job: Job) -> float:
+        """On the chips of a job, or on all where each datacenter has its own number [s]."""
+        chips = job.setting.load.chips
+        if chips not in self._known:
+            own = plan_job(self._scenario, DataParallel(), chips)
+            found_s = self._known.get(own.setting.load.chips)
+            self._known[chips] = found_s or _alone(self._scenario, own, full=False).timeline.wall_clock_s
+        return self._known[chips]
 
 
 def outcomes(scenario: Scenario) -> list[Outcome]:
@@ -58,8 +78,10 @@ def jobs(scenario: Scenario) -> list[Job]:
     Raises:
       InputError: the topology cannot carry a strategy, or the chips cannot be shared evenly.
     """
-    split = _split(scenario)
-    planned = [_job(scenario, strategy, split) for strategy in scenario.strategies]
+    planned = [
+        plan_job(scenario, strategy, _workers(scenario, position))
+        for position, strategy in enumerate(scenario.strategies)
+    ]
     for position, job in enumerate(planned):
         _check_chips(scenario, position, job)
     return _neighbours(scenario, planned) if scenario.jobs == "together" else planned
@@ -78,23 +100,39 @@ def alone(scenario: Scenario, job: Job) -> Outcome:
     return _alone(scenario, job, full=scenario.replay == "full")
 
 
-def _split(scenario: Scenario) -> int:
-    """The least number of chips that every strategy can share evenly among its datacenters."""
-    return math.lcm(*(_workers(scenario, position) for position in range(len(scenario.strategies))))
+def plan_job(scenario: Scenario, strategy: AbstractStrategy, split: int) -> Job:
+    """A strategy in its setting: the datacenters that it uses, its share of the workload, and what joins them.
 
+    Args:
+      scenario: topology, workload, and how exchanges are made.
+      strategy: what runs; it need not be one of the scenario's.
+      split: chips that nobody gave are rounded up to a multiple of this.
 
-def _job(scenario: Scenario, strategy: AbstractStrategy, split: int) -> Job:
+    Raises:
+      InputError: there is no path between two of the sites, or the numbers contradict each other.
+    """
     topology = scenario.topology
     sites = topology.datacenters[: strategy.workers(len(topology.datacenters))]
-    inside = tuple(Route(site.inside.bandwidth_bits_per_s, site.inside.latency_s) for site in sites)
-    across = topology.narrowest(tuple(site.name for site in sites))
+    names = tuple(site.name for site in sites)
     load = scenario.workload.load(sites, split)
+    published = scenario.algorithm == PUBLISHED
     if strategy.by_layer and not load.layers:
         raise InputError(
             f"workload.layers: {strategy.label} exchanges layer by layer, and nobody says how many there are; write "
             "the number in the workload, such as layers: 48"
         )
-    return Job(strategy, Setting(load, inside, across, crowded(topology.places_of(sites))), sites)
+    setting = Setting(
+        load,
+        inside=tuple(site.inside.route() for site in sites),
+        across=published_route(topology, names, load.deal.worker_chips),
+        places=crowded(topology.places_of(sites)),
+        behind_backward=tuple(
+            (site.inside.overlap or ("none" if published else "backward")) == "backward" for site in sites
+        ),
+        parts_inside=not published,
+        way=lambda start, end: topology.route(names[start], names[end]),
+    )
+    return Job(strategy, setting, sites)
 
 
 def _workers(scenario: Scenario, position: int) -> int:
@@ -130,9 +168,10 @@ def _network(scenario: Scenario, jobs: Sequence[Job], *, one_at_a_time: bool = F
         scenario.topology,
         tuple(site.name for job in jobs for site in job.sites),
         tuple(chips for job in jobs for chips in job.setting.load.deal.worker_chips),
+        tuple(number for number, job in enumerate(jobs) for _ in job.sites),
     )
     algorithm = scenario.algorithm
-    if algorithm == "ideal":
+    if algorithm == PUBLISHED:
         return IdealNetwork(placement)
     return FlowingNetwork(placement, algorithm, one_at_a_time=one_at_a_time)
 
@@ -142,11 +181,10 @@ def _alone(scenario: Scenario, job: Job, *, full: bool) -> Outcome:
 
     The programs of all workers repeat once H and the recorded cycle have come round together. If nothing is left over
     from before a synchronisation, so does the run; otherwise when it has settled. A steady replay makes the beginning,
-    the remainder and one period, and again with one period more. On links whose bandwidth changes over time, or
-    depends on how long they were idle, nothing repeats, and every step is replayed.
+    the remainder and one period, and again with one period more. Where nothing repeats, every step is replayed.
     """
     strategy, steps = job.strategy, job.setting.load.steps
-    every_step = full or _changing(scenario) or not strategy.repeats
+    every_step = full or not _repeats(scenario, job)
     network = _network(scenario, [job], one_at_a_time=strategy.blocking and not every_step)
     used = network.collective(job.setting.everyone, strategy.outer_bytes(job.setting))
     period = period_of(job)
@@ -170,9 +208,9 @@ def utilization(scenario: Scenario) -> float:
     Raises:
       InputError: as for `run`.
     """
-    job = _job(scenario, scenario.strategies[0], _split(scenario))
+    job = plan_job(scenario, scenario.strategies[0], _workers(scenario, 0))
     _check_chips(scenario, 0, job)
-    if scenario.replay == "steady" and job.strategy.repeats and not _changing(scenario):
+    if scenario.replay == "steady" and _repeats(scenario, job):
         starts = _starts(scenario, job)
         found = _rhythm(starts, job)
         if found:
@@ -186,11 +224,27 @@ def utilization(scenario: Scenario) -> float:
     return timeline.mean("compute_s") / timeline.wall_clock_s
 
 
+def _repeats(scenario: Scenario, job: Job) -> bool:
+    """Whether a long run of a job repeats itself.
+
+    It does not on links that change, nor where workers who never meet slow each other down on a host: moments are then
+    no longer sums and maxima of earlier ones, and what looks like a rhythm may drift.
+    """
+    apart = job.setting.shares_compute and not _drains(scenario, job)
+    return job.strategy.repeats and not apart and not _changing(scenario)
+
+
 def _changing(scenario: Scenario) -> bool:
-    """Whether the same exchange may take another time later: bandwidth changes, or a bucket is full or empty."""
-    return scenario.algorithm != "ideal" and any(
-        link.burst_bytes > 0 or link.profile().next_change_s(0.0) is not None for link in scenario.topology.links
-    )
+    """Whether the same exchange may take another time later: bandwidth changes, or a bucket is full or empty.
+
+    A link that has nothing, for ever, counts too: a replay step by step says who waits for it.
+    """
+    return scenario.algorithm != PUBLISHED and any(_changes(link) for link in scenario.topology.links)
+
+
+def _changes(link: Link) -> bool:
+    profile = link.profile()
+    return link.burst_bytes > 0 or profile.next_change_s(0.0) is not None or not profile.capacity_at(0.0)
 
 
 def period_of(job: Job) -> int:
@@ -249,18 +303,21 @@ def _together(scenario: Scenario, jobs: Sequence[Job]) -> list[Outcome]:
 
 
 def _assumptions(scenario: Scenario, runs: Sequence[Run]) -> Iterator[str]:
-    how = "takes its ideal time" if scenario.algorithm == "ideal" else "is made of flows that share the links"
+    how = "takes its published time" if scenario.algorithm == PUBLISHED else "is made of flows that share the links"
     blocking = {strategy.blocking for strategy in scenario.strategies}
     stops = {True: "stops the compute and ", False: ""}
-    even = len({run.chips for run in runs}) == 1
+    even = len({(run.chips, run.batch_tokens) for run in runs}) == 1
     behind = "" if len(blocking) == 1 else ", and stops the compute where nothing else is said of a strategy"
     yield f"an exchange {stops[blocking == {True}]}{how}{behind}; " + (
         "equal chips and batch for every strategy" if even else "equal batch, on all chips of the datacenters used"
     )
-    if scenario.algorithm == "ideal" and any(link.burst_bytes for link in scenario.topology.links):
-        yield "bursts of links count for exchanges that are made of flows, not for ideal ones (--set collective=ring)"
     if scenario.jobs == "together":
-        yield "all strategies run at the same time and compete for the links"
+        published = scenario.algorithm == PUBLISHED
+        yield "all strategies run at the same time" + (
+            "; exchanges at the published cost do not compete for links, hosts are shared"
+            if published
+            else " and compete for the links"
+        )
     if any(run.replayed_steps < run.steps for run in runs):
         most = max(run.replayed_steps for run in runs)
         yield f"the run repeats itself: up to {most:,} steps replayed and continued exactly (--set replay=full: all)"

@@ -16,7 +16,7 @@ from .errors import InputError
 from .models import FAMILY
 from .recording import recording_names
 from .strategies import STRATEGIES, Strategy
-from .topology import CollectiveName, Topology, load_topology, read_topology, topology_path
+from .topology import PUBLISHED, CollectiveName, Topology, load_topology, read_topology, topology_path
 from .workload import AnalyticWorkload, TraceWorkload, Workload
 
 
@@ -40,8 +40,9 @@ class Scenario(Frozen):
 
     @property
     def algorithm(self) -> str:
-        """How an all-reduce between datacenters is done."""
-        return self.collective or self.topology.collective
+        """How an all-reduce between datacenters is done; `ideal` is the old name of `published`."""
+        given = self.collective or self.topology.collective
+        return PUBLISHED if given == "ideal" else given
 
 
 def load_scenario(

@@ -83,14 +83,12 @@ class Tally:
         """The worker's site was given that much to send to other sites."""
         self.burst += size_bytes
 
-    def stood_still(self, straggler_s: float, exposed_s: float, across: bool, last: int) -> None:
-        """The worker waited for slower ones, the last of which was `last`, and then for an exchange."""
+    def stood_still(self, straggler_s: float, inside_s: float, across_s: float, last: int) -> None:
+        """The worker waited for slower ones, the last of which was `last`, and then for the parts of an exchange."""
         self.straggler += straggler_s
         self.waited_for[last] += straggler_s
-        if across:
-            self.across += exposed_s
-        else:
-            self.inside += exposed_s
+        self.inside += inside_s
+        self.across += across_s
 
     def merged(self, staleness: int) -> None:
         """The worker's change was merged; so many updates by others were in between."""

@@ -17,9 +17,10 @@ from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, mode
 
 from .document import Frozen, nearest, read_mapping, validate
 from .errors import InputError
-from .generate import Inside, generated
+from .generate import generated
 from .geography import FIBRE_STRETCH, Location, listed, with_latency
 from .hosts import Host, Place, check_hosts
+from .inside import Inside
 from .links import Link, RouteOverride, Transport
 from .routing import Route, Routing
 from .units import ChipSpeed
@@ -40,7 +41,11 @@ __all__ = [
     "topology_path",
 ]
 
-CollectiveName = Literal["ideal", "auto", "ring", "chunked-ring", "halving-doubling", "direct", "star", "hierarchical"]
+PUBLISHED = "published"
+"""The name of exchanges at the published cost."""
+CollectiveName = Literal[
+    "published", "ideal", "auto", "ring", "chunked-ring", "halving-doubling", "direct", "star", "hierarchical"
+]
 
 
 class Datacenter(Frozen):
@@ -88,8 +93,9 @@ class Topology(Frozen):
     """Routes that are not those of least latency."""
     transport: Transport = Transport()
     """What caps a flow between sites beside the links."""
-    collective: CollectiveName = "ideal"
-    """How an all-reduce between sites is done; `ideal`: the bound of the papers; `auto`: the best here."""
+    collective: CollectiveName = "auto"
+    """How an all-reduce between sites is done: by flows that share the links (`auto`: by the quickest way here); or
+    `published` (once `ideal`): at the cost that the papers' formula says, whatever the links do besides."""
     fibre_stretch: float = Field(default=FIBRE_STRETCH, ge=1, le=10, strict=True, examples=[1.3])
     """Length of a fibre over the great circle, for links without a latency [-]."""
 
@@ -181,6 +187,19 @@ class Topology(Frozen):
             )
         return tuple(pairwise(nodes))
 
+    def route(self, start: str, end: str) -> Route:
+        """What the path from one site to another offers, taken by itself: bandwidth for payload, and its latency.
+
+        Raises:
+          InputError: there is no path.
+        """
+        links = [self.wires[hop] for hop in self.path(start, end)]
+        return Route(
+            min(link.bandwidth_bits_per_s for link in links) * self.transport.payload_share,
+            sum(link.latency_s for link in links),
+            self.transport.exchange_overhead_s,
+        )
+
     def routes(self, sites: tuple[str, ...]) -> dict[tuple[str, str], Route]:
         """What the path between every ordered pair of the sites offers, taken by itself.
 
@@ -209,8 +228,7 @@ class Topology(Frozen):
         Limits: routes are taken one at a time; links shared by several routes do not narrow each other here.
         """
         if len(sites) == 1:
-            inside = next(site.inside for site in self.datacenters if site.name == sites[0])
-            return Route(inside.bandwidth_bits_per_s, inside.latency_s)
+            return next(site.inside.route() for site in self.datacenters if site.name == sites[0])
         routes, transport = self.routes(sites).values(), self.transport
         bandwidth = min(r.bandwidth_bits_per_s for r in routes) * transport.payload_share
         return Route(bandwidth, max(r.latency_s for r in routes), transport.exchange_overhead_s)

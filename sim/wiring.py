@@ -61,6 +61,8 @@ class Wiring:
         wires: list[Wire] = []
         self.capacity_bits_per_s: list[float] = []
         """Full bandwidth of each wire, as written."""
+        self.idle_bits_per_s: list[float] = []
+        """For payload, on a wire that is always the same; the most that it ever has on one that changes."""
         self.payload_share = topology.transport.payload_share
         """What headers leave of it."""
         self._at: dict[tuple[str, str], int] = {}
@@ -73,6 +75,9 @@ class Wiring:
                     arrow = "->" if link.duplex == "full" else "<->"
                     wires.append(Wire(f"{start} {arrow} {end}", profile, 8 * link.burst_bytes * self.payload_share))
                     self.capacity_bits_per_s.append(link.bandwidth_bits_per_s)
+                    always = profile.next_change_s(0.0) is None and profile.capacity_at(0.0) > 0
+                    full = link.bandwidth_bits_per_s * self.payload_share
+                    self.idle_bits_per_s.append(profile.capacity_at(0.0) if always else full)
                 self._at[start, end] = len(wires) - 1
         self.wires: Sequence[Wire] = tuple(wires)
         self._ways: dict[tuple[str, str], Way] = {}

@@ -114,7 +114,8 @@ class AnalyticWorkload(_Extent):
     chip_flop_per_s: ChipSpeed = Field(default=CHIP_FLOP_PER_S, alias="chip_speed", examples=["300 Tflop/s"])
     """Useful flop/s of a chip, Q (peak times utilisation), where the topology names none [flop/s]."""
     step_time_s: Time | None = Field(default=None, alias="step_time", examples=["0.8 s"])
-    """Instead of chip_speed: compute of a step, the same for every worker [s]."""
+    """Instead of chip_speed: what a step takes, the same for every worker, as measured in a datacenter: it holds the
+    exchange of gradients inside [s]."""
     payload_bits: Count = Field(default=16, examples=[16])
     """Bits per exchanged parameter, b [bit]."""
 
@@ -160,6 +161,7 @@ class AnalyticWorkload(_Extent):
             ),
             layers=self._layers(FAMILY[self.model].layers if self.model else None),
             forward_share=self.forward_share,
+            inside_included=self.step_time_s is not None,
         )
 
     def describe(self) -> str:

@@ -14,6 +14,7 @@ from ..errors import InputError
 from ..run import utilization
 from ..scenario import Scenario, parse_strategy
 from ..strategies import STRATEGIES
+from ..topology import PUBLISHED
 from ..units import LATENCY, to_text
 from .vary import Document, wider
 
@@ -117,7 +118,7 @@ def study(
     pairs = [[a, b] for i, a in enumerate(names) for b in names[i + 1 :]]
     links = [{"between": pair, "bandwidth": "1 Gbit/s", "latency": "0 s"} for pair in pairs]
     plain = {"name": "one serial link", "datacenters": [{"name": name} for name in names], "links": links}
-    there = topology or plain | {"collective": "ideal"}
+    there = topology or plain | {"collective": PUBLISHED}
     count = len(there["datacenters"]) if topology else sites
     every = max(_at_least(1, document, "sync_every") for document in documents)
     workload: Document = {"params": params, "step_time": to_text(step_time_s, LATENCY), "chips": count}

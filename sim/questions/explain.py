@@ -203,7 +203,7 @@ def _outer(job: Job, across: str) -> Term:
     payload_bytes, steps, every = strategy.outer_bytes(setting), setting.load.steps, strategy.steps_per_sync
     # Streaming DiLoCo pays the latency for each of its fragments
     fragments = strategy.fragment_count(setting) if isinstance(strategy, StreamingDiLoCo) else 1
-    bandwidth, latency_s, overhead_s = setting.across
+    bandwidth, latency_s, overhead_s = setting.across[:3]
     route = Route(bandwidth, latency_s * fragments, overhead_s * fragments)
     seconds = (setting.sending_s(payload_bytes) + setting.across_s(0.0) * fragments) * steps / every
     letters = across if fragments == 1 else across.replace("e1", "P e1").replace("o1", "P o1")

@@ -10,9 +10,10 @@ from typing import Any
 from ..document import validate
 from ..errors import InputError
 from ..hosts import crowded
+from ..run import plan_job
 from ..scenario import Scenario, parse_strategy
 from ..strategies import STRATEGIES, AbstractStrategy, Setting
-from ..topology import Route, Topology
+from ..topology import Topology
 from ..units import CHIP_SPEED, human_count, parse, to_text
 from ..workload import CHIP_FLOP_PER_S
 
@@ -128,9 +129,7 @@ class Option:
 
     def setting(self, scenario: Scenario) -> Setting:
         """What its closed form is evaluated in."""
-        sites = self.topology.datacenters
-        inside = tuple(Route(site.inside.bandwidth_bits_per_s, site.inside.latency_s) for site in sites)
-        return Setting(scenario.workload.load(sites, 1), inside, self.topology.narrowest(self.sites))
+        return plan_job(scenario, self.strategy, 1).setting
 
 
 def _speed(ask: Ask) -> float:

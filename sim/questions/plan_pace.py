@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..run import outcomes, utilization
+from ..topology import PUBLISHED
 from .plan_options import Option
 
 Array = NDArray[np.float64]
@@ -58,7 +59,7 @@ class Pace:
     def exact(self) -> bool:
         """Whether the closed form gives it."""
         option = self._option
-        if option.topology.collective != "ideal":
+        if len(option.sites) > 1 and option.topology.collective not in (PUBLISHED, "ideal"):
             return False
         scenario = option.scenario(self._span[0], self._batches[0], option.sync_every)
         return option.strategy.ideal_s(option.setting(scenario)) is not None

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from ..collectives import ideal_scatter_s, one_way_s
+from ..collectives import one_way_s
 from ..errors import InputError
 from ..ops import Collective, Merge, Op, Start, Wait
-from .base import AbstractStrategy, Setting, inner_steps, spanning_steps
+from .async_pace import Pace, deal_steps
+from .base import AbstractStrategy, Setting, count_rounds, inner_steps, open_end, rounds_of, spanning_steps
 
 
 class AsyncDiLoCo(AbstractStrategy):
     """Asynchronous DiLoCo: a replica sends its change to a server when it has one, and goes on from what it gets back.
 
     Nobody waits for anybody. The inner steps of all replicas together are those of the other strategies, and a fast
-    one makes more of them: steps are dealt in proportion to the pace of a round. The server stands in the datacenter
+    one makes more of them: steps are dealt so that the last replica to end, each by its own way to the server, ends as
+    soon as can be. The server stands in the datacenter
     of one of them, and merges a change when it has come; *staleness* is how many changes of others it merged since
     the replica last fetched the parameters.
 
@@ -32,6 +33,8 @@ class AsyncDiLoCo(AbstractStrategy):
     """Replicas M; two or more take a datacenter each."""
     sync_every: int = Field(default=30, gt=0, examples=[30])
     """Inner steps H between a replica's exchanges with the server."""
+    closing_exchange: bool = True
+    """Whether a last round of fewer than H steps ends with an exchange; many trainers stop without."""
     server: int = Field(default=0, ge=0, examples=[0])
     """The replica (from 0) in whose datacenter the server stands."""
 
@@ -47,7 +50,9 @@ class AsyncDiLoCo(AbstractStrategy):
     def label(self) -> str:
         """The strategy with its parameters, for people."""
         server = f" server={self.server}" if self.server else ""
-        return f"Async DiLoCo M={self.replicas} H={self.sync_every}{server}{self.payload_label()}"
+        return f"Async DiLoCo M={self.replicas} H={self.sync_every}{server}{self.payload_label()}" + open_end(
+            self.closing_exchange
+        )
 
     @property
     def replica_count(self) -> int:
@@ -74,29 +79,29 @@ class AsyncDiLoCo(AbstractStrategy):
         return self.replicas if self.replicas > 1 else datacenters
 
     def outer_steps(self, steps: int) -> int:
-        """T/H, rounded up: merges of a replica of mean pace."""
-        return -(-steps // self.sync_every)
+        """T/H, rounded up (down without the closing exchange): merges of a replica that makes T steps."""
+        return count_rounds(steps, self.sync_every, closing=self.closing_exchange)
 
     def worker_steps(self, worker: int, setting: Setting) -> int:
-        """Inner steps of a replica: M T, dealt in proportion to its pace, the largest remainders first."""
-        load = setting.load
+        """Inner steps of a replica: of M T in all, those that it would finish before others could."""
         if self.replicas == 1:
-            return load.steps
-        pace = [1 / self._round_s(each, setting) for each in setting.everyone]
-        exact = [setting.workers * load.steps * each / math.fsum(pace) for each in pace]
-        whole = [int(each + 1e-9) for each in exact]
-        left = setting.workers * load.steps - sum(whole)
-        first = sorted(range(len(exact)), key=lambda w: (whole[w] - exact[w], w))[:left]
-        return whole[worker] + (worker in first)
+            return setting.load.steps
+        paces = tuple(self._pace(each, setting) for each in setting.everyone)
+        return deal_steps(paces, setting.workers * setting.load.steps)[worker]
 
-    def _round_s(self, worker: int, setting: Setting) -> float:
-        """H inner steps, a push and a pull, with nobody else at the server [s]."""
-        load, size_bytes = setting.load, self.outer_bytes(setting)
-        one_way = one_way_s(size_bytes, *setting.across)
+    def _pace(self, worker: int, setting: Setting) -> Pace:
+        """How fast a replica is with nobody else at the server."""
+        size_bytes = self.outer_bytes(setting)
+        sync_s = self.compression_time
         if worker == self.server:
-            one_way = ideal_scatter_s(size_bytes, load.deal.worker_chips[worker], *setting.inside[worker])
-        step_s = load.mean_step_s[worker] + setting.inside_s(worker)
-        return self.sync_every * step_s + 2 * one_way + self.compression_time
+            sync_s += 2 * setting.scatter_s(worker, size_bytes)
+        else:
+            sync_s += one_way_s(size_bytes, *setting.route(worker, self.server)[:3])
+            sync_s += one_way_s(size_bytes, *setting.route(self.server, worker)[:3])
+            if setting.parts_inside:
+                sync_s += 2 * setting.scatter_s(worker, size_bytes)
+        step_s = setting.load.mean_step_s[worker] + setting.inside_exposed_s(worker)
+        return Pace(step_s, sync_s, self.sync_every, self.closing_exchange)
 
     def program(self, worker: int, setting: Setting) -> Iterator[Op]:
         """H inner steps, a push, a merge, a pull, and so on."""
@@ -104,8 +109,10 @@ class AsyncDiLoCo(AbstractStrategy):
             yield from self._spanning(worker, setting)
             return
         steps, size_bytes = self.worker_steps(worker, setting), self.outer_bytes(setting)
-        for index, first in enumerate(range(0, steps, self.sync_every)):
-            yield from inner_steps(worker, setting, first, min(self.sync_every, steps - first))
+        for index, first, end, exchanged in rounds_of(steps, self.sync_every, closing=self.closing_exchange):
+            yield from inner_steps(worker, setting, first, end - first)
+            if not exchanged:
+                return
             push = Collective("push", index, (worker,), size_bytes, source=worker, target=self.server)
             pull = Collective("pull", index, (worker,), size_bytes, source=self.server, target=worker)
             yield from self.start(push)
@@ -115,21 +122,23 @@ class AsyncDiLoCo(AbstractStrategy):
 
     def _spanning(self, worker: int, setting: Setting) -> Iterator[Op]:
         """A single replica over all datacenters."""
-        for index, first in enumerate(range(0, setting.load.steps, self.sync_every)):
-            yield from spanning_steps(worker, setting, first, min(self.sync_every, setting.load.steps - first))
-            yield from self.exchange(Collective("outer", index, setting.everyone, self.outer_bytes(setting)))
+        steps, size_bytes = setting.load.steps, self.outer_bytes(setting)
+        for index, first, end, exchanged in rounds_of(steps, self.sync_every, closing=self.closing_exchange):
+            yield from spanning_steps(worker, setting, first, end - first)
+            if exchanged:
+                yield from self.exchange(Collective("outer", index, setting.everyone, size_bytes))
 
     def ideal_s(self, setting: Setting) -> float | None:
         """That of DiLoCo for a single replica; else None: it depends on who meets whom at the server."""
         if self.replicas > 1:
             return None
         load = setting.load
-        step_s = max(load.mean_step_s) + setting.across_s(load.gradient_bytes)
+        step_s = max(load.mean_step_s) + setting.spanning_exposed_s(load.gradient_bytes)
         outer_s = setting.across_s(self.outer_bytes(setting)) + self.compression_time
         return (step_s + outer_s / self.sync_every) * load.steps
 
     def link_s(self, setting: Setting) -> float:
-        """The server receives (S/W1) x exchanges of all replicas elsewhere, one after the other [s].
+        """The pushes and pulls of the replica whose own way is busy for longest: 2 S/W x exchanges [s].
 
         A single replica: (2Nb/W1)(1 - 1/R) x (steps and outer steps).
         """
@@ -138,5 +147,12 @@ class AsyncDiLoCo(AbstractStrategy):
             gradients_s = setting.sending_s(setting.load.gradient_bytes) * steps
             return gradients_s + setting.sending_s(outer_bytes) * self.outer_steps(steps)
         others = (worker for worker in setting.everyone if worker != self.server)
-        pushes = sum(self.outer_steps(self.worker_steps(worker, setting)) for worker in others)
-        return pushes * 8 * self.outer_bytes(setting) / setting.across.bandwidth_bits_per_s
+        bits = 8 * self.outer_bytes(setting)
+        return max(
+            self.outer_steps(self.worker_steps(worker, setting))
+            * sum(
+                bits / setting.route(*ends).bandwidth_bits_per_s
+                for ends in ((worker, self.server), (self.server, worker))
+            )
+            for worker in others
+        )

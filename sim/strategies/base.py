@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from pydantic import Field
 
-from ..collectives import ideal_all_reduce_s
+from ..collectives import ideal_all_reduce_s, ideal_scatter_s
 from ..document import Frozen
 from ..hosts import Place
 from ..load import Load
@@ -27,12 +26,19 @@ class Setting:
       inside: the network inside the datacenter of each worker, W0 and e0.
       across: the narrowest way between the datacenters, W1 and e1; their own network where there is one datacenter.
       places: of each worker that can be slowed down by others there, None elsewhere; empty: nobody shares a host.
+      behind_backward: whether the gradients of each worker are exchanged behind its backward pass inside its
+        datacenter; empty: nobody's are.
+      parts_inside: whether an exchange between sites has parts inside them (the published formula has none).
+      way: what the route between two of the workers offers, where it differs from `across`.
     """
 
     load: Load
     inside: tuple[Route, ...]
     across: Route
     places: tuple[Place | None, ...] = ()
+    behind_backward: tuple[bool, ...] = ()
+    parts_inside: bool = False
+    way: Callable[[int, int], Route] | None = None
 
     @property
     def shares_compute(self) -> bool:
@@ -57,9 +63,96 @@ class Setting:
         """The same for its bytes alone: how long the way between the datacenters is busy with them [s]."""
         return ideal_all_reduce_s(payload_bytes, self.load.chips, self.across.bandwidth_bits_per_s, 0.0)
 
+    def route(self, start: int, end: int) -> Route:
+        """What the route from one worker to another offers."""
+        return self.across if self.way is None else self.way(start, end)
+
     def inside_s(self, worker: int) -> float:
-        """Ideal exchange of gradients inside the datacenter of a worker: (2Nb/W0)(1 - M/R) + e0 [s]."""
-        return ideal_all_reduce_s(self.load.gradient_bytes, self.load.deal.worker_chips[worker], *self.inside[worker])
+        """Ideal exchange of gradients inside the datacenter of a worker: (2Nb/W0)(1 - M/R) + e0 [s].
+
+        0 where the seconds of a step hold it already.
+        """
+        return 0.0 if self.load.inside_included else self._all_reduce_s(worker, self.load.gradient_bytes)
+
+    def scatter_s(self, worker: int, payload_bytes: float) -> float:
+        """Half such an exchange of a payload: a reduce-scatter, or an all-gather, among the worker's chips [s]."""
+        return ideal_scatter_s(payload_bytes, self.load.deal.worker_chips[worker], *self.inside[worker])
+
+    def inside_exposed_s(self, worker: int) -> float:
+        """What the exchange inside adds to a mean step: all of it, or what the backward pass does not hide [s].
+
+        Gradients are ready evenly over the backward pass; the latency shows in any case: e0 + max(0, bytes - backward).
+        """
+        return self._exposed_s(worker, self.inside_s(worker), self.inside[worker].latency_s)
+
+    def gradients_behind_s(self, payload_bytes: float) -> float:
+        """Of an exchange of gradients among all workers, how much of its parts inside is behind the backward pass [s].
+
+        With a single worker that is its exchange inside; else the reduce-scatter and the all-gather of the slowest.
+        """
+        if self.load.inside_included or not (self.parts_inside or self.workers == 1):
+            return 0.0
+        if self.workers == 1:
+            whole_s = self._all_reduce_s(0, payload_bytes)
+            return whole_s - self._exposed_s(0, whole_s, self.inside[0].latency_s)
+        whole = [2 * self.scatter_s(worker, payload_bytes) for worker in self.everyone]
+        shown = [self._exposed_s(w, each, 2 * self.inside[w].latency_s) for w, each in enumerate(whole)]
+        return max(whole) - max(shown)
+
+    def spanning_exposed_s(self, payload_bytes: float) -> float:
+        """What an exchange of gradients among all workers adds to a step by the published formula [s].
+
+        A single worker has it inside its datacenter, where the backward pass or the measured seconds may hold it.
+        """
+        if self.workers == 1 and self.load.inside_included:
+            return 0.0
+        behind_s = self.gradients_behind_s(payload_bytes) if self.workers == 1 else 0.0
+        return self.across_s(payload_bytes) - behind_s
+
+    def _all_reduce_s(self, worker: int, payload_bytes: float) -> float:
+        return ideal_all_reduce_s(payload_bytes, self.load.deal.worker_chips[worker], *self.inside[worker])
+
+    def _exposed_s(self, worker: int, whole_s: float, latency_s: float) -> float:
+        if not self.behind_backward or not self.behind_backward[worker] or not whole_s:
+            return whole_s
+        backward_s = (1 - self.load.forward_share) * self.load.mean_step_s[worker]
+        return latency_s + max(0.0, whole_s - latency_s - backward_s)
+
+    def gradients(self, payload_bytes: float) -> Callable[[int], Collective]:
+        """The exchange of all gradients among all workers after a step, as a whole, by the number of the step."""
+        everyone, behind_s, unpaid = (
+            self.everyone,
+            self.gradients_behind_s(payload_bytes),
+            not self.load.inside_included,
+        )
+
+        def of(step: int) -> Collective:
+            return Collective("gradients", step, everyone, payload_bytes, behind_s=behind_s, parts_inside=unpaid)
+
+        return of
+
+
+def rounds_of(steps: int, every: int, *, closing: bool) -> Iterator[tuple[int, int, int, bool]]:
+    """Number, first step, and the step after the last, of each round of a run; and whether an exchange ends it.
+
+    Args:
+      steps: T.
+      every: H.
+      closing: whether a last round that is shorter than H ends with an exchange, too.
+    """
+    for index, first in enumerate(range(0, steps, every)):
+        end = min(first + every, steps)
+        yield index, first, end, closing or end - first == every
+
+
+def open_end(closing: bool) -> str:
+    """What a label says of a run without its closing exchange; starts with a blank."""
+    return "" if closing else " open end"
+
+
+def count_rounds(steps: int, every: int, *, closing: bool) -> int:
+    """How many exchanges these are: T/H, rounded up or down."""
+    return -(-steps // every) if closing else steps // every
 
 
 class AbstractStrategy(Frozen, ABC):
@@ -146,11 +239,12 @@ class AbstractStrategy(Frozen, ABC):
         """How long the way between the datacenters is busy in a run, at the least, latencies left out [s]."""
 
     def bound_s(self, setting: Setting) -> float:
-        """A wall-clock that no run can fall below: the compute of the mean worker, or the link's work [s].
+        """A wall-clock that no run can fall below: all compute of the slowest worker, or the link's work [s].
 
         Limits: compute as it is with a host to itself. Workers that share one take longer, so it stays a bound.
         """
-        compute_s = math.fsum(setting.load.mean_step_s) / setting.workers * setting.load.steps
+        load = setting.load
+        compute_s = max(load.compute_s(worker, 0, self.worker_steps(worker, setting)) for worker in setting.everyone)
         return max(compute_s, self.link_s(setting))
 
     def payload_bytes(self, setting: Setting, asked_bytes: float) -> float:
@@ -182,7 +276,7 @@ class AbstractStrategy(Frozen, ABC):
         yield Wait(collective)
 
 
-def inner_steps(worker: int, setting: Setting, first: int, count: int, behind_s: float = 0.0) -> Iterator[Op]:
+def inner_steps(worker: int, setting: Setting, first: int, count: int, behind_s: float | None = None) -> Iterator[Op]:
     """Some inner steps whose gradients are exchanged inside the worker's datacenter.
 
     It meets nobody, so all the steps are one op and their exchanges another.
@@ -192,9 +286,11 @@ def inner_steps(worker: int, setting: Setting, first: int, count: int, behind_s:
       setting: what it runs in.
       first: the first step, from 0.
       count: how many.
-      behind_s: how much of each exchange runs behind the step's own backward pass [s].
+      behind_s: how much of each exchange runs behind the step's own backward pass, unless as the setting says [s].
     """
     if count:
+        if behind_s is None:
+            behind_s = setting.inside_s(worker) - setting.inside_exposed_s(worker)
         yield Compute(setting.load.compute_s(worker, first, count), count)
         yield from inside(worker, setting, first, count, behind_s)
 
@@ -202,14 +298,18 @@ def inner_steps(worker: int, setting: Setting, first: int, count: int, behind_s:
 def spanning_steps(worker: int, setting: Setting, first: int, count: int) -> Iterator[Op]:
     """Some inner steps of a replica that spans all datacenters: its gradients cross them at every step."""
     load = setting.load
+    gradients = setting.gradients(load.gradient_bytes)
     for step in range(first, first + count):
-        gradients = Collective("gradients", step, setting.everyone, load.gradient_bytes)
-        yield from (Compute(load.compute_s(worker, step, 1)), Start(gradients), Wait(gradients))
+        each = gradients(step)
+        yield from (Compute(load.compute_s(worker, step, 1)), Start(each), Wait(each))
 
 
 def inside(worker: int, setting: Setting, first: int, count: int, behind_s: float = 0.0) -> Iterator[Op]:
-    """The exchanges of gradients of some steps inside the worker's datacenter; a lone chip has none."""
-    if setting.load.deal.worker_chips[worker] <= 1:
+    """The exchanges of gradients of some steps inside the worker's datacenter.
+
+    A lone chip has none, nor have steps whose seconds hold it already.
+    """
+    if setting.load.deal.worker_chips[worker] <= 1 or setting.load.inside_included:
         return
     gradients = Collective("gradients", first, (worker,), setting.load.gradient_bytes, count, behind_s=behind_s)
     yield Start(gradients)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
-from ..ops import Collective, Compute, Op
+from ..ops import Compute, Op
 from .base import Setting
 from .overlap import OverlappingStrategy, Sending
 
@@ -56,9 +56,10 @@ class DataParallel(OverlappingStrategy):
             each = (Sending(step, "gradients", tuple((step, part) for part in parts)) for step in range(steps))
             yield from self.overlapped(worker, setting, each, (0, steps), size_bytes, alone=False)
             return
+        gradients = setting.gradients(size_bytes)
         for step in range(steps):
             yield Compute(setting.load.compute_s(worker, step, 1))
-            yield from self.exchange(Collective("gradients", step, setting.everyone, size_bytes))
+            yield from self.exchange(gradients(step))
 
     def ideal_s(self, setting: Setting) -> float | None:
         """Compute + [(2Nb/W1)(1 - 1/R) + e1] T; with `layers` only what the backward pass does not hide [s]."""

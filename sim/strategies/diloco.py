@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from ..ops import Collective, Op
-from .base import Setting, inner_steps, spanning_steps
+from .base import Setting, count_rounds, inner_steps, open_end, rounds_of, spanning_steps
 from .overlap import OverlappingStrategy, Sending
 
 
@@ -28,11 +28,18 @@ class DiLoCo(OverlappingStrategy):
     """Replicas M; two or more take a datacenter each."""
     sync_every: int = Field(default=30, gt=0, examples=[30])
     """Inner steps H between outer steps."""
+    closing_exchange: bool = True
+    """Whether a last round of fewer than H steps ends with an exchange; many trainers stop without."""
 
     @property
     def label(self) -> str:
         """The strategy with its parameters, for people."""
-        return f"DiLoCo M={self.replicas} H={self.sync_every}" + self.overlap_label() + self.payload_label()
+        return (
+            f"DiLoCo M={self.replicas} H={self.sync_every}"
+            + self.overlap_label()
+            + self.payload_label()
+            + open_end(self.closing_exchange)
+        )
 
     @property
     def replica_count(self) -> int:
@@ -54,8 +61,8 @@ class DiLoCo(OverlappingStrategy):
         return self.replicas if self.replicas > 1 else datacenters
 
     def outer_steps(self, steps: int) -> int:
-        """T/H, rounded up: the last, shorter round is exchanged as well."""
-        return -(-steps // self.sync_every)
+        """T/H, rounded up where the last, shorter round is exchanged as well."""
+        return count_rounds(steps, self.sync_every, closing=self.closing_exchange)
 
     def program(self, worker: int, setting: Setting) -> Iterator[Op]:
         """H inner steps, an outer exchange, and so on."""
@@ -63,23 +70,24 @@ class DiLoCo(OverlappingStrategy):
         if self.by_layer and self.replicas > 1:
             parts = self.whole(setting, outer_bytes)
             outer = (
-                Sending(end - 1, "outer", tuple((i, part) for part in parts)) for i, _, end in self._rounds(setting)
+                Sending(end - 1, "outer", tuple((i, part) for part in parts))
+                for i, _, end, exchanged in self._rounds(setting)
+                if exchanged
             )
             yield from self.overlapped(worker, setting, outer, (0, setting.load.steps), outer_bytes)
             return
-        for index, first, end in self._rounds(setting):
+        for index, first, end, exchanged in self._rounds(setting):
             if self.replicas > 1:
                 yield from inner_steps(worker, setting, first, end - first)
             elif self.by_layer:
                 yield from self._gradients_by_layer(worker, setting, first, end)
             else:
                 yield from spanning_steps(worker, setting, first, end - first)
-            yield from self.exchange(Collective("outer", index, setting.everyone, outer_bytes))
+            if exchanged:
+                yield from self.exchange(Collective("outer", index, setting.everyone, outer_bytes))
 
-    def _rounds(self, setting: Setting) -> Iterator[tuple[int, int, int]]:
-        """Number, first step, and the step after the last, of each round."""
-        for index, first in enumerate(range(0, setting.load.steps, self.sync_every)):
-            yield index, first, min(first + self.sync_every, setting.load.steps)
+    def _rounds(self, setting: Setting) -> Iterator[tuple[int, int, int, bool]]:
+        return rounds_of(setting.load.steps, self.sync_every, closing=self.closing_exchange)
 
     def _gradients_by_layer(self, worker: int, setting: Setting, first: int, end: int) -> Iterator[Op]:
         """Steps of the one replica that spans all datacenters, each exchange behind the backward pass."""

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from ..ops import Op
-from .base import Setting
+from .base import Setting, open_end
 from .fragments import FragmentedStrategy
 
 
@@ -35,6 +35,7 @@ class EagerDiLoCo(FragmentedStrategy):
             f"Eager DiLoCo M={self.replicas} H={self.sync_every}{fragments}"
             + self.overlap_label()
             + self.payload_label()
+            + open_end(self.closing_exchange)
         )
 
     def program(self, worker: int, setting: Setting) -> Iterator[Op]:

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from ..errors import InputError
 from ..ops import Collective, Op
 from ..units import Latency
-from .base import AbstractStrategy, Setting, inner_steps
+from .base import AbstractStrategy, Setting, count_rounds, inner_steps, open_end, rounds_of
 
 
 class ElasticDiLoCo(AbstractStrategy):
@@ -28,6 +28,8 @@ class ElasticDiLoCo(AbstractStrategy):
     """Replicas M, in a datacenter each."""
     sync_every: int = Field(default=30, gt=0, examples=[30])
     """Inner steps H between outer steps."""
+    closing_exchange: bool = True
+    """Whether a last round of fewer than H steps ends with an exchange; many trainers stop without."""
     quorum: int = Field(default=3, gt=0, examples=[3])
     """Replicas K that an outer step needs."""
     grace_s: Latency = Field(default=0.0, alias="grace", examples=["2 s"])
@@ -43,7 +45,10 @@ class ElasticDiLoCo(AbstractStrategy):
     def label(self) -> str:
         """The strategy with its parameters, for people."""
         grace = f" grace={self.grace_s:g}s" if self.grace_s else ""
-        return f"Elastic DiLoCo M={self.replicas} K={self.quorum} H={self.sync_every}{grace}{self.payload_label()}"
+        return (
+            f"Elastic DiLoCo M={self.replicas} K={self.quorum} H={self.sync_every}{grace}{self.payload_label()}"
+            + open_end(self.closing_exchange)
+        )
 
     @property
     def replica_count(self) -> int:
@@ -65,22 +70,23 @@ class ElasticDiLoCo(AbstractStrategy):
         return self.replicas
 
     def outer_steps(self, steps: int) -> int:
-        """T/H, rounded up."""
-        return -(-steps // self.sync_every)
+        """T/H, rounded up where the last, shorter round is exchanged as well."""
+        return count_rounds(steps, self.sync_every, closing=self.closing_exchange)
 
     def program(self, worker: int, setting: Setting) -> Iterator[Op]:
         """H inner steps, an outer exchange with whoever is there, and so on."""
         steps, size_bytes = setting.load.steps, self.outer_bytes(setting)
         quorum = self.quorum if self.quorum < self.replicas else None
-        for index, first in enumerate(range(0, steps, self.sync_every)):
-            yield from inner_steps(worker, setting, first, min(self.sync_every, steps - first))
-            yield from self.exchange(
-                Collective("outer", index, setting.everyone, size_bytes, quorum=quorum, grace_s=self.grace_s)
-            )
+        for index, first, end, exchanged in rounds_of(steps, self.sync_every, closing=self.closing_exchange):
+            yield from inner_steps(worker, setting, first, end - first)
+            if exchanged:
+                yield from self.exchange(
+                    Collective("outer", index, setting.everyone, size_bytes, quorum=quorum, grace_s=self.grace_s)
+                )
 
     def ideal_s(self, setting: Setting) -> float | None:
         """That of DiLoCo where the whole group meets at every outer step; else None [s]."""
-        inner_s = [setting.load.mean_step_s[worker] + setting.inside_s(worker) for worker in setting.everyone]
+        inner_s = [setting.load.mean_step_s[worker] + setting.inside_exposed_s(worker) for worker in setting.everyone]
         if self.quorum < self.replicas and min(inner_s) < max(inner_s):
             return None
         outer_s = setting.across_s(self.outer_bytes(setting)) + self.compression_time

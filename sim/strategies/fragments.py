@@ -10,7 +10,7 @@ from pydantic import Field
 
 from ..errors import InputError
 from ..ops import Op
-from .base import Setting
+from .base import Setting, count_rounds
 from .overlap import OverlappingStrategy, Part, Sending
 
 
@@ -21,6 +21,8 @@ class FragmentedStrategy(OverlappingStrategy, ABC):
     """Replicas M, in a datacenter each."""
     sync_every: int = Field(default=30, gt=0, examples=[100])
     """Inner steps H from one exchange of a fragment to its next."""
+    closing_exchange: bool = True
+    """Whether a last round of fewer than H steps ends with an exchange; many trainers stop without."""
     pattern: Literal["strided", "sequential"] = "strided"
     """Fragment p of P has the layers p, p + P, p + 2P, ... (`strided`), or neighbouring ones (`sequential`)."""
 
@@ -44,8 +46,8 @@ class FragmentedStrategy(OverlappingStrategy, ABC):
         return self.replicas
 
     def outer_steps(self, steps: int) -> int:
-        """Rounds T/H, rounded up: the last, shorter one is exchanged as well."""
-        return -(-steps // self.sync_every)
+        """Rounds T/H, rounded up where the last, shorter one is exchanged as well."""
+        return count_rounds(steps, self.sync_every, closing=self.closing_exchange)
 
     def link_s(self, setting: Setting) -> float:
         """(2Nb/W1)(1 - 1/R) x rounds [s]."""
@@ -56,7 +58,7 @@ class FragmentedStrategy(OverlappingStrategy, ABC):
 
         Fragment p of P is exchanged after step round(p H/P) of each round, the first one (p = 0) after the last step.
         After the last inner step of a run follow all that were not exchanged just then, so that the replicas end
-        alike.
+        alike; not so without a closing exchange.
 
         Args:
           worker: whose steps.
@@ -66,7 +68,8 @@ class FragmentedStrategy(OverlappingStrategy, ABC):
         """
         steps = setting.load.steps
         own = self._fragments(setting, fragments)
-        sendings = _sendings(own, [self.moment(p, fragments) for p in range(fragments)], self.sync_every, steps)
+        moments = [self.moment(p, fragments) for p in range(fragments)]
+        sendings = _sendings(own, moments, self.sync_every, steps, closing=self.closing_exchange)
         return self.overlapped(worker, setting, sendings, (0, steps), self.outer_bytes(setting), delay=delay)
 
     def moment(self, fragment: int, fragments: int) -> int:
@@ -92,7 +95,9 @@ class FragmentedStrategy(OverlappingStrategy, ABC):
         return found
 
 
-def _sendings(fragments: Sequence[Sequence[Part]], moments: Sequence[int], every: int, steps: int) -> Iterator[Sending]:
+def _sendings(
+    fragments: Sequence[Sequence[Part]], moments: Sequence[int], every: int, steps: int, *, closing: bool
+) -> Iterator[Sending]:
     """What is exchanged after which inner step: each fragment at its moment of every round, the rest in the end."""
     by_moment: dict[int, list[int]] = {}
     for fragment, moment in enumerate(moments):
@@ -100,9 +105,10 @@ def _sendings(fragments: Sequence[Sequence[Part]], moments: Sequence[int], every
     times = [0] * len(fragments)
     for first in range(0, steps, every):
         for moment in sorted(by_moment):
-            if first + moment < steps:
+            if first + moment < steps or (first + moment == steps and not closing):
                 yield _sending(fragments, by_moment[moment], times, first + moment - 1)
-    yield _sending(fragments, list(range(len(fragments))), times, steps - 1)
+    if closing:
+        yield _sending(fragments, list(range(len(fragments))), times, steps - 1)
 
 
 def _sending(fragments: Sequence[Sequence[Part]], chosen: Sequence[int], times: list[int], step: int) -> Sending:

@@ -118,14 +118,17 @@ class OverlappingStrategy(AbstractStrategy, ABC):
 
     def inside_exposed_s(self, worker: int, setting: Setting) -> float:
         """What a gradient exchange inside a datacenter adds to a mean step [s]."""
+        if not self.by_layer:
+            return setting.inside_exposed_s(worker)
         step_s, size_bytes = setting.load.mean_step_s[worker], setting.load.gradient_bytes
         return self.exposed_s(setting, step_s, size_bytes, setting.inside_s(worker), setting.inside[worker])
 
     def across_exposed_s(self, setting: Setting, payload_bytes: float) -> float:
         """What an exchange across datacenters adds to the slowest worker's mean step [s]."""
+        if not self.by_layer or (setting.workers == 1 and setting.load.inside_included):
+            return setting.spanning_exposed_s(payload_bytes)
         step_s = max(setting.load.mean_step_s)
-        exchange_s = setting.across_s(payload_bytes)
-        return self.exposed_s(setting, step_s, payload_bytes, exchange_s, setting.across)
+        return self.exposed_s(setting, step_s, payload_bytes, setting.across_s(payload_bytes), setting.across)
 
     def overlapped(
         self,
@@ -154,10 +157,16 @@ class OverlappingStrategy(AbstractStrategy, ABC):
         """
         behind_s = setting.inside_s(worker) - self.inside_exposed_s(worker, setting) if alone else None
         everyone = setting.everyone
+        unpaid = alone or not setting.load.inside_included  # gradients; outer exchanges are never in measured steps
         walk = _Walk(worker, setting, span[0], behind_s, by_layer=self.by_layer)
         for sending in sendings:
             begun = [
-                (part, Collective(sending.name, index, everyone, payload_bytes * part.share, part=part.number))
+                (
+                    part,
+                    Collective(
+                        sending.name, index, everyone, payload_bytes * part.share, part=part.number, parts_inside=unpaid
+                    ),
+                )
                 for index, part in sending.parts
             ]
             begins = {

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from ..errors import InputError
 from ..ops import Op
-from .base import Setting
+from .base import Setting, open_end
 from .fragments import FragmentedStrategy
 
 LAYERS_PER_FRAGMENT = 3
@@ -52,6 +52,7 @@ class StreamingDiLoCo(FragmentedStrategy):
             + (f" mixing={self.mixing:g}" if self.mixing != 0.5 else "")
             + self.overlap_label()
             + self.payload_label()
+            + open_end(self.closing_exchange)
         )
 
     def program(self, worker: int, setting: Setting) -> Iterator[Op]:
@@ -67,7 +68,7 @@ class StreamingDiLoCo(FragmentedStrategy):
         load, count = setting.load, self.fragment_count(setting)
         if self.overlap_steps or self.by_layer or count > self.sync_every:
             return None
-        inner_s = [setting.inside_s(worker) for worker in setting.everyone]
+        inner_s = [setting.inside_exposed_s(worker) for worker in setting.everyone]
         step_s = max(mean_s + each_s for mean_s, each_s in zip(load.mean_step_s, inner_s, strict=True))
         latency_s = setting.across_s(0.0) * count
         outer_s = setting.sending_s(self.outer_bytes(setting)) + latency_s + self.compression_time

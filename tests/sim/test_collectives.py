@@ -10,8 +10,10 @@ from sim.collectives import (
     ring_s,
 )
 from sim.document import validate
+from sim.engine import replay
 from sim.flowing import FlowingNetwork
 from sim.network import Placement
+from sim.ops import Collective, Start, Wait
 from sim.topology import Topology
 
 
@@ -76,12 +78,25 @@ def test_a_ring_tends_to_twice_the_payload_over_the_bandwidth(sites):
     assert taken_s == pytest.approx(2 * 8 * S / W * (1 - 1 / sites), rel=1e-9)
 
 
+@pytest.mark.parametrize("name", [*CLOSED_FORMS, "hierarchical"])
 @pytest.mark.parametrize("sites", [2, 5])
-def test_hierarchical_is_inside_and_a_ring_and_inside(sites):
-    inside_s = ideal_scatter_s(S, 64, 400e9, 1e-4)
-    taken_s = seconds(mesh(sites, chips=64.0, algorithm="hierarchical"), sites)
-    assert taken_s == pytest.approx(2 * inside_s + ring_s(S, sites, W, E), rel=1e-9)
-    assert inside_s == pytest.approx(8 * S / 400e9 * 63 / 64 + 1e-4)
+def test_every_exchange_between_sites_is_inside_across_inside(name, sites):
+    inside_s = 8 * S / 400e9 * 63 / 64 + 1e-4
+    one = Collective("outer", 0, tuple(range(sites)), S)
+    found = replay([[Start(one), Wait(one)]] * sites, mesh(sites, chips=64.0, algorithm=name))
+    across_s = CLOSED_FORMS.get(name, ring_s)(S, sites, W, E)
+    for totals in found.workers:
+        assert totals.finish_s == pytest.approx(2 * inside_s + across_s, rel=1e-9)
+        assert totals.exposed_inside_s == pytest.approx(2 * inside_s, rel=1e-9)
+        assert totals.exposed_across_s == pytest.approx(across_s, rel=1e-9)
+
+
+def test_a_site_of_nodes_goes_node_by_node():
+    # 16 chips in two nodes of 8: 7/8 of the payload at 3,600 Gbit/s, then half of an eighth at 400, and the latency
+    by_hand = 8 * S * (7 / 8 / 3600e9 + 1 / 8 / 2 / 400e9) + 1e-4
+    assert ideal_scatter_s(S, 16, 400e9, 1e-4, 0.0, 8, 3600e9) == pytest.approx(by_hand, rel=1e-12)
+    assert ideal_scatter_s(S, 4, 400e9, 1e-4, 0.0, 8, 3600e9) == pytest.approx(8 * S / 3600e9 * 3 / 4 + 1e-4, rel=1e-12)
+    assert ideal_all_reduce_s(S, 16, 400e9, 0.0, 0.0, 8, 3600e9) == pytest.approx(2 * (by_hand - 1e-4), rel=1e-12)
 
 
 @pytest.mark.parametrize("name", ALGORITHMS)

@@ -236,7 +236,7 @@ def test_ideal_exchanges_have_no_buckets_and_the_answer_says_so():
     flows = two_sites_run({"kind": "data-parallel"}, "ring", topology=sites(2, burst="2 MB"))
     assert result.runs == plain.runs
     assert not any("burst" in note for note in flows.notes)
-    assert any("bursts of links" in note for note in result.notes)
+    assert any("links[0].burst" in note for note in result.notes)
     assert not any("burst" in note for note in plain.notes)
 
 
@@ -287,7 +287,7 @@ def test_a_site_alone_has_no_headers_and_no_overhead():
     (plain,) = two_sites_run({"kind": "diloco", "sync_every": 3}, "ideal", topology=sites(2, inside="80 Mbit/s")).runs
     assert only.exposed_inside_s == plain.exposed_inside_s
     alone = Topology.model_validate(topology).narrowest(("a",))
-    assert alone == (80e6, 0.0, 0.0)
+    assert alone[:3] == (80e6, 0.0, 0.0)
 
 
 def test_the_bandwidth_that_is_asked_for_is_that_of_the_link():

@@ -319,6 +319,7 @@ def test_peak_and_mean_bandwidth_in_numbers():
                 "name": "two",
                 "datacenters": [{"name": "a", "inside": inside}, {"name": "b", "inside": inside}],
                 "links": [{"between": ["a", "b"], "bandwidth": "10 Gbit/s", "latency": "0 s"}],
+                "collective": "published",
             },
             "workload": {
                 "params": 1e9,
