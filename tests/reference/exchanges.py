@@ -200,12 +200,14 @@ class Flowing(Published):
         return sum(size for transfers, _ in self.plan(exchange) for _, _, size in transfers)
 
 
-def choose_plans(alone_s, algorithm, names_of, best_ring, prefer=0):
+def choose_plans(alone_s, algorithm, names_of, best_rings, advise=None):
     """The quickest of all plans that an algorithm has, on idle links; made once for each exchange.
 
     Args:
       alone_s: how long a plan takes by itself.
-      prefer: which one of those that are equally good, from 0.
+      names_of: sites of workers.
+      best_rings: every best order of sites, for a ring.
+      advise: which plan to take of several that are equally good: (members, size) -> phases.
     """
     known, rings = {}, {}
 
@@ -213,11 +215,27 @@ def choose_plans(alone_s, algorithm, names_of, best_ring, prefer=0):
         if (members, size) not in known:
             if members not in rings:
                 names = names_of(members)
-                rings[members] = [members[names.index(name)] for name in best_ring(names, prefer)]
-            found = plans.candidates(algorithm, size, members, rings[members])
-            times = [alone_s(members, phases) if len(found) > 1 else 0.0 for _, phases in found]
-            best = [phases for (_, phases), s in zip(found, times, strict=True) if s <= min(times) * (1 + 1e-9)]
-            known[members, size] = best[min(prefer, len(best) - 1)]
+                rings[members] = [[members[names.index(name)] for name in order] for order in best_rings(names)]
+            known[members, size] = decide(members, size)
         return known[members, size]
+
+    def decide(members, size):
+        times = {}  # of plans by what they are
+
+        def takes_s(phases):
+            key = repr(phases)
+            if key not in times:
+                times[key] = alone_s(members, phases)
+            return times[key]
+
+        best = []
+        for ring in rings[members]:
+            found = [phases for _, phases in plans.candidates(algorithm, size, members, ring)]
+            if len(found) > 1 or len(rings[members]) > 1:
+                least_s = min(map(takes_s, found))
+                found = [phases for phases in found if takes_s(phases) <= least_s * (1 + 1e-9)]
+            best += found
+        wanted = advise(members, size) if advise and len(best) > 1 else None
+        return wanted if wanted in best else best[0]
 
     return choose

@@ -3,15 +3,15 @@
 from .replay import Replay
 
 
-def figures(scenario, prefer=0):
+def figures(scenario, advisor=None):
     """One mapping for each strategy of a scenario."""
     if scenario.jobs == "together":
-        replay = Replay(scenario, scenario.strategies, prefer)
+        replay = Replay(scenario, scenario.strategies, advisor)
         watched_s = max(worker.finish_s for worker in replay.workers)
         return [_figures(replay, job, watched_s) for job in replay.jobs]
     found = []
     for strategy in scenario.strategies:
-        replay = Replay(scenario, [strategy], prefer)
+        replay = Replay(scenario, [strategy], advisor)
         found.append(_figures(replay, replay.jobs[0], max(worker.finish_s for worker in replay.workers)))
     return found
 

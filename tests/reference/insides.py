@@ -48,9 +48,7 @@ def behind_s(insides, size):
     The slowest site sets the pace, with and without.
     """
     whole = [2 * each.scatter_s(size) for each in insides]
-    shown = [
-        each.shown_s(2 * each.half_s(size), 2 * each.latency_s) if each.chips > 1 else 0.0 for each in insides
-    ]
+    shown = [each.shown_s(2 * each.half_s(size), 2 * each.latency_s) if each.chips > 1 else 0.0 for each in insides]
     return max(whole) - max(shown)
 
 

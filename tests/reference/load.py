@@ -3,6 +3,7 @@
 import functools
 import json
 import math
+from pathlib import Path
 
 
 class Load:
@@ -110,5 +111,4 @@ class Trace:
 
 @functools.cache
 def read_lines(path):
-    with open(path, encoding="utf-8") as file:
-        return [json.loads(line) for line in file]
+    return [json.loads(line) for line in Path(path).read_text().splitlines()]

@@ -6,9 +6,10 @@ from .clock import Clock, Signal
 from .exchanges import Flowing, Published, choose_plans
 from .hosts import Hosts
 from .insides import Inside
+from .jobs import Job
 from .load import Load
 from .pipes import Pipes
-from .programs import Job, program
+from .programs import program
 from .routes import Map
 
 
@@ -118,9 +119,15 @@ class Worker:
 
 
 class Replay:
-    """One replay of some jobs at the same time."""
+    """One replay of some jobs at the same time.
 
-    def __init__(self, scenario, strategies, prefer=0):
+    Args:
+      scenario: as resolved.
+      strategies: one for each job.
+      advisor: (names of the sites, chips) of all workers -> who is asked which of equally good plans to take.
+    """
+
+    def __init__(self, scenario, strategies, advisor=None):
         topology = scenario.topology
         self.clock, self.open = Clock(), {}
         self.algorithm = scenario.collective or topology.collective
@@ -156,7 +163,8 @@ class Replay:
             def names(members):
                 return [self.places[w] for w in members]
 
-            choose = choose_plans(alone_s, self.algorithm, names, roads.best_ring, prefer)
+            advise = advisor(self.places, [inside.chips for inside in insides]) if advisor else None
+            choose = choose_plans(alone_s, self.algorithm, names, roads.best_rings, advise)
             self.net = Flowing(self.clock, roads, self.places, insides, pipes, choose, self.algorithm)
         self.pipes = [] if published else roads.pipes
         for job in self.jobs:

@@ -87,13 +87,8 @@ class Map:
             transport.streams * cap,
         )
 
-    def best_ring(self, sites, prefer=0):
-        """The order whose narrowest hop is widest while all hops run, then the shortest one.
-
-        Args:
-          sites: their names.
-          prefer: which one of those that are equally good, from 0.
-        """
+    def best_rings(self, sites):
+        """The orders whose narrowest hop is widest while all hops run, and of these the shortest ones."""
 
         def score(order):
             uses, latency_s = {}, 0.0
@@ -106,5 +101,4 @@ class Map:
 
         scores = {order: score(order) for order in ((sites[0], *rest) for rest in permutations(sites[1:]))}
         widest, shortest = max(scores.values())
-        best = [o for o, (bits, s) in scores.items() if bits == widest and s >= shortest - 1e-12]
-        return best[prefer % len(best)]
+        return [o for o, (bits, s) in scores.items() if bits >= widest * (1 - 1e-12) and s >= shortest - 1e-12]
