@@ -28,7 +28,7 @@ _Key = tuple[str, int, int, tuple[int, ...]]
 class _Exchange:
     """A collective under way: who has joined, when it ran, how many are done with it, and for whom it ran apart.
 
-    `begin_s` is when all had come, `served` how the network then made it.
+    `begin_s` is when all had come, `served` how the network then made it, `sites` how many it was among.
     """
 
     done: simpy.Event
@@ -38,6 +38,7 @@ class _Exchange:
     begin_s: float | None = None
     end_s: float | None = None
     served: Served | None = None
+    sites: int = 1
     own: dict[int, _Exchange] = field(default_factory=dict)
 
 
@@ -113,6 +114,7 @@ class _Replay:
         if collective.quorum is not None:
             self.merge(exchange.joined, collective.members)
             collective = replace(collective, members=tuple(sorted(exchange.joined)))
+        exchange.sites = len(collective.touches)
         transfer = self.transfer(collective, collective.members[0])
         for member in exchange.joined:
             self.tallies[member].at(self.env.now, under_way=1)
@@ -132,7 +134,7 @@ class _Replay:
 
     def run_apart(self, index: int, collective: Collective, exchange: _Exchange, done: simpy.Event) -> None:
         """One more member is in a collective that ends for each by itself; nobody can be done before all have come."""
-        own = exchange.own[index] = _Exchange(done, joined=exchange.joined)
+        own = exchange.own[index] = _Exchange(done, joined=exchange.joined, sites=len(collective.members))
 
         def finish(event: simpy.Event) -> None:
             own.end_s = self.env.now
@@ -151,7 +153,7 @@ class _Replay:
         tally = self.tallies[index]
         tally.late += 1
         self.merge([index], collective.members)
-        own = missed.own[index] = _Exchange(self.env.event(), joined=[index], begin_s=self.env.now)
+        own = missed.own[index] = _Exchange(self.env.event(), joined=[index], begin_s=self.env.now, sites=2)
         ends = [(index, missed.joined[0]), (missed.joined[0], index)]
         push, pull = (
             replace(collective, members=(index,), source=source, target=target, quorum=None) for source, target in ends
@@ -205,7 +207,7 @@ class _Replay:
             begin_s = _known(exchange.begin_s)
             straggler_s = max(0.0, begin_s - asked_s)
             exposed_s = self.env.now - asked_s - straggler_s
-            inside_s = self.inside_s(collective, exchange, exposed_s)
+            inside_s = self.inside_s(exchange, exposed_s)
             tally.stood_still(straggler_s, inside_s, exposed_s - inside_s, exchange.joined[-1])
             if straggler_s:
                 self.note(index, "wait", asked_s, begin_s)
@@ -218,9 +220,9 @@ class _Replay:
         if shared.left == len(collective.members):
             del self.open[_key(collective)]
 
-    def inside_s(self, collective: Collective, exchange: _Exchange, exposed_s: float) -> float:
+    def inside_s(self, exchange: _Exchange, exposed_s: float) -> float:
         """How much of what was exposed, the end of an exchange, was at work inside the worker's datacenter."""
-        if len(collective.touches) == 1:
+        if exchange.sites == 1:
             return exposed_s
         served = exchange.served
         if served is None:

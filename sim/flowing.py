@@ -141,11 +141,12 @@ class FlowingNetwork:
             return [Phase((Transfer(collective.source, collective.target, collective.payload_bytes),))]
         return self.plan(collective.members, collective.payload_bytes)[1]
 
-    def wires(self, collective: Collective) -> tuple[int, ...]:
-        """The links that a one-way transfer between sites crosses."""
+    def wires(self, collective: Collective) -> list[tuple[int, int]]:
+        """The links that a one-way transfer between sites crosses, for its job."""
         if collective.source is None:
-            return ()
-        return self.wiring.way(*self.placement.names(collective.touches)).wires
+            return []
+        job = self.placement.job(collective.source)
+        return [(job, wire) for wire in self.wiring.way(*self.placement.names(collective.touches)).wires]
 
     def idle_links(self) -> Iterator[LinkUse]:
         """All links, having carried nothing."""

@@ -94,6 +94,10 @@ class Placement:
         """The chips of some workers together."""
         return sum(self.chips[member] for member in members)
 
+    def job(self, worker: int) -> int:
+        """The job that a worker belongs to; those of different jobs do not take turns."""
+        return self.jobs[worker] if self.jobs else 0
+
     def scatter_s(self, worker: int, payload_bytes: float) -> float:
         """A reduce-scatter, or an all-gather, among the chips of a worker [s]."""
         return ideal_scatter_s(payload_bytes, self.chips[worker], *self.topology.narrowest((self.sites[worker],)))
@@ -207,8 +211,7 @@ class _IdealCarrier:
         placement = self._network.placement
         one_way = collective.source is not None and len(touches) > 1
         links = placement.topology.path(*placement.names(touches)) if one_way else ()
-        job = placement.jobs[touches[0]] if placement.jobs else 0  # jobs do not compete here
-        hops = [(job, *link) for link in links]
+        hops = [(placement.job(touches[0]), *link) for link in links]
         waits_for, takes = turns(collective, hops)
         now, first_s = self._env.now, self._network.busy_s if len(touches) > 1 else 0.0
         free_s = max(now, *(self._free_s.get(each, first_s) for each in waits_for))

@@ -314,7 +314,7 @@ def _assumptions(scenario: Scenario, runs: Sequence[Run]) -> Iterator[str]:
     if scenario.jobs == "together":
         published = scenario.algorithm == PUBLISHED
         yield "all strategies run at the same time" + (
-            "; exchanges at the published cost do not compete for links, hosts are shared"
+            "; at the published cost their exchanges do not compete for links"
             if published
             else " and compete for the links"
         )

@@ -276,10 +276,13 @@ class AbstractStrategy(Frozen, ABC):
         yield Wait(collective)
 
 
-def inner_steps(worker: int, setting: Setting, first: int, count: int, behind_s: float | None = None) -> Iterator[Op]:
+def inner_steps(
+    worker: int, setting: Setting, first: int, count: int, behind_s: float | None = None, *, one_by_one: bool = False
+) -> Iterator[Op]:
     """Some inner steps whose gradients are exchanged inside the worker's datacenter.
 
-    It meets nobody, so all the steps are one op and their exchanges another.
+    Nobody else is met, so all the steps are one op and their exchanges another; not so where it matters to others who
+    compute on the same host, or to an exchange under way, when the worker computes and when it does not.
 
     Args:
       worker: whose steps.
@@ -287,12 +290,15 @@ def inner_steps(worker: int, setting: Setting, first: int, count: int, behind_s:
       first: the first step, from 0.
       count: how many.
       behind_s: how much of each exchange runs behind the step's own backward pass, unless as the setting says [s].
+      one_by_one: whether each step has ops of its own.
     """
     if count:
         if behind_s is None:
             behind_s = setting.inside_s(worker) - setting.inside_exposed_s(worker)
-        yield Compute(setting.load.compute_s(worker, first, count), count)
-        yield from inside(worker, setting, first, count, behind_s)
+        at_once = 1 if one_by_one or (setting.places and setting.places[worker]) else count
+        for step in range(first, first + count, at_once):
+            yield Compute(setting.load.compute_s(worker, step, at_once), at_once)
+            yield from inside(worker, setting, step, at_once, behind_s)
 
 
 def spanning_steps(worker: int, setting: Setting, first: int, count: int) -> Iterator[Op]:

@@ -265,4 +265,6 @@ class _Walk:
         if self._behind_s is None:
             yield Compute(self._setting.load.compute_s(self._worker, first, count), count)
         else:
-            yield from inner_steps(self._worker, self._setting, first, count, self._behind_s)
+            yield from inner_steps(
+                self._worker, self._setting, first, count, self._behind_s, one_by_one=bool(self.flight)
+            )

@@ -261,7 +261,9 @@ def test_a_host_that_slows_nobody_down_is_no_host(placed):
     none = replay(programs, FixedNetwork(), spans=True)
     one = replay(programs, FixedNetwork(), places=at([Host(name="h", slowdown=(1.0,) * 4)] * len(programs)), spans=True)
     for worker in range(len(programs)):
-        for mine, other in zip(*([s for s in t.spans if s.worker == worker] for t in (one, none)), strict=True):
+        # where two arrive at once, rounding may leave a wait of 1e-15 s in one of them
+        longer = [[s for s in t.spans if s.worker == worker and s.end_s - s.start_s > 1e-9] for t in (one, none)]
+        for mine, other in zip(*longer, strict=True):
             assert mine.what == other.what
             assert mine[2:] == pytest.approx(other[2:], rel=1e-12, abs=1e-12)
     assert [t.finish_s for t in one.workers] == pytest.approx([t.finish_s for t in none.workers], rel=1e-12)
