@@ -74,21 +74,26 @@ class Buckets:
         self._credit = np.where(gone >= self._credit * (1 - _EMPTY), 0.0, self._credit - gone)
         return poured
 
-    def spend(self, capacity: Floats, load: Floats, full: NDArray[np.bool_], elapsed_s: float) -> None:
+    def spend(self, capacity: Floats, load: Floats, full: NDArray[np.bool_], start_s: float, elapsed_s: float) -> None:
         """Brings the credit up to date with a time of constant load.
 
         Args:
-          capacity: of each wire, shape (L + 1,) [bit/s].
+          capacity: of each wire that carries anything, shape (L + 1,) [bit/s].
           load: what passed over each, shape (L + 1,) [bit/s].
           full: wires whose load is their capacity, whatever rounding says, shape (L + 1,).
+          start_s: when the time began [s].
           elapsed_s: how long it was so [s].
         """
         gain = np.where(full, 0.0, capacity - load) * elapsed_s
-        self._credit = np.clip(self._credit + gain, 0.0, self._burst)
+        self._credit = np.where(load > 0, np.clip(self._credit + gain, 0.0, self._burst), self._credit)
+        self._rest(np.flatnonzero((self._credit < self._burst) & (load == 0)), start_s, start_s + elapsed_s)
 
     def rest(self, start_s: float, end_s: float) -> None:
         """Brings the credit up to date with a time in which nothing was under way."""
-        for position in np.flatnonzero(self._credit < self._burst).tolist():
+        self._rest(np.flatnonzero(self._credit < self._burst), start_s, end_s)
+
+    def _rest(self, which: NDArray[np.intp], start_s: float, end_s: float) -> None:
+        for position in which.tolist():
             gain = self._wires[position].profile.bits_between(start_s, end_s)
             self._credit[position] = min(self._credit[position] + gain, self._burst[position])
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-import traceback
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -14,7 +12,7 @@ from .cli_bandwidth import bandwidth
 from .cli_budget import budget, explain, predict
 from .cli_plan import plan
 from .cli_validate import validate
-from .errors import CrosshaulError
+from .ending import run_and_exit
 from .output import Format, deliver, print_out
 
 app = typer.Typer(
@@ -86,7 +84,7 @@ def simulate(
         list[str] | None,
         typer.Option(
             "--set",
-            help="Change anything in the scenario, such as workload.params=10e9; repeat.",
+            help="Change anything in the scenario, such as workload.steps=1000; repeat.",
             metavar="KEY.PATH=VALUE",
         ),
     ] = None,
@@ -106,7 +104,7 @@ def simulate(
     from .output import check_writable
 
     if output:
-        check_writable(output)
+        check_writable(output, scenario, topology, workload, trace)
     from .report import RENDERERS
     from .report.terminal import on_stdout
     from .run import run
@@ -152,7 +150,7 @@ def flows(
     from .output import check_writable
 
     if output:
-        check_writable(output)
+        check_writable(output, file)
     from .questions.flows import answer, load_flows
     from .report.flows import FLOWS_RENDERERS
     from .scenario import naming
@@ -184,15 +182,4 @@ def schema(document: Annotated[Document, typer.Argument(help="Which file format 
 
 def main() -> NoReturn:
     """Runs the command and turns every outcome into an exit code."""
-    try:
-        app(prog_name="simulate")
-    except CrosshaulError as error:
-        from rich.console import Console
-
-        Console(stderr=True, highlight=False).print(f"error: {error}", style="red", markup=False, soft_wrap=True)
-        sys.exit(error.exit_code)
-    except Exception:
-        traceback.print_exc()
-        print("this is a fault of crosshaul, not of your input: please report it with the lines above", file=sys.stderr)
-        sys.exit(1)
-    sys.exit(0)
+    run_and_exit(lambda: app(prog_name="simulate"))

@@ -114,7 +114,7 @@ def bandwidth(
     from .output import check_writable
 
     if output:
-        check_writable(output)
+        check_writable(output, scenario, topology, workload)
     from .questions.bandwidth import TARGETS, answer
     from .report.bandwidth import BANDWIDTH_RENDERERS, check_drawable, draw_curve
     from .scenario import naming

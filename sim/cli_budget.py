@@ -77,7 +77,7 @@ def budget(
     proportion. With --target-loss also the converse: when each strategy reaches a loss.
     """
     if output:
-        check_writable(output)
+        check_writable(output, scenario, *(topology or ()), workload, trace)
     from .questions.budget import answer
     from .questions.rules import RULES
     from .report.budget import BUDGET_RENDERERS
@@ -109,7 +109,7 @@ def explain(
 ) -> None:
     """Where every second of one run goes, the formula with the numbers in it, and what it is sensitive to."""
     if output:
-        check_writable(output)
+        check_writable(output, scenario, topology, workload, trace)
     from .questions.explain import answer
     from .report.explain import EXPLAIN_RENDERERS
     from .scenario import load_scenario, naming

@@ -93,7 +93,7 @@ def plan(
     from .output import check_writable
 
     if output:
-        check_writable(output)
+        check_writable(output, topology)
     from .questions.plan import answer
     from .questions.plan_options import Ask
     from .report.plan import PLAN_RENDERERS

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from .ending import tell
 from .output import Format, check_writable, deliver
 
 OnlyOption = Annotated[
@@ -42,5 +42,5 @@ def validate(
     found = answer(only, live=live)
     deliver(VALIDATE_RENDERERS[format_](found, cases), output)
     if found.faults:
-        sys.stderr.writelines(f"fault: {fault}\n" for fault in found.faults)
+        tell("\n".join(f"fault: {fault}" for fault in found.faults))
         raise typer.Exit(1)

@@ -1,21 +1,33 @@
 """YAML documents in, frozen models out, and every mistake named by file, line and field.
 
 Scenarios, topologies and (in the trainer) training configurations are read through here, so that a wrong
-unit or a misspelt key reads the same everywhere. YAML is 1.2 (`1e-3` is a number, `no` is text), loaded
-safely; a duplicate key is an error.
+unit or a misspelt key reads the same everywhere.
 """
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from .errors import InputError
+from .errors import InputError, brief, is_plain
+from .reading import MOST_YAML_BYTES, line_of, parse_yaml, read_text
+
+__all__ = [
+    "FileName",
+    "Frozen",
+    "Name",
+    "Words",
+    "nearest",
+    "parse_yaml",
+    "read_mapping",
+    "read_text",
+    "requires_one_of",
+    "validate",
+]
 
 Loc = tuple[int | str, ...]
 
@@ -41,57 +53,39 @@ class Frozen(BaseModel):
 
 
 Model = TypeVar("Model", bound=BaseModel)
+_TOLD = 20
+"""Mistakes that one message tells of."""
 
 
-def read_text(path: Path, what: str) -> str:
-    """Reads a text file, or says in one line why it cannot be read.
+def _can_be_shown(text: str, allowed: str = "") -> str:
+    """A text that a terminal shows as it stands: no control or half characters, nothing that turns it round.
 
     Raises:
-      InputError: missing, a directory, not permitted, not text, or empty.
+      InputError: it has one of these.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise InputError(f"{path}: there is no such {what} file; check the path") from None
-    except IsADirectoryError:
-        raise InputError(f"{path}: is a directory; give the {what} file inside it") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not a text file (byte {error.start} is not UTF-8); give a {what} as text") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); check its permissions") from None
-    if not text.strip():
-        raise InputError(f"{path}: the file is empty; write a {what} into it (docs/reference.md shows one)")
+    wrong = next((each for each in text if not is_plain(each) and each not in allowed), None)
+    if wrong is not None:
+        raise InputError(f"{brief(text)} has a character that cannot be shown ({wrong!r}); leave it out")
     return text
 
 
-def parse_yaml(text: str, source: str) -> Any:
-    """Parses one YAML 1.2 document safely.
+def requires_one_of(schema: dict[str, Any], *keys: str) -> None:
+    """Says in a JSON schema that one of some keys must be there; a model's own requires all without a default."""
+    schema["required"] = [key for key in schema.get("required", []) if key not in keys]
+    schema["anyOf"] = [{"required": [key]} for key in keys]
 
-    Raises:
-      InputError: the syntax is wrong or a key is there twice; names the line.
-    """
-    from ruamel.yaml import YAML
-    from ruamel.yaml.constructor import DuplicateKeyError
-    from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-    try:
-        return YAML(typ="safe", pure=True).load(text)
-    except DuplicateKeyError as error:
-        line = error.problem_mark.line + 1
-        key = str(error.problem).split('"')[1] if '"' in str(error.problem) else "a key"
-        raise InputError(f"{source}:{line}: the key {key!r} is there twice; keep one of them") from None
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark else 1
-        raise InputError(f"{source}:{line}: not valid YAML: {error.problem or error.context}; mend that line") from None
-    except (YAMLError, ValueError, RecursionError) as error:
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{source}: not valid YAML: {first}; save it as plain UTF-8 text") from None
+Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_can_be_shown)]
+"""What something is called: printed in tables as it stands."""
+FileName = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_can_be_shown)]
+"""A path, or a name that ships."""
+Words = Annotated[str, Field(max_length=10_000), AfterValidator(lambda text: _can_be_shown(text, "\n\t"))]
+"""A description: printed as running text."""
 
 
 def read_mapping(path: Path, what: str) -> tuple[dict[str, Any], str]:
     """Reads a YAML file that must hold a mapping; returns it with its text (for line numbers)."""
-    text = read_text(path, what)
+    text = read_text(path, what, MOST_YAML_BYTES)
     data = parse_yaml(text, str(path))
     if not isinstance(data, dict):
         raise InputError(f"{path}: holds {_kind(data)}, not a mapping; write a {what} as `key: value` lines")
@@ -113,8 +107,10 @@ def validate(model: type[Model], data: Any, *, source: str, text: str | None = N
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        mistakes = [_describe(model, data, one, source, text) for one in error.errors() if not _follows(one)]
-        raise InputError("\n".join(dict.fromkeys(mistakes))) from None
+        told = [one for one in error.errors(include_url=False) if not _follows(one)]
+        mistakes = list(dict.fromkeys(_describe(model, data, one, source, text) for one in told[:_TOLD]))
+        more = [f"{source}: and {len(told) - _TOLD:,} more; mend these first"] if len(told) > _TOLD else []
+        raise InputError("\n".join(mistakes + more)) from None
 
 
 def _follows(mistake: Mapping[str, Any]) -> bool:
@@ -142,6 +138,7 @@ _WANTED = {
     "dict_type": "a mapping of `key: value`",
     "tuple_type": "a list",
     "string_type": "text",
+    "string_unicode": "text of whole characters that can be shown",
     "bool_parsing": "true or false",
     "bool_type": "true or false",
 }
@@ -151,10 +148,9 @@ _WANTED = {
 def _describe(model: type[BaseModel], data: Any, mistake: Mapping[str, Any], source: str, text: str | None) -> str:
     kind, given, context = mistake["type"], mistake.get("input"), mistake.get("ctx", {})
     loc = _without_tags(mistake["loc"], data, missing=kind == "missing")
-    line = _line_of(text, loc) if text else None
+    line = line_of(text, loc) if text else None
     place = ": ".join(filter(None, [f"{source}:{line}" if line else source, _dotted(loc)]))
-    shown = f"got {given!r}" if not isinstance(given, dict | list | tuple) else f"got {_kind(given)}"
-    shown = shown if len(shown) < 120 else shown[:117] + "..."
+    shown = f"got {brief(given)}"
     message = str(mistake["msg"]).removeprefix("Value error, ")
     example = _example(model, mistake["loc"])
     if kind == "extra_forbidden":
@@ -234,23 +230,3 @@ def _example(model: type[BaseModel], loc: Loc) -> str:
         if field and field.examples:
             return f", such as {field.examples[0]!r}"
     return ""
-
-
-def _line_of(text: str, loc: Loc) -> int | None:
-    """The line of the deepest part of a path that the YAML text has."""
-    from ruamel.yaml import YAML
-    from ruamel.yaml.nodes import MappingNode, SequenceNode
-
-    line = None
-    with suppress(Exception):  # the text has been parsed once already; a line number is a courtesy
-        node = YAML(typ="safe", pure=True).compose(text)
-        for part in loc:
-            if isinstance(node, MappingNode):
-                pair = next(((k, v) for k, v in node.value if k.value == str(part)), None)
-                if pair is None:
-                    break
-                line, node = pair[0].start_mark.line + 1, pair[1]
-            elif isinstance(node, SequenceNode) and isinstance(part, int) and part < len(node.value):
-                node = node.value[part]
-                line = node.start_mark.line + 1
-    return line

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import dataclass
 
 import simpy
 
@@ -15,6 +14,7 @@ from .errors import ReplayError
 from .flows import FlowNetwork
 from .network import Carrier, IdealNetwork, Placement, Served, turns
 from .ops import Collective
+from .profile import Profile
 from .rings import best_ring
 from .timeline import LinkUse
 from .topology import PUBLISHED
@@ -25,22 +25,6 @@ _Key = tuple[str, int, int, tuple[int, ...]]
 CHUNKED = "chunked-ring"
 _MOST_SITES_FOR_DIRECT = 32
 _MOST_SERVERS_TRIED = 16
-
-
-@dataclass(frozen=True)
-class _Constant:
-    """A link that is always the same, to try algorithms on."""
-
-    bits_per_s: float
-
-    def capacity_at(self, t_s: float) -> float:
-        return self.bits_per_s
-
-    def next_change_s(self, t_s: float) -> float | None:
-        return None
-
-    def bits_between(self, start_s: float, end_s: float) -> float:
-        return self.bits_per_s * (end_s - start_s)
 
 
 class FlowingNetwork:
@@ -95,7 +79,7 @@ class FlowingNetwork:
         """
         env = simpy.Environment()
         wires = [
-            Wire(wire.name, _Constant(bits), wire.burst_bits)
+            Wire(wire.name, Profile((0.0,), (bits,)), wire.burst_bits)
             for wire, bits in zip(self.wiring.wires, self.wiring.idle_bits_per_s, strict=True)
         ]
         carrier = _FlowCarrier(self, env, wires)

@@ -10,34 +10,25 @@ nobody back while there is credit in it (`buckets`).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import simpy
 
 from .buckets import Buckets
-from .fairshare import Floats, level_of_arrivals, load_of, refreshed_rates
-from .levels import MOST_LINKS, Levels
+from .capacities import Capacities
+from .dividing import Divider, Division
+from .fairshare import load_of
+from .slots import Slots
+from .turns import Turn
 from .wires import Wire, WireUse
 
 _TIE = 1e-12
-"""Flows whose finish times differ by less than this share of the time to them finish together."""
-_FULL = 1 - 1e-9
-"""A wire that is used to this share of its capacity has flows that would send more."""
-_SMALL, _MEMO = 64, 4096
-"""Rates of up to that many sets of at most so many flows are remembered: collectives bring the same ones again."""
-
-
-class _Division:
-    """How the flows of the moment divide the wires: rates, loads, and for how long it has been so [s]."""
-
-    __slots__ = ("full", "held_s", "kept", "load", "moving", "rates")
-
-    def __init__(self, rates: Floats, load: Floats, share: Floats, *, kept: bool) -> None:
-        self.rates, self.load, self.kept = rates, load, kept
-        self.full = share > _FULL
-        self.moving = bool(rates.all())
-        self.held_s = 0.0
+"""Flows whose finish times differ by less than this share of the time to them finish together; and the last bits of a
+flow, this share of its size, do not wait for bandwidth to return: rounding left them."""
+_PATIENCE, _WORTH, _MOST_CHANGES = 64, 2, 1_000_000
+"""After so many changes under the same flows whole repetitions are skipped, if so many; in the end: a mistake."""
 
 
 class FlowNetwork:
@@ -52,30 +43,28 @@ class FlowNetwork:
         self._env = env
         self._wires = tuple(wires)
         count = len(self._wires)
-        self._capacity = self._limit = np.full(count + 1, math.inf)
-        self._states: dict[bytes, int] = {}
-        self._change_s = math.inf
-        self._n = 0
-        self._routes = np.full((1, 16), count, dtype=np.int64)
-        self._left, self._rates, self._weights, self._caps = (np.zeros(16) for _ in range(4))
-        self._kinds, self._bound = np.zeros(16, dtype=np.int64), np.zeros(16, dtype=np.int64)
+        self._capacities = Capacities(self._wires, env.now)
+        self._capacity = self._capacities.bits_per_s
+        self._slots = Slots(count)
         self._buckets = Buckets(self._wires) if any(wire.burst_bits for wire in self._wires) else None
-        self._levels = Levels(count) if count <= MOST_LINKS and not self._buckets else None
-        self._sent: list[simpy.Event] = []
-        self._kind_of: dict[tuple[tuple[int, ...], float, float], int] = {}
-        self._memo: dict[tuple[int, bytes], _Division] = {}
-        self._division = _Division(np.zeros(0), np.zeros(count + 1), np.zeros(count + 1), kept=False)
-        self._bits, self._busy_s, self._full_s, self._peak = (np.zeros(count + 1) for _ in range(4))
+        self._divider = Divider(self._slots, count, leveled=not self._buckets)
+        self._course = [(math.inf, self._divider.idle)]
+        """How the wires are divided from the last change on: for how long [s] and how, again and again."""
+        self._turn_s = math.inf
+        self._sent_bits = [0.0] * count
+        self._busy_s, self._full_s, self._peak = (np.zeros(count + 1) for _ in range(3))
         self._settled_s = env.now
+        self._lived_s = self._timed_s = 0.0
         self._level = 0.0
         self._solving = False
-        self._timer = 0
-        self._take_capacity()
+        self._timer = self._changes = 0
+        self._patience = _PATIENCE
+        self._capacity_changed()
 
     @property
     def active(self) -> int:
         """Flows under way."""
-        return self._n
+        return self._slots.n
 
     def send(
         self,
@@ -94,67 +83,68 @@ class FlowNetwork:
           cap_bits_per_s: what the sender can do at most [bit/s].
 
         Returns:
-          An event that fires when the last bit has left the sender.
+          An event that fires when the last bit has left the sender; its value is how long that took [s].
         """
         done = self._env.event()
         if not route or size_bytes <= 0:
-            return done.succeed()
+            return done.succeed(0.0)
         self._settle()
-        self._grow(len(route))
-        slot = self._n
-        self._n += 1
-        self._routes[:, slot] = len(self._wires)
-        self._routes[: len(route), slot] = route
-        self._left[slot], self._rates[slot] = 8.0 * size_bytes, math.inf
-        self._weights[slot], self._caps[slot], self._bound[slot] = streams, cap_bits_per_s, -1
-        kind = (route, streams, cap_bits_per_s)
-        self._kinds[slot] = self._kind_of.setdefault(kind, len(self._kind_of))
-        self._sent.append(done)
+        if not self._slots.n:
+            self._lived_s = 0.0  # small numbers are exact for longer
+        self._slots.add(route, 8.0 * size_bytes, streams, cap_bits_per_s, self._lived_s, done)
+        for wire in route:
+            self._sent_bits[wire] += 8.0 * size_bytes
+        self._changes, self._patience = 0, _PATIENCE
         self._changed(math.inf)
         return done
 
     def use(self) -> list[WireUse]:
-        """What each wire has carried so far."""
+        """What each wire has carried so far: all of the flows over it, less what those under way have left."""
         self._settle()
-        for division in (self._division, *self._memo.values()):
+        for division in (*(each for _, each in self._course), *self._divider.remembered):
             self._book(division)
-        columns = (column[:-1].tolist() for column in (self._bits, self._busy_s, self._full_s, self._peak))
+        left = load_of(self._slots.routes[:, : self._slots.n], self._slots.left[: self._slots.n], len(self._capacity))
+        bits = np.array([*self._sent_bits, 0.0]) - left
+        columns = (column[:-1].tolist() for column in (bits, self._busy_s, self._full_s, self._peak))
         return [WireUse(*row) for row in zip(*columns, strict=True)]
 
     def stalled(self) -> list[str]:
         """Names of wires that carry nothing although flows are waiting on them."""
-        waiting = {int(w) for w in np.unique(self._routes[:, : self._n]) if w < len(self._wires)}
-        return [self._wires[w].name for w in sorted(waiting) if self._capacity[w] == 0]
+        self._capacities.take(self._env.now)
+        return self._capacities.stalled(self._slots.routes[:, : self._slots.n])
 
-    def _grow(self, hops: int) -> None:
-        width, slots = self._routes.shape
-        if self._n == slots or hops > width:
-            wider = np.full((max(width, hops), max(slots, 2 * self._n)), len(self._wires), dtype=np.int64)
-            wider[:width, :slots] = self._routes
-            self._routes = wider
-            more = wider.shape[1] - slots
-            self._left, self._rates, self._weights, self._caps = (
-                np.concatenate([a, np.zeros(more)]) for a in (self._left, self._rates, self._weights, self._caps)
-            )
-            self._kinds, self._bound = (
-                np.concatenate([a, np.zeros(more, dtype=np.int64)]) for a in (self._kinds, self._bound)
-            )
+    def _settle(self, elapsed_s: float | None = None) -> None:
+        """Counts what was sent since the rates last changed.
 
-    def _settle(self) -> None:
-        """Books what was sent since the rates last changed."""
-        elapsed_s = self._env.now - self._settled_s
-        self._settled_s = self._env.now
-        if elapsed_s > 0 and self._n:
-            self._left[: self._n] -= self._division.rates * elapsed_s
-            self._division.held_s += elapsed_s
+        Args:
+          elapsed_s: how long that was, where it is known better than the clock (which rounds) tells [s].
+        """
+        begin_s, self._settled_s = self._settled_s, self._env.now
+        if elapsed_s is None:
+            elapsed_s = self._settled_s - begin_s
+        if elapsed_s <= 0:
+            return
+        if not self._slots.n:
             if self._buckets:
-                self._buckets.spend(self._capacity, self._division.load, self._division.full, elapsed_s)
-        elif elapsed_s > 0 and self._buckets:
-            self._buckets.rest(self._env.now - elapsed_s, self._env.now)
+                self._buckets.rest(begin_s, self._settled_s)
+            return
+        self._lived_s += elapsed_s
+        self._timed_s += elapsed_s
+        turns, rest_s = divmod(elapsed_s, self._turn_s) if self._turn_s < math.inf else (0.0, elapsed_s)
+        for seconds, division in self._course:
+            held_s = min(rest_s, seconds) + (turns * seconds if turns else 0.0)
+            rest_s = max(0.0, rest_s - seconds)
+            self._slots.left[: self._slots.n] -= division.rates * held_s
+            division.held_s += held_s
+        if self._buckets:
+            now = self._course[0][1]
+            self._buckets.spend(self._capacity, now.load, now.full, begin_s, elapsed_s)
 
-    def _book(self, division: _Division) -> None:
-        """Adds what the wires carried while they were divided so."""
-        self._bits += division.load * division.held_s
+    def _book(self, division: Division) -> None:
+        """Adds how long the wires were divided so."""
+        if not division.held_s:
+            return
+        np.maximum(self._peak, division.share, out=self._peak)
         self._busy_s += np.where(division.load > 0, division.held_s, 0.0)
         self._full_s += np.where(division.full, division.held_s, 0.0)
         division.held_s = 0.0
@@ -166,130 +156,144 @@ class FlowNetwork:
             self._solving = True
             self._env.timeout(0.0).callbacks.append(self._solve)
 
-    def _solve(self, _: simpy.Event) -> None:
+    def _solve(self, _event: simpy.Event) -> None:
         """Gives all flows their rates from here on, and sets the clock for the next change."""
         self._solving = False
-        if self._change_s <= self._env.now:  # nothing was under way when it happened
-            self._take_capacity()
-        if not self._division.kept:
-            self._book(self._division)
+        if self._capacities.take(self._env.now):
+            self._capacity_changed()
+        for _, old in self._course:
+            if not old.kept:
+                self._book(old)
         if self._buckets:
             self._pour(self._buckets)
-        n = self._n
-        key = (self._state, self._kinds[:n].tobytes())
-        division = self._memo.get(key) if n <= _SMALL else None
-        if division is None:
-            division = self._divided(n)
-            if division.kept:
-                self._memo[key] = division
-        elif self._levels:
-            self._levels.forget()
-        self._division = division
-        self._rates[:n] = division.rates
+        self._course, self._turn_s = [(math.inf, self._divide())], math.inf
         self._level = math.inf
         self._set_timer()
 
     def _pour(self, buckets: Buckets) -> None:
         """Sends at once what buckets have credit for; wires that then have some left hold nobody back."""
-        routes, left = self._routes[:, : self._n], self._left[: self._n]
-        poured = buckets.pour(self._capacity, routes, self._weights[: self._n], self._caps[: self._n], left)
+        slots, n = self._slots, self._slots.n
+        routes, left = slots.routes[:, :n], slots.left[:n]
+        poured = buckets.pour(self._capacity, routes, slots.weights[:n], slots.caps[:n], left)
         if poured is not None:
             left -= poured
-            load = load_of(routes, poured, len(self._capacity))
-            self._bits += load
-            self._peak[load > 0] = 1.0
+            self._peak[load_of(routes, poured, len(self._capacity)) > 0] = 1.0
             self._drop(np.flatnonzero((poured > 0) & (left <= _TIE * poured)))
-        self._limit = np.where(buckets.open(self._capacity), math.inf, self._capacity)
-        self._state = self._states.setdefault(self._limit.tobytes(), len(self._states))
+        self._divider.limit(np.where(buckets.open(self._capacity), math.inf, self._capacity))
         self._level = 0.0
 
-    def _divided(self, n: int) -> _Division:
+    def _divide(self) -> Division:
         """Max-min fair rates for the flows of now."""
-        routes, weights, caps = self._routes[:, :n], self._weights[:n], self._caps[:n]
-        if self._levels and n > _SMALL:
-            rates, load = self._levels.rates(self._limit, routes, weights, caps, self._bound[:n])
-        else:
-            if self._levels:
-                self._levels.forget()
-            fresh = np.isinf(self._rates[:n])
-            level = min(self._level, level_of_arrivals(self._limit, routes, weights, caps, fresh))
-            rates = refreshed_rates(self._limit, routes, weights, caps, self._rates[:n], level)
-            load = load_of(routes, rates, len(self._capacity))
-        share = np.divide(load, self._limit, out=np.zeros_like(load), where=load > 0)
-        np.maximum(self._peak, share, out=self._peak)
+        division = self._divider.divide(self._level)
         if self._buckets:  # wires with credit hold nobody back, and are used all the same
+            load = division.load
             used = np.divide(load, self._capacity, out=np.zeros_like(load), where=load > 0)
-            np.maximum(self._peak, np.minimum(used, 1.0), out=self._peak)
-        return _Division(rates, load, share, kept=n <= _SMALL and len(self._memo) < _MEMO)
+            division.share = np.minimum(used, 1.0)
+        return division
 
     def _set_timer(self) -> None:
+        """Until the first flow is through, or the bandwidth of one changes."""
         self._timer += 1
-        n, now = self._n, self._env.now
+        self._timed_s = 0.0
+        n, division = self._slots.n, self._course[0][1]
         if not n:
             return
-        left, rates = self._left[:n], self._division.rates
-        if self._division.moving:
-            to_go = left / rates
-        else:
-            to_go = np.divide(left, rates, out=np.full(n, math.inf), where=rates > 0)
-        soonest = max(float(to_go.min()), 0.0)
-        to_change, change = self._change_s - now, self._new_capacity
+        left, rates = self._slots.left[:n], division.rates
+        to_go = left / rates if division.moving else np.divide(left, rates, out=np.full(n, math.inf), where=rates > 0)
+        first = int(to_go.argmin())
+        soonest = max(float(to_go[first]), 0.0)
+        awaited = self._capacities.awaited(self._slots.routes[:, :n])
+        change_s = self._capacities.change_s(awaited)
+        to_change, action = change_s - self._env.now, partial(self._new_capacity, change_s)
         if self._buckets:
-            to_empty = self._buckets.lasts_s(self._capacity, self._division.load)
+            to_empty = self._buckets.lasts_s(self._capacity, division.load)
             if to_empty < to_change:
-                to_change, change = to_empty, self._run_dry
-        timer = self._timer
-        if soonest < math.inf and soonest <= to_change:
+                to_change, action = to_empty, partial(self._run_dry, self._buckets)
+        if soonest < math.inf and soonest <= to_change + _TIE * self._slots.size[first] / rates[first]:
             (done,) = (to_go <= soonest * (1 + _TIE)).nonzero()
-            self._after(soonest, lambda: self._finish(done), timer)
-        elif to_change < math.inf:
-            self._after(max(to_change, 0.0), change, timer)
+            self._after(soonest, lambda: self._finish(done))
+        elif to_change < math.inf and not self._skip_turns(awaited):
+            self._after(max(to_change, 0.0), action)
 
-    def _after(self, delay_s: float, action: object, timer: int) -> None:
+    def _skip_turns(self, awaited: list[int]) -> bool:
+        """Goes on by whole repetitions of the schedules, where many of them pass before a flow is through.
+
+        Returns:
+          Whether it does; if nothing ever moves again in them, for ever.
+
+        Raises:
+          InputError: the bandwidth changes without end, and nothing repeats.
+        """
+        self._changes += 1
+        if self._changes > _MOST_CHANGES:
+            raise self._capacities.endless(awaited, _MOST_CHANGES)
+        if self._changes < self._patience or self._buckets:
+            return False
+        turn = self._capacities.turn(awaited, self._env.now, self._changes)
+        self._patience = 2 * self._changes
+        if turn is None or (turn.until_s - self._env.now) / turn.length_s < _WORTH:
+            return False
+        course = self._course_of(turn)
+        left = self._slots.left[: self._slots.n]
+        sent = sum((division.rates * seconds for seconds, division in course), np.zeros(len(left)))
+        moves = sent > 0
+        turns = (turn.until_s - self._env.now) / turn.length_s
+        if moves.any():  # the last turn is left for those who see when each flow is through
+            turns = min(turns, float((left[moves] / sent[moves]).min()) * (1 - _TIE) - 1e-6)
+        if turns < _WORTH:
+            return False
+        self._course, self._turn_s = course, turn.length_s
+        if turns < math.inf:
+            span_s = math.floor(turns) * turn.length_s
+            self._after(span_s, partial(self._new_capacity, self._env.now + span_s))
+        return True
+
+    def _course_of(self, turn: Turn) -> list[tuple[float, Division]]:
+        """How the flows of now divide the wires in each piece of a turn."""
+        now, rates = self._capacity.copy(), self._slots.rates[: self._slots.n].copy()
+        course = []
+        for seconds, changes in turn.pieces:
+            self._capacity[list(changes)] = list(changes.values())
+            self._capacity_changed()
+            course.append((seconds, self._divide()))
+        self._capacity[:], self._slots.rates[: self._slots.n] = now, rates
+        self._capacity_changed()
+        return course
+
+    def _after(self, delay_s: float, action: Callable[[], None]) -> None:
+        """Calls an action after a time, unless the rates change before."""
+        timer = self._timer
+
         def fire(_: simpy.Event) -> None:
             if timer == self._timer:
-                action()  # type: ignore[operator]
+                self._settle(0.0 if self._solving else delay_s - self._timed_s)  # solving: somebody came just now
+                action()
 
         self._env.timeout(delay_s).callbacks.append(fire)
 
     def _finish(self, done: np.ndarray[tuple[int], np.dtype[np.int64]]) -> None:
-        self._settle()
-        level = float((self._rates[done] / self._weights[done]).min()) if self._n > _SMALL else 0.0
+        level = self._divider.level_of(done)
         self._drop(done)
         self._changed(level)
 
     def _drop(self, done: np.ndarray[tuple[int], np.dtype[np.int64]]) -> None:
         """Takes flows out whose last bit has left."""
         for slot in done[::-1].tolist():
-            self._sent[slot].succeed()
-            last = self._n - 1
-            if self._levels:
-                bound, weight, cap = int(self._bound[slot]), float(self._weights[slot]), float(self._caps[slot])
-                self._levels.left(self._routes[:, slot], bound, weight, cap)
-            if slot != last:
-                self._sent[slot] = self._sent[last]
-                self._routes[:, slot] = self._routes[:, last]
-                for array in (self._left, self._rates, self._weights, self._caps, self._kinds, self._bound):
-                    array[slot] = array[last]
-            self._sent.pop()
-            self._n = last
+            self._divider.leaves(slot)
+            took_s = self._lived_s - float(self._slots.begin_s[slot])
+            self._slots.remove(slot).succeed(took_s)
+            self._changes, self._patience = 0, _PATIENCE
 
-    def _run_dry(self) -> None:
-        self._settle()
-        if self._buckets:
-            self._buckets.run_dry()
+    def _run_dry(self, buckets: Buckets) -> None:
+        buckets.run_dry()
         self._changed(0.0)
 
-    def _new_capacity(self) -> None:
-        self._settle()
-        self._take_capacity()
+    def _new_capacity(self, due_s: float) -> None:
+        self._capacities.take(max(self._env.now, due_s))  # should rounding have come a moment early
+        self._capacity_changed()
         self._changed(0.0)
 
-    def _take_capacity(self) -> None:
-        """Reads the capacities of now (or of the change that is due, should rounding have come a moment early)."""
-        now = max(self._env.now, self._change_s) if self._change_s < math.inf else self._env.now
-        self._capacity[:-1] = [wire.profile.capacity_at(now) for wire in self._wires]
-        changes = (wire.profile.next_change_s(now) for wire in self._wires)
-        self._change_s = min((s for s in changes if s is not None), default=math.inf)
-        self._state = self._states.setdefault(self._capacity.tobytes(), len(self._states))
+    def _capacity_changed(self) -> None:
+        """All flows have to be solved for."""
+        self._divider.limit(self._capacity)
         self._level = 0.0

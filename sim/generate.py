@@ -8,11 +8,11 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from .document import Frozen, nearest, validate
+from .document import Frozen, Name, nearest, validate
 from .errors import InputError
 from .inside import Inside
 from .links import BANDWIDTH_EXAMPLES, BURST_EXAMPLES, LATENCY_EXAMPLES, Duplex
-from .units import Bandwidth, ChipSpeed, Latency, SizeOrNone
+from .units import Bandwidth, Chips, ChipSpeed, Latency, SizeOrNone
 
 
 class Wire(Frozen):
@@ -33,10 +33,10 @@ class Wire(Frozen):
 class AbstractShape(Wire):
     """What every shape has: its links (the keys of a wire), and what its datacenters are like."""
 
-    chips: int | None = Field(default=None, gt=0, examples=[256])
+    chips: Chips | None = Field(default=None, examples=[256])
     chip_flop_per_s: ChipSpeed | None = Field(default=None, alias="chip_speed", examples=["300 Tflop/s"])
     inside: Inside = Inside()
-    host: str | None = Field(default=None, examples=["core0"])
+    host: Name | None = Field(default=None, examples=["core0"])
 
     def sites(self, names: Iterable[str]) -> list[dict[str, Any]]:
         """Such a datacenter of each name."""
@@ -106,7 +106,7 @@ class TwoTier(AbstractShape):
         }
 
 
-_SHAPES: dict[str, type[FullMesh | Ring | Star | TwoTier]] = {
+SHAPES: dict[str, type[FullMesh | Ring | Star | TwoTier]] = {
     "full-mesh": FullMesh,
     "ring": Ring,
     "star": Star,
@@ -121,11 +121,11 @@ def generated(data: Any) -> dict[str, list[Any]]:
       InputError: no such shape, or its keys are wrong.
     """
     shape = data.get("shape") if isinstance(data, dict) else None
-    known = list(_SHAPES)
-    if not isinstance(shape, str) or shape not in _SHAPES:
+    known = list(SHAPES)
+    if not isinstance(shape, str) or shape not in SHAPES:
         given = f"there is no shape {shape!r}" if shape is not None else "has no shape"
         raise InputError(f"generate: {given}; write `shape:` with one of the shapes, {nearest(str(shape), known)}")
-    return validate(_SHAPES[shape], data, source="generate").documents()
+    return validate(SHAPES[shape], data, source="generate").documents()
 
 
 def _numbered(stem: str, count: int) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from .document import Frozen, nearest
+from .document import Frozen, Name, nearest
 from .errors import InputError
 
 _LISTED = 4
@@ -30,13 +30,13 @@ class Host(Frozen):
     Computing slows computing; exchanges and computing leave each other alone.
     """
 
-    name: str = Field(min_length=1, examples=["core0"])
-    slowdown: tuple[Annotated[float, Field(ge=1, strict=True)], ...] = Field(
+    name: Name = Field(examples=["core0"])
+    slowdown: tuple[Annotated[float, Field(ge=1, le=1e6, strict=True)], ...] = Field(
         default=(1.0,), min_length=1, examples=[[1, 2.05]]
     )
     """How many times as long a step takes while 1, 2, ... workers compute; beyond the list its last number grows in
     proportion to them. Left out: n workers share one processor evenly and take n times as long [-]."""
-    part_of: str | None = Field(default=None, examples=["machine"])
+    part_of: Name | None = Field(default=None, examples=["machine"])
     """The host that it is a part of; null: none."""
 
     @model_validator(mode="after")

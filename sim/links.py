@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import ConfigDict, Field, ValidationError, model_validator
 
-from .document import Frozen
+from .document import Frozen, requires_one_of
 from .errors import InputError
 from .profile import Outage, Profile, Schedule
-from .units import BANDWIDTH, Bandwidth, Latency, Size, SizeOrNone, to_text
+from .units import BANDWIDTH, Bandwidth, Latency, Size, SizeOrNone, Streams, to_text
 
 BANDWIDTH_EXAMPLES = ["10 Gbit/s"]
 LATENCY_EXAMPLES = ["10 ms"]
@@ -31,8 +31,16 @@ def check_ends(between: tuple[str, str] | None, source: str | None, target: str 
         raise InputError(f"a {what} from {first!r} to itself; name two different ends")
 
 
+def _as_written(schema: dict[str, Any]) -> None:
+    """A link in a file: its bandwidth may come from its schedule, and its latency from where its ends are."""
+    requires_one_of(schema, "bandwidth", "schedule")
+    schema["required"] = [key for key in schema["required"] if key != "latency"]
+
+
 class Link(Frozen):
     """A wire: `between` two nodes (full duplex: that bandwidth each way), or `from` one `to` another."""
+
+    model_config = ConfigDict(json_schema_extra=_as_written)
 
     between: tuple[str, str] | None = Field(default=None, examples=[["a", "b"]])
     source: str | None = Field(default=None, alias="from", examples=["a"])
@@ -100,7 +108,7 @@ class Transport(Frozen):
 
     window_bytes: Size | None = Field(default=None, alias="window", examples=["64 MiB"])
     """Bytes in flight of one stream [byte]: it cannot exceed window / round-trip time; left out: no such cap."""
-    streams: int = Field(default=1, gt=0, examples=[8])
+    streams: Streams = Field(default=1, examples=[8])
     """Parallel streams of a flow."""
     segment_bytes: Size = Field(default=1460.0, alias="segment", examples=["1460 B"])
     """Payload of a packet [byte]. Source of the default: an Ethernet frame of 1500 less 40 for IPv4 and TCP headers."""

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
+
+from .errors import InputError
+from .units import LATENCY, MOST_CHIPS, MOST_STEPS
+
+_LEAST_S = 1e-15
+"""A step that computes for less is a slip [s]."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +58,8 @@ class Load:
       mean_step_s: mean compute of a step for each worker [s].
       cycle_steps: steps after which the seconds of all workers repeat (1: every step costs the same).
       compute_s: seconds that a worker computes for `count` steps from step `first` [s].
+      outer_step_s: the outer optimizer's own arithmetic for one exchange of the whole model, where it was measured;
+        counts where a strategy has outer steps and says no `compression_time` [s].
       notes: assumptions that a reader of the result should know.
       layers: share of the parameters (and of the compute) in each layer; empty where nobody knows.
       forward_share: share of a step that is its forward pass.
@@ -71,8 +80,37 @@ class Load:
     layers: tuple[float, ...] = ()
     forward_share: float = 1 / 3
     inside_included: bool = False
+    outer_step_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Demands numbers that make sense together: each may be in its range, and what they make of a step not.
+
+        Raises:
+          InputError: names the keys that make it.
+        """
+        longest_s, shortest_s = max(self.mean_step_s), min(self.mean_step_s)
+        if not _LEAST_S <= shortest_s <= longest_s <= LATENCY.most:
+            raise InputError(
+                f"workload: a step computes for {shortest_s:.3g} to {longest_s:.3g} s; make that {_LEAST_S:g} to "
+                f"{LATENCY.most:g} s: change params (active_params), batch_tokens, chips or the chips' speed"
+            )
+        if self.steps > MOST_STEPS:
+            raise InputError(
+                f"workload: a run of {float(self.steps):.3g} steps; make it {MOST_STEPS:g} at most: train on fewer "
+                "tokens, or in larger batches (batch_tokens)"
+            )
+        if self.chips > MOST_CHIPS:
+            raise InputError(
+                f"workload: {float(self.chips):.3g} chips; make it {MOST_CHIPS:g} at most: give chips, more "
+                "tokens_per_chip, or a smaller batch (batch_tokens)"
+            )
 
     @property
     def chips(self) -> int:
         """R, chips in all."""
         return self.deal.chips
+
+
+def rounded_up(chips: float, split: int) -> int:
+    """A number of chips, rounded up to a multiple of `split`, and 1 of these at least."""
+    return split * max(1, math.ceil(chips / split * (1 - 1e-12)))

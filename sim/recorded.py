@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field
 
 from .document import Frozen
+
+Size = Annotated[int, Field(gt=0, le=10**18)]
+"""Parameters, tokens, steps: a number that something may have."""
+Few = Annotated[int, Field(gt=0, le=10**6)]
+"""Layers, replicas, shards: likewise."""
+Bytes = Annotated[int, Field(gt=0, le=10**20)]
+Seconds = Annotated[float, Field(gt=0, le=1e12)]
+"""As a clock measures them: above zero and finite."""
 
 
 class RecordedModel(Frozen):
@@ -15,15 +23,15 @@ class RecordedModel(Frozen):
 
     name: str
     """A name of the family, or `custom`."""
-    params: int = Field(gt=0)
+    params: Size
     """Parameters N, counted from the arrays; each is exchanged."""
-    active_params: int | None = Field(default=None, gt=0)
+    active_params: Size | None = None
     """Parameters that work on a token, where they differ (mixture-of-experts)."""
-    layers: int = Field(gt=0)
-    heads: int = Field(gt=0)
-    width: int = Field(gt=0)
-    hidden: int = Field(gt=0)
-    vocab: int = Field(gt=0)
+    layers: Few
+    heads: Few
+    width: Size
+    hidden: Size
+    vocab: Size
 
 
 class RecordedDevice(Frozen):
@@ -32,7 +40,7 @@ class RecordedDevice(Frozen):
     platform: Literal["cpu", "gpu", "tpu"]
     kind: str
     """The device kind as JAX names it, or the processor's model."""
-    count: int = Field(gt=0)
+    count: Size
     """Devices in the mesh (on a CPU: forced host devices, which share its cores)."""
     slices: int = Field(default=1, gt=0)
     """TPU slices that the devices lie in, joined by the datacenter network."""
@@ -137,11 +145,11 @@ class Step(Frozen):
     step: int = Field(ge=0)
     """Inner step, from 1; 0 for warm-up."""
     replica: int = Field(ge=0)
-    compute_s: float = Field(gt=0)
+    compute_s: Seconds
     """Seconds that the replica computed, exchanges taken out [s]."""
-    whole_s: float | None = Field(default=None, gt=0)
+    whole_s: Seconds | None = None
     """Seconds of the replica's whole step, its exchange of gradients included; null where not measured [s]."""
-    tokens: int = Field(gt=0)
+    tokens: Size
     """Tokens that the replica processed [tokens]."""
     loss: float | None = None
     """Training loss before the step [nats per token]; null where it was not finite."""
@@ -161,9 +169,12 @@ class Exchange(Frozen):
     """`gradient`: the gradients of every step inside a replica; `outer`: the parameter change between replicas."""
     group_size: int = Field(gt=1)
     """Devices in one group of the collective."""
-    payload_bytes: int = Field(gt=0)
-    """Bytes that each device contributes, counted from the compiled program's collectives [byte]."""
-    seconds: float | None = Field(default=None, ge=0)
+    payload_bytes: Bytes
+    """Bytes that each device contributes, counted from the compiled program's collectives [byte].
+
+    Of a model spread over shards a device has a part; all of it is `payload_bytes` times the header's `shards`.
+    """
+    seconds: float | None = Field(default=None, ge=0, le=1e12)
     """Measured time of the exchange on the recording machine [s]; null where it was not measured."""
     dtype: str = ""
     """Element type on the wire (a backend may widen what the program asked for)."""
@@ -183,9 +194,9 @@ class OuterStep(Frozen):
     """The inner step that it followed."""
     fragment: int | None = Field(default=None, ge=0)
     """Which part of the parameters it moved (streaming-diloco); null for all of them."""
-    compute_s: float = Field(gt=0)
+    compute_s: Seconds
     """Seconds of its arithmetic: the change and the update [s]."""
-    whole_s: float | None = Field(default=None, gt=0)
+    whole_s: Seconds | None = None
     """Seconds of the whole outer step, its exchange included [s]."""
     warmup: bool = False
     """It belongs to the warm-up."""

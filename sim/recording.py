@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from array import array
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import InputError
-from .trace import Exchange, Header, Step, read_header, read_records
+from .trace import Exchange, Header, OuterStep, RunSummary, read_header, read_records
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,9 +55,11 @@ class Recording:
     Attributes:
       header: the first line of the trace.
       replicas: seconds of each recorded replica, cut to the steps that all of them have.
-      gradient_bytes, outer_bytes: payload of an exchange as counted; where the run had only one kind, the other
-        carries the same parameters and so the same bytes [byte].
+      gradient_bytes, outer_bytes: payload of an exchange as counted, of all shards of a copy together; where the run
+        had only one kind, the other carries the same parameters and so the same bytes [byte].
       counted: whether any exchange was recorded (a run on one device has none: then 32 bits a parameter).
+      outer_step_s: mean seconds of the outer optimizer's own arithmetic over the whole model, between one exchange of
+        each parameter and its next; 0 where no outer step was recorded [s].
     """
 
     header: Header
@@ -63,6 +67,7 @@ class Recording:
     gradient_bytes: float
     outer_bytes: float
     counted: bool
+    outer_step_s: float = 0.0
 
     @property
     def steps(self) -> int:
@@ -122,30 +127,37 @@ def read_recording(path: Path) -> Recording:
 @lru_cache(maxsize=4)
 def _read(path: Path, version: tuple[int, int] | None) -> Recording:
     header = read_header(path)
-    seconds: list[array[float]] = [array("d") for _ in range(header.replicas)]
+    seconds: dict[int, array[float]] = {}
     parts: dict[tuple[str, int | None], int] = {}
+    outer_s: dict[int | None, list[float]] = {}
+    sent: Counter[int | None] = Counter()
     for record in read_records(path):
-        if not isinstance(record, Step | Exchange) or record.warmup:
+        if isinstance(record, RunSummary) or record.warmup:
             continue
-        if isinstance(record, Exchange):
-            parts[record.kind, record.fragment] = record.payload_bytes
+        if isinstance(record, OuterStep):
+            outer_s.setdefault(record.fragment, []).append(record.compute_s)
+        elif isinstance(record, Exchange):
+            parts[record.kind, record.fragment] = record.payload_bytes * header.shards
+            sent[record.fragment] += record.kind == "outer"
         elif record.replica >= header.replicas:
             raise InputError(
                 f"{path}: a step of replica {record.replica}, where the header says {header.replicas} replicas"
             )
         else:
-            seconds[record.replica].append(record.compute_s)
-    steps = min(map(len, seconds))
+            seconds.setdefault(record.replica, array("d")).append(record.compute_s)
+    steps = min(map(len, seconds.values())) if len(seconds) == header.replicas else 0
     if steps == 0:
         raise InputError(f"{path}: no replica-complete inner step is in it; let record-trace run for a step at least")
-    replicas = tuple(Series(_cumulative(each, steps)) for each in seconds)
+    replicas = tuple(Series(_cumulative(seconds[replica], steps)) for replica in range(header.replicas))
     payload: dict[str, int] = {}
     for (kind, _), size in parts.items():  # the fragments of a model add up to all of it
         payload[kind] = payload.get(kind, 0) + size
     default = 4.0 * header.model.params
     gradient = payload.get("gradient", payload.get("outer", default))
     outer = payload.get("outer", payload.get("gradient", default))
-    return Recording(header, replicas, float(gradient), float(outer), bool(payload))
+    # an exchange that overlaps has two records: its beginning, and the use of its result
+    outer_step_s = sum(math.fsum(each) / (sent[fragment] or len(each)) for fragment, each in outer_s.items())
+    return Recording(header, replicas, float(gradient), float(outer), bool(payload), outer_step_s)
 
 
 def _cumulative(seconds: Sequence[float], steps: int) -> NDArray[np.float64]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from .errors import InputError
 from .laws import FITTED_ALGORITHMS, law_applies, loss
 from .scenario import Scenario
 from .strategies import AbstractStrategy, Setting
@@ -132,6 +134,20 @@ class Run:
     predicted_loss: float | None
     sites: tuple[SiteUse, ...]
     links: tuple[LinkShare, ...]
+
+    def __post_init__(self) -> None:
+        """Demands numbers: an answer with an infinity or NaN in it is none.
+
+        Raises:
+          InputError: names the figure, and the keys that make such a thing.
+        """
+        for each in (self, *self.sites, *self.links):
+            for name, value in vars(each).items():
+                if isinstance(value, float) and not math.isfinite(value):
+                    raise InputError(
+                        f"{self.label}: the answer has no number for {name} ({value}); a bandwidth, a latency, params, "
+                        "batch_tokens or steps is far too small or too large: change it"
+                    )
 
 
 @dataclass(frozen=True)

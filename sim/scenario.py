@@ -11,9 +11,10 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from .document import Frozen, nearest, parse_yaml, read_mapping, validate
+from .document import Frozen, Name, nearest, parse_yaml, read_mapping, validate
 from .errors import InputError
 from .models import FAMILY
+from .reading import exists, note_read
 from .recording import recording_names
 from .strategies import STRATEGIES, Strategy
 from .topology import PUBLISHED, CollectiveName, Topology, load_topology, read_topology, topology_path
@@ -26,7 +27,7 @@ class Scenario(Frozen):
     In a file `topology` may also be a name or a path, and `workload` a name or a path; `load_scenario` looks them up.
     """
 
-    name: str = "scenario"
+    name: Name = "scenario"
     topology: Topology
     workload: Workload
     strategies: tuple[Strategy, ...] = Field(min_length=1)
@@ -131,7 +132,7 @@ def _workload(value: Any, folder: Path, *, open_up: bool) -> Any:
             return {"model": value}
         if value in recording_names():
             return {"trace": value}
-        if not (value.endswith((".yaml", ".yml")) or "/" in value or (base / value).exists()):
+        if not (value.endswith((".yaml", ".yml")) or "/" in value or exists(base / value)):
             known = [*FAMILY, *recording_names()]
             raise InputError(f"workload: there is none named {value!r}; {nearest(value, known)}, or a YAML file")
         where = base / value
@@ -148,7 +149,9 @@ def _workload(value: Any, folder: Path, *, open_up: bool) -> Any:
 def _trace(value: Any, base: Path) -> Any:
     if not isinstance(value, str) or value in recording_names():
         return value
-    return str(value) if isinstance(value, _Elsewhere) else str(base / value)
+    path = Path(value) if isinstance(value, _Elsewhere) else base / value
+    note_read(path)
+    return str(path)
 
 
 def _that_fit(strategies: list[dict[str, Any]], datacenters: int) -> list[dict[str, Any]]:
@@ -179,8 +182,9 @@ def _split_setting(entry: str) -> tuple[list[str | int], Any]:
     path, equals, value = entry.partition("=")
     parts = re.findall(r"[^.\[\]]+", path)
     if not equals or not parts:
-        raise InputError(f"--set {entry}: sets nothing; write --set key.path=value, such as workload.params=10e9")
-    return [int(part) if part.isdigit() else part.strip() for part in parts], parse_yaml(value, f"--set {entry}")
+        raise InputError(f"--set {entry}: sets nothing; write --set key.path=value, such as workload.steps=1000")
+    keys = [int(part) if re.fullmatch("[0-9]{1,9}", part) else part.strip() for part in parts]
+    return keys, parse_yaml(value, f"--set {entry}")
 
 
 def _assign(document: dict[str, Any], path: list[str | int], value: Any) -> None:

@@ -13,17 +13,26 @@ from itertools import pairwise, permutations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    GetJsonSchemaHandler,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
+from pydantic_core import CoreSchema
 
-from .document import Frozen, nearest, read_mapping, validate
+from .document import Frozen, Name, Words, nearest, read_mapping, requires_one_of, validate
 from .errors import InputError
-from .generate import generated
+from .generate import SHAPES, generated
 from .geography import FIBRE_STRETCH, Location, listed, with_latency
 from .hosts import Host, Place, check_hosts
 from .inside import Inside
 from .links import Link, RouteOverride, Transport
+from .reading import exists
 from .routing import Route, Routing
-from .units import ChipSpeed
+from .units import MOST_SITES, Chips, ChipSpeed
 
 if TYPE_CHECKING:
     import networkx
@@ -51,22 +60,22 @@ CollectiveName = Literal[
 class Datacenter(Frozen):
     """One site."""
 
-    name: str = Field(min_length=1, examples=["a"])
-    chips: int | None = Field(default=None, gt=0, examples=[256])
+    name: Name = Field(examples=["a"])
+    chips: Chips | None = Field(default=None, examples=[256])
     """Chips that the site has; null: as many as the workload asks for."""
     chip_flop_per_s: ChipSpeed | None = Field(default=None, alias="chip_speed", examples=["300 Tflop/s"])
     """Useful flop/s of a chip here (peak times utilisation); null: the workload's [flop/s]."""
     inside: Inside = Inside()
     location: Location | None = Field(default=None, examples=["{latitude: 47.37, longitude: 8.54}"])
     """Where it is; links between two places that are known need no latency."""
-    host: str | None = Field(default=None, examples=["core0"])
+    host: Name | None = Field(default=None, examples=["core0"])
     """The host in `hosts` whose compute it shares; null: one of its own."""
 
 
 class Router(Frozen):
     """A node without chips: an exchange, a backbone, a cloud. Without a location its name alone stands for it."""
 
-    name: str = Field(min_length=1, examples=["ix"])
+    name: Name = Field(examples=["ix"])
     location: Location | None = None
 
     @model_serializer(mode="wrap")
@@ -74,19 +83,25 @@ class Router(Frozen):
         return self.name if self.location is None else handler(self)
 
 
+_Router = Annotated[
+    Router,
+    BeforeValidator(lambda v: {"name": v} if isinstance(v, str) else v, json_schema_input_type=Router | Name),
+]
+
+
 class Topology(Frozen):
     """Datacenters, routers, and the links between them."""
 
-    name: str = Field(min_length=1, examples=["two-sites"])
-    description: str = ""
+    name: Name = Field(examples=["two-sites"])
+    description: Words = ""
     """What the sites are, in a few words."""
-    source: str = ""
+    source: Words = ""
     """Where the numbers come from."""
-    datacenters: tuple[Datacenter, ...] = Field(min_length=1)
+    datacenters: tuple[Datacenter, ...] = Field(min_length=1, max_length=MOST_SITES)
     """In the order in which replicas fill them."""
     hosts: tuple[Host, ...] = ()
     """Machines whose compute several datacenters share."""
-    routers: tuple[Annotated[Router, BeforeValidator(lambda v: {"name": v} if isinstance(v, str) else v)], ...] = ()
+    routers: tuple[_Router, ...] = ()
     """Nodes without chips: names, or `{name: ix, location: {...}}`."""
     links: tuple[Link, ...] = ()
     route_overrides: tuple[RouteOverride, ...] = Field(default=(), alias="routes")
@@ -98,6 +113,15 @@ class Topology(Frozen):
     `published` (once `ideal`): at the cost that the papers' formula says, whatever the links do besides."""
     fibre_stretch: float = Field(default=FIBRE_STRETCH, ge=1, le=10, strict=True, examples=[1.3])
     """Length of a fibre over the great circle, for links without a latency [-]."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """A topology in a file: instead of datacenters and links it may have `generate`."""
+        schema = handler.resolve_ref_schema(handler(core))
+        shapes = [handler(shape.__pydantic_core_schema__) for shape in SHAPES.values()]
+        schema["properties"]["generate"] = {"anyOf": shapes, "description": "Equal datacenters in a regular shape."}
+        requires_one_of(schema, "datacenters", "generate")
+        return schema
 
     @model_validator(mode="before")
     @classmethod
@@ -259,7 +283,7 @@ def topology_path(name_or_path: str, *, folder: Path | None = None) -> Path:
     path = (folder or Path()) / name_or_path
     if name_or_path in names:
         return Path(str(_shipped() / f"{name_or_path}.yaml"))
-    if name_or_path.endswith((".yaml", ".yml")) or "/" in name_or_path or path.exists():
+    if name_or_path.endswith((".yaml", ".yml")) or "/" in name_or_path or exists(path):
         return path
     raise InputError(f"topology: there is none named {name_or_path!r}; {nearest(name_or_path, names)}, or a YAML file")
 

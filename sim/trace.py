@@ -2,29 +2,35 @@
 
 A trace is a file of JSON lines (gzip when the name ends in `.gz`): a header, then one record an inner step of a
 replica, an outer step and an exchange, in the order in which they happened, and a summary when the run ends.
-It is written append-only and flushed line by line, so a run that is killed leaves a readable file; it is read as a
-stream, so a long one needs no memory.
+It is written append-only and flushed line by line, so a run that is killed leaves a readable file, compressed or not;
+it is read as a stream, so a long one needs no memory. While a writer has it, no other process can write to it.
 """
 
 from __future__ import annotations
 
 import gzip
+import hashlib
+import io
 import json
 import os
+import stat
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
 from types import TracebackType
-from typing import Annotated, Any, BinaryIO, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, TypeAdapter, ValidationError
 
 from .document import Frozen, validate
 from .errors import InputError
+from .locking import lock
 from .recorded import (
     Distribution,
     Exchange,
+    Few,
     OuterStep,
     RecordedCollective,
     RecordedDevice,
@@ -32,8 +38,14 @@ from .recorded import (
     RecordedModel,
     RecordedProgram,
     RunSummary,
+    Size,
     Step,
 )
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+    _Stream = io.BufferedReader[Any] | gzip.GzipFile
 
 __all__ = [
     "SCHEMA",
@@ -58,6 +70,9 @@ __all__ = [
 
 SCHEMA_VERSION: Literal[1] = 1
 SCHEMA: Literal["crosshaul-trace"] = "crosshaul-trace"
+MAX_LINE_BYTES = 2**24
+"""The longest line that is read; the header of a model in a hundred fragments has a fiftieth of it [byte]."""
+_BLOCK_BYTES = 2**16
 
 
 class Header(Frozen):
@@ -69,14 +84,16 @@ class Header(Frozen):
     algorithm: str
     """The names of `sim/strategies`."""
     model: RecordedModel
-    replicas: int = Field(gt=0)
-    sync_every: int | None = Field(default=None, gt=0)
+    replicas: Few
+    shards: Few = 1
+    """Devices over which each copy of the model is spread, each of which exchanges its part; 1 in older traces."""
+    sync_every: Size | None = None
     """Inner steps H between outer steps; null where there are none."""
-    steps: int = Field(gt=0)
+    steps: Size
     """Inner steps that the run was asked for."""
-    batch_tokens: int = Field(gt=0)
+    batch_tokens: Size
     """Global batch B over all replicas [tokens]."""
-    sequence_length: int = Field(gt=0)
+    sequence_length: Size
     """Tokens in a training sequence [tokens]."""
     device: RecordedDevice
     libraries: dict[str, str] = Field(default_factory=dict)
@@ -104,13 +121,12 @@ class Header(Frozen):
     """When the run began (ISO 8601)."""
 
 
-_Lines = BinaryIO | gzip.GzipFile
 Record = Step | Exchange | OuterStep | RunSummary
 _RECORD: TypeAdapter[Record] = TypeAdapter(Annotated[Record, Field(discriminator="record")])
 
 
 class TraceWriter:
-    """Appends a trace line by line; every line is flushed when `write` returns.
+    """Appends a trace line by line; every line is in the file when `write` returns.
 
     Args:
       path: the file; compressed where its name ends in `.gz`.
@@ -119,17 +135,25 @@ class TraceWriter:
       resume_at: a place that `mark` gave, to cut the file there and go on without another header.
 
     Raises:
-      InputError: the file exists (unless `overwrite`), is shorter than `resume_at`, or cannot be written.
+      InputError: the file exists (unless `overwrite`), is shorter than `resume_at`, cannot be written, or another
+        process writes to it. Then it is as it was.
     """
 
     def __init__(self, path: Path, header: Header, *, overwrite: bool = False, resume_at: int | None = None) -> None:
+        self._path = path
         self._compressed = path.suffix == ".gz"
-        self._gzip: gzip.GzipFile | None = None
+        self._packer: Any = None
+        self._digest = hashlib.sha256()
         if resume_at is not None:
             self._raw = _cut(path, resume_at)
+            self._raw.seek(0)
+            self._digest = hashlib.file_digest(self._raw, "sha256")
             return
         try:
-            self._raw = path.open("wb" if overwrite else "xb", buffering=0)
+            self._raw = path.open("ab" if overwrite else "xb", buffering=0)
+            claim(path, self._raw)
+            if stat.S_ISREG(os.fstat(self._raw.fileno()).st_mode):
+                self._raw.seek(self._raw.truncate(0))
         except FileExistsError:
             raise InputError(f"{path}: is there already; give another --output, or --overwrite to replace it") from None
         except OSError as error:
@@ -139,24 +163,54 @@ class TraceWriter:
     def mark(self) -> int:
         """Puts everything so far on the disk and gives the place at which a later writer may go on [byte]."""
         self._end_member()
-        os.fsync(self._raw.fileno())
-        return self._raw.tell()
+        try:
+            os.fsync(self._raw.fileno())
+            return self._raw.tell()
+        except OSError as error:
+            raise self._refused(error) from None
+
+    def sha256(self) -> str:
+        """Digest of everything in the file so far, hexadecimal."""
+        return self._digest.hexdigest()
 
     def write(self, record: Header | Record) -> None:
-        """Appends one record."""
+        """Appends one record.
+
+        Raises:
+          InputError: there is no room for it; the file ends with the record before.
+        """
         line = (record.model_dump_json(exclude_none=False) + "\n").encode()
-        if not self._compressed:
-            self._raw.write(line)
-            return
-        self._gzip = self._gzip or gzip.GzipFile(fileobj=self._raw, mode="wb", mtime=0)
-        self._gzip.write(line)
-        self._gzip.flush()
+        if self._compressed:
+            self._packer = self._packer or zlib.compressobj(9, wbits=31)
+            line = self._packer.compress(line) + self._packer.flush(zlib.Z_SYNC_FLUSH)
+        self._append(line)
+
+    def _append(self, content: bytes) -> None:
+        """Writes all of it, however little the system takes at once; or nothing."""
+        left = memoryview(content)
+        try:
+            while left:
+                left = left[self._raw.write(left) or 0 :]
+        except OSError as error:
+            self._packer = None  # its stream lacks what could not be written
+            written = len(content) - len(left)
+            if written:
+                self._raw.truncate(self._raw.tell() - written)
+            raise self._refused(error) from None
+        self._digest.update(content)
+
+    def _refused(self, error: OSError) -> InputError:
+        return InputError(
+            f"{self._path}: cannot be written ({error.strerror}); it holds the steps so far: make room, and go on with "
+            "--resume where there are checkpoints"
+        )
 
     def _end_member(self) -> None:
         # another compressed stream may follow in the file
-        if self._gzip is not None:
-            self._gzip.close()
-            self._gzip = None
+        if self._packer is not None:
+            end = self._packer.flush()
+            self._packer = None
+            self._append(end)
 
     def __enter__(self) -> Self:
         return self
@@ -164,13 +218,29 @@ class TraceWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._end_member()
-        self._raw.close()
+        try:
+            self._end_member()
+        finally:
+            self._raw.close()
+
+
+def claim(path: Path, file: FileIO) -> None:
+    """Makes sure that no other process writes to an open file until it is closed.
+
+    Raises:
+      InputError: one does; the file is closed, and left as it was.
+    """
+    if not lock(file.fileno()):
+        file.close()
+        raise InputError(
+            f"{path}: another record-trace is writing to it; wait until it has ended, or give another --output"
+        )
 
 
 def _cut(path: Path, length: int) -> FileIO:
     try:
         raw = path.open("r+b", buffering=0)
+        claim(path, raw)
         if raw.seek(0, os.SEEK_END) >= length:
             raw.seek(raw.truncate(length))
             return raw
@@ -188,19 +258,24 @@ def read_header(path: Path) -> Header:
     Raises:
       InputError: not a trace, or of a schema version that this crosshaul does not read.
     """
-    with _open(path) as lines:
-        return _header(path, lines)
+    with _open(path) as stream:
+        return _header(path, _lines(path, stream))
 
 
-def read_records(path: Path) -> Iterator[Record]:
+def read_records(path: Path, until: int | None = None) -> Iterator[Record]:
     """Streams the records behind the header, in file order, in bounded memory.
+
+    Args:
+      path: the trace.
+      until: where to stop, as `mark` gave it; the end unless given [byte].
 
     Raises:
       InputError: a damaged or cut-off line, named by its number.
     """
-    with _open(path) as lines:
+    with _open(path, until) as stream:
+        lines = _lines(path, stream)
         _header(path, lines)
-        for number, line in _numbered(path, lines):
+        for number, line in lines:
             try:
                 yield _RECORD.validate_json(line)
             except ValidationError as error:
@@ -218,43 +293,74 @@ def schema() -> dict[str, Any]:
 
 
 @contextmanager
-def _open(path: Path) -> Iterator[_Lines]:
-    """The lines of a trace, unpacked where it is compressed (told by its first bytes, not its name)."""
+def _open(path: Path, until: int | None = None) -> Iterator[_Stream]:
+    """The bytes of a trace, unpacked where it is compressed (told by its first bytes, not its name)."""
     try:
         if path.is_dir():
             raise InputError(f"{path}: is a directory; give the trace file inside it")
         raw = path.open("rb")
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such trace file; record one with record-trace") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); check its permissions") from None
+    except (OSError, ValueError) as error:  # the latter for a name that no file can have
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{path}: cannot be read ({reason}); check its name and permissions") from None
     with raw:
-        if raw.peek(2)[:2] == b"\x1f\x8b":
-            with gzip.GzipFile(fileobj=raw) as unpacked:
+        part = raw if until is None else io.BufferedReader(_Beginning(raw, until))
+        if part.peek(2)[:2] == b"\x1f\x8b":
+            with gzip.GzipFile(fileobj=part) as unpacked:
                 yield unpacked
         else:
-            yield raw
+            yield part
 
 
-def _numbered(path: Path, lines: _Lines) -> Iterator[tuple[int, bytes]]:
-    number = 1
-    try:
-        for number, line in enumerate(lines, 2):
-            yield number, line
-    except (EOFError, OSError) as error:
-        raise InputError(
-            f"{path}:{number}: the compressed file is cut off or damaged ({error}); record it anew"
-        ) from None
+class _Beginning(io.RawIOBase):
+    """The first bytes of a file, as a file."""
+
+    def __init__(self, file: io.BufferedReader, length: int) -> None:
+        self._file, self._left = file, length
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        view = memoryview(buffer)
+        content = self._file.read(min(len(view), self._left))
+        view[: len(content)] = content
+        self._left -= len(content)
+        return len(content)
 
 
-def _header(path: Path, lines: _Lines) -> Header:
+def _lines(path: Path, stream: _Stream) -> Iterator[tuple[int, bytes]]:
+    """The lines of a trace by number; the last may lack its end.
+
+    A compressed file that ends in the middle is that of a killed run, and what is in it counts.
+    """
+    number, rest, block = 1, b"", b"-"
+    while block:
+        try:
+            block = stream.read1(_BLOCK_BYTES)
+        except EOFError:
+            block = b""
+        except (OSError, zlib.error) as error:
+            raise InputError(f"{path}:{number}: cannot be read or is damaged ({error}); record it anew") from None
+        *whole, rest = (rest + block).split(b"\n")
+        for line in whole:
+            yield number, line + b"\n"
+            number += 1
+        if len(rest) > MAX_LINE_BYTES:
+            raise InputError(
+                f"{path}:{number}: a line of more than {MAX_LINE_BYTES >> 20} MB, as no trace has it; "
+                "give a file that record-trace wrote"
+            )
+    if rest:
+        yield number, rest
+
+
+def _header(path: Path, lines: Iterator[tuple[int, bytes]]) -> Header:
     wanted = "give a file that record-trace wrote"
-    try:
-        first = lines.readline()
-    except (EOFError, OSError) as error:
-        raise InputError(f"{path}:1: not a readable gzip file ({error}); {wanted}") from None
+    _, first = next(lines, (1, b""))
     if not first.strip():
-        raise InputError(f"{path}: the file is empty; {wanted}")
+        raise InputError(f"{path}: the file is empty, or its first line is; {wanted}")
     try:
         data = json.loads(first)
     except (ValueError, UnicodeDecodeError, RecursionError):
@@ -272,7 +378,9 @@ def _header(path: Path, lines: _Lines) -> Header:
 
 def _bad_line(path: Path, number: int, line: bytes, error: ValidationError) -> str:
     if not line.endswith(b"\n"):
-        return f"{path}:{number}: the last line is cut off; delete it to use the {number - 1} lines before it"
+        before = f"to use the {number - 1} lines before it"
+        how = f"zcat {path} | head -n {number - 1} > whole.jsonl," if path.suffix == ".gz" else "delete it"
+        return f"{path}:{number}: the last line is cut off; {how} {before}"
     first = error.errors()[0]
     if first["type"] == "json_invalid":
         return f"{path}:{number}: a damaged line (not JSON); delete it or record the trace anew"

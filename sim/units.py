@@ -2,8 +2,7 @@
 
 People write a number and a unit; the models hold floats in SI base units (bit/s, s, byte, flop/s), named by
 the suffix of the field. Bits, bytes, flops and tokens are dimensions of their own, so a mistaken unit is
-refused rather than converted. The registry holds only what this field uses: a frequency ("10 GHz") or a
-gilbert ("Gb") cannot slip in as a bandwidth.
+refused rather than converted. A quantity is one number and one unit, by a grammar: nothing is evaluated.
 """
 
 from __future__ import annotations
@@ -11,74 +10,62 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
-from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
+from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
-from .errors import InputError
-
-if TYPE_CHECKING:
-    import pint
-
-_DEFINITIONS = """
-kilo- = 1e3 = k-
-mega- = 1e6 = M-
-giga- = 1e9 = G-
-tera- = 1e12 = T-
-peta- = 1e15 = P-
-exa- = 1e18 = E-
-kibi- = 1024 = Ki-
-mebi- = 1048576 = Mi-
-gibi- = 1073741824 = Gi-
-tebi- = 1099511627776 = Ti-
-milli- = 1e-3 = m-
-micro- = 1e-6 = u- = µ-
-nano- = 1e-9 = n-
-bit = [information] = b
-byte = 8 * bit = B
-second = [time] = s = sec
-minute = 60 * second = min
-hour = 3600 * second = h
-day = 86400 * second = d
-week = 604800 * second
-year = 31557600 * second
-flop = [computation] = FLOP
-token = [token]
-bps = bit / second
-FLOPS = flop / second
-"""
+from .errors import InputError, brief
+from .registry import SCALE, factor_of, slip_in
 
 
 @dataclass(frozen=True)
 class Unit:
-    """One kind of quantity: its SI base unit and how a person writes it."""
+    """One kind of quantity: its SI base unit, how a person writes it, and what makes sense.
+
+    Attributes:
+      base: its SI base unit.
+      noun: what a message calls it.
+      example: how a person writes one.
+      prefixes: that it is written with.
+      least, most: the range that is accepted [base]. Wide enough for "as good as none" and "as good as free", and
+        narrow enough that nothing overflows: an answer of NaN or infinity is worse than a refusal.
+    """
 
     base: str
     noun: str
     example: str
     prefixes: tuple[str, ...] = ("", "k", "M", "G", "T", "P", "E")
+    least: float = 1.0
+    most: float = 1e30
+
+    def span(self, *, zero: bool = False) -> str:
+        """The range in words; where 0 has a meaning, there is no least of what is above it for a time."""
+        least = "0" if zero and self.base == "s" else f"{'0, or ' if zero else ''}{self.least:g}"
+        return f"{least} to {self.most:g} {self.base}"
+
+    def accepts(self, value: float, *, zero: bool = False) -> bool:
+        """Whether a value lies in the range [base]."""
+        if zero and (value == 0 or self.base == "s"):
+            return 0 <= value <= self.most
+        return self.least <= value <= self.most
+
+    def within(self, value: float) -> float:
+        """A value that a question made smaller or larger, brought back into the range; 0 stays 0 [base]."""
+        return min(value if value == 0 or self.base == "s" else max(value, self.least), self.most)
 
 
 BANDWIDTH = Unit("bit/s", "a bandwidth", "10 Gbit/s")
-LATENCY = Unit("s", "a duration", "10 ms", ("", "m", "u", "n"))
-DURATION = Unit("s", "a duration", "8 h", ("",))
-CHIP_SPEED = Unit("flop/s", "a speed of computing", "300 Tflop/s")
-SIZE = Unit("B", "a size", "64 MiB")
+LATENCY = Unit("s", "a duration", "10 ms", ("", "m", "u", "n"), least=1e-12, most=1e12)
+DURATION = Unit("s", "a duration", "8 h", ("",), least=1e-12, most=1e12)
+CHIP_SPEED = Unit("flop/s", "a speed of computing", "300 Tflop/s", most=1e24)
+SIZE = Unit("B", "a size", "64 MiB", least=0.125, most=1e24)
 _HINT = "(bits are written bit, bytes B)"
-_SCALE = {"n": 1e-9, "u": 1e-6, "m": 1e-3, "": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18}
+_NUMBER = r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
+_UNIT = r"[A-Za-z\u00b5\u03bc]{1,30}(?: ?(?:/| per ) ?[A-Za-z]{1,30})?"
+_QUANTITY = re.compile(rf"({_NUMBER}|[+-]?inf|[+-]?nan)[ \t]*({_UNIT})?", re.ASCII | re.IGNORECASE)
+"""One number and one unit: nothing is ever evaluated, so a slip of the keyboard cannot become another number."""
 
 
-@cache
-def _registry() -> pint.UnitRegistry[float]:
-    import pint  # 0.2 s: only when a unit is parsed
-
-    registry: pint.UnitRegistry[float] = pint.UnitRegistry(None)
-    registry.load_definitions(_DEFINITIONS.strip().splitlines())
-    return registry
-
-
-@cache
 def parse(text: str, unit: Unit, *, zero: bool = False) -> float:
     """Turns `"10 Gbit/s"` into a float in the unit's SI base.
 
@@ -91,67 +78,86 @@ def parse(text: str, unit: Unit, *, zero: bool = False) -> float:
       The value in `unit.base`.
 
     Raises:
-      InputError: no unit, a unit of another kind, or a value that is negative, not finite, or a forbidden zero.
+      InputError: not one number and one unit, a unit of another kind, or a value outside the unit's range.
     """
     write = f'write {unit.noun} with its unit, such as "{unit.example}"'
-    if not re.match(r"\s*[+-]?(\d|\.\d|inf|nan)", text, re.IGNORECASE):
-        raise InputError(f"{text!r} does not begin with a number; {write} {_HINT}")
-    registry = _registry()
-    try:
-        quantity: pint.Quantity[float] = registry.Quantity(text)
-        if quantity.dimensionless:
-            raise InputError(f"{text!r} has no unit; {write}")
-        value = float(quantity.to(unit.base).magnitude)
-    except InputError:
-        raise
-    except Exception as error:  # pint raises a dozen kinds, tokenizer errors among them
-        raise InputError(f"{text!r} is not {unit.noun}; {write} {_HINT}") from error
+    shown = brief(text)
+    found = _QUANTITY.fullmatch(text.strip())
+    if found is None:
+        form = "one number and one unit (a point for decimals, nothing between thousands, no arithmetic)"
+        raise InputError(f"{shown} is not {form}; {write} {_HINT}")
+    number, name = float(found[1]), (found[2] or "").replace("\u03bc", "\u00b5").replace(" per ", "/")
+    if not name:
+        raise InputError(f"{shown} has no unit; {write}")
+    slip = slip_in(name, unit.base)
+    factor = None if slip else factor_of(name, unit.base)
+    if factor is None:
+        raise InputError(f"{shown} is not {unit.noun}{': ' if slip else ''}{slip}; {write} {_HINT}")
+    value = number * factor
     if not math.isfinite(value) or value < 0 or (value == 0 and not zero):
         wanted = "0 or more" if zero else "above 0"
-        raise InputError(f"{text!r} must be finite and {wanted}; {write}")
+        raise InputError(f"{shown} must be finite and {wanted}; {write}")
+    if not unit.accepts(value, zero=zero):
+        raise InputError(f"{shown} is outside of what is simulated; write {unit.noun} of {unit.span(zero=zero)}")
     return value
 
 
 def to_text(value: float, unit: Unit) -> str:
     """Writes a value so that `parse` reads the very same float back: the shortest prefix form that does."""
-    texts = [f"{value / _SCALE[prefix]:.12g} {prefix}{unit.base}" for prefix in unit.prefixes]
-    exact = [text for text in texts if parse(text, unit, zero=True) == value]
+    texts = [(f"{value / SCALE[prefix]:.12g}", f"{prefix}{unit.base}") for prefix in unit.prefixes]
+    exact = [f"{number} {name}" for number, name in texts if float(number) * (factor_of(name, unit.base) or 0) == value]
     return min(exact, key=len, default=f"{value!r} {unit.base}")
 
 
 def _quantity(unit: Unit, *, zero: bool = False) -> tuple[BeforeValidator, PlainSerializer, WithJsonSchema]:
     def read(value: Any) -> float:
         if not isinstance(value, str):
-            raise InputError(f'{value!r} has no unit; write {unit.noun} with its unit, such as "{unit.example}"')
+            raise InputError(f'{brief(value)} has no unit; write {unit.noun} with its unit, such as "{unit.example}"')
         return parse(value, unit, zero=zero)
 
     def write(value: float) -> str:
         return to_text(value, unit)
 
-    schema = {"type": "string", "examples": [unit.example], "description": f"{unit.noun} with its unit"}
+    schema = {
+        "type": "string",
+        "pattern": rf"^\s*{_NUMBER}\s*{_UNIT}\s*$",
+        "examples": [unit.example],
+        "$comment": f"{unit.noun} with its unit: {unit.span(zero=zero)}",
+    }
     return BeforeValidator(read), PlainSerializer(write, return_type=str), WithJsonSchema(schema)
 
 
 _SUFFIX = {"k": 1e3, "M": 1e6, "m": 1e6, "B": 1e9, "b": 1e9, "G": 1e9, "T": 1e12}
+_COUNT = re.compile(rf"\s*({_NUMBER})\s*([kMmBbGT])?\s*")
 
 
-def read_count(value: Any) -> float:
+def read_count(value: Any, least: float = 1e-30, most: float = 1e30) -> float:
     """A plain number of things, or one with a suffix as people write model sizes: `10B`, `350M`, `1.5T`.
 
+    Args:
+      value: what was written.
+      least: what is accepted at the least.
+      most: what is accepted at the most.
+
     Raises:
-      InputError: not a number, or not above 0.
+      InputError: not a number, or outside the range.
     """
     number = value
-    if isinstance(value, str) and (found := re.fullmatch(r"\s*([0-9.eE+-]+?)\s*([kMmBbGT])?\s*", value)):
-        try:
-            number = float(found[1]) * _SUFFIX.get(found[2], 1.0)
-        except ValueError:
-            number = value
+    if isinstance(value, str) and (found := _COUNT.fullmatch(value)):
+        number = float(found[1]) * _SUFFIX.get(found[2], 1.0)
     if isinstance(number, bool) or not isinstance(number, int | float):
-        raise InputError(f"{value!r} is not a number; write a plain number such as 10e9, or 10B")
-    if not math.isfinite(number) or number <= 0:
-        raise InputError(f"{value!r} must be finite and above 0; write a plain number such as 10e9, or 10B")
+        raise InputError(f"{brief(value)} is not a number; write a plain number such as 10e9, or 10B")
+    if not number > 0 or number == math.inf:  # false for NaN, too; true for integers beyond every float
+        raise InputError(f"{brief(value)} must be finite and above 0; write a plain number such as 10e9, or 10B")
+    if not least <= number <= most:
+        raise InputError(f"{brief(value)} is outside of what is simulated; write a number from {least:g} to {most:g}")
     return float(number)
+
+
+def _count(least: float, most: float) -> tuple[BeforeValidator, WithJsonSchema]:
+    number = {"type": "number", "minimum": least, "maximum": most}
+    text = {"type": "string", "pattern": f"^{_COUNT.pattern}$", "examples": ["10B"]}
+    return BeforeValidator(lambda value: read_count(value, least, most)), WithJsonSchema({"anyOf": [number, text]})
 
 
 Bandwidth = Annotated[float, *_quantity(BANDWIDTH)]
@@ -167,11 +173,33 @@ Size = Annotated[float, *_quantity(SIZE)]
 SizeOrNone = Annotated[float, *_quantity(SIZE, zero=True)]
 """A size that may be 0: nothing of the kind."""
 ChipSpeed = Annotated[float, *_quantity(CHIP_SPEED)]
-Count = Annotated[
-    float,
-    BeforeValidator(read_count),
-    WithJsonSchema({"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string", "examples": ["10B"]}]}),
-]
+Count = Annotated[float, *_count(1e-6, 1e24)]
+"""A plain number of things: tokens of a run, of a batch, of a chip's share of it."""
+Params = Annotated[float, *_count(1, 1e18)]
+"""Parameters of a model; today's largest have some 1e13."""
+Bits = Annotated[float, *_count(1e-6, 1e6)]
+"""Bits of one exchanged parameter."""
+Factor = Annotated[float, *_count(1e-6, 1e6)]
+"""How many times as much."""
+Weight = Annotated[float, *_count(1e-12, 1e18)]
+"""A size of which only the share in others matters."""
+
+
+MOST_STEPS = 10**15
+"""Steps of a run."""
+MOST_CHIPS = 10**9
+"""Chips of a run; all that were ever made are fewer."""
+MOST_LAYERS = 10_000
+"""Layers of a model: each may be exchanged by itself in each step."""
+MOST_SITES = 10_000
+"""Datacenters of a topology, and replicas."""
+MOST_STREAMS = 10**6
+"""Streams of a flow."""
+Steps = Annotated[int, Field(gt=0, le=MOST_STEPS)]
+Chips = Annotated[int, Field(gt=0, le=MOST_CHIPS)]
+Layers = Annotated[int, Field(gt=0, le=MOST_LAYERS)]
+Streams = Annotated[int, Field(gt=0, le=MOST_STREAMS)]
+LayerSizes = Annotated[tuple[Weight, ...], Field(min_length=1, max_length=MOST_LAYERS)]
 
 
 def _three_digits(number: float) -> str:
@@ -222,7 +250,7 @@ def human_count(value: float) -> str:
 def human_quantity(value: float, unit: Unit) -> str:
     """`1.25e10`, BANDWIDTH -> `12.5 Gbit/s`: four digits of a quantity in its own unit."""
     scales = {
-        f"{prefix}{unit.base}": _SCALE[prefix] for prefix in sorted(unit.prefixes, key=_SCALE.__getitem__, reverse=True)
+        f"{prefix}{unit.base}": SCALE[prefix] for prefix in sorted(unit.prefixes, key=SCALE.__getitem__, reverse=True)
     }
     scale, name = _largest(value, scales)
     return f"{value / scale:.4g} {name}"

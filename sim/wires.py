@@ -3,23 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
-
-class Profile(Protocol):
-    """Capacity of a link over time."""
-
-    def capacity_at(self, t_s: float) -> float:
-        """Capacity from t_s on [bit/s]."""
-        ...
-
-    def next_change_s(self, t_s: float) -> float | None:
-        """The first time after t_s at which the capacity changes; None if it never does [s]."""
-        ...
-
-    def bits_between(self, start_s: float, end_s: float) -> float:
-        """What could pass from one instant to another: the integral of the capacity [bit]."""
-        ...
+from .profile import Profile
 
 
 @dataclass(frozen=True)

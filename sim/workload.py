@@ -14,14 +14,27 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from .document import Frozen, nearest
+from .document import FileName, Frozen, nearest
 from .errors import InputError
 from .laws import TOKENS_PER_PARAM, default_batch_tokens
-from .load import Deal, Load
+from .load import Deal, Load, rounded_up
 from .models import FAMILY
 from .recording import Recording, read_recording, recording_path
 from .topology import Datacenter
-from .units import ChipSpeed, Count, Time, human_count, human_seconds
+from .units import (
+    Bits,
+    Chips,
+    ChipSpeed,
+    Count,
+    Factor,
+    Layers,
+    LayerSizes,
+    Params,
+    Steps,
+    Time,
+    human_count,
+    human_seconds,
+)
 
 CHIP_FLOP_PER_S = 300e12
 TOKENS_PER_CHIP = 4_096.0
@@ -32,24 +45,24 @@ class _Extent(Frozen):
 
     tokens: Count | None = Field(default=None, examples=[200e9])
     """Tokens to train on, D [tokens]."""
-    overtraining: Count | None = Field(default=None, examples=[1])
+    overtraining: Factor | None = Field(default=None, examples=[1])
     """Instead of tokens: the multiple of 20 N (default 1; a named model has its published budget)."""
-    steps: int | None = Field(default=None, gt=0, examples=[1000])
+    steps: Steps | None = Field(default=None, examples=[1000])
     """Instead of tokens: inner steps T."""
     batch_tokens: Count | None = Field(default=None, examples=[1048576])
     """Global batch B over all replicas [tokens]."""
-    chips: int | None = Field(default=None, gt=0, examples=[256])
+    chips: Chips | None = Field(default=None, examples=[256])
     """Chips in all, R."""
     tokens_per_chip: Count | None = Field(default=None, examples=[4096])
     """Instead of chips: tokens of a batch on one chip [tokens]."""
     split: Literal["even", "by-speed"] = "even"
     """How the batch is shared among the workers: the same for each, or in proportion to their chips' speed."""
 
-    layers: int | None = Field(default=None, gt=0, examples=[48])
+    layers: Layers | None = Field(default=None, examples=[48])
     """Layers, for strategies that exchange them one by one; a named or recorded model has its own."""
-    layer_params: tuple[Count, ...] | None = Field(default=None, min_length=1, examples=[[2e8, 1e8, 1e8]])
+    layer_params: LayerSizes | None = Field(default=None, examples=[[2e8, 1e8, 1e8]])
     """Instead of layers: how large each is, in order (only their shares matter); else all are alike."""
-    forward_share: float = Field(default=1 / 3, gt=0, lt=1, examples=[0.333])
+    forward_share: float = Field(default=1 / 3, ge=1e-6, le=1 - 1e-6, examples=[0.333])
     """Share of a step's compute that is its forward pass."""
 
     @abstractmethod
@@ -80,13 +93,14 @@ class _Extent(Frozen):
         """Share of the parameters in each layer."""
         count = self.layers or known or 0
         sizes = self.layer_params or (1.0,) * count
-        return tuple(size / sum(sizes) for size in sizes)
+        whole = sum(sizes)
+        return tuple(size / whole for size in sizes)
 
     def _deal(self, sites: Sequence[Datacenter], chips: float, split: int, chip_flop_per_s: float) -> Deal:
         """Chips and tokens of each worker; `chips`: how many there are in all, and how fast, if nobody says."""
         said = self.chips is not None or self.tokens_per_chip is not None
         own = None if said else tuple(float(site.chips) for site in sites if site.chips)
-        total = self.chips or _round_up(chips, split)
+        total = self.chips or rounded_up(chips, split)
         worker_chips = own if own and len(own) == len(sites) else (total / len(sites),) * len(sites)
         speeds = tuple(site.chip_flop_per_s or chip_flop_per_s for site in sites)
         return Deal(worker_chips, speeds, by_speed=self.split == "by-speed")
@@ -107,16 +121,16 @@ class AnalyticWorkload(_Extent):
 
     model: str | None = Field(default=None, examples=["10b"])
     """A name of the model family; gives params and token budget."""
-    params: Count | None = Field(default=None, examples=[10e9])
+    params: Params | None = Field(default=None, examples=[10e9])
     """Parameters N, each of which is exchanged."""
-    active_params: Count | None = Field(default=None, examples=[2e9])
+    active_params: Params | None = Field(default=None, examples=[2e9])
     """Parameters that work on a token (mixture-of-experts); all of them unless given."""
     chip_flop_per_s: ChipSpeed = Field(default=CHIP_FLOP_PER_S, alias="chip_speed", examples=["300 Tflop/s"])
     """Useful flop/s of a chip, Q (peak times utilisation), where the topology names none [flop/s]."""
     step_time_s: Time | None = Field(default=None, alias="step_time", examples=["0.8 s"])
     """Instead of chip_speed: what a step takes, the same for every worker, as measured in a datacenter: it holds the
     exchange of gradients inside [s]."""
-    payload_bits: Count = Field(default=16, examples=[16])
+    payload_bits: Bits = Field(default=16, examples=[16])
     """Bits per exchanged parameter, b [bit]."""
 
     @model_validator(mode="after")
@@ -177,13 +191,13 @@ class TraceWorkload(_Extent):
     Rescaled, there are 4,096 tokens on a chip unless said.
     """
 
-    trace: str = Field(min_length=1, examples=["run.jsonl"])
+    trace: FileName = Field(examples=["run.jsonl"])
     """A file that record-trace wrote, or the name of a recording that ships."""
     rescale: bool = False
     """Whether to rescale the recorded seconds by flops to `chip_speed` and to other tokens per chip."""
     chip_flop_per_s: ChipSpeed | None = Field(default=None, alias="chip_speed", examples=["300 Tflop/s"])
     """Useful flop/s of a chip to rescale to, where the topology names none; 300 Tflop/s unless given [flop/s]."""
-    payload_bits: Count | None = Field(default=None, examples=[16])
+    payload_bits: Bits | None = Field(default=None, examples=[16])
     """Bits per exchanged parameter; default: the bytes counted in the recording [bit]."""
 
     @model_validator(mode="after")
@@ -216,6 +230,9 @@ class TraceWorkload(_Extent):
             flop / speed / recording.mean_s if self.rescale else 1.0
             for flop, speed in zip(flops, deal.speeds, strict=True)
         ]
+        # the same arithmetic for every batch: a faster chip is faster at it, other tokens change nothing
+        faster = min(deal.speeds) / recording.chip_flop_per_s if self.rescale else 1.0
+        outer_step_s = recording.outer_step_s / faster
         series = recording.spread(len(sites))
         params = float(header.model.params)
         family = FAMILY.get(header.model.name)
@@ -230,12 +247,13 @@ class TraceWorkload(_Extent):
             mean_step_s=tuple(factor * each.mean_s for factor, each in zip(factors, series, strict=True)),
             cycle_steps=recording.steps,
             compute_s=lambda worker, first, count: factors[worker] * series[worker].seconds(first, count),
-            notes=self._notes(recording, tokens_per_chip, deal.chips),
+            notes=self._notes(recording, tokens_per_chip, deal.chips, outer_step_s),
             layers=self._layers(header.model.layers),
             forward_share=self.forward_share,
+            outer_step_s=outer_step_s,
         )
 
-    def _notes(self, recording: Recording, tokens_per_chip: float, chips: int) -> tuple[str, ...]:
+    def _notes(self, recording: Recording, tokens_per_chip: float, chips: int, outer_step_s: float) -> tuple[str, ...]:
         header = recording.header
         of = f"{header.algorithm} M={header.replicas}" + (f" H={header.sync_every}" if header.sync_every else "")
         did = "recorded"
@@ -262,7 +280,12 @@ class TraceWorkload(_Extent):
         origin = (
             origin if self.payload_bits or recording.counted else "float32, as nothing was exchanged in the recording"
         )
-        return was, how, f"payload: {bits:g} bits per parameter, {origin}"
+        payload = f"payload: {bits:g} bits per parameter, {origin}"
+        if not outer_step_s:
+            return was, how, payload
+        so = "rescaled like it to the slowest chips" if self.rescale else "as recorded"
+        outer = f"outer steps: {human_seconds(outer_step_s)} of arithmetic each beside the exchange, {so}"
+        return was, how, payload, outer
 
     def describe(self) -> str:
         """The workload in a few words."""
@@ -286,7 +309,3 @@ Workload = Annotated[
 def _range(speeds: Sequence[float]) -> str:
     low, high = min(speeds) / 1e12, max(speeds) / 1e12
     return f"{low:g}" if low == high else f"{low:g} to {high:g}"
-
-
-def _round_up(chips: float, split: int) -> int:
-    return split * max(1, math.ceil(chips / split * (1 - 1e-12)))

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import re
 import shutil
@@ -40,6 +41,10 @@ _NAME = re.compile(r"step-(\d{8,})")
 _FACTS = "checkpoint.json"
 
 
+_NOT_OURS = (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, MemoryError, RecursionError)
+"""What comes of JSON that is none of ours."""
+
+
 class _DamagedError(Exception):
     """A checkpoint that is not what was written."""
 
@@ -57,8 +62,10 @@ class _Piece:
 
     def read(self) -> NDArray[Any]:
         extent = tuple(stop - start for start, stop in self.ranges)
-        size = int(np.prod(extent, dtype=np.int64)) * self.dtype.itemsize
+        size = math.prod(extent) * self.dtype.itemsize
         with self.file.open("rb") as file:
+            if not 0 <= size <= file.seek(0, os.SEEK_END) - self.offset:
+                raise _DamagedError(f"{self.file.name} is cut short")
             file.seek(self.offset)
             content = file.read(size)
         if hashlib.sha256(content).hexdigest() != self.sha256:
@@ -201,7 +208,7 @@ def _whole(path: Path, passed: list[str]) -> Checkpoint | None:
         for pieces in checkpoint.pieces.values():
             for piece in pieces:
                 piece.read()
-    except (_DamagedError, OSError, ValueError, KeyError, TypeError) as error:
+    except (_DamagedError, OSError, *_NOT_OURS) as error:
         passed.append(f"{path}: not whole ({error}); the one before is used")
         return None
     return checkpoint
@@ -217,8 +224,10 @@ def _found(directory: Path) -> list[tuple[int, Path]]:
 
 def _read(path: Path) -> Checkpoint:
     document = json.loads((path / _FACTS).read_bytes())
+    if not isinstance(document, dict) or not isinstance(document.get("facts"), dict):
+        raise _DamagedError(f"{_FACTS} is damaged")
     own = document.pop("sha256")
-    if document["format"] != FORMAT or own != _own_digest(document):
+    if document["format"] != FORMAT or own != _own_digest(document) or not isinstance(document["facts"]["step"], int):
         raise _DamagedError(f"{_FACTS} is damaged")
     pieces: dict[str, list[_Piece]] = {}
     for name, digest in document["indexes"].items():
@@ -231,7 +240,21 @@ def _read(path: Path) -> Checkpoint:
                 file, np.dtype(entry["dtype"]), tuple(entry["shape"]), ranges, entry["offset"], entry["sha256"]
             )
             pieces.setdefault(entry["array"], []).append(own_piece)
+    for array, parts in pieces.items():
+        _check_parts(array, parts)
     return Checkpoint(path, document["facts"], {name: tuple(parts) for name, parts in pieces.items()})
+
+
+def _check_parts(array: str, parts: list[_Piece]) -> None:
+    """Makes sure that the parts of an array are of one array and all of it, so that no more is made than was saved."""
+    shape, dtype = parts[0].shape, parts[0].dtype
+    for part in parts:
+        inside = all(0 <= start <= stop <= size for (start, stop), size in zip(part.ranges, shape, strict=True))
+        if part.shape != shape or part.dtype != dtype or not inside:
+            raise _DamagedError(f"the parts of {array} do not fit together")
+    held = sum(math.prod(stop - start for start, stop in part.ranges) for part in parts)
+    if held != math.prod(shape):
+        raise _DamagedError(f"parts of {array} are missing; do all processes see this folder?")
 
 
 def _write_pieces(folder: Path, process: int, tree: Any) -> None:

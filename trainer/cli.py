@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,14 +18,14 @@ from sim.models import FAMILY, VOCAB
 from sim.units import human_seconds
 
 from . import options
-from .closing import closing
+from .closing import closing, say
+from .signals import Ending, ending
 
 if TYPE_CHECKING:
     from .config import TrainConfig
     from .record import Listener
     from .resume import Checkpoints
 
-INTERRUPTED = 130
 _SHAPE = ("layers", "width", "heads", "hidden", "vocab")
 _EXTRA = ("jax", "jaxlib", "optax", "sentencepiece")
 app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
@@ -33,7 +33,8 @@ app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_com
 
 def main(arguments: list[str] | None = None) -> None:
     """The console script; ends the process with the exit code."""
-    app(args=arguments, prog_name="record-trace")
+    with ending() as end:
+        app(args=arguments, prog_name="record-trace", obj=end)
 
 
 @app.command()
@@ -92,7 +93,9 @@ def record_trace(
     utilization: options.Utilization = 0.4,
 ) -> None:
     """Train a language model for real and record what its steps cost: seconds of compute, bytes to exchange."""
-    with _exit_codes(output):
+    end: Ending = context.obj
+    end.left = _left(output)
+    with exit_codes():
         run = _config(config, context.params)
         if resume and checkpoint is None:
             raise InputError("--resume: needs --checkpoint DIR, the folder that the run wrote its checkpoints to")
@@ -104,6 +107,7 @@ def record_trace(
         from .resume import Checkpoints
 
         count = start(coordinator, processes, process_id, _give_up)
+        end.watch()
         saved = Checkpoints(checkpoint, checkpoint_every, resume) if checkpoint else None
         _run(run, output, overwrite=overwrite, checkpoints=saved, processes=count, profile=profile)
 
@@ -145,7 +149,7 @@ def _run(
             profile=profile,
         )
     if summary is not None:
-        print(closing(config, summary, output))
+        say(closing(config, summary, output))
 
 
 def _compile(config: TrainConfig, path: Path | None, parameters: Mapping[str, Any], target: str, output: Path) -> None:
@@ -167,7 +171,7 @@ def _compile(config: TrainConfig, path: Path | None, parameters: Mapping[str, An
             overwrite=parameters["overwrite"],
             listener=listener,
         )
-    print(closing(config, summary, output))
+    say(closing(config, summary, output))
 
 
 def _config(path: Path | None, parameters: Mapping[str, Any]) -> TrainConfig:
@@ -205,16 +209,17 @@ def _model(name: str | None, shape: dict[str, int], tokenizer: str) -> Any:
     return {"hidden": 4 * shape["width"], "vocab": BYTE_VOCAB if tokenizer == "bytes" else VOCAB, **shape}
 
 
-@contextmanager
-def _exit_codes(output: Path) -> Iterator[None]:
-    """Wrong input ends with 2 and an interrupt with 130, each with one plain line and no traceback."""
+def _left(output: Path) -> Callable[[], str]:
+    """What an interrupted run leaves, asked for when it is."""
     before = _written_at(output)
+    return lambda: f"{output} holds the steps so far" if _written_at(output) != before else "nothing was recorded yet"
+
+
+@contextmanager
+def exit_codes() -> Iterator[None]:
+    """Wrong input ends with 2, one plain line and no traceback."""
     try:
         yield
-    except KeyboardInterrupt:
-        left = f"{output} holds the steps so far" if _written_at(output) != before else "nothing was recorded yet"
-        print(f"interrupted; {left}", file=sys.stderr)
-        raise typer.Exit(INTERRUPTED) from None
     except ModuleNotFoundError as error:
         print(f"error: {needed_extra(error)}", file=sys.stderr)
         raise typer.Exit(InputError.exit_code) from None

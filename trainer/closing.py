@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+import os
 import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sim.errors import InputError
 from sim.units import human_bytes, human_count, human_seconds
 
 if TYPE_CHECKING:
@@ -15,6 +18,29 @@ if TYPE_CHECKING:
     from .config import TrainConfig
     from .programs import Payload
     from .record import Summary
+
+
+def say(text: str, end: str = "\n") -> None:
+    """Prints a result; a reader that has seen enough (`| head`), or none at all, is no fault.
+
+    Raises:
+      InputError: it cannot be written, as on a full disk.
+    """
+    if sys.stdout is None:  # closed by whoever started this
+        return
+    try:
+        sys.stdout.write(text + end)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _write_nowhere()
+    except OSError as error:
+        _write_nowhere()
+        raise InputError(f"standard output: cannot be written ({error.strerror}); send it elsewhere") from None
+
+
+def _write_nowhere() -> None:
+    """So that Python does not try again at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def closing(config: TrainConfig, summary: Summary, output: Path) -> str:

@@ -7,7 +7,10 @@ alone writes the trace; checkpoints are written by all, to a folder that all of 
 
 from __future__ import annotations
 
+import ipaddress
 import json
+import os
+import socket
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -20,6 +23,8 @@ from numpy.typing import NDArray
 from sim.errors import InputError
 
 FROM_ENVIRONMENT = "auto"
+_BIND_VARIABLE = "JAX_COORDINATOR_BIND_ADDRESS"
+"""JAX's own, which says where to listen whatever the address."""
 JOIN_TIMEOUT_S = 300.0
 """How long a process waits for the others at the start [s]."""
 _AGREE_TIMEOUT_MS = 24 * 3600 * 1000
@@ -77,7 +82,13 @@ def _join(give_up: Callable[[str], None], address: str | None, processes: int | 
     watch.daemon = True
     watch.start()
     try:
-        jax.distributed.initialize(address, processes, process_id, initialization_timeout=int(JOIN_TIMEOUT_S) + 60)
+        jax.distributed.initialize(
+            address,
+            processes,
+            process_id,
+            initialization_timeout=int(JOIN_TIMEOUT_S) + 60,
+            coordinator_bind_address=bind_address(address) if address else None,
+        )
     except (ValueError, RuntimeError) as error:
         first = str(error).splitlines()[0]
         raise InputError(
@@ -85,6 +96,33 @@ def _join(give_up: Callable[[str], None], address: str | None, processes: int | 
         ) from None
     finally:
         watch.cancel()
+
+
+def bind_address(coordinator: str) -> str | None:
+    """Where process 0 listens: at the address that it was told, where that is one of this machine.
+
+    JAX's service knows no password, so the fewer can reach it the better.
+
+    Args:
+      coordinator: `host:port`.
+
+    Returns:
+      `host:port` for `localhost` and for an IP address of this machine. None, which is every address, for other names
+      (what a name means here need not be what it means elsewhere: many a machine calls itself 127.0.1.1) and for an
+      address that is translated on the way.
+    """
+    if _BIND_VARIABLE in os.environ:
+        return None
+    host = coordinator.rpartition(":")[0].strip("[]")
+    if host == "localhost":
+        return coordinator
+    try:
+        family = socket.AF_INET6 if ipaddress.ip_address(host).version == 6 else socket.AF_INET
+        with socket.socket(family) as probe:
+            probe.bind((host, 0))
+    except (ValueError, OSError):
+        return None
+    return coordinator
 
 
 def _joined() -> Any:

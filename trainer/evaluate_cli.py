@@ -8,16 +8,17 @@ from __future__ import annotations
 import csv
 import io
 import json
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 import typer
 
-from sim.errors import CrosshaulError, InputError
+from sim.errors import InputError
 
-from .cli import needed_extra
+from .cli import exit_codes
+from .closing import say
+from .signals import ending
 
 if TYPE_CHECKING:
     from .config import TrainConfig
@@ -28,7 +29,6 @@ Loader: TypeAlias = "Callable[[Path], tuple[Any, TrainConfig, str]]"
 """Reads one copy of the parameters, the configuration of the run that made them, and the fingerprint of its text."""
 Format: TypeAlias = Literal["table", "json", "csv"]
 Row: TypeAlias = dict[str, str | float | int | None]
-_INTERRUPTED = 130
 
 
 def rows_of(found: Evaluation) -> list[Row]:
@@ -99,16 +99,8 @@ def evaluation_app(load: Loader) -> typer.Typer:
         """Evaluate a trained model: loss on held-out text, and zero-shot answers to multiple choice."""
         given: dict[Kind, Path | None] = {"hellaswag": hellaswag, "piqa": piqa, "arc-easy": arc_easy}
         sets = {kind: path for kind, path in given.items() if path is not None}
-        try:
-            print(_evaluated(load, checkpoint, sets, batch_tokens, form), end="")
-        except KeyboardInterrupt:
-            raise typer.Exit(_INTERRUPTED) from None
-        except ModuleNotFoundError as error:
-            print(f"error: {needed_extra(error)}", file=sys.stderr)
-            raise typer.Exit(InputError.exit_code) from None
-        except CrosshaulError as error:
-            print(f"error: {error}", file=sys.stderr)
-            raise typer.Exit(error.exit_code) from None
+        with exit_codes():
+            say(_evaluated(load, checkpoint, sets, batch_tokens, form), end="")
 
     return app
 
@@ -139,4 +131,5 @@ def _from_checkpoint(directory: Path) -> tuple[Any, TrainConfig, str]:
 
 def main(arguments: list[str] | None = None) -> None:
     """The console script; ends the process with the exit code."""
-    evaluation_app(_from_checkpoint)(args=arguments, prog_name="evaluate-checkpoint")
+    with ending():
+        evaluation_app(_from_checkpoint)(args=arguments, prog_name="evaluate-checkpoint")

@@ -7,11 +7,13 @@ Files are read as streams, in the order of their names, so a corpus may be large
 from __future__ import annotations
 
 import bz2
+import errno
 import gzip
 import hashlib
 import io
 import json
 import lzma
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, cast
@@ -26,6 +28,8 @@ _COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
 _KNOWN = (*_TEXT, *_LINES, *_PARQUET)
 _MAX_TEXT_CHARACTERS = 256_000_000
 """A text file is held in memory whole, since it is one document."""
+MAX_LINE_CHARACTERS = 64_000_000
+"""And so is a line of a file of lines; the longest of C4 and Dolma are a fiftieth of it."""
 _BLOCK_BYTES = 2**20
 
 
@@ -38,7 +42,7 @@ def find_files(spec: str) -> list[Path]:
     Raises:
       InputError: there are none.
     """
-    path = Path(spec).expanduser()
+    path = expanded(spec, f"--corpus {spec}")
     endings = f"{', '.join(_KNOWN)}, each also with {', '.join(_COMPRESSED)}"
     if path.is_dir():
         found = sorted(file for file in path.rglob("*") if _kind(file) in _KNOWN and file.is_file())
@@ -57,6 +61,34 @@ def find_files(spec: str) -> list[Path]:
         f"--corpus {spec}: there is no such file or folder; "
         "write auto, packages, docstrings, c4, dolma, or the path of a text"
     )
+
+
+def expanded(spec: str, what: str) -> Path:
+    """A path as a person writes it, with `~` for their home.
+
+    Args:
+      spec: the path.
+      what: option and path, for an error.
+
+    Raises:
+      InputError: nothing can have that name.
+    """
+    try:
+        path = Path(spec).expanduser()
+        path.stat()
+    except FileNotFoundError:
+        return path
+    except PermissionError as error:
+        raise InputError(f"{what}: cannot be read ({error.strerror}); check its permissions") from None
+    except OSError as error:
+        if error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
+            raise InputError(f"{what}: cannot be read ({error.strerror}); write another path") from None
+        return path
+    except RuntimeError:
+        raise InputError(f"{what}: there is no such user; write the path in full") from None
+    except ValueError as error:
+        raise InputError(f"{what}: not a path ({error}); write another one") from None
+    return path
 
 
 def digest_files(paths: Sequence[Path]) -> str:
@@ -153,17 +185,30 @@ def damages() -> tuple[type[Exception], ...]:
     try:
         import zstandard
     except ModuleNotFoundError:
-        return (EOFError, lzma.LZMAError)
-    return (EOFError, lzma.LZMAError, zstandard.ZstdError)
+        return (EOFError, lzma.LZMAError, zlib.error)
+    return (EOFError, lzma.LZMAError, zlib.error, zstandard.ZstdError)
 
 
-def _json_lines(path: Path, lines: Iterator[str] | IO[str]) -> Iterator[str]:
-    for number, line in enumerate(lines, 1):
+def bounded_lines(path: Path, file: IO[str]) -> Iterator[str]:
+    """The lines of a file, none of which takes all memory, as one packed a thousand times may.
+
+    Raises:
+      InputError: one is too long.
+    """
+    while line := file.readline(MAX_LINE_CHARACTERS):
+        if len(line) == MAX_LINE_CHARACTERS and not line.endswith("\n"):
+            limit = f"{MAX_LINE_CHARACTERS:,} characters"
+            raise InputError(f"{path}: has a line of more than {limit}; a document a line is wanted: part it")
+        yield line
+
+
+def _json_lines(path: Path, lines: IO[str]) -> Iterator[str]:
+    for number, line in enumerate(bounded_lines(path, lines), 1):
         if not line.strip():
             continue
         try:
             record = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):  # the latter for brackets in thousands of brackets
             raise InputError(
                 f"--corpus {path}:{number}: not JSON; one object a line is wanted: mend or delete that line"
             ) from None

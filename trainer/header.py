@@ -45,6 +45,7 @@ def make_header(
         algorithm=config.algorithm,
         model=RecordedModel(params=params, **config.model.model_dump()),
         replicas=config.replicas,
+        shards=config.shards,
         sync_every=config.sync_every,
         steps=config.steps,
         batch_tokens=config.batch_tokens,

@@ -15,15 +15,17 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, get_args
+from typing import IO, Any, Literal, TypeAlias, get_args
 
 from sim.errors import InputError
 
-from .files import damages, opened
+from .files import bounded_lines, damages, opened
 
 Kind: TypeAlias = Literal["hellaswag", "piqa", "arc-easy"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 _HELLASWAG_LINES = 6
+_MAX_CHARACTERS = 256_000_000
+"""Of a set's file, which is held in memory whole; the largest has a fifth of it."""
 _ANSWER = "Answer:"
 _LAYOUTS = {
     "hellaswag": 'six lines a question, {"ctx", "endings", "label"} a line',
@@ -83,13 +85,23 @@ def _wanted(kind: Kind) -> str:
 def _lines(path: Path) -> list[str]:
     try:
         with opened(path) as binary, io.TextIOWrapper(binary, encoding="utf-8") as file:
-            return [line.rstrip("\n") for line in file]
+            return list(_held(path, file))
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not UTF-8 text (byte {error.start}); fetch it again") from None
     except damages() as error:
         raise InputError(f"{path}: damaged or cut short ({error}); fetch it again") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error}); give the file of the set") from None
+
+
+def _held(path: Path, file: IO[str]) -> Iterator[str]:
+    """The lines of a file, as many as a set may have."""
+    held = 0
+    for line in bounded_lines(path, file):
+        held += len(line) + 64
+        if held > _MAX_CHARACTERS:
+            raise InputError(f"{path}: larger than any set of questions; give the file of the set")
+        yield line.rstrip("\n")
 
 
 def _six_lines(path: Path, lines: list[str]) -> Iterator[Question]:
@@ -109,7 +121,7 @@ def _from_json(path: Path, number: int, line: str, kind: Kind) -> Question:
     try:
         record = json.loads(line)
         return (_common if "query" in record else _READERS[kind])(record, kind)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         what = f"lacks {error}" if isinstance(error, KeyError) else "not a question"
         raise InputError(f"{path}:{number}: {what}; {_wanted(kind)}") from None
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 import jax
+from jax.sharding import Mesh
 
 from sim.errors import InputError
 from sim.trace import Header, Record, RunSummary, TraceWriter
@@ -23,7 +24,7 @@ from .mesh import make_mesh
 from .profiling import PROFILED_STEPS, check_directory, profiled
 from .programs import Payload, programs_of
 from .records import inner_records, outer_records, recorded, summarize
-from .resume import Checkpoints, Progress, check_fingerprint, write
+from .resume import Checkpoints, Progress, check_fingerprint, check_trace, write
 from .train import Trainer
 
 
@@ -98,6 +99,20 @@ def record(
     _check_same(config, checkpoints, profile)
     mesh = make_mesh(config.replicas, config.devices_per_replica, config.shards, processes=processes)
     config = config.on(mesh.devices.flat[0].platform)
+    with checkpoints.locked() if checkpoints else nullcontext():
+        return _recorded(config, output, mesh, command, overwrite, listener, checkpoints, profile)
+
+
+def _recorded(
+    config: TrainConfig,
+    output: Path,
+    mesh: Mesh,
+    command: str,
+    overwrite: bool,
+    listener: Listener,
+    checkpoints: Checkpoints | None,
+    profile: Path | None,
+) -> Summary | None:
     found = checkpoints.find(config, listener.note) if checkpoints else None
 
     def prepared() -> Data:
@@ -140,6 +155,8 @@ def _opened(
     """The trace to write, or to go on with; None in a process that writes none."""
     if not is_first():
         return None
+    if found is not None:
+        check_trace(output, header, found)
     resume_at = found.facts["trace_bytes"] if found else None
     replaced = overwrite or (checkpoints is not None and checkpoints.replaces(output, header))
     return TraceWriter(output, header, overwrite=replaced, resume_at=resume_at)

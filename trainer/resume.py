@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,15 +16,20 @@ import jax.numpy as jnp
 import numpy as np
 
 from sim.errors import InputError
-from sim.trace import Header, Record, TraceWriter, read_header
+from sim.locking import lock
+from sim.trace import Header, Record, Step, TraceWriter, read_header, read_records
 
 from .algorithms import make_algorithm
 from .checkpoint import Checkpoint, newest, save
 from .config import TrainConfig
 from .costs import InnerCost, OuterCost
-from .distributed import gathered
+from .distributed import gathered, is_first, together
 from .model import Params, param_shapes
 from .train import State
+
+_LOCK = ".lock"
+_OF_ITS_OWN = {"libraries", "command", "recorded_at", "device", "step_flop", "memory", "programs", "shards", "timing"}
+"""What a header may say otherwise when a run is gone on with; the configuration says what counts of it."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +63,39 @@ class Checkpoints:
     directory: Path
     every: int
     resume: bool
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keeps the folder for this run until it ends, so that no other one saves there or cuts its trace.
+
+        Raises:
+          InputError: another run has it, or it cannot be written.
+        """
+        file = together("lock", lambda: self._locked() if is_first() else None)
+        try:
+            yield
+        finally:
+            if file is not None:
+                os.close(file)
+
+    def _locked(self) -> int:
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            handle = os.open(self.directory / _LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+        except OSError as error:
+            raise InputError(
+                f"--checkpoint {self.directory}: cannot be written ({error.strerror}); give another folder"
+            ) from None
+        if lock(handle):
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
+            return handle
+        holder = os.pread(handle, 200, 0).decode(errors="replace") or "a process"
+        os.close(handle)
+        raise InputError(
+            f"--checkpoint {self.directory}: another record-trace ({holder}) is using it; wait until that has ended, "
+            "or give another folder"
+        )
 
     def find(self, config: TrainConfig, note: Callable[[str], None]) -> Checkpoint | None:
         """The checkpoint to go on from; None to begin.
@@ -97,6 +139,7 @@ class Checkpoints:
             "config": config.model_dump(mode="json"),
             "data": fingerprint,
             "trace_bytes": writer.mark() if writer else None,
+            "trace_sha256": writer.sha256() if writer else None,
         }
         save(self.directory, snapshot, facts)
 
@@ -110,8 +153,64 @@ class Checkpoints:
             there = read_header(output)
         except InputError:
             return False
-        of_its_own = {"libraries", "command", "recorded_at", "device", "step_flop", "memory", "programs"}
-        return there.model_dump(exclude=of_its_own) == header.model_dump(exclude=of_its_own)
+        return _said(there) == _said(header)
+
+
+def _said(header: Header) -> dict[str, Any]:
+    """What the header of a run says whenever it is begun or gone on with."""
+    return header.model_dump(exclude=_OF_ITS_OWN)
+
+
+def check_trace(output: Path, header: Header, found: Checkpoint) -> None:
+    """Makes sure that a trace is the one to go on with; nothing is written to it.
+
+    Args:
+      output: the trace.
+      header: the first line of the run.
+      found: the checkpoint to go on from.
+
+    Raises:
+      InputError: it is no trace, or another run's, or not what it was at the checkpoint.
+    """
+    length = found.facts["trace_bytes"]
+    if not output.exists():
+        raise InputError(f"{output}: the trace to go on with is gone; begin again without --resume")
+    other = f"{output} is the trace of another run"
+    try:
+        there, own = _said(read_header(output)), _said(header)
+        for key in own:
+            if own[key] != there[key]:
+                raise InputError(f"{other} ({key}: {there[key]!r} there, {own[key]!r} here)")
+        if output.stat().st_size < length:
+            raise InputError(f"{output} is shorter than at its checkpoint ({length} bytes)")
+        last = _last_step(output, length)
+        if last != found.step:
+            raise InputError(f"{other} (step {last} stands where {found.path} says step {found.step})")
+        digest = found.facts.get("trace_sha256")  # older checkpoints have none
+        if digest is not None and digest != _sha256(output, length):
+            raise InputError(f"{output} is not the trace that {found.path} was saved beside")
+    except InputError as error:
+        raise InputError(
+            f"--resume: {error}; it is left as it is: give the --output of the run in {found.path.parent}, or begin "
+            "again without --resume, with other names"
+        ) from None
+
+
+def _last_step(trace: Path, until: int) -> int:
+    last = 0
+    for record in read_records(trace, until):
+        if isinstance(record, Step) and not record.warmup:
+            last = record.step
+    return last
+
+
+def _sha256(path: Path, length: int) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while length and (block := file.read(min(length, 2**20))):
+            digest.update(block)
+            length -= len(block)
+    return digest.hexdigest()
 
 
 def check_fingerprint(fingerprint: str, found: Checkpoint | None) -> None:

@@ -19,6 +19,7 @@ from sim.errors import InputError
 from .cache import cached
 from .config import BYTE_VOCAB
 from .corpus import Corpus
+from .files import expanded
 from .split import Split
 
 _TRAINER_VERSION = 2
@@ -177,7 +178,7 @@ def load_tokenizer(kind: str, vocab: int, corpus: Corpus, split: Split) -> Token
     if kind == "bytes":
         return ByteTokenizer()
     if kind != "bpe":
-        return _read(Path(kind).expanduser(), vocab)
+        return _read(expanded(kind, f"--tokenizer {kind}"), vocab)
     said = f"{_TRAINER_VERSION} {vocab} {corpus.digest} {split.fraction!r}"
     key = hashlib.sha256(said.encode()).hexdigest()[:16]
     model = cached(f"tokenizer-{key}.model", lambda: _train(vocab, corpus, split))

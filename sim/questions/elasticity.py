@@ -11,8 +11,8 @@ from ..load import Load
 from ..result import Job
 from ..run import alone, jobs
 from ..scenario import Scenario
-from ..units import BANDWIDTH, LATENCY, parse, to_text
-from .vary import Document, wider
+from ..units import BANDWIDTH, LATENCY
+from .vary import Document, times, wider
 
 STEP = 1.05
 """How far up and down an input is moved, as a factor."""
@@ -137,14 +137,14 @@ def _links_wider(topology: Document, factor: float) -> None:
 
 def _links_later(topology: Document, factor: float) -> None:
     for link in topology["links"]:
-        link["latency"] = to_text(parse(link["latency"], LATENCY, zero=True) * factor, LATENCY)
+        link["latency"] = times(link["latency"], factor, LATENCY)
 
 
 def _inside(topology: Document, bandwidth: float, latency: float) -> None:
     for site in topology["datacenters"]:
         inside = site["inside"]
-        inside["bandwidth"] = to_text(parse(inside["bandwidth"], BANDWIDTH) * bandwidth, BANDWIDTH)
-        inside["latency"] = to_text(parse(inside["latency"], LATENCY, zero=True) * latency, LATENCY)
+        inside["bandwidth"] = times(inside["bandwidth"], bandwidth, BANDWIDTH)
+        inside["latency"] = times(inside["latency"], latency, LATENCY)
 
 
 def _with(job: Job, load: Load) -> Job:

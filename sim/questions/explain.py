@@ -189,12 +189,12 @@ def _terms(job: Job) -> Iterator[Term]:
     if not parallel:
         yield _outer(job, across)
     yield from _more_starts(job)
-    if strategy.compression_time:
+    if packing_s := strategy.packing_s(setting):
         yield Term(
             "packing payloads",
             "c T" if parallel else "c T/H",
-            f"{human_seconds(strategy.compression_time)} x {_rounds(load.steps, every)}",
-            strategy.compression_time * load.steps / every,
+            f"{human_seconds(packing_s)} x {_rounds(load.steps, every)}",
+            packing_s * load.steps / every,
         )
 
 

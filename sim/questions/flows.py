@@ -15,7 +15,7 @@ from ..document import Frozen, nearest, read_mapping, validate
 from ..errors import InputError
 from ..flows import FlowNetwork
 from ..topology import Topology, load_topology
-from ..units import Moment, Size
+from ..units import Moment, Size, Streams
 from ..wiring import Way, Wiring
 
 
@@ -28,7 +28,7 @@ class FlowSpec(Frozen):
     """What is sent [byte]."""
     start_s: Moment = Field(default=0.0, alias="start", examples=["1.5 s"])
     """When the first bit may leave [s]."""
-    streams: int | None = Field(default=None, gt=0, examples=[4])
+    streams: Streams | None = Field(default=None, examples=[4])
     """Parallel streams, its weight in the fair share; left out: those of the topology's transport."""
 
     @model_validator(mode="after")
@@ -77,7 +77,8 @@ class FlowRow:
       start_s: when its first bit could leave [s].
       finish_s: when its last bit had arrived: the latency of the route counts once [s].
       bytes: its size [byte].
-      mean_rate_bits_per_s: size over the time from start to finish; None where it took none, out of buckets [bit/s].
+      mean_rate_bits_per_s: size over the time that it took, however late it began; None where it took none, out of
+        buckets [bit/s].
       route: the nodes on its way, ends included.
     """
 
@@ -152,12 +153,14 @@ def answer(document: Flows) -> FlowsAnswer:
     env = simpy.Environment()
     network = FlowNetwork(env, wiring.wires)
     finish_s = [math.nan] * len(document.flows)
+    took_s = [math.nan] * len(document.flows)
 
     def flow(position: int, spec: FlowSpec, way: Way) -> simpy.events.ProcessGenerator:
         yield env.timeout(spec.start_s)
         streams = float(spec.streams or way.streams)
         cap_bits_per_s = way.cap_bits_per_s / way.streams * streams
-        yield network.send(way.wires, spec.size_bytes, streams=streams, cap_bits_per_s=cap_bits_per_s)
+        sent = network.send(way.wires, spec.size_bytes, streams=streams, cap_bits_per_s=cap_bits_per_s)
+        took_s[position] = (yield sent) + way.latency_s
         yield env.timeout(way.latency_s)
         finish_s[position] = env.now
 
@@ -169,7 +172,7 @@ def answer(document: Flows) -> FlowsAnswer:
     last_s = max(finish_s) or math.inf  # all out of buckets, at the start: no link was busy for any time
     return FlowsAnswer(
         topology=document.topology.name,
-        flows=tuple(_flow_row(document, spec, end_s) for spec, end_s in zip(document.flows, finish_s, strict=True)),
+        flows=tuple(_flow_row(document, *row) for row in zip(document.flows, finish_s, took_s, strict=True)),
         links=tuple(
             LinkRow(wire.name, bits_per_s, use.bits / 8, use.busy_s / last_s, use.full_s / last_s, use.peak)
             for wire, bits_per_s, use in zip(wiring.wires, wiring.capacity_bits_per_s, network.use(), strict=True)
@@ -181,15 +184,21 @@ def _refuse_endless(document: Flows, wiring: Wiring, ways: list[Way], finish_s: 
     """Says which flow waits for which link, where one never finished."""
     for position, (spec, way, end_s) in enumerate(zip(document.flows, ways, finish_s, strict=True)):
         if math.isnan(end_s):
-            names = [wiring.wires[wire].name for wire in way.wires]
-            links = ", ".join(name for name in names if name in stalled)
+            wires = [wiring.wires[wire] for wire in way.wires]
+            who = f"flows[{position}]: {spec.source!r} to {spec.target!r}"
+            if links := ", ".join(wire.name for wire in wires if wire.name in stalled and wire.profile.ends_cut):
+                raise InputError(
+                    f"{who} waits for ever on the link {links}, which never returns; give its outage a duration, or "
+                    "its schedule a bandwidth to end with"
+                )
+            links = ", ".join(wire.name for wire in wires if not wire.profile.constant)
             raise InputError(
-                f"flows[{position}]: {spec.source!r} to {spec.target!r} waits for ever on the link {links}, which "
-                "never returns; give its outage a duration, or its schedule a bandwidth to end with"
+                f"{who} waits for ever: the links {links} never have bandwidth at the same time; move one of their "
+                "schedules"
             )
 
 
-def _flow_row(document: Flows, spec: FlowSpec, finish_s: float) -> FlowRow:
+def _flow_row(document: Flows, spec: FlowSpec, finish_s: float, took_s: float) -> FlowRow:
     hops = document.topology.path(spec.source, spec.target)
     return FlowRow(
         source=spec.source,
@@ -197,6 +206,6 @@ def _flow_row(document: Flows, spec: FlowSpec, finish_s: float) -> FlowRow:
         start_s=spec.start_s,
         finish_s=finish_s,
         bytes=spec.size_bytes,
-        mean_rate_bits_per_s=8 * spec.size_bytes / (finish_s - spec.start_s) if finish_s > spec.start_s else None,
+        mean_rate_bits_per_s=8 * spec.size_bytes / took_s if took_s > 0 else None,
         route=(spec.source, *(end for _, end in hops)),
     )

@@ -99,4 +99,4 @@ def _changed(topology: Document, name: str, doubled: bool) -> Document:
 
 def _more(text: str, doubled: bool) -> str:
     bits_per_s = parse(text, BANDWIDTH, zero=True)
-    return to_text(bits_per_s + (bits_per_s if doubled else _UNIT_BITS_PER_S), BANDWIDTH)
+    return to_text(BANDWIDTH.within(bits_per_s + (bits_per_s if doubled else _UNIT_BITS_PER_S)), BANDWIDTH)

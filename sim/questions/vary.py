@@ -13,7 +13,7 @@ def faster(topology: Document, name: str, factor: float) -> None:
     """Makes the chips of a site that much faster."""
     for site in topology["datacenters"]:
         if site["name"] == name:
-            site["chip_speed"] = _times(site["chip_speed"], factor, CHIP_SPEED)
+            site["chip_speed"] = times(site["chip_speed"], factor, CHIP_SPEED)
 
 
 def wider(topology: Document, name: str | None, factor: float) -> int:
@@ -29,14 +29,15 @@ def wider(topology: Document, name: str | None, factor: float) -> int:
     """
     chosen = [link for link in topology["links"] if name is None or _is(link, name)]
     for link in chosen:
-        link["bandwidth"] = _times(link["bandwidth"], factor, BANDWIDTH)
+        link["bandwidth"] = times(link["bandwidth"], factor, BANDWIDTH)
         for point in link.get("schedule", {}).get("points", []):
-            point["bandwidth"] = _times(point["bandwidth"], factor, BANDWIDTH)
+            point["bandwidth"] = times(point["bandwidth"], factor, BANDWIDTH)
     return len(chosen)
 
 
-def _times(text: str, factor: float, unit: Unit) -> str:
-    return to_text(parse(text, unit, zero=True) * factor, unit)
+def times(text: str, factor: float, unit: Unit) -> str:
+    """A written quantity times a factor, within the range of what may be written."""
+    return to_text(unit.within(parse(text, unit, zero=True) * factor), unit)
 
 
 def _is(link: Document, name: str) -> bool:

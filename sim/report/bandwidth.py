@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -10,14 +9,13 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from ..errors import InputError
 from ..questions.bandwidth import BandwidthAnswer, CurvePoint, Need
 from ..units import human_count, human_seconds
-from .plain import as_csv, as_json, plain
+from .plain import as_csv, as_json, plain, text_console
 
 SCHEMA_VERSION = 1
 _WIDTH = 100
@@ -42,7 +40,7 @@ def bandwidth_csv(answer: BandwidthAnswer) -> str:
 
 def bandwidth_text(answer: BandwidthAnswer, *, on_grid: bool = False) -> str:
     """What was asked, the bandwidth for every target, and utilisation against bandwidth."""
-    console = Console(file=io.StringIO(), width=_WIDTH, color_system=None, legacy_windows=False)
+    console = text_console(_WIDTH)
     with console.capture() as captured:
         console.print(_heading(answer, on_grid))
         console.print()

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, fields
 from itertools import groupby
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from ..questions.budget import BudgetAnswer, BudgetRow, LossRow
 from ..units import human_count, human_ratio, human_seconds
-from .plain import as_csv, as_json, plain
+from .plain import as_csv, as_json, plain, text_console
 
 SCHEMA_VERSION = 1
 _WIDTH = 100
@@ -44,7 +42,7 @@ def budget_csv(answer: BudgetAnswer) -> str:
 
 def budget_text(answer: BudgetAnswer) -> str:
     """A table for every topology and rule, the times to reach a loss, and what to know about the numbers."""
-    console = Console(file=io.StringIO(), width=_WIDTH, color_system=None, legacy_windows=False)
+    console = text_console(_WIDTH)
     with console.capture() as captured:
         for (topology, rule), found in groupby(answer.rows, key=lambda row: (row.topology, row.rule)):
             rows = list(found)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from dataclasses import asdict
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from ..questions.elasticity import Elasticity
 from ..questions.explain import Explanation
 from ..units import BANDWIDTH, LATENCY, human_count, human_quantity, human_seconds
-from .plain import as_csv, as_json, plain
+from .plain import as_csv, as_json, plain, text_console
 
 SCHEMA_VERSION = 1
 _WIDTH = 100
@@ -45,7 +43,7 @@ def explain_csv(answer: Explanation) -> str:
 
 def explain_text(answer: Explanation) -> str:
     """Where the time goes, the formula with its numbers, and what a change of each input would do."""
-    run, console = answer.run, Console(file=io.StringIO(), width=_WIDTH, color_system=None, legacy_windows=False)
+    run, console = answer.run, text_console(_WIDTH)
     with console.capture() as captured:
         console.print(Text(f"{run.label} on {run.topology}: {human_seconds(run.wall_clock_s)}", style="bold"))
         console.print(

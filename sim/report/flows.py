@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from ..questions.flows import FlowRow, FlowsAnswer
 from ..units import BANDWIDTH, human_bytes, human_quantity
-from .plain import as_csv, as_json, plain
+from .plain import as_csv, as_json, plain, text_console
 
 SCHEMA_VERSION = 1
 _WIDTH = 100
@@ -59,7 +57,7 @@ def flows_text(answer: FlowsAnswer) -> str:
                 f"{link.peak_utilization:.1%}",
             )
     idle = sum(not link.bytes for link in answer.links)
-    console = Console(file=io.StringIO(), width=_WIDTH, color_system=None, legacy_windows=False)
+    console = text_console(_WIDTH)
     with console.capture() as captured:
         console.print(f"{len(answer.flows)} flows over {answer.topology}", markup=False, highlight=False)
         console.print(flows)

@@ -9,6 +9,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
+from rich.console import Console
+
+
+def text_console(width: int) -> Console:
+    """Where a report is drawn as plain text. Names are the user's, so nothing in them is markup or an emoji's code."""
+    file = io.StringIO()
+    return Console(file=file, width=width, color_system=None, legacy_windows=False, markup=False, emoji=False)
+
 
 def plain(text: str) -> str:
     """Rich's output without the blanks that fill its lines, with a line feed at its end."""

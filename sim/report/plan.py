@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -15,7 +13,7 @@ from ..laws import FITTED_PARAMS
 from ..questions.plan import Plan
 from ..questions.plan_replay import Entry
 from ..units import human_bytes, human_count, human_seconds
-from .plain import as_csv, as_json, plain
+from .plain import as_csv, as_json, plain, text_console
 
 SCHEMA_VERSION = 1
 _WIDTH = 100
@@ -65,7 +63,7 @@ def plan_csv(plan: Plan) -> str:
 
 def plan_text(plan: Plan) -> str:
     """What was asked, the two best plans side by side, what binds, the front, and what is extrapolated."""
-    console = Console(file=io.StringIO(), width=_WIDTH, color_system=None, legacy_windows=False)
+    console = text_console(_WIDTH)
     with console.capture() as captured:
         console.print(Text(plan.what, style="bold"))
         console.print()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import re
 from collections.abc import Iterable, Sequence
@@ -17,9 +16,11 @@ from ..result import Result, Run
 from ..topology import Inside, Link, Topology
 from ..units import BANDWIDTH, LATENCY, Unit, human_bytes, human_count, human_quantity, human_ratio, human_seconds
 from .detail import detail_tables
-from .plain import plain
+from .plain import plain, text_console
 
 MIN_WIDTH, MAX_WIDTH = 80, 120
+_LEAST_WIDTH = 40
+"""Of a listing; a terminal that says it has no columns at all shows nothing."""
 _BAR = 8
 _NONE = 1e-9
 """A share of the wall-clock below which a time is only what rounding left over."""
@@ -31,7 +32,7 @@ _PEAK = (
 
 def to_text(result: Result, *, width: int = MIN_WIDTH, blocks: bool = True, detail: str | None = None) -> str:
     """The report as plain text of a fixed width; without `blocks` its bars are ASCII; `detail`: `sites` or `links`."""
-    console = Console(file=io.StringIO(), width=width, color_system=None, legacy_windows=False)
+    console = text_console(width)
     with console.capture() as captured:
         render(result, console, blocks=blocks, detail=detail)
     return plain(captured.get())
@@ -45,7 +46,7 @@ def on_stdout(result: Result, detail: str | None = None) -> str:
     blocks = console.encoding.lower().startswith("utf")
     if not console.is_terminal:
         return to_text(result, width=width, blocks=blocks, detail=detail)
-    console = Console(width=width)
+    console = Console(width=width, markup=False, emoji=False)
     with console.capture() as captured:
         render(result, console, blocks=blocks, detail=detail)
     return captured.get()
@@ -248,7 +249,7 @@ def listing(rows: Iterable[tuple[str, str]]) -> str:
     grid.add_column()
     for name, description in rows:
         grid.add_row(name, Text(description))
-    console = Console()
+    console = Console(width=max(Console().width, _LEAST_WIDTH), markup=False, emoji=False)
     with console.capture() as captured:
         console.print(grid)
     return plain(captured.get())

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import io
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
-from rich.console import Console, Group
+from rich.console import Group
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from ..questions.validate import Case, Claim, Validation
-from .plain import as_csv, as_json, plain
+from .plain import as_csv, as_json, plain, text_console
 
 SCHEMA_VERSION = 1
 _WIDTHS = (80, 120)
@@ -65,7 +64,7 @@ def validate_text(answer: Validation, cases: bool = False, width: int | None = N
       width: columns; that of the terminal, between 80 and 120, unless given.
     """
     columns = width or min(max(shutil.get_terminal_size((_WIDTHS[0], 24)).columns, _WIDTHS[0]), _WIDTHS[1])
-    console = Console(file=io.StringIO(), width=columns, color_system=None, legacy_windows=False)
+    console = text_console(columns)
     with console.capture() as captured:
         console.print(_table(answer, cases))
         reasons: dict[str, list[str]] = {}

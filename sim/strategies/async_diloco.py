@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from ..collectives import one_way_s
 from ..errors import InputError
 from ..ops import Collective, Merge, Op, Start, Wait
+from ..units import MOST_SITES, MOST_STEPS
 from .async_pace import Pace, deal_steps
 from .base import AbstractStrategy, Setting, count_rounds, inner_steps, open_end, rounds_of, spanning_steps
 
@@ -29,13 +30,13 @@ class AsyncDiLoCo(AbstractStrategy):
     """
 
     kind: Literal["async-diloco"] = "async-diloco"
-    replicas: int = Field(default=2, gt=0, examples=[2])
+    replicas: int = Field(default=2, gt=0, le=MOST_SITES, examples=[2])
     """Replicas M; two or more take a datacenter each."""
-    sync_every: int = Field(default=30, gt=0, examples=[30])
+    sync_every: int = Field(default=30, gt=0, le=MOST_STEPS, examples=[30])
     """Inner steps H between a replica's exchanges with the server."""
     closing_exchange: bool = True
     """Whether a last round of fewer than H steps ends with an exchange; many trainers stop without."""
-    server: int = Field(default=0, ge=0, examples=[0])
+    server: int = Field(default=0, ge=0, le=MOST_SITES, examples=[0])
     """The replica (from 0) in whose datacenter the server stands."""
 
     @model_validator(mode="after")
@@ -92,7 +93,7 @@ class AsyncDiLoCo(AbstractStrategy):
     def _pace(self, worker: int, setting: Setting) -> Pace:
         """How fast a replica is with nobody else at the server."""
         size_bytes = self.outer_bytes(setting)
-        sync_s = self.compression_time
+        sync_s = self.packing_s(setting)
         if worker == self.server:
             sync_s += 2 * setting.scatter_s(worker, size_bytes)
         else:
@@ -115,7 +116,7 @@ class AsyncDiLoCo(AbstractStrategy):
                 return
             push = Collective("push", index, (worker,), size_bytes, source=worker, target=self.server)
             pull = Collective("pull", index, (worker,), size_bytes, source=self.server, target=worker)
-            yield from self.start(push)
+            yield from self.start(setting, push)
             yield Wait(push)
             yield Merge(setting.everyone)
             yield from (Start(pull), Wait(pull))
@@ -126,7 +127,7 @@ class AsyncDiLoCo(AbstractStrategy):
         for index, first, end, exchanged in rounds_of(steps, self.sync_every, closing=self.closing_exchange):
             yield from spanning_steps(worker, setting, first, end - first)
             if exchanged:
-                yield from self.exchange(Collective("outer", index, setting.everyone, size_bytes))
+                yield from self.exchange(setting, Collective("outer", index, setting.everyone, size_bytes))
 
     def ideal_s(self, setting: Setting) -> float | None:
         """That of DiLoCo for a single replica; else None: it depends on who meets whom at the server."""
@@ -134,7 +135,7 @@ class AsyncDiLoCo(AbstractStrategy):
             return None
         load = setting.load
         step_s = max(load.mean_step_s) + setting.spanning_exposed_s(load.gradient_bytes)
-        outer_s = setting.across_s(self.outer_bytes(setting)) + self.compression_time
+        outer_s = setting.across_s(self.outer_bytes(setting)) + self.packing_s(setting)
         return (step_s + outer_s / self.sync_every) * load.steps
 
     def link_s(self, setting: Setting) -> float:

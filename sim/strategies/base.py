@@ -14,7 +14,7 @@ from ..hosts import Place
 from ..load import Load
 from ..ops import Collective, Compute, Op, Start, Wait
 from ..topology import Route
-from ..units import Count, Latency
+from ..units import Bits, Latency
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Setting:
 
     def sending_s(self, payload_bytes: float) -> float:
         """The same for its bytes alone: how long the way between the datacenters is busy with them [s]."""
-        return ideal_all_reduce_s(payload_bytes, self.load.chips, self.across.bandwidth_bits_per_s, 0.0)
+        return ideal_all_reduce_s(payload_bytes, self.load.chips, *self.across._replace(latency_s=0.0, overhead_s=0.0))
 
     def route(self, start: int, end: int) -> Route:
         """What the route from one worker to another offers."""
@@ -162,17 +162,17 @@ class AbstractStrategy(Frozen, ABC):
     else of parameter changes.
     """
 
-    payload_bits: Count | None = Field(default=None, examples=[4])
+    payload_bits: Bits | None = Field(default=None, examples=[4])
     """Bits per exchanged parameter; those of the workload unless given [bit]."""
-    payload_factor: float = Field(default=1.0, gt=0, allow_inf_nan=False, examples=[1.0])
+    payload_factor: float = Field(default=1.0, ge=1e-6, le=1e6, allow_inf_nan=False, examples=[1.0])
     """What the payload is multiplied by: headers, scales of quantised blocks; or 0.8 to match published tables."""
-    compression_ratio: float = Field(default=1.0, gt=0, allow_inf_nan=False, examples=[100])
+    compression_ratio: float = Field(default=1.0, ge=1e-6, le=1e6, allow_inf_nan=False, examples=[100])
     """How many times smaller a sparse or low-rank payload is."""
-    compression_time: Latency = Field(default=0.0, examples=["50 ms"])
+    compression_time: Latency | None = Field(default=None, examples=["50 ms"])
     """Seconds that a worker computes for one exchange of the whole model, beside its inner steps [s].
 
-    To compress it and to restore the result; and, in an outer step, the outer optimizer's own arithmetic (the records
-    `outer-step` of a trace).
+    To compress it and to restore the result; and, in an outer step, the outer optimizer's own arithmetic. Unless given,
+    an outer step has what the workload's trace measured (its records `outer-step`), and anything else nothing.
     """
 
     @property
@@ -264,15 +264,21 @@ class AbstractStrategy(Frozen, ABC):
         parts += [f"+{self.compression_time:g}s"] if self.compression_time else []
         return "".join(f" {part}" for part in parts)
 
-    def start(self, collective: Collective, share: float = 1.0) -> Iterator[Op]:
+    def packing_s(self, setting: Setting) -> float:
+        """Compute for one exchange of the whole model: as given, else what outer steps took in a recording [s]."""
+        if self.compression_time is not None:
+            return self.compression_time
+        return setting.load.outer_step_s if self.outer_steps(setting.load.steps) else 0.0
+
+    def start(self, setting: Setting, collective: Collective, share: float = 1.0) -> Iterator[Op]:
         """Packs a share of the parameters, where that takes time, and joins the exchange of them."""
-        if self.compression_time:
-            yield Compute(self.compression_time * share, steps=0, useful=False)
+        if packing_s := self.packing_s(setting):
+            yield Compute(packing_s * share, steps=0, useful=False)
         yield Start(collective)
 
-    def exchange(self, collective: Collective) -> Iterator[Op]:
+    def exchange(self, setting: Setting, collective: Collective) -> Iterator[Op]:
         """An exchange of all parameters that its members stand still for."""
-        yield from self.start(collective)
+        yield from self.start(setting, collective)
         yield Wait(collective)
 
 

@@ -59,13 +59,13 @@ class DataParallel(OverlappingStrategy):
         gradients = setting.gradients(size_bytes)
         for step in range(steps):
             yield Compute(setting.load.compute_s(worker, step, 1))
-            yield from self.exchange(gradients(step))
+            yield from self.exchange(setting, gradients(step))
 
     def ideal_s(self, setting: Setting) -> float | None:
         """Compute + [(2Nb/W1)(1 - 1/R) + e1] T; with `layers` only what the backward pass does not hide [s]."""
-        if self.by_layer and self.compression_time:
+        if self.by_layer and self.packing_s(setting):
             return None
-        exposed_s = self.across_exposed_s(setting, self._size_bytes(setting)) + self.compression_time
+        exposed_s = self.across_exposed_s(setting, self._size_bytes(setting)) + self.packing_s(setting)
         return (max(setting.load.mean_step_s) + exposed_s) * setting.load.steps
 
     def link_s(self, setting: Setting) -> float:

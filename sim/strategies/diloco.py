@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from ..ops import Collective, Op
+from ..units import MOST_SITES, MOST_STEPS
 from .base import Setting, count_rounds, inner_steps, open_end, rounds_of, spanning_steps
 from .overlap import OverlappingStrategy, Sending
 
@@ -19,14 +20,14 @@ class DiLoCo(OverlappingStrategy):
     step, as Data-Parallel does, and has outer steps besides, which always stop the compute.
 
     Source: arXiv 2311.08105 (the algorithm), 2503.09799, appendix A (its wall-clock).
-    Limits: the outer optimizer's own time counts only where `compression_time` has it. With `layers` an outer exchange
-      does not wait for the last step's gradients to be averaged inside the datacenter.
+    Limits: the outer optimizer's own time counts only where a trace measured it or `compression_time` has it. With
+      `layers` an outer exchange does not wait for the last step's gradients to be averaged inside the datacenter.
     """
 
     kind: Literal["diloco"] = "diloco"
-    replicas: int = Field(default=2, gt=0, examples=[2])
+    replicas: int = Field(default=2, gt=0, le=MOST_SITES, examples=[2])
     """Replicas M; two or more take a datacenter each."""
-    sync_every: int = Field(default=30, gt=0, examples=[30])
+    sync_every: int = Field(default=30, gt=0, le=MOST_STEPS, examples=[30])
     """Inner steps H between outer steps."""
     closing_exchange: bool = True
     """Whether a last round of fewer than H steps ends with an exchange; many trainers stop without."""
@@ -84,7 +85,7 @@ class DiLoCo(OverlappingStrategy):
             else:
                 yield from spanning_steps(worker, setting, first, end - first)
             if exchanged:
-                yield from self.exchange(Collective("outer", index, setting.everyone, outer_bytes))
+                yield from self.exchange(setting, Collective("outer", index, setting.everyone, outer_bytes))
 
     def _rounds(self, setting: Setting) -> Iterator[tuple[int, int, int, bool]]:
         return rounds_of(setting.load.steps, self.sync_every, closing=self.closing_exchange)
@@ -104,15 +105,15 @@ class DiLoCo(OverlappingStrategy):
         counts; exchanges inside and across run side by side.
         """
         load, outer_bytes = setting.load, self.outer_bytes(setting)
-        if self.by_layer and self.compression_time:
+        if self.by_layer and self.packing_s(setting):
             return None
         if self.replicas == 1:
             step_s = max(load.mean_step_s) + self.across_exposed_s(setting, load.gradient_bytes)
-            outer_s = setting.across_s(outer_bytes) + self.compression_time
+            outer_s = setting.across_s(outer_bytes) + self.packing_s(setting)
         else:
             inner_s = [self.inside_exposed_s(worker, setting) for worker in setting.everyone]
             step_s = max(mean_s + each_s for mean_s, each_s in zip(load.mean_step_s, inner_s, strict=True))
-            outer_s = self.across_exposed_s(setting, outer_bytes) + self.compression_time
+            outer_s = self.across_exposed_s(setting, outer_bytes) + self.packing_s(setting)
             if self.by_layer:
                 if min(load.mean_step_s) < max(load.mean_step_s) or min(inner_s) < max(inner_s):
                     return None

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from ..ops import Op
+from ..units import MOST_LAYERS
 from .base import Setting, open_end
 from .fragments import FragmentedStrategy
 
@@ -23,7 +24,7 @@ class EagerDiLoCo(FragmentedStrategy):
     """
 
     kind: Literal["eager-diloco"] = "eager-diloco"
-    fragments: int = Field(default=1, gt=0, examples=[1])
+    fragments: int = Field(default=1, gt=0, le=MOST_LAYERS, examples=[1])
     """Fragments P."""
 
     @property

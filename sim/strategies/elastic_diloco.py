@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from ..errors import InputError
 from ..ops import Collective, Op
-from ..units import Latency
+from ..units import MOST_SITES, MOST_STEPS, Latency
 from .base import AbstractStrategy, Setting, count_rounds, inner_steps, open_end, rounds_of
 
 
@@ -24,13 +24,13 @@ class ElasticDiLoCo(AbstractStrategy):
     """
 
     kind: Literal["elastic-diloco"] = "elastic-diloco"
-    replicas: int = Field(default=4, gt=1, examples=[4])
+    replicas: int = Field(default=4, gt=1, le=MOST_SITES, examples=[4])
     """Replicas M, in a datacenter each."""
-    sync_every: int = Field(default=30, gt=0, examples=[30])
+    sync_every: int = Field(default=30, gt=0, le=MOST_STEPS, examples=[30])
     """Inner steps H between outer steps."""
     closing_exchange: bool = True
     """Whether a last round of fewer than H steps ends with an exchange; many trainers stop without."""
-    quorum: int = Field(default=3, gt=0, examples=[3])
+    quorum: int = Field(default=3, gt=0, le=MOST_SITES, examples=[3])
     """Replicas K that an outer step needs."""
     grace_s: Latency = Field(default=0.0, alias="grace", examples=["2 s"])
     """How long the quorum still waits for the others [s]."""
@@ -81,7 +81,8 @@ class ElasticDiLoCo(AbstractStrategy):
             yield from inner_steps(worker, setting, first, end - first)
             if exchanged:
                 yield from self.exchange(
-                    Collective("outer", index, setting.everyone, size_bytes, quorum=quorum, grace_s=self.grace_s)
+                    setting,
+                    Collective("outer", index, setting.everyone, size_bytes, quorum=quorum, grace_s=self.grace_s),
                 )
 
     def ideal_s(self, setting: Setting) -> float | None:
@@ -89,7 +90,7 @@ class ElasticDiLoCo(AbstractStrategy):
         inner_s = [setting.load.mean_step_s[worker] + setting.inside_exposed_s(worker) for worker in setting.everyone]
         if self.quorum < self.replicas and min(inner_s) < max(inner_s):
             return None
-        outer_s = setting.across_s(self.outer_bytes(setting)) + self.compression_time
+        outer_s = setting.across_s(self.outer_bytes(setting)) + self.packing_s(setting)
         return (max(inner_s) + outer_s / self.sync_every) * setting.load.steps
 
     def link_s(self, setting: Setting) -> float:

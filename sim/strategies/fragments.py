@@ -10,6 +10,7 @@ from pydantic import Field
 
 from ..errors import InputError
 from ..ops import Op
+from ..units import MOST_SITES, MOST_STEPS
 from .base import Setting, count_rounds
 from .overlap import OverlappingStrategy, Part, Sending
 
@@ -17,9 +18,9 @@ from .overlap import OverlappingStrategy, Part, Sending
 class FragmentedStrategy(OverlappingStrategy, ABC):
     """Replicas in a datacenter each that exchange fragments of the parameters at different moments of a round."""
 
-    replicas: int = Field(default=2, gt=1, examples=[2])
+    replicas: int = Field(default=2, gt=1, le=MOST_SITES, examples=[2])
     """Replicas M, in a datacenter each."""
-    sync_every: int = Field(default=30, gt=0, examples=[100])
+    sync_every: int = Field(default=30, gt=0, le=MOST_STEPS, examples=[100])
     """Inner steps H from one exchange of a fragment to its next."""
     closing_exchange: bool = True
     """Whether a last round of fewer than H steps ends with an exchange; many trainers stop without."""

@@ -170,7 +170,7 @@ class OverlappingStrategy(AbstractStrategy, ABC):
                 for index, part in sending.parts
             ]
             begins = {
-                part.number: (part.layer, tuple(self.start(one, part.share)) if packed else (Start(one),))
+                part.number: (part.layer, tuple(self.start(setting, one, part.share)) if packed else (Start(one),))
                 for part, one in begun
             }
             if self.by_layer:

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from ..errors import InputError
 from ..ops import Op
+from ..units import MOST_LAYERS, MOST_STEPS
 from .base import Setting, open_end
 from .fragments import FragmentedStrategy
 
@@ -26,9 +27,9 @@ class StreamingDiLoCo(FragmentedStrategy):
     """
 
     kind: Literal["streaming-diloco"] = "streaming-diloco"
-    fragments: int | None = Field(default=None, gt=0, examples=[8])
+    fragments: int | None = Field(default=None, gt=0, le=MOST_LAYERS, examples=[8])
     """Fragments P; of three layers each unless given (8 where nobody knows the layers)."""
-    overlap_steps: int = Field(default=1, ge=0, examples=[1])
+    overlap_steps: int = Field(default=1, ge=0, le=MOST_STEPS, examples=[1])
     """Inner steps tau that begin without the result of an exchange; 0: the next step waits for it."""
     mixing: float = Field(default=0.5, ge=0, le=1, examples=[0.5])
     """Share of its own parameters that a replica keeps when the result comes; for the trainer."""
@@ -71,5 +72,5 @@ class StreamingDiLoCo(FragmentedStrategy):
         inner_s = [setting.inside_exposed_s(worker) for worker in setting.everyone]
         step_s = max(mean_s + each_s for mean_s, each_s in zip(load.mean_step_s, inner_s, strict=True))
         latency_s = setting.across_s(0.0) * count
-        outer_s = setting.sending_s(self.outer_bytes(setting)) + latency_s + self.compression_time
+        outer_s = setting.sending_s(self.outer_bytes(setting)) + latency_s + self.packing_s(setting)
         return (step_s + outer_s / self.sync_every) * load.steps

@@ -9,7 +9,7 @@ import pytest
 import simpy
 from scipy.optimize import linprog
 
-import sim.flows
+import sim.dividing
 from sim.fairshare import load_of, max_min_rates, refreshed_rates
 from sim.flows import FlowNetwork
 from sim.levels import Levels
@@ -190,7 +190,7 @@ def by_fractions(capacity, flows):
 @pytest.mark.parametrize("remembered", [64, 0], ids=["small sets", "carried levels"])
 @pytest.mark.parametrize("block", range(4))
 def test_finish_times_equal_an_exact_integration(block, remembered, monkeypatch):
-    monkeypatch.setattr(sim.flows, "_SMALL", remembered)
+    monkeypatch.setattr(sim.dividing, "_SMALL", remembered)
     for seed in range(30):
         dice = random.Random(100 * block + seed)
         capacity = [Fraction(dice.randint(1, 40)) for _ in range(dice.randint(1, 6))]

@@ -7,7 +7,7 @@ import simpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import sim.flows
+import sim.dividing
 from sim.flows import FlowNetwork
 from sim.profile import Profile
 from sim.wires import Wire
@@ -47,7 +47,7 @@ def at(times_s, mb_per_s, repeat_s=None, outages=()):
 
 @pytest.fixture(params=[64, 0], ids=["small sets", "carried levels"], autouse=True)
 def both_solvers(request, monkeypatch):
-    monkeypatch.setattr(sim.flows, "_SMALL", request.param)
+    monkeypatch.setattr(sim.dividing, "_SMALL", request.param)
 
 
 def test_the_parking_lot():

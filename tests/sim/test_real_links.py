@@ -9,7 +9,7 @@ import simpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import sim.flows
+import sim.dividing
 from sim.flows import FlowNetwork
 from sim.profile import Profile
 from sim.questions.bandwidth import answer as bandwidth_answer
@@ -27,7 +27,7 @@ MB_PER_S = 8e6
 
 @pytest.fixture(params=[64, 0], ids=["small sets", "large sets"])
 def both_sizes(request, monkeypatch):
-    monkeypatch.setattr(sim.flows, "_SMALL", request.param)
+    monkeypatch.setattr(sim.dividing, "_SMALL", request.param)
 
 
 def flat(mb_per_s):

@@ -1,5 +1,9 @@
 """`record-trace` from the outside: traces that read back, wrong input, interrupts."""
 
+import contextlib
+import os
+import pty
+import shlex
 import signal
 import subprocess
 import sys
@@ -192,17 +196,77 @@ def test_an_interrupt_leaves_a_readable_trace(text, tmp_path, environment):
     assert read_header(path).steps == 1_000_000
 
 
-def test_an_interrupt_before_the_first_step_keeps_the_old_file(text, tmp_path, monkeypatch, capsys):
+DEAF = """
+import os, signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
+import trainer.record
+number = int(sys.argv.pop())
+def deaf(*_):
+    os.kill(os.getpid(), number)
+    while True:
+        try:
+            time.sleep(600)
+        except BaseException:
+            pass
+trainer.record.load_data = deaf
+from trainer.cli import main
+main()
+"""
+"""A run in which, as in a compilation, exceptions are lost; a signal comes while it reads its text."""
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "said"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "stopped by SIGTERM")]
+)
+def test_a_signal_is_never_lost_and_keeps_the_old_file(number, code, said, text, tmp_path, environment):
     path = tmp_path / "run.jsonl"
     path.write_text("precious")
-
-    def interrupted(*_):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("trainer.record.load_data", interrupted)
-    assert call(*arguments(text, path, "--overwrite")) == 130
-    assert "interrupted; nothing was recorded yet" in capsys.readouterr().err
+    command = [sys.executable, "-c", DEAF, *arguments(text, path, "--overwrite"), str(int(number))]
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    assert ended.returncode == code, ended.stderr
+    assert f"{said}; nothing was recorded yet" in ended.stderr
+    assert "Traceback" not in ended.stderr
     assert path.read_text() == "precious"
+
+
+def test_a_signal_shows_the_cursor_again(text, tmp_path, environment):
+    terminal, end = pty.openpty()
+    command = [sys.executable, "-c", DEAF, *arguments(text, tmp_path / "run.jsonl"), str(int(signal.SIGTERM))]
+    with subprocess.Popen(command, env={**environment, "TERM": "xterm"}, stderr=end, stdout=subprocess.PIPE) as process:
+        os.close(end)
+        shown = b""
+        with contextlib.suppress(OSError):  # the terminal is gone
+            while part := os.read(terminal, 4096):
+                shown += part
+    os.close(terminal)
+    assert process.returncode == 143
+    hide, show = b"\x1b[?25l", b"\x1b[?25h"
+    assert 0 <= shown.index(hide) < shown.rindex(show)
+    assert shown.rindex(hide) < shown.rindex(show)
+
+
+def test_a_signal_that_is_ignored_stays_ignored(text, tmp_path, environment):
+    """As a job in the background ignores Ctrl-C."""
+    code = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+    code += "import os, trainer.record as r; old = r.load_data\n"
+    code += "r.load_data = lambda config: os.kill(os.getpid(), signal.SIGINT) or old(config)\n"
+    code += "from trainer.cli import main; main()"
+    command = [sys.executable, "-c", code, *arguments(text, tmp_path / "run.jsonl", steps=1)]
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
+    assert ended.returncode == 0, ended.stderr
+
+
+@pytest.mark.parametrize("target", ["full", "closed", "reader"])
+def test_output_that_nobody_takes_is_no_traceback(target, text, tmp_path, environment):
+    path = tmp_path / "run.jsonl"
+    end = {"full": ">/dev/full", "closed": ">&-", "reader": "| true"}[target]
+    command = shlex.join([sys.executable, "-m", "trainer", *arguments(text, path, steps=1)])
+    bash = ["bash", "-c", f"set -o pipefail; {command} {end}"]
+    ended = subprocess.run(bash, env=environment, capture_output=True, text=True, check=False, timeout=300)
+    assert ended.returncode == (2 if target == "full" else 0), ended.stderr
+    assert ("standard output: cannot be written (No space left on device)" in ended.stderr) == (target == "full")
+    assert "Traceback" not in ended.stderr
+    assert len(records(path, Step)) == 3
 
 
 WRONG = {

@@ -3,6 +3,7 @@ import gzip
 import json
 import lzma
 import sys
+import tracemalloc
 from importlib import metadata
 from types import SimpleNamespace
 
@@ -11,6 +12,7 @@ import pytest
 from sim.errors import InputError
 from trainer import hub, packages
 from trainer.corpus import load_corpus
+from trainer.tokenizer import load_tokenizer
 
 
 def lines(*texts):
@@ -83,6 +85,44 @@ def test_the_digest_is_that_of_the_content(tmp_path):
         (tmp_path / path).write_text(text, encoding="utf-8")
     digest = {name: load_corpus(str(tmp_path / name)).digest for name in ("a.txt", "x/b.txt", "c.txt")}
     assert digest["a.txt"] == digest["x/b.txt"] != digest["c.txt"]
+
+
+HOSTILE = {
+    "brackets in brackets": (b'{"text": ' + b"[" * 200_000, "deep.jsonl", r"deep.jsonl:1: not JSON"),
+    "a number of 5,000 digits": (b'{"text": ' + b"1" * 5_000 + b"}", "long.jsonl", r"long.jsonl:1: not JSON"),
+    "a damaged stream": (gzip.compress(b"text")[:10] + b"\x07" * 30, "a.jsonl.gz", "damaged or cut short"),
+}
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_hostile_lines_are_wrong_input(case, tmp_path):
+    content, name, says = HOSTILE[case]
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=says):
+        list(load_corpus(str(tmp_path / name)).documents())
+
+
+def test_a_line_that_unpacks_to_gigabytes_takes_little_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr("trainer.files.MAX_LINE_CHARACTERS", 1_000_000)
+    path = tmp_path / "bomb.jsonl.gz"
+    path.write_bytes(gzip.compress(b" " * 100_000_000))
+    tracemalloc.start()
+    with pytest.raises(InputError, match="has a line of more than 1,000,000 characters"):
+        list(load_corpus(str(path)).documents())
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 10_000_000
+
+
+@pytest.mark.parametrize(
+    ("spec", "says"),
+    [("~nouser/x", "there is no such user"), ("x" * 300, "File name too long"), ("a\0b", "not a path")],
+)
+def test_what_no_file_is_called_is_wrong_input(spec, says):
+    with pytest.raises(InputError, match=says):
+        load_corpus(spec)
+    with pytest.raises(InputError, match=says):
+        load_tokenizer(spec, 300, None, None)
 
 
 def test_half_a_surrogate_pair_becomes_a_question_mark(tmp_path):

@@ -2,6 +2,8 @@
 
 import shutil
 import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -10,6 +12,9 @@ pytest.importorskip("optax")
 
 from sim.trace import Exchange, read_header, read_records  # noqa: E402
 from trainer.cli import main  # noqa: E402
+from trainer.distributed import bind_address  # noqa: E402
+
+from .conftest import free_port  # noqa: E402
 
 TINY = ["--layers", "1", "--width", "16", "--heads", "2", "--sequence-length", "16", "--sequences", "1"]
 
@@ -82,6 +87,46 @@ def test_processes_that_see_different_checkpoints_all_end(command, processes, te
     ended = processes([[*command, "--resume", "--checkpoint", str(folder)] for folder in (saved, elsewhere)])
     assert [each.code for each in ended] == [2, 2], ended
     assert all("the processes see different checkpoints; share the folder" in each.errors for each in ended)
+
+
+LISTENING = """
+import os, sys
+from trainer.distributed import start
+start(f"{sys.argv[1]}:{sys.argv[2]}", 1, 0, print)
+for table in ("tcp", "tcp6"):
+    for line in open(f"/proc/self/net/{table}").read().splitlines()[1:]:
+        _, local, _, state, *_ = line.split()
+        address, port = local.split(":")
+        if state == "0A" and int(port, 16) == int(sys.argv[2]):
+            print(address)
+os._exit(0)
+"""
+LOOPBACK = {"0100007F", "00000000000000000000000001000000", "0000000000000000FFFF00000100007F"}
+"""127.0.0.1, ::1, and the former as the latter writes it."""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_the_coordinator_listens_where_it_was_told_and_nowhere_else(host, environment):
+    command = [sys.executable, "-c", LISTENING, host, str(free_port([0]))]
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    assert ended.returncode == 0, ended.stderr
+    found = set(ended.stdout.split())
+    assert found
+    assert found <= LOOPBACK
+
+
+@pytest.mark.parametrize(
+    ("address", "bound"),
+    [
+        ("localhost:1", "localhost:1"),
+        ("127.0.0.1:1", "127.0.0.1:1"),
+        ("192.0.2.1:1", None),  # nobody's, by RFC 5737: as an address that is translated on the way
+        ("node7:1", None),
+    ],
+)
+def test_other_names_and_addresses_are_listened_for_everywhere(address, bound):
+    assert bind_address(address) == bound
 
 
 @pytest.mark.parametrize("number", [0, 1])

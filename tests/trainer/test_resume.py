@@ -1,7 +1,10 @@
 """A run that is killed and resumed is the run that was never killed, bit for bit."""
 
+import hashlib
 import json
 import os
+import random
+import re
 import shutil
 import signal
 import subprocess
@@ -71,7 +74,7 @@ def assert_equal(one, other):
 def test_resuming_from_any_checkpoint_goes_on_bit_for_bit(algorithm, suffix, text, tmp_path):
     whole, own = tmp_path / f"whole.jsonl{suffix}", tmp_path / "whole"
     assert call(*arguments(text, whole, algorithm, "--checkpoint", own, "--checkpoint-every", 5)) == 0
-    assert sorted(path.name for path in own.iterdir()) == ["step-00000010", "step-00000012"]
+    assert sorted(path.name for path in own.glob("step-*")) == ["step-00000010", "step-00000012"]
     cut, other = tmp_path / f"cut.jsonl{suffix}", tmp_path / "cut"
     saved = ["--checkpoint", other, "--checkpoint-every", 5]
     assert call(*arguments(text, cut, algorithm, *saved)) == 0
@@ -164,6 +167,48 @@ DAMAGE = {
 }
 
 
+def forge(newest, facts=lambda facts: None, entry=lambda entry: None):
+    """Changes what a checkpoint says and puts right digests on it, as damage cannot."""
+    index = json.loads((newest / "index-0.json").read_text())
+    entry(index[0])
+    (newest / "index-0.json").write_text(json.dumps(index))
+    document = json.loads((newest / "checkpoint.json").read_text())
+    del document["sha256"]
+    facts(document["facts"])
+    document["indexes"]["index-0.json"] = hashlib.sha256((newest / "index-0.json").read_bytes()).hexdigest()
+    own = hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
+    (newest / "checkpoint.json").write_text(json.dumps({**document, "sha256": own}))
+
+
+DAMAGE |= {
+    f"{text} for the facts": lambda newest, text=text: (newest / "checkpoint.json").write_text(text)
+    for text in ("5", "null", '"x"', "[]", '{"facts": 5}', '{"facts": {}}', "[" * 100_000, "1" * 5_000)
+}
+DAMAGE |= {
+    f"a forged {key} of {value}": lambda newest, key=key, value=value: forge(
+        newest, entry=lambda entry: entry.update({key: value})
+    )
+    for key, value in (
+        ("shape", [10**12, 3, 10**6]),
+        ("shape", [-2, 3]),
+        ("shape", 5),
+        ("shape", ["a", 3]),
+        ("ranges", [[0, 10**15], [0, 3]]),
+        ("ranges", [[0, 2]]),
+        ("ranges", [[2, 0], [3, 0]]),
+        ("ranges", None),
+        ("dtype", "object"),
+        ("dtype", "float64"),
+        ("offset", -1),
+        ("offset", 10**30),
+        ("offset", "x"),
+        ("array", None),
+        ("array", []),
+    )
+}
+DAMAGE["a forged step"] = lambda newest: forge(newest, facts=lambda facts: facts.update(step="x"))
+
+
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_a_damaged_checkpoint_is_passed_over(damage, saved):
     directory, read = saved
@@ -228,9 +273,82 @@ def test_wrong_resumes_are_one_line(text, tmp_path, capsys):
     path.unlink()
     assert call(*arguments(text, path, "diloco", *more, "--resume")) == 2
     assert "the trace to go on with is gone" in capsys.readouterr().err
-    path.write_text("x")
+    path.write_bytes(content[: len(content) // 2])
     assert call(*arguments(text, path, "diloco", *more, "--resume")) == 2
     assert "is shorter than at its checkpoint" in capsys.readouterr().err
+    assert path.read_bytes() == content[: len(content) // 2]
+
+
+def other_run(text, tmp_path, path, more):
+    """The trace of another run of the same length."""
+    other = ["--checkpoint", tmp_path / "other"]
+    assert call(*arguments(text, path, "diloco", *other, "--seed", 7)) == 0
+
+
+def twin(text, tmp_path, path, more):
+    """The trace of the same run at another time: a digit of one second differs."""
+    content = (tmp_path / "run.jsonl").read_bytes()
+    place = content.rindex(b',"tokens"') - 1
+    path.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+
+
+def shorter_run(text, tmp_path, path, more):
+    lines = path.with_name("run.jsonl").read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:-8]) + b"\n" * 10_000)
+
+
+FOREIGN = {
+    "random bytes": (lambda *run: run[2].write_bytes(random.Random(1).randbytes(100_000)), "not a trace"),
+    "a text": (lambda *run: run[2].write_text("precious\n" * 10_000), "not a trace"),
+    "another run's trace": (other_run, r"is the trace of another run \(seed: 7 there, 0 here\)"),
+    "the same run's, of another time": (twin, "is not the trace that"),
+    "a damaged one": (shorter_run, "a damaged line"),
+}
+
+
+@pytest.mark.parametrize("foreign", FOREIGN)
+def test_resuming_touches_no_file_but_its_own(foreign, text, tmp_path, capsys):
+    more = ["--checkpoint", tmp_path / "saved"]
+    assert call(*arguments(text, tmp_path / "run.jsonl", "diloco", *more)) == 0
+    path = tmp_path / "foreign.jsonl"
+    make, says = FOREIGN[foreign]
+    make(text, tmp_path, path, more)
+    before = path.read_bytes()
+    assert call(*arguments(text, path, "diloco", *more, "--resume")) == 2
+    errors = capsys.readouterr().err
+    assert re.search(says, errors)
+    assert "it is left as it is: give the --output of the run in" in errors
+    assert path.read_bytes() == before
+
+
+def test_a_second_process_leaves_the_first_alone(text, tmp_path, environment):
+    """As when a job is put back into the queue while it still runs."""
+    path, directory = tmp_path / "run.jsonl", tmp_path / "saved"
+    endless = arguments(text, path, "diloco", "--checkpoint", directory, "--checkpoint-every", 2, steps=1_000_000)
+    command = [sys.executable, "-m", "trainer", *endless]
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE) as first:
+        try:
+            deadline = time.monotonic() + 300
+            while not list(directory.glob("step-*2")) and first.poll() is None and time.monotonic() < deadline:
+                time.sleep(0.05)
+            before = path.stat().st_size
+            second = subprocess.run(
+                [*command, "--resume"], env=environment, capture_output=True, text=True, check=False
+            )
+            assert second.returncode == 2, second.stderr
+            line = f"error: --checkpoint {directory}: another record-trace (process {first.pid} on "
+            assert line in second.stderr
+            assert "Traceback" not in second.stderr
+            elsewhere = [*command, "--overwrite", "--checkpoint", str(tmp_path / "elsewhere")]
+            third = subprocess.run(elsewhere, env=environment, capture_output=True, text=True, check=False)
+            assert third.returncode == 2, third.stderr
+            assert f"{path}: another record-trace is writing to it" in third.stderr
+            assert first.poll() is None
+            assert path.stat().st_size > before
+        finally:
+            first.kill()
+    assert call(*endless[:2], *["--steps", "1000000"], *endless[4:], "--resume", "--seed", 1) == 2  # free again
+    assert len(list(read_records(path))) > 4
 
 
 def test_a_run_does_not_go_on_with_another_text(text, tmp_path, capsys):

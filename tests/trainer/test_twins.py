@@ -114,3 +114,24 @@ def test_fragments_of_a_trace_add_up_to_what_the_simulator_replays(text, tmp_pat
         if isinstance(record, Exchange) and not record.warmup
     ]
     assert sent == [(1, 1), (2, 0), (3, 1), (4, 0), (5, 0), (5, 1)]
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        ["--algorithm", "diloco", "--replicas", "2", "--devices-per-replica", "2", "--sync-every", "2"],
+        ["--algorithm", "data-parallel", "--devices-per-replica", "2"],
+    ],
+)
+def test_a_trace_of_shards_is_replayed_with_the_bytes_of_a_whole_copy(run, text, tmp_path):
+    """Each of two shards has half of every matrix, and all of the norms, which both of them exchange."""
+    path = tmp_path / "run.jsonl"
+    shape = ["--layers", "2", "--width", "16", "--heads", "2", "--vocab", "258", "--sequence-length", "16"]
+    source = ["--corpus", str(text), "--tokenizer", "bytes", "--steps", "2", "--output", str(path)]
+    with pytest.raises(SystemExit) as end:
+        main([*run, *shape, "--sequences", "2", "--shards", "2", *source])
+    assert not end.value.code
+    recording = read_recording(path)
+    norms = 2 * (16 + 16 + 8 + 8) + 16
+    whole = 4 * (recording.header.model.params + norms)
+    assert (recording.header.shards, recording.gradient_bytes, recording.outer_bytes) == (2, whole, whole)

@@ -1,0 +1,71 @@
+"""The units that quantities are written in, and nothing else.
+
+The registry holds only what this field uses: a frequency ("10 GHz") or a gilbert ("Gb") cannot slip in as a bandwidth.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pint
+
+SCALE = {"n": 1e-9, "u": 1e-6, "m": 1e-3, "": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18}
+"""What a prefix multiplies by."""
+_DEFINITIONS = """
+kilo- = 1e3 = k-
+mega- = 1e6 = M-
+giga- = 1e9 = G-
+tera- = 1e12 = T-
+peta- = 1e15 = P-
+exa- = 1e18 = E-
+kibi- = 1024 = Ki-
+mebi- = 1048576 = Mi-
+gibi- = 1073741824 = Gi-
+tebi- = 1099511627776 = Ti-
+milli- = 1e-3 = m-
+micro- = 1e-6 = u- = µ-
+nano- = 1e-9 = n-
+bit = [information] = b
+byte = 8 * bit = B
+second = [time] = s = sec
+minute = 60 * second = min
+hour = 3600 * second = h
+day = 86400 * second = d
+week = 604800 * second
+year = 31557600 * second
+flop = [computation] = FLOP
+token = [token]
+bps = bit / second
+FLOPS = flop / second
+"""
+
+
+@cache
+def _registry() -> pint.UnitRegistry[float]:
+    import pint  # 0.2 s: only when a unit is parsed
+
+    registry: pint.UnitRegistry[float] = pint.UnitRegistry(None)
+    registry.load_definitions(_DEFINITIONS.strip().splitlines())
+    return registry
+
+
+@cache
+def factor_of(name: str, base: str) -> float | None:
+    """What one of the named unit is in `base`; None where it is no such unit."""
+    registry = _registry()
+    try:
+        return float(registry.Quantity(1, name).to(base).magnitude)
+    except Exception:  # pint raises a dozen kinds, tokenizer errors among them
+        return None
+
+
+def slip_in(name: str, base: str) -> str:
+    """What may be meant by a unit that is none; empty where nobody knows."""
+    if name[:1] == "K" and factor_of("k" + name[1:], base):
+        rest = name[1:]
+        return f"the prefix for 1000 is a small k: write k{rest}, or Ki{rest} for 1024"
+    if base != "s" and name[:1] in set("mu\u00b5n") and factor_of(name, base) and factor_of(name[1:], base):
+        return f"a small {name[0]} makes it a thousandth or less: write M{name[1:]} for millions"
+    return ""
