@@ -20,7 +20,8 @@ def queues(exchange, hops, members):
         return [("inside", exchange.sites[0])], [("inside", exchange.sites[0])]
     among_all, one_way = [("among all", w) for w in members], [("one way", w) for w in members]
     if exchange.one_way:
-        return [*hops, *among_all], [*hops, *one_way]
+        own = [(exchange.job, hop) for hop in hops]  # those of other jobs share the links, and wait for nobody
+        return [*own, *among_all], [*own, *one_way]
     return [*among_all, *one_way], among_all
 
 

@@ -40,7 +40,7 @@ def _figures(replay, job, watched_s):
         "max_staleness": max(worker.stalest for worker in workers) if merges else None,
         "late_merges": sum(worker.late for worker in workers),
         "steps": job.load.steps,
-        "outer_steps": outer_steps(job),
+        "outer_steps": job.outer_steps(),
     }
     for worker, name in zip(workers, job.sites, strict=True):
         site = {
@@ -59,14 +59,6 @@ def _figures(replay, job, watched_s):
         }
         run |= {f"links.{pipe.name}.{key}": value for key, value in link.items()}
     return run
-
-
-def outer_steps(job):
-    """Rounds that end with an exchange; a last one of fewer than H steps may have none."""
-    if job.strategy.kind == "data-parallel":
-        return 0
-    whole, rest = divmod(job.load.steps, job.strategy.sync_every)
-    return whole + (rest > 0 and job.closing)
 
 
 def product(run):

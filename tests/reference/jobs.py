@@ -22,8 +22,22 @@ class Job:
         self.closing = getattr(strategy, "closing_exchange", True)
         self.by_layer = getattr(strategy, "overlap", "none") == "layers"
         spans = strategy.kind == "data-parallel"
+        self.pack_s = self._pack_s()
         self.size = self._packed(load.gradient_bytes if spans else load.outer_bytes)
         self.steps = self._async_steps() if strategy.kind == "async-diloco" and strategy.replicas > 1 else None
+
+    def _pack_s(self):
+        """Compute for one exchange of everything: as asked for, else what the outer optimizer took in a recording."""
+        if self.strategy.compression_time is not None:
+            return self.strategy.compression_time
+        return self.load.outer_step_s if self.outer_steps() else 0.0
+
+    def outer_steps(self):
+        """Rounds that end with an exchange; a last one of fewer than H steps may have none."""
+        if self.strategy.kind == "data-parallel":
+            return 0
+        whole, rest = divmod(self.load.steps, self.strategy.sync_every)
+        return whole + (rest > 0 and self.closing)
 
     def _packed(self, asked):
         strategy = self.strategy
@@ -79,7 +93,7 @@ class Job:
         step_s = self.load.mean_step_s[worker]
         if not self.load.measured:
             step_s += inside.all_reduce_s(self.load.gradient_bytes) - self.inside_hidden_s(worker)
-        sync_s = strategy.compression_time
+        sync_s = self.pack_s
         if worker == server or not self.published:
             sync_s += 2 * inside.scatter_s(self.size)
         if worker != server:

@@ -41,6 +41,9 @@ class Load:
             if workload.rescale:
                 factors = [s / trace.mean_s for s in step_s]
                 self.series = [[f * s for s in each] for f, each in zip(factors, self.series, strict=True)]
+        self.outer_step_s = trace.outer_step_s if recorded else 0.0
+        if recorded and workload.rescale:  # the same arithmetic on chips that are so much faster
+            self.outer_step_s *= 6 * active * trace.tokens_per_chip / trace.mean_s / min(speeds)
         self.mean_step_s = [math.fsum(each) / len(each) for each in self.series]
         tokens = workload.tokens or 20 * self.params * (workload.overtraining or 1.0)
         self.steps = workload.steps or max(1, math.ceil(tokens / self.batch_tokens * (1 - 1e-12)))
@@ -78,14 +81,19 @@ class Trace:
         self.model, self.device_count = header["model"], header["device"]["count"]
         self.tokens_per_chip = header["batch_tokens"] / self.device_count
         own = [[] for _ in range(header["replicas"])]
-        self._parts = {}
+        self._parts, outer, sent = {}, {}, {}
         for record in records:
             if record.get("warmup"):
                 continue
             if record["record"] == "step":
                 own[record["replica"]].append(record["compute_s"])
             elif record["record"] == "exchange":
-                self._parts[record["kind"], record["fragment"]] = record["payload_bytes"]
+                self._parts[record["kind"], record["fragment"]] = record["payload_bytes"] * header.get("shards", 1)
+                if record["kind"] == "outer":
+                    sent[record["fragment"]] = sent.get(record["fragment"], 0) + 1
+            elif record["record"] == "outer-step":
+                outer.setdefault(record["fragment"], []).append(record["compute_s"])
+        self.outer_step_s = sum(sum(each) / sent.get(fragment, len(each)) for fragment, each in outer.items())
         length = min(map(len, own))
         self.replicas = [each[:length] for each in own]
         self.mean_s = math.fsum(math.fsum(each) for each in self.replicas) / length / len(self.replicas)

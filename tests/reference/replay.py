@@ -31,6 +31,7 @@ class Exchange:
     quorum: int | None = None
     grace_s: float = 0.0
     sites: tuple = ()
+    job: object = None
     joined: list = field(default_factory=list)
     begun: bool = False
     within: bool = False
@@ -83,14 +84,14 @@ class Worker:
         key = (name, index, part, members)
         if key not in self.run.open:
             one = Exchange(Signal(self.run.clock), members, size, one_way, self.place)
-            one.sites = tuple(dict.fromkeys(one_way)) if one_way else members
+            one.sites, one.job = tuple(dict.fromkeys(one_way)) if one_way else members, self.job
             self.run.open[key] = one
         return self.run.open[key]
 
     def start(self, one, pack=0.0):
         """Packs so large a share of the parameters, and joins."""
-        if pack and self.job.strategy.compression_time:
-            yield from self.compute(self.job.strategy.compression_time * pack, pack=True)
+        if pack and self.job.pack_s:
+            yield from self.compute(self.job.pack_s * pack, pack=True)
         self.run.join(self, one)
 
     def wait(self, one):
@@ -222,7 +223,9 @@ class Replay:
         mine = missed.own[worker.place] = Exchange(Signal(self.clock), (worker.place,), missed.size, begun=True)
         mine.sites = (worker.place, other)
         ways = [(worker.place, other), (other, worker.place)]
-        legs = [Exchange(None, (worker.place,), missed.size, way, worker.place, sites=way) for way in ways]
+        legs = [
+            Exchange(None, (worker.place,), missed.size, way, worker.place, sites=way, job=worker.job) for way in ways
+        ]
         for leg in legs:
             self.workers[leg.one_way[0]].burst += self.net.crossing_bytes(leg)
         worker.under_way += 1

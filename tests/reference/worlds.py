@@ -225,6 +225,7 @@ def write_traces(folder):
             "sync_every": 5,
             "steps": steps,
             "batch_tokens": 8192,
+            "shards": rng.choice([1, 1, 2]),
             "sequence_length": 256,
             "device": {"platform": "cpu", "kind": "a test", "count": 8},
         }  # fmt: skip
@@ -233,9 +234,14 @@ def write_traces(folder):
             for replica in range(replicas):
                 seconds = _number(rng, 0.5, 2)
                 lines.append({"record": "step", "step": step, "replica": replica, "compute_s": seconds, "tokens": 4096})
-        size = int(_number(rng, 1e8, 1e10))
-        for kind in rng.choice([(), ("outer",), ("gradient", "outer")]):
-            line = {"record": "exchange", "step": steps, "kind": kind, "group_size": 2, "payload_bytes": size}
-            lines.append({**line, "fragment": None})
+        size, outer = int(_number(rng, 1e8, 1e10)), rng.random() < 0.5
+        kinds = rng.choice([(), ("outer",), ("gradient", "outer")])
+        for fragment in rng.choice([(None,), (0, 1)]) if kinds else ():
+            for kind in kinds:
+                line = {"record": "exchange", "step": steps, "kind": kind, "group_size": 2, "payload_bytes": size}
+                lines.append({**line, "fragment": fragment if kind == "outer" else None})
+            if outer and "outer" in kinds:
+                line = {"record": "outer-step", "step": steps, "fragment": fragment}
+                lines += [{**line, "compute_s": _number(rng, 0.01, 1)} for _ in range(rng.choice([1, 2]))]
         text = "".join(json.dumps(line) + "\n" for line in lines)
         (Path(folder) / f"jitter-{number}.jsonl").write_text(text)
