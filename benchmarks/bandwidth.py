@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import time
 
-from sim.questions.bandwidth import TARGETS, answer, study
+from sim.questions.bandwidth import TARGETS, answer
+from sim.questions.study import study
 from sim.run import run
 from sim.scenario import Scenario
 

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sim.questions.predict import loss_of
+from sim.loss import loss_after
 from sim.questions.rules import entrants
 from sim.run import alone
 from sim.scenario import load_scenario
@@ -50,8 +50,8 @@ def _rows_at(network: str, overtraining: int, model: str) -> list[Row]:
     found: list[Row] = []
     for job in entrants(scenario, "best-batch", []):
         load, timeline = job.setting.load, alone(scenario, job).timeline
-        law = loss_of(job.strategy, load.params, load.steps * load.batch_tokens, load.batch_tokens)
-        assert law is not None
+        loss = loss_after(job.strategy, load).value
+        assert loss is not None
         found.append(
             {
                 "network": network,
@@ -63,7 +63,7 @@ def _rows_at(network: str, overtraining: int, model: str) -> list[Row]:
                 "steps": float(load.steps),
                 "wall_clock_s": float(f"{timeline.wall_clock_s:.6g}"),
                 "compute_utilization": float(f"{timeline.mean('compute_s') / timeline.wall_clock_s:.6g}"),
-                "predicted_loss": float(f"{law.loss:.6g}"),
+                "predicted_loss": float(f"{loss:.6g}"),
             }
         )
     return found

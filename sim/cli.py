@@ -13,9 +13,13 @@ from .cli_budget import budget, explain, predict
 from .cli_plan import plan
 from .cli_validate import validate
 from .ending import run_and_exit
-from .output import Format, deliver, print_out
+from .errors import InputError
+from .formats import FormatOption, OutputOption, chosen
+from .once import OnceCommand, OnceGroup
+from .output import Format, check_writable, deliver, print_out
 
 app = typer.Typer(
+    cls=OnceGroup,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -59,6 +63,14 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
+def _refuse_options_before(context: typer.Context) -> None:
+    """Options of the main job in front of another command would have no effect there."""
+    for parameter in context.command.params:
+        if context.params.get(str(parameter.name)):
+            name, command = parameter.opts[0], context.invoked_subcommand
+            raise InputError(f"{name}: does not reach {command} from before it; write simulate {command} {name} ...")
+
+
 @app.callback(invoke_without_command=True)
 def simulate(
     context: typer.Context,
@@ -88,8 +100,8 @@ def simulate(
             metavar="KEY.PATH=VALUE",
         ),
     ] = None,
-    format_: Annotated[Format, typer.Option("--format", help="How to print the result.")] = Format.table,
-    output: Annotated[Path | None, typer.Option(help="Write the result to a file instead.", metavar="FILE")] = None,
+    format_: FormatOption = None,
+    output: OutputOption = None,
     detail: Annotated[Detail | None, typer.Option(help="Add a table of sites or of links for every run.")] = None,
     version: Annotated[
         bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
@@ -100,26 +112,26 @@ def simulate(
     With no arguments: the recorded 35M-parameter run over low-bandwidth links, Data-Parallel against DiLoCo.
     """
     if context.invoked_subcommand:
+        _refuse_options_before(context)
         return
-    from .output import check_writable
-
+    shape = chosen(format_, output)
     if output:
         check_writable(output, scenario, topology, workload, trace)
+    from .questions.bottleneck import answer
     from .report import RENDERERS
     from .report.terminal import on_stdout
-    from .run import run
     from .scenario import load_scenario, naming
 
     loaded = load_scenario(
         scenario, topology=topology, workload=workload, trace=trace, strategies=strategy or (), settings=set_ or ()
     )
     with naming(scenario):
-        result = run(loaded)
-    on_terminal = format_ is Format.table and not output
-    deliver(on_stdout(result, detail) if on_terminal else RENDERERS[format_](result, detail), output)
+        result = answer(loaded)
+    on_terminal = shape is Format.table and not output
+    deliver(on_stdout(result, detail) if on_terminal else RENDERERS[shape](result, detail), output)
 
 
-@app.command("list")
+@app.command("list", cls=OnceCommand)
 def list_(kind: Annotated[Kind, typer.Argument(help="What to list.")]) -> None:
     """List the topologies, workloads or strategies that are known by name."""
     from .catalog import rows
@@ -128,7 +140,7 @@ def list_(kind: Annotated[Kind, typer.Argument(help="What to list.")]) -> None:
     print_out(listing(rows(kind)))
 
 
-@app.command()
+@app.command(cls=OnceCommand)
 def show(
     kind: Annotated[Shown, typer.Argument(help="What to show.")],
     name: Annotated[str, typer.Argument(help="A name or a YAML file.", metavar="NAME|FILE")],
@@ -140,15 +152,14 @@ def show(
     print_out(topology_text(load_topology(name)))
 
 
-@app.command()
+@app.command(cls=OnceCommand)
 def flows(
     file: Annotated[Path, typer.Argument(help="YAML: a topology, and the flows over it.", metavar="FILE")],
-    format_: Annotated[Format, typer.Option("--format", help="How to print the result.")] = Format.table,
-    output: Annotated[Path | None, typer.Option(help="Write the result to a file instead.", metavar="FILE")] = None,
+    format_: FormatOption = None,
+    output: OutputOption = None,
 ) -> None:
     """The network alone: when given flows over a topology finish, and what the links carry (docs/network.md)."""
-    from .output import check_writable
-
+    shape = chosen(format_, output)
     if output:
         check_writable(output, file)
     from .questions.flows import answer, load_flows
@@ -157,19 +168,19 @@ def flows(
 
     document = load_flows(file)
     with naming(file):
-        text = FLOWS_RENDERERS[format_](answer(document))
+        text = FLOWS_RENDERERS[shape](answer(document))
     deliver(text, output)
 
 
-app.command()(bandwidth)
-app.command()(budget)
-app.command()(explain)
-app.command()(predict)
-app.command()(plan)
-app.command()(validate)
+app.command(cls=OnceCommand)(bandwidth)
+app.command(cls=OnceCommand)(budget)
+app.command(cls=OnceCommand)(explain)
+app.command(cls=OnceCommand)(predict)
+app.command(cls=OnceCommand)(plan)
+app.command(cls=OnceCommand)(validate)
 
 
-@app.command()
+@app.command(cls=OnceCommand)
 def schema(document: Annotated[Document, typer.Argument(help="Which file format to describe.")]) -> None:
     """Print the JSON schema of a file format, for editors and other programs."""
     import json

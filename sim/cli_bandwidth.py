@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .errors import InputError
-from .output import Format, deliver
+from .formats import FormatOption, OutputOption, chosen
+from .output import deliver
 
 if TYPE_CHECKING:
     from .scenario import Scenario
@@ -49,6 +50,10 @@ TargetOption = Annotated[
     ),
 ]
 ReplicasOption = Annotated[int | None, typer.Option(help="DiLoCo replicas M. [default: 2]")]
+DatacentersOption = Annotated[
+    int | None,
+    typer.Option(help="Datacenters, which Data-Parallel spans. [default: the most replicas, at least 2]"),
+]
 SyncEveryOption = Annotated[int | None, typer.Option(help="Inner steps H between outer steps. [default: 30]")]
 FragmentsOption = Annotated[int | None, typer.Option(help="Fragments P. [default: three layers each; eager-diloco: 1]")]
 OverlapStepsOption = Annotated[
@@ -75,8 +80,6 @@ LinkOption = Annotated[
 ]
 FullOption = Annotated[bool, typer.Option("--full", help="Replay every step instead of a period that repeats.")]
 GridOption = Annotated[Grid | None, typer.Option(help="Report the first point of the published grid.")]
-FormatOption = Annotated[Format, typer.Option("--format", help="How to print the result.")]
-OutputOption = Annotated[Path | None, typer.Option(help="Write the result to a file instead.", metavar="FILE")]
 PlotOption = Annotated[
     Path | None, typer.Option(help="Draw utilisation against bandwidth (extra `plot`).", metavar="FILE.png")
 ]
@@ -88,6 +91,7 @@ def bandwidth(
     step_time: StepTimeOption = None,
     strategy: StrategyOption = None,
     target: TargetOption = None,
+    datacenters: DatacentersOption = None,
     replicas: ReplicasOption = None,
     sync_every: SyncEveryOption = None,
     fragments: FragmentsOption = None,
@@ -102,7 +106,7 @@ def bandwidth(
     link: LinkOption = None,
     full: FullOption = False,
     grid: GridOption = None,
-    format_: FormatOption = Format.table,
+    format_: FormatOption = None,
     output: OutputOption = None,
     plot: PlotOption = None,
 ) -> None:
@@ -113,9 +117,11 @@ def bandwidth(
     """
     from .output import check_writable
 
+    shape = chosen(format_, output)
     if output:
         check_writable(output, scenario, topology, workload)
     from .questions.bandwidth import TARGETS, answer
+    from .questions.study import ROUNDS
     from .report.bandwidth import BANDWIDTH_RENDERERS, check_drawable, draw_curve
     from .scenario import naming
 
@@ -136,15 +142,18 @@ def bandwidth(
     if params is not None:
         if scenario or workload or set_:
             raise InputError("--params: a scenario or workload has its own; leave out --params, or all of those")
-        asked = _study(params, layers, step_time, strategy or (), given, topology)
+        asked, rounds = _study(params, layers, step_time, strategy or (), given, topology, datacenters), ROUNDS
     else:
+        rounds = None
+        if datacenters is not None:
+            raise InputError("--datacenters: goes with --params; a scenario's topology has its own, leave it out")
         alone = layers is not None or step_time is not None
         asked = _scenario(alone, strategy or (), given, scenario, topology, workload, set_ or ())
     with naming(scenario):
-        found = answer(_replayed(asked, full), tuple(targets) or TARGETS, link=link)
+        found = answer(_replayed(asked, full), tuple(targets) or TARGETS, link=link, rounds=rounds)
     if plot:
         draw_curve(found, plot)
-    deliver(BANDWIDTH_RENDERERS[format_](found, grid is not None), output)
+    deliver(BANDWIDTH_RENDERERS[shape](found, grid is not None), output)
 
 
 def _share(text: str) -> float:
@@ -163,8 +172,9 @@ def _study(
     strategies: Sequence[str],
     given: dict[str, Any],
     topology: str | None,
+    datacenters: int | None,
 ) -> Scenario:
-    from .questions.bandwidth import STUDIED, study
+    from .questions.study import STUDIED, study
     from .topology import load_topology
 
     if step_time is None:
@@ -176,6 +186,7 @@ def _study(
         strategies=strategies or STUDIED,
         parameters=given,
         topology=load_topology(topology).model_dump(mode="json", exclude_none=True) if topology else None,
+        datacenters=datacenters,
     )
 
 
@@ -202,7 +213,7 @@ def _scenario(
     settings: Sequence[str],
 ) -> Scenario:
     from .document import validate
-    from .questions.bandwidth import strategy_documents
+    from .questions.study import strategy_documents
     from .scenario import Scenario, load_scenario
 
     if path is None and topology is None and workload is None:

@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from .errors import InputError
-from .output import Format, check_writable, deliver
+from .formats import FormatOption, OutputOption, chosen
+from .output import check_writable, deliver
 
 ARCHETYPES = ("high-bw", "medium-bw", "low-bw")
 EXPLAINED = "diloco:replicas=2,sync_every=30"
@@ -54,8 +55,6 @@ LossOption = Annotated[
 UniqueOption = Annotated[
     str | None, typer.Option(help="Tokens of data before they repeat. [default: enough]", metavar="COUNT")
 ]
-FormatOption = Annotated[Format, typer.Option("--format", help="How to print the result.")]
-OutputOption = Annotated[Path | None, typer.Option(help="Write the result to a file instead.", metavar="FILE")]
 
 
 def budget(
@@ -68,7 +67,7 @@ def budget(
     rule: RuleOption = None,
     target_loss: LossOption = None,
     unique_tokens: UniqueOption = None,
-    format_: FormatOption = Format.table,
+    format_: FormatOption = None,
     output: OutputOption = None,
 ) -> None:
     """How many tokens each strategy can afford in the time that Data-Parallel needs, and the loss they buy.
@@ -76,6 +75,7 @@ def budget(
     For every topology, by two rules: all at one batch on equal chips, and each at its own best batch with chips in
     proportion. With --target-loss also the converse: when each strategy reaches a loss.
     """
+    shape = chosen(format_, output)
     if output:
         check_writable(output, scenario, *(topology or ()), workload, trace)
     from .questions.budget import answer
@@ -94,7 +94,7 @@ def budget(
     rules = tuple(each for each in RULES if not rule or each in {one.value for one in rule})
     with naming(scenario):
         found = answer(loaded, rules=rules, target_losses=targets, unique_tokens=unique)
-    deliver(BUDGET_RENDERERS[format_](found), output)
+    deliver(BUDGET_RENDERERS[shape](found), output)
 
 
 def explain(
@@ -104,10 +104,11 @@ def explain(
     trace: TraceOption = None,
     strategy: StrategyOption = None,
     set_: SetOption = None,
-    format_: FormatOption = Format.table,
+    format_: FormatOption = None,
     output: OutputOption = None,
 ) -> None:
     """Where every second of one run goes, the formula with the numbers in it, and what it is sensitive to."""
+    shape = chosen(format_, output)
     if output:
         check_writable(output, scenario, topology, workload, trace)
     from .questions.explain import answer
@@ -125,7 +126,7 @@ def explain(
     )
     with naming(scenario):
         found = answer(loaded)
-    deliver(EXPLAIN_RENDERERS[format_](found), output)
+    deliver(EXPLAIN_RENDERERS[shape](found), output)
 
 
 def predict(
@@ -138,10 +139,11 @@ def predict(
         str | None, typer.Option(help="Batch to predict the loss at. [default: the best one]", metavar="COUNT")
     ] = None,
     unique_tokens: UniqueOption = None,
-    format_: FormatOption = Format.table,
+    format_: FormatOption = None,
     output: OutputOption = None,
 ) -> None:
     """Loss, best batch and best learning rates of a model, from the scaling laws; nothing is replayed."""
+    shape = chosen(format_, output)
     if output:
         check_writable(output)
     from .questions.predict import answer
@@ -156,7 +158,7 @@ def predict(
         batch_tokens=_given("--batch-tokens", batch_tokens),
         unique_tokens=_given("--unique-tokens", unique_tokens),
     )
-    deliver(PREDICT_RENDERERS[format_](found), output)
+    deliver(PREDICT_RENDERERS[shape](found), output)
 
 
 def _given(option: str, text: str | None) -> float | None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from .errors import InputError
-from .output import Format, deliver
+from .formats import FormatOption, OutputOption, chosen
+from .output import deliver
 
 TopologyOption = Annotated[
     str, typer.Option(help="Where: a name (see `simulate list topologies`) or a YAML file.", metavar="NAME|FILE")
@@ -62,8 +62,6 @@ PriceGbOption = Annotated[float | None, typer.Option(help="Price of a GB sent be
 MaxCostOption = Annotated[float | None, typer.Option(help="What the run may cost, in the unit of the prices.")]
 PayloadBitsOption = Annotated[float, typer.Option(help="Bits per exchanged parameter.")]
 LayersOption = Annotated[int, typer.Option(help="Layers, for strategies that exchange layer by layer.")]
-FormatOption = Annotated[Format, typer.Option("--format", help="How to print the result.")]
-OutputOption = Annotated[Path | None, typer.Option(help="Write the result to a file instead.", metavar="FILE")]
 
 
 def plan(
@@ -83,7 +81,7 @@ def plan(
     max_cost: MaxCostOption = None,
     payload_bits: PayloadBitsOption = 16,
     layers: LayersOption = 48,
-    format_: FormatOption = Format.table,
+    format_: FormatOption = None,
     output: OutputOption = None,
 ) -> None:
     """What to train on these chips in this time, how, and what loss it will reach.
@@ -92,6 +90,7 @@ def plan(
     """
     from .output import check_writable
 
+    shape = chosen(format_, output)
     if output:
         check_writable(output, topology)
     from .questions.plan import answer
@@ -122,7 +121,7 @@ def plan(
         payload_bits=payload_bits,
         layers=layers,
     )
-    deliver(PLAN_RENDERERS[format_](answer(ask)), output)
+    deliver(PLAN_RENDERERS[shape](answer(ask)), output)
 
 
 def _count(option: str, text: str) -> float:

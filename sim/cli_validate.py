@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from .ending import tell
-from .output import Format, check_writable, deliver
+from .formats import FormatOption, OutputOption, chosen
+from .output import check_writable, deliver
 
 OnlyOption = Annotated[
     str | None,
@@ -18,15 +18,13 @@ CasesOption = Annotated[bool, typer.Option("--cases", help="List every compariso
 LiveOption = Annotated[
     bool, typer.Option("--live", help="Compute what takes seconds again; 1 is the exit code if a number has changed.")
 ]
-FormatOption = Annotated[Format, typer.Option("--format", help="How to print the result.")]
-OutputOption = Annotated[Path | None, typer.Option(help="Write the result to a file instead.", metavar="FILE")]
 
 
 def validate(
     only: OnlyOption = None,
     cases: CasesOption = False,
     live: LiveOption = False,
-    format_: FormatOption = Format.table,
+    format_: FormatOption = None,
     output: OutputOption = None,
 ) -> None:
     """What others measured, printed or simulated beside what we say: error, tolerance, verdict.
@@ -34,13 +32,14 @@ def validate(
     From the results that ship with the package, or with --live computed again. The exit code is 0 if every verdict is
     agreement or a known miss with its reason, and 1 if not, or if a number is no longer the committed one.
     """
+    shape = chosen(format_, output)
     if output:
         check_writable(output)
     from .questions.validate import answer
     from .report.validate import VALIDATE_RENDERERS
 
     found = answer(only, live=live)
-    deliver(VALIDATE_RENDERERS[format_](found, cases), output)
+    deliver(VALIDATE_RENDERERS[shape](found, cases), output)
     if found.faults:
         tell("\n".join(f"fault: {fault}" for fault in found.faults))
         raise typer.Exit(1)

@@ -65,6 +65,7 @@ class Load:
       forward_share: share of a step that is its forward pass.
       inside_included: whether the seconds of a step hold its exchange of gradients inside a datacenter already, as
         they do where they were measured.
+      active_params: parameters that work on a token, where they are not all of them.
     """
 
     params: float
@@ -81,6 +82,7 @@ class Load:
     forward_share: float = 1 / 3
     inside_included: bool = False
     outer_step_s: float = 0.0
+    active_params: float | None = None
 
     def __post_init__(self) -> None:
         """Demands numbers that make sense together: each may be in its range, and what they make of a step not.

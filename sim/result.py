@@ -7,11 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .errors import InputError
-from .laws import FITTED_ALGORITHMS, law_applies, loss
+from .loss import loss_after
 from .scenario import Scenario
 from .strategies import AbstractStrategy, Setting
 from .timeline import Timeline
 from .topology import PUBLISHED, Datacenter
+
+_NONE = 1e-9
+"""A share of the wall-clock below which a time is only what rounding left over."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,8 @@ class Run:
       hidden_communication_s: time computing while any exchange was under way, inside and across each on its own [s].
       packing_s: time computing to compress payloads and to restore them [s].
       straggler_wait_s: time stood still for slower workers before an exchange began [s].
+      ended_early_s: time after the end of replicas that end before the last [s].
+      lost_s: all of the wall-clock that is not compute: exposed, packing, waiting and ended early [s].
       compute_utilization: compute_s / wall_clock_s.
       cross_datacenter_bytes: bytes sent across datacenter boundaries, all sites together [byte].
       mean_bandwidth_bits_per_s: what a site sends to others over the whole run, a mean over the sites [bit/s].
@@ -94,7 +99,10 @@ class Run:
       speedup: Data-Parallel's wall-clock over this one's.
       overtraining_multiple: lambda (D = 20 N lambda) that fits into the wall-clock that Data-Parallel needs for
         lambda = 1, at equal chips and batch.
-      predicted_loss: from the published fits where they apply, else None [nats per token].
+      overtraining_tokens: the same in tokens, at this run's pace [tokens].
+      predicted_loss: by the laws, after its own tokens; None where nobody has published one [nats per token].
+      equal_time_loss: likewise after `overtraining_tokens`, in the time that Data-Parallel needs [nats per token].
+      loss_notes: what of the two is extrapolated, or why there is none.
       sites, links: what each of them did; no links where exchanges are ideal.
     """
 
@@ -119,6 +127,8 @@ class Run:
     hidden_communication_s: float
     packing_s: float
     straggler_wait_s: float
+    ended_early_s: float
+    lost_s: float
     compute_utilization: float
     cross_datacenter_bytes: float
     mean_bandwidth_bits_per_s: float
@@ -131,7 +141,10 @@ class Run:
     replayed_steps: int
     speedup: float
     overtraining_multiple: float
+    overtraining_tokens: float
     predicted_loss: float | None
+    equal_time_loss: float | None
+    loss_notes: tuple[str, ...]
     sites: tuple[SiteUse, ...]
     links: tuple[LinkShare, ...]
 
@@ -151,12 +164,38 @@ class Run:
 
 
 @dataclass(frozen=True)
+class Bottleneck:
+    """Something that a run waits for.
+
+    Attributes:
+      strategy: label of the run.
+      kind: `site` or `link`.
+      name: of the datacenter, or of the link as `a -> b`.
+      share: of the wall-clock: what the others waited for the site on average, or how far the link was used.
+      halved, doubled: wall-clock with half, and with twice, its chip speed or bandwidth, over that of the run.
+    """
+
+    strategy: str
+    kind: str
+    name: str
+    share: float
+    halved: float
+    doubled: float
+
+
+@dataclass(frozen=True)
 class Result:
-    """The answer to a scenario: what was asked, one run a strategy, and the assumptions behind them."""
+    """The answer to a scenario: what was asked, one run a strategy, and the assumptions behind them.
+
+    Attributes:
+      scenario, runs, notes: these.
+      bottlenecks: of the fastest run, where somebody looked for them (`questions.bottleneck.answer`).
+    """
 
     scenario: Scenario
     runs: tuple[Run, ...]
     notes: tuple[str, ...]
+    bottlenecks: tuple[Bottleneck, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -186,12 +225,11 @@ def summarise(outcome: Outcome, topology: str, reference_s: float) -> Run:
     tokens = load.steps * load.batch_tokens
     outer_steps = strategy.outer_steps(load.steps)
     merges = timeline.total("merges")
-    as_fitted = strategy.payload_factor == strategy.compression_ratio == 1 and (strategy.payload_bits or 16) >= 16
-    applies = (
-        kind in FITTED_ALGORITHMS
-        and as_fitted
-        and law_applies(load.params, tokens, strategy.steps_per_sync if outer_steps else None)
-    )
+    multiple = reference_s / timeline.wall_clock_s
+    own, equal_time = loss_after(strategy, load), loss_after(strategy, load, multiple * tokens)
+    early_s = timeline.wall_clock_s - timeline.mean("finish_s")
+    early_s = early_s if early_s > _NONE * timeline.wall_clock_s else 0.0
+    lost = ("exposed_s", "packing_s", "straggler_wait_s")
     return Run(
         strategy=kind,
         label=strategy.label,
@@ -214,6 +252,8 @@ def summarise(outcome: Outcome, topology: str, reference_s: float) -> Run:
         hidden_communication_s=timeline.mean("hidden_s"),
         packing_s=timeline.mean("packing_s"),
         straggler_wait_s=timeline.mean("straggler_wait_s"),
+        ended_early_s=early_s,
+        lost_s=sum(timeline.mean(field) for field in lost) + early_s,
         compute_utilization=timeline.mean("compute_s") / timeline.wall_clock_s,
         cross_datacenter_bytes=timeline.crossing_bytes,
         mean_bandwidth_bits_per_s=8 * timeline.crossing_bytes / setting.workers / timeline.wall_clock_s,
@@ -226,9 +266,12 @@ def summarise(outcome: Outcome, topology: str, reference_s: float) -> Run:
         closed_form_s=strategy.closed_form_s(setting) if collective == PUBLISHED else None,
         bound_s=strategy.bound_s(setting) if collective == PUBLISHED else None,
         replayed_steps=outcome.replayed_steps,
-        speedup=reference_s / timeline.wall_clock_s,
-        overtraining_multiple=reference_s / timeline.wall_clock_s,
-        predicted_loss=loss(load.params, kind, strategy.replica_count) if applies else None,
+        speedup=multiple,
+        overtraining_multiple=multiple,
+        overtraining_tokens=multiple * tokens,
+        predicted_loss=own.value,
+        equal_time_loss=equal_time.value,
+        loss_notes=tuple(dict.fromkeys((*own.notes, *equal_time.notes))),
         sites=_site_uses(setting, timeline, outcome.job.sites),
         links=_link_shares(timeline),
     )

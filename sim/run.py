@@ -33,7 +33,11 @@ def run(scenario: Scenario) -> Result:
     Raises:
       InputError: the topology cannot carry a strategy, or the chips cannot be shared evenly.
     """
-    found = outcomes(scenario)
+    return result_of(scenario, outcomes(scenario))
+
+
+def result_of(scenario: Scenario, found: Sequence[Outcome]) -> Result:
+    """The answer to a scenario whose strategies have been replayed; only a missing Data-Parallel is replayed here."""
     compare = _Reference(scenario, found)
     runs = tuple(summarise(each, scenario.topology.name, compare.wall_clock_s(each.job)) for each in found)
     notes = (*found[0].job.setting.load.notes, *_assumptions(scenario, runs), *_sharing(scenario, found))

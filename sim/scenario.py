@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from .document import Frozen, Name, nearest, parse_yaml, read_mapping, validate
+from .document import Frozen, Name, nearest, parse_yaml, read_mapping, read_text, validate
 from .errors import InputError
 from .models import FAMILY
 from .reading import exists, note_read
@@ -58,7 +59,7 @@ def load_scenario(
     """Reads a scenario and applies what the command line changes in it.
 
     Args:
-      path: a YAML file; the scenario that ships unless given.
+      path: a YAML file, or a JSON result, whose scenario is run again; the scenario that ships unless given.
       topology: name or path that replaces the topology.
       workload: name or path that replaces the workload.
       trace: path of a trace that replaces the workload.
@@ -71,7 +72,7 @@ def load_scenario(
     if workload and trace:
         raise InputError("--workload and --trace both name the workload; give one of them")
     source = path or Path(str(resources.files("sim") / "scenarios" / "recorded-35m.yaml"))
-    document, text = read_mapping(source, "scenario")
+    document, text = _read(source)
     folder = source.parent
     if topology:
         document["topology"] = _Elsewhere(topology)
@@ -93,6 +94,36 @@ def load_scenario(
     document = {key: value for key, value in document.items() if value is not None}
     changed = bool(paths or strategies or workload or trace or topology)
     return validate(Scenario, document, source=str(path) if path else "scenario", text=None if changed else text)
+
+
+def _read(path: Path) -> tuple[dict[str, Any], str | None]:
+    """A scenario as plain data, with its text for line numbers (none where it stands inside a result)."""
+    text = read_text(path, "scenario")
+    result = _result(text)
+    if result is None:
+        return read_mapping(path, "scenario")
+    scenario = result.get("scenario")
+    if not isinstance(scenario, dict):
+        raise InputError(
+            f"{path}: is an answer without a `scenario` to run; give a scenario, or what simulate or explain wrote"
+        )
+    workload = scenario.get("workload")
+    if isinstance(workload, dict) and isinstance(trace := workload.get("trace"), str) and Path(trace).exists():
+        workload["trace"] = _Elsewhere(trace)  # a result names a trace as seen from where it was made
+    return scenario, None
+
+
+def _result(text: str) -> dict[str, Any] | None:
+    """The JSON that a command printed; None if the text is anything else."""
+    if not text.lstrip().startswith("{"):
+        return None
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return (
+        data if isinstance(data, dict) and ("crosshaul_version" in data or {"scenario", "runs"} <= set(data)) else None
+    )
 
 
 @contextmanager

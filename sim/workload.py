@@ -176,6 +176,7 @@ class AnalyticWorkload(_Extent):
             layers=self._layers(FAMILY[self.model].layers if self.model else None),
             forward_share=self.forward_share,
             inside_included=self.step_time_s is not None,
+            active_params=self.active_params,
         )
 
     def describe(self) -> str:

@@ -15,6 +15,7 @@ import typer
 from sim.document import validate
 from sim.errors import CrosshaulError, InputError
 from sim.models import FAMILY, VOCAB
+from sim.once import OnceCommand
 from sim.units import human_seconds
 
 from . import options
@@ -37,7 +38,7 @@ def main(arguments: list[str] | None = None) -> None:
         app(args=arguments, prog_name="record-trace", obj=end)
 
 
-@app.command()
+@app.command(cls=OnceCommand)
 def record_trace(
     context: typer.Context,
     output: options.Output,

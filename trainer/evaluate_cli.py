@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 import typer
 
 from sim.errors import InputError
+from sim.once import OnceCommand
 
 from .cli import exit_codes
 from .closing import say
@@ -87,7 +88,7 @@ def evaluation_app(load: Loader) -> typer.Typer:
     """
     app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
 
-    @app.command()
+    @app.command(cls=OnceCommand)
     def evaluate_checkpoint(
         checkpoint: Annotated[Path, typer.Argument(help="The folder of record-trace --checkpoint.")],
         hellaswag: Annotated[Path | None, typer.Option(help="Questions of HellaSwag.")] = None,

@@ -3,7 +3,7 @@
 A power law f(N) = A N^alpha was fitted for each algorithm and replica count, and one in N and M for the others.
 
 Source: arXiv 2503.09799, Tables 8, 9 and 10 (fits), Figure 7 (outer learning rates), section 3 (20 tokens per
-parameter). A test holds the constants equal to `experiments/reference/`.
+parameter). The numbers are those of `sim.published`, which a test holds equal to `experiments/reference/`.
 Limits: fitted from 35M to 2.4B parameters, for Data-Parallel and for DiLoCo with H = 30; the other algorithms borrow
 DiLoCo's. A smaller model takes the learning rates of 35M, because the power law runs away below it (0.7 at 0.2M).
 """
@@ -12,37 +12,20 @@ from __future__ import annotations
 
 import math
 
-TOKENS_PER_PARAM = 20.0
-FIT_SEQUENCE_TOKENS = 2_048
-"""The batch fits count sequences of this many tokens."""
-SMALLEST_FITTED_PARAMS = 35e6
-DATA_PARALLEL = "data-parallel"
+from sim.published import (
+    BATCH_SEQUENCES,
+    FITTED_PARAMS,
+    FITTED_REPLICAS,
+    FITTED_SEQUENCE_TOKENS,
+    INNER_LEARNING_RATE,
+    OUTER_LEARNING_RATES,
+    OUTER_SIZES,
+    TOKENS_PER_PARAM,
+    Law,
+)
 
-INNER_LEARNING_RATE = {
-    (DATA_PARALLEL, 1): (16319.2, -0.819),
-    ("diloco", 1): (74620.6, -0.945),
-    ("diloco", 2): (3978.82, -0.780),
-    ("diloco", 4): (4512.99, -0.789),
-    ("diloco", 8): (618986.0, -1.102),
-}
+DATA_PARALLEL = "data-parallel"
 MOST_REPLICAS_TRUSTED = 4
-INNER_LEARNING_RATE_JOINT = (22256.0, -0.8827, 0.2929)
-BATCH_SEQUENCES = {
-    (DATA_PARALLEL, 1): (0.22592, 0.281),
-    ("diloco", 1): (0.01361, 0.435),
-    ("diloco", 2): (0.00769, 0.479),
-    ("diloco", 4): (0.00535, 0.510),
-    ("diloco", 8): (0.01859, 0.455),
-}
-BATCH_SEQUENCES_JOINT = (0.00709, 0.4695, 0.3399)
-OUTER_SIZES = (35e6, 90e6, 180e6, 335e6)
-"""Sizes N of the columns of the outer learning rates; the last one holds from there up."""
-OUTER_LEARNING_RATE = {
-    1: (0.6, 0.4, 0.6, 0.4),
-    2: (0.6, 0.6, 0.6, 0.6),
-    4: (0.6, 0.8, 0.6, 0.6),
-    8: (1.0, 0.8, 0.8, 0.8),
-}
 
 
 def inner_learning_rate(params: float, algorithm: str, replicas: int) -> float:
@@ -60,9 +43,8 @@ def inner_learning_rate(params: float, algorithm: str, replicas: int) -> float:
     Returns:
       The rate.
     """
-    sized = max(params, SMALLEST_FITTED_PARAMS)
-    table = {key: fit for key, fit in INNER_LEARNING_RATE.items() if key[1] <= MOST_REPLICAS_TRUSTED}
-    return _law(table, INNER_LEARNING_RATE_JOINT, sized, algorithm, replicas)
+    sized = max(params, FITTED_PARAMS[0])
+    return _law(INNER_LEARNING_RATE, sized, algorithm, replicas, MOST_REPLICAS_TRUSTED)
 
 
 def batch_tokens(params: float, algorithm: str, replicas: int) -> int:
@@ -75,8 +57,8 @@ def batch_tokens(params: float, algorithm: str, replicas: int) -> int:
       algorithm: `data-parallel`, or any algorithm with outer steps.
       replicas: M.
     """
-    sequences = _law(BATCH_SEQUENCES, BATCH_SEQUENCES_JOINT, params, algorithm, replicas)
-    return int(2 ** round(math.log2(FIT_SEQUENCE_TOKENS * sequences)))
+    sequences = _law(BATCH_SEQUENCES, params, algorithm, replicas, FITTED_REPLICAS[-1])
+    return int(2 ** round(math.log2(FITTED_SEQUENCE_TOKENS * sequences)))
 
 
 def outer_learning_rate(params: float, replicas: int) -> float:
@@ -90,8 +72,8 @@ def outer_learning_rate(params: float, replicas: int) -> float:
       The rate.
     """
     column = min(range(len(OUTER_SIZES)), key=lambda i: abs(math.log(OUTER_SIZES[i] / params)))
-    row = min(OUTER_LEARNING_RATE, key=lambda count: abs(math.log(count / replicas)))
-    return OUTER_LEARNING_RATE[row][column]
+    row = min(OUTER_LEARNING_RATES, key=lambda count: abs(math.log(count / replicas)))
+    return OUTER_LEARNING_RATES[row][column]
 
 
 def token_budget(params: float, overtraining: float) -> float:
@@ -99,16 +81,9 @@ def token_budget(params: float, overtraining: float) -> float:
     return TOKENS_PER_PARAM * params * overtraining
 
 
-def _law(
-    fits: dict[tuple[str, int], tuple[float, float]],
-    joint: tuple[float, float, float],
-    params: float,
-    algorithm: str,
-    replicas: int,
-) -> float:
-    family = DATA_PARALLEL if algorithm == DATA_PARALLEL else "diloco"
-    if (family, replicas) in fits:
-        factor, exponent = fits[family, replicas]
-        return float(factor * params**exponent)
-    factor, exponent, by_replicas = joint
+def _law(table: dict[str, Law], params: float, algorithm: str, replicas: int, most_replicas: int) -> float:
+    """The fit of this replica count up to the most that are trusted, else the joint one."""
+    row = DATA_PARALLEL if algorithm == DATA_PARALLEL else f"diloco-{replicas}"
+    trusted = row in table and (algorithm == DATA_PARALLEL or replicas <= most_replicas)
+    factor, exponent, by_replicas = table[row if trusted else "diloco"]
     return float(factor * params**exponent * replicas**by_replicas)

@@ -6,6 +6,15 @@ and the range that they were fitted on.
 
 from __future__ import annotations
 
+from ..published import (
+    FITTED_ALGORITHMS,
+    FITTED_PARAMS,
+    FITTED_REPLICAS,
+    FITTED_SEQUENCE_TOKENS,
+    FITTED_SYNC_EVERY,
+    MEASURED_PARAMS,
+    TOKENS_PER_PARAM,
+)
 from .chinchilla import chinchilla_loss, chinchilla_optimal
 from .combined import Prediction, predict, predicted_loss
 from .coverage import coverage, learning_rate_notes
@@ -16,7 +25,6 @@ from .diloco import (
     best_batch_tokens,
     default_batch_tokens,
     inner_learning_rate,
-    law_applies,
     loss,
     loss_with_floor,
     outer_learning_rate,
@@ -24,15 +32,6 @@ from .diloco import (
 from .experts import dense_equivalent_params
 from .inference import inference_optimal
 from .kaplan import kaplan_loss
-from .published import (
-    FITTED_ALGORITHMS,
-    FITTED_PARAMS,
-    FITTED_REPLICAS,
-    FITTED_SEQUENCE_TOKENS,
-    FITTED_SYNC_EVERY,
-    MEASURED_PARAMS,
-    TOKENS_PER_PARAM,
-)
 
 __all__ = [
     "FITTED_ALGORITHMS",
@@ -55,7 +54,6 @@ __all__ = [
     "inference_optimal",
     "inner_learning_rate",
     "kaplan_loss",
-    "law_applies",
     "learning_rate_notes",
     "loss",
     "loss_with_floor",

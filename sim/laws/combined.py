@@ -22,17 +22,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
+from ..published import FITTED_PARAMS, MEASURED_PARAMS, TOKENS_PER_PARAM
 from . import diloco
 from .chinchilla import chinchilla_loss
 from .coverage import coverage
 from .data_constrained import effective_tokens
-from .published import FITTED_PARAMS, MEASURED_PARAMS, TOKENS_PER_PARAM
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import ArrayLike, NDArray
 
 EPOCHS_NEARLY_FREE = 4
+_BATCH_NEARLY_BEST = 1.05
+"""Times the best batch up to which nothing is said of it: a best batch is rounded to whole sequences."""
 _SLOPE_STEP = 0.005
 """Half the distance in ln N over which slopes are taken."""
 
@@ -155,9 +157,9 @@ def predict(
         notes.append(
             f"data: {epochs:.3g} epochs count as {worth / tokens:.0%} of as many fresh tokens (arXiv 2305.16264)"
         )
-    share = float(batch_worth(params, algorithm, replicas, batch_tokens))
-    if batch_tokens is not None and share < 1:
-        over = batch_tokens / diloco.batch_tokens(params, algorithm, replicas)
+    over = batch_tokens / diloco.batch_tokens(params, algorithm, replicas) if batch_tokens is not None else 0.0
+    if over > _BATCH_NEARLY_BEST:
+        share = float(batch_worth(params, algorithm, replicas, batch_tokens))
         notes.append(
             f"batch: {over:.3g} times the best one; a token is taken to count for {share:.0%} (our assumption)"
         )

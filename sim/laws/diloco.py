@@ -11,23 +11,20 @@ import math
 from typing import Literal
 
 from ..errors import InputError
-from .coverage import coverage as coverage
-from .coverage import learning_rate_notes as learning_rate_notes
-from .published import (
+from ..published import (
     BATCH_SEQUENCES,
     FITTED_ALGORITHMS,
-    FITTED_PARAMS,
     FITTED_REPLICAS,
     FITTED_SEQUENCE_TOKENS,
-    FITTED_SYNC_EVERY,
     FLOOR,
     INNER_LEARNING_RATE,
     LOSS,
     LOSS_OVER_FLOOR,
     OUTER_LEARNING_RATE,
-    TOKENS_PER_PARAM,
     Law,
 )
+from .coverage import coverage as coverage
+from .coverage import learning_rate_notes as learning_rate_notes
 from .values import Values
 
 Form = Literal["independent", "joint"]
@@ -141,20 +138,6 @@ def outer_learning_rate(params: Values, replicas: int) -> Values:
     low, high, share = _neighbours(replicas)
     rate = OUTER_LEARNING_RATE[low] + share * (OUTER_LEARNING_RATE[high] - OUTER_LEARNING_RATE[low])
     return params * 0.0 + rate
-
-
-def law_applies(params: float, tokens: float, sync_every: int | None) -> bool:
-    """Whether the loss fits cover a run: its size, its tokens per parameter (to 5%), and its H.
-
-    Args:
-      params: N.
-      tokens: D [tokens].
-      sync_every: H, or None for Data-Parallel.
-    """
-    low, high = FITTED_PARAMS
-    sized = low * 0.95 <= params <= high * 1.05
-    budgeted = abs(tokens / (TOKENS_PER_PARAM * params) - 1) <= 0.05
-    return sized and budgeted and sync_every in (None, FITTED_SYNC_EVERY)
 
 
 def best_batch_tokens(params: float) -> float:

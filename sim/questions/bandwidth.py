@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 from bisect import bisect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from ..document import nearest, validate
+from ..document import nearest
 from ..errors import InputError
 from ..run import utilization
-from ..scenario import Scenario, parse_strategy
-from ..strategies import STRATEGIES
-from ..topology import PUBLISHED
-from ..units import LATENCY, to_text
+from ..scenario import Scenario
 from .vary import Document, wider
 
 TARGETS = (0.5, 0.8, 0.9, 0.95, 0.99)
-STUDIED = ("data-parallel", "diloco", "streaming-diloco", "eager-diloco", "async-diloco")
 PAPER_GRID_BITS_PER_S = 1e9 * np.logspace(-1, 3, 50)
 """The grid of the published tables. Source: arXiv 2501.18512, Table 4."""
 _CURVE_BITS_PER_S = 1e9 * np.logspace(-1, 3, 9)
 _UNLIMITED = 1e9
-_ROUNDS = 400
-_MOST_SITES = 64
 _PRECISION = 1e-9
 
 
@@ -81,82 +74,9 @@ class BandwidthAnswer:
     curve: tuple[CurvePoint, ...]
 
 
-def study(
-    *,
-    params: float | str,
-    layers: int | None,
-    step_time_s: float,
-    strategies: Sequence[str] = STUDIED,
-    parameters: Mapping[str, Any] | None = None,
-    topology: Document | None = None,
-) -> Scenario:
-    """The setting of the published tables: replicas joined by one serial link each, and nothing else in the way.
-
-    A datacenter counts as one chip, so that nothing is exchanged inside it, and two replicas send each parameter once.
-
-    Args:
-      params: N; a number, or as people write it (`10B`).
-      layers: how many there are.
-      step_time_s: compute of a step [s].
-      strategies: `kind` or `kind:key=value,...`; exchanges run layer by layer behind the backward pass unless said.
-      parameters: keys for all strategies that have them (`sync_every`, `fragments`, ...), unless said in an entry.
-      topology: as dumped from the model, to ask on other links.
-
-    Raises:
-      InputError: no strategy has one of the parameters, layers are needed and missing, or something is out of range.
-    """
-    given = dict(parameters or {})
-    documents = strategy_documents(strategies, {"overlap": "layers", **given}, asked=given)
-    if layers is None and any(document.get("overlap") == "layers" for document in documents):
-        raise InputError("--layers: exchanges begin layer by layer; write --layers 48, or --overlap none")
-    sites = max(2, *(_at_least(1, document, "replicas") for document in documents))
-    if sites > _MOST_SITES and not topology:
-        raise InputError(
-            f"--replicas: got {sites}; write {_MOST_SITES} or fewer, or name a --topology that has as many"
-        )
-    names = [f"dc{number + 1}" for number in range(sites)]
-    pairs = [[a, b] for i, a in enumerate(names) for b in names[i + 1 :]]
-    links = [{"between": pair, "bandwidth": "1 Gbit/s", "latency": "0 s"} for pair in pairs]
-    plain = {"name": "one serial link", "datacenters": [{"name": name} for name in names], "links": links}
-    there = topology or plain | {"collective": PUBLISHED}
-    count = len(there["datacenters"]) if topology else sites
-    every = max(_at_least(1, document, "sync_every") for document in documents)
-    workload: Document = {"params": params, "step_time": to_text(step_time_s, LATENCY), "chips": count}
-    workload |= {"batch_tokens": 4096 * count, "steps": _ROUNDS * every}
-    workload |= {} if layers is None else {"layers": layers}
-    document = {"name": "bandwidth", "topology": there, "workload": workload, "strategies": documents}
-    return validate(Scenario, document, source="bandwidth")
-
-
-def strategy_documents(entries: Sequence[str], shared: Mapping[str, Any], asked: Mapping[str, Any]) -> list[Document]:
-    """Strategies as plain data, with shared parameters for those that have them.
-
-    Raises:
-      InputError: no strategy has one of the parameters that were asked for.
-    """
-    documents = [parse_strategy(entry) for entry in entries]
-    known = [_keys(document["kind"]) for document in documents]
-    for key in asked:
-        if not any(key in keys for keys in known):
-            raise InputError(f"--{key.replace('_', '-')}: none of {', '.join(entries)} has it; leave it out")
-    return [
-        {key: value for key, value in shared.items() if key in keys} | document
-        for document, keys in zip(documents, known, strict=True)
-    ]
-
-
-def _at_least(least: int, document: Document, key: str) -> int:
-    """A whole number of a strategy, its default if it is not said, the least if it is none (which is found later)."""
-    field = STRATEGIES[document["kind"]].model_fields.get(key)
-    value = document.get(key, field.default if field else least)
-    return max(least, int(value)) if isinstance(value, int | float) and abs(value) < 1e9 else least
-
-
-def _keys(kind: str) -> set[str]:
-    return {field.alias or name for name, field in STRATEGIES[kind].model_fields.items()}
-
-
-def answer(scenario: Scenario, targets: Sequence[float] = TARGETS, *, link: str | None = None) -> BandwidthAnswer:
+def answer(
+    scenario: Scenario, targets: Sequence[float] = TARGETS, *, link: str | None = None, rounds: int | None = None
+) -> BandwidthAnswer:
     """How wide the links must be for each strategy of a scenario and each target.
 
     Every link (or the one named) is made wider or narrower by the same factor until the utilisation in the long run is
@@ -166,6 +86,7 @@ def answer(scenario: Scenario, targets: Sequence[float] = TARGETS, *, link: str 
       scenario: what is asked about.
       targets: shares of the time, between 0 and 1.
       link: `a -> b` or `a <-> b`; None: all links.
+      rounds: replay so many rounds of each strategy's own H where nothing repeats, instead of the workload's steps.
 
     Raises:
       InputError: a target is out of range, there is no such link, or nothing to vary.
@@ -182,7 +103,7 @@ def answer(scenario: Scenario, targets: Sequence[float] = TARGETS, *, link: str 
         raise InputError(f"--link: there is none named {link!r}; {nearest(link, list(_names(scenario)))}")
     rows, curve = [], []
     for position in range(len(scenario.strategies)):
-        probe = _Probe(scenario, position, link)
+        probe = _Probe(scenario, position, link, rounds)
         curve += [probe.point(scale) for scale in probe.curve_scales()]
         rows += [probe.need(target) for target in targets]
     what = "all links between datacenters by the same factor" if link is None else f"the link {link} alone"
@@ -196,11 +117,13 @@ def _dump(scenario: Scenario) -> Document:
 class _Probe:
     """Utilisation of one strategy against the width of links, each width replayed once."""
 
-    def __init__(self, scenario: Scenario, position: int, link: str | None) -> None:
+    def __init__(self, scenario: Scenario, position: int, link: str | None, rounds: int | None) -> None:
         self._document = _dump(scenario)
         self._document["strategies"] = [self._document["strategies"][position]]
         self._link = link
         self._strategy = scenario.strategies[position]
+        if rounds is not None:
+            self._document["workload"]["steps"] = rounds * self._strategy.steps_per_sync
         self._bandwidth = _bandwidth(scenario, self._strategy.workers(len(scenario.topology.datacenters)), link)
         self._seen: dict[float, float] = {}
 

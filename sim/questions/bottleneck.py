@@ -3,35 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 
-from ..result import Result, Run
-from ..run import outcomes
+from ..result import Bottleneck, Result, Run
+from ..run import outcomes, run
 from ..scenario import Scenario
 from ..units import CHIP_SPEED, to_text
 from ..workload import CHIP_FLOP_PER_S, TraceWorkload
 from .vary import Document, faster, wider
+from .verdict import fastest
 
 _EVEN = 0.02
 """Sites whose computing differs by less are even: a recording's own variation is no property of a site."""
 
 
-@dataclass(frozen=True)
-class Bottleneck:
-    """Something that a run waits for.
+def answer(scenario: Scenario) -> Result:
+    """The answer to a scenario, with what its fastest run waits for: all that the main job reports.
 
-    Attributes:
-      kind: `site` or `link`.
-      name: of the datacenter, or of the link as `a -> b`.
-      share: of the wall-clock: what the others waited for the site on average, or how far the link was used.
-      halved, doubled: wall-clock with half, and with twice, its chip speed or bandwidth, over that of the run.
+    Raises:
+      InputError: as for `run`.
     """
-
-    kind: str
-    name: str
-    share: float
-    halved: float
-    doubled: float
+    found = run(scenario)
+    return replace(found, bottlenecks=tuple(bottlenecks(found, fastest(found.runs))))
 
 
 def bottlenecks(result: Result, only: Run) -> list[Bottleneck]:
@@ -74,7 +67,7 @@ def _tried(
         return varied[min(position, len(varied) - 1)].timeline.wall_clock_s / only.wall_clock_s
 
     # More can be left unused, and less cannot help: a ring chosen anew for the changed links must not say otherwise.
-    return Bottleneck(kind, name, share, max(1.0, relative(0.5)), min(1.0, relative(2.0)))
+    return Bottleneck(only.label, kind, name, share, max(1.0, relative(0.5)), min(1.0, relative(2.0)))
 
 
 def _as_recorded(scenario: Scenario) -> bool:

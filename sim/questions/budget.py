@@ -7,14 +7,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ..errors import InputError
-from ..laws import TOKENS_PER_PARAM, Prediction
+from ..laws import TOKENS_PER_PARAM
 from ..load import Load
+from ..loss import Loss, loss_after
 from ..result import Job
 from ..run import alone
 from ..scenario import Scenario
 from ..strategies import DataParallel
-from ..workload import AnalyticWorkload
-from .predict import loss_of
 from .rules import HAIR, RULES, Rule, entrants, on_equal_chips, whole_steps, with_reference
 
 _MOST_STEPS = 2**40
@@ -37,7 +36,7 @@ class BudgetRow:
       equal_tokens_s: wall-clock for the reference's own number of tokens (in whole steps) [s].
       predicted_loss: after these tokens; None where no law is published, or nothing fits [nats per token].
       reference_loss: that of the reference after its tokens [nats per token].
-      notes: what of the loss or of the wall-clock is extrapolated.
+      notes: what of the loss or of the wall-clock is extrapolated, and why there is no loss.
     """
 
     topology: str
@@ -131,8 +130,6 @@ def answer(
             found = entrants(scenario, rule, notes)
             rows += _budgets(there, found)
             times += [_time(there, job, target) for target in target_losses for job in found]
-    if any(_is_sparse(scenario) for scenario in resolved):
-        notes.append("no loss is predicted where only some of the parameters work on a token (active_params)")
     return BudgetAnswer(tuple(resolved), tuple(rows), tuple(times), tuple(dict.fromkeys(notes)))
 
 
@@ -204,18 +201,12 @@ class _Place:
     rule: Rule
     unique_tokens: float | None
 
-    def law(self, job: Job, steps: int) -> Prediction | None:
-        """What the laws say of a job after so many steps, if anything."""
+    def loss(self, job: Job, steps: int) -> Loss:
+        """What the laws say of a job after so many steps."""
+        if not steps:
+            return Loss(None, ())
         load = job.setting.load
-        if not steps or _is_sparse(self.scenario):
-            return None
-        tokens = steps * load.batch_tokens
-        return loss_of(job.strategy, load.params, tokens, load.batch_tokens, self.unique_tokens)
-
-
-def _is_sparse(scenario: Scenario) -> bool:
-    workload = scenario.workload
-    return isinstance(workload, AnalyticWorkload) and workload.active_params is not None
+        return loss_after(job.strategy, load, steps * load.batch_tokens, self.unique_tokens)
 
 
 def _budgets(there: _Place, found: Sequence[Job]) -> Iterator[BudgetRow]:
@@ -225,7 +216,7 @@ def _budgets(there: _Place, found: Sequence[Job]) -> Iterator[BudgetRow]:
     load = reference.setting.load
     reference_s = _Clock(there.scenario, reference)(load.steps)
     reference_tokens = load.steps * load.batch_tokens
-    law = there.law(reference, load.steps)
+    reference_loss = there.loss(reference, load.steps).value
     for job in found:
         load, clock = job.setting.load, _Clock(there.scenario, job)
         equal_steps = whole_steps(reference_tokens / load.batch_tokens)
@@ -233,7 +224,7 @@ def _budgets(there: _Place, found: Sequence[Job]) -> Iterator[BudgetRow]:
         # only where something is under way at a synchronisation can a longer run end sooner, and only within a round
         beyond = job.strategy.steps_per_sync if job.strategy.repeats and not job.strategy.drains else 0
         steps = most_steps(clock, reference_s, guess, beyond=beyond)
-        own = there.law(job, steps)
+        own = there.loss(job, steps)
         yield BudgetRow(
             topology=there.scenario.topology.name,
             strategy=str(job.strategy.model_dump()["kind"]),
@@ -250,9 +241,9 @@ def _budgets(there: _Place, found: Sequence[Job]) -> Iterator[BudgetRow]:
             tokens=steps * load.batch_tokens,
             wall_clock_s=clock(steps) if steps else 0.0,
             equal_tokens_s=clock(equal_steps),
-            predicted_loss=own.loss if own else None,
-            reference_loss=law.loss if law else None,
-            notes=(*clock.notes(steps), *(own.notes if own else ())),
+            predicted_loss=own.value,
+            reference_loss=reference_loss,
+            notes=(*clock.notes(steps), *own.notes),
         )
 
 
@@ -260,8 +251,7 @@ def _time(there: _Place, job: Job, target: float) -> LossRow:
     load = job.setting.load
 
     def loss(steps: int) -> float | None:
-        law = there.law(job, steps)
-        return law.loss if law else None
+        return there.loss(job, steps).value
 
     steps = _fewest_steps(loss, target)
     tokens = steps * load.batch_tokens if steps else None

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from ..errors import InputError
 from ..result import Job, Run
-from ..run import alone, jobs, run
+from ..run import outcomes, result_of
 from ..scenario import Scenario
 from ..strategies import DataParallel, DiLoCo, StreamingDiLoCo
 from ..timeline import Timeline, Totals
-from ..topology import Route
+from ..topology import PUBLISHED, Route
 from ..units import BANDWIDTH, Unit, human_quantity, human_seconds
 from .elasticity import Elasticity, elasticities
 
@@ -104,10 +104,9 @@ def answer(scenario: Scenario) -> Explanation:
     if len(scenario.strategies) > 1:
         names = ", ".join(strategy.label for strategy in scenario.strategies)
         raise InputError(f"explain: one run at a time, and there are {names}; write --strategy diloco:replicas=2")
-    job = jobs(scenario)[0]
-    outcome = alone(scenario, job)
-    timeline = outcome.timeline
-    found = run(scenario)
+    outcome = outcomes(scenario)[0]
+    job, timeline = outcome.job, outcome.timeline
+    found = result_of(scenario, [outcome])
     terms = closed_form(job)
     formula_s = job.strategy.ideal_s(job.setting) if terms else None
     return Explanation(
@@ -265,7 +264,7 @@ def _remark(scenario: Scenario, job: Job, wall_clock_s: float, formula_s: float 
     )
     shared = (
         ""
-        if scenario.algorithm == "ideal"
+        if scenario.algorithm == PUBLISHED
         else "; the replay's exchanges are flows between datacenters that share the links"
     )
     varying = (

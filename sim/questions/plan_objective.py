@@ -1,7 +1,4 @@
-"""What plans are compared by, and what to say about it.
-
-Limits: strategies without a law of their own are taken for DiLoCo's.
-"""
+"""What plans are compared by, and what to say about it."""
 
 from __future__ import annotations
 
@@ -11,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import laws
+from ..load import Load
+from ..loss import loss_after
 
 if TYPE_CHECKING:
     from .plan_options import Option
@@ -23,20 +22,31 @@ def best_batch_tokens(params: Array, algorithm: str, replicas: int) -> Array:
     return np.asarray(laws.batch_tokens(params, algorithm, replicas))
 
 
-def remarks(option: Option, params: float, tokens: float, batch_tokens: float, best_tokens: float) -> tuple[str, ...]:
-    """Where a plan leaves what the laws were fitted on, a sentence each."""
-    cadence = option.sync_every if option.algorithm == "diloco" else None
-    notes = list(laws.coverage(params, tokens, option.algorithm, option.replicas, cadence))
-    kind = option.document["kind"]
-    if kind not in laws.FITTED_ALGORITHMS:
-        notes.append(f"{kind}: no loss law is fitted for it; DiLoCo's is taken, delays and staleness cost nothing here")
-    if any(key in option.document for key in ("payload_bits", "compression_ratio")):
-        notes.append("payload: fewer bits are taken to cost no loss; the laws were fitted without compression")
-    if batch_tokens > 1.05 * best_tokens:
-        notes.append(f"batch: {batch_tokens / best_tokens:.2g} times the law's best; its price is our assumption")
-    unique = option.ask.unique_tokens
-    if unique is not None and tokens > unique:
-        notes.append(f"data: {tokens / unique:.3g} epochs over {unique:.3g} unique tokens (arXiv 2305.16264)")
+def compared_loss(option: Option, load: Load) -> tuple[float | None, float, tuple[str, ...]]:
+    """The predicted loss of a plan, what it is compared by, and what to know about both.
+
+    Where there is no law, the plan is compared by the loss that its algorithm would have with full payloads,
+    descendants of DiLoCo by DiLoCo's; its predicted loss is None, as everywhere else.
+    """
+    tokens, unique = load.steps * load.batch_tokens, option.ask.unique_tokens
+    found = loss_after(option.strategy, load, unique_tokens=unique)
+    if found.value is not None:
+        return found.value, found.value, (*found.notes, *_uneven(option))
+    taken = laws.predict(
+        load.params,
+        tokens,
+        option.algorithm,
+        option.replicas,
+        batch_tokens=load.batch_tokens,
+        sync_every=option.sync_every if option.algorithm == "diloco" else None,
+        unique_tokens=unique,
+    )
+    whose = "Data-Parallel's" if option.algorithm == "data-parallel" else "DiLoCo's"
+    without = (f"{note}; compared by {whose}, as if the difference cost nothing" for note in found.notes)
+    return None, taken.loss, (*without, *taken.notes, *_uneven(option))
+
+
+def _uneven(option: Option) -> tuple[str, ...]:
     if len({site.chips for site in option.topology.datacenters}) > 1 and option.replicas > 1:
-        notes.append("replicas: their batches differ with the size of their sites; the laws were fitted on equal ones")
-    return tuple(notes)
+        return ("replicas: their batches differ with the size of their sites; the laws were fitted on equal ones",)
+    return ()

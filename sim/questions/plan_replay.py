@@ -11,7 +11,7 @@ import numpy as np
 from .. import laws
 from ..result import Outcome
 from ..run import outcomes
-from .plan_objective import best_batch_tokens, remarks
+from .plan_objective import best_batch_tokens, compared_loss
 from .plan_options import Ask, Option
 from .plan_search import Cell
 
@@ -40,11 +40,13 @@ class Entry:
       wall_clock_s: of the replay [s].
       compute_utilization: share of it that the chips compute.
       cross_datacenter_bytes: sent between datacenters [byte].
-      predicted_loss: by the laws [nats per token].
+      predicted_loss: by the laws; None where there is none for it [nats per token].
+      compared_loss: the same, or where there is none what the plan is compared by instead; see the notes
+        [nats per token].
       epochs: D over the unique tokens, where these are limited; else None.
       lifetime_flop: 6 N D + 2 N D_inference, where inference tokens are given; else None [flop].
       cost: at the given prices; None without any.
-      notes: where the laws are extrapolated.
+      notes: where the laws are extrapolated, and where there are none.
     """
 
     params: float
@@ -62,7 +64,8 @@ class Entry:
     wall_clock_s: float
     compute_utilization: float
     cross_datacenter_bytes: float
-    predicted_loss: float
+    predicted_loss: float | None
+    compared_loss: float
     epochs: float | None
     lifetime_flop: float | None
     cost: float | None
@@ -71,7 +74,7 @@ class Entry:
     @property
     def score(self) -> float:
         """What plans are compared by: lifetime compute where that is asked about, else the loss."""
-        return self.predicted_loss if self.lifetime_flop is None else self.lifetime_flop
+        return self.compared_loss if self.lifetime_flop is None else self.lifetime_flop
 
 
 def replayed(cell: Cell, limit_s: float) -> Entry | None:
@@ -125,7 +128,7 @@ def _entry(cell: Cell, steps: int, outcome: Outcome) -> Entry:
     option, ask, timeline = cell.option, cell.option.ask, outcome.timeline
     tokens = steps * cell.batch_tokens
     best = float(best_batch_tokens(np.asarray(cell.params), option.algorithm, option.replicas))
-    loss = _loss(option, cell.params, tokens, cell.batch_tokens)
+    predicted, loss, notes = compared_loss(option, outcome.job.setting.load)
     inference = ask.inference_tokens
     return Entry(
         params=cell.params,
@@ -143,11 +146,12 @@ def _entry(cell: Cell, steps: int, outcome: Outcome) -> Entry:
         wall_clock_s=timeline.wall_clock_s,
         compute_utilization=timeline.mean("compute_s") / timeline.wall_clock_s,
         cross_datacenter_bytes=timeline.crossing_bytes,
-        predicted_loss=loss,
+        predicted_loss=predicted,
+        compared_loss=loss,
         epochs=tokens / ask.unique_tokens if ask.unique_tokens else None,
         lifetime_flop=6 * cell.params * tokens + 2 * cell.params * inference if inference else None,
         cost=ask.cost(option.chips, timeline.wall_clock_s, timeline.crossing_bytes) if ask.priced else None,
-        notes=remarks(option, cell.params, tokens, cell.batch_tokens, best),
+        notes=notes,
     )
 
 
@@ -161,7 +165,7 @@ def undominated(entries: Sequence[Entry], ask: Ask) -> list[Entry]:
     """Those that no other one beats in time, loss and (where runs have one) cost, by time."""
 
     def figures(entry: Entry) -> tuple[float, ...]:
-        return (entry.wall_clock_s, entry.predicted_loss, *((entry.cost or 0.0,) if ask.priced else ()))
+        return (entry.wall_clock_s, entry.compared_loss, *((entry.cost or 0.0,) if ask.priced else ()))
 
     found: list[Entry] = []
     for entry in sorted(entries, key=figures):

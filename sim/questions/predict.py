@@ -10,12 +10,11 @@ from ..laws import (
     FITTED_ALGORITHMS,
     FITTED_SYNC_EVERY,
     TOKENS_PER_PARAM,
-    Prediction,
     diloco,
     learning_rate_notes,
-    predict,
 )
-from ..strategies import AbstractStrategy
+from ..loss import loss_of
+from ..strategies import DataParallel, DiLoCo
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ class LawAnswer:
     params: float
     tokens: float
     sync_every: int | None
-    predicted_loss: float
+    predicted_loss: float | None
     batch_tokens: float
     inner_learning_rate: float
     outer_learning_rate: float | None
@@ -84,9 +83,8 @@ def answer(
     count = replicas or (1 if parallel else 2)
     every = None if parallel else sync_every or FITTED_SYNC_EVERY
     budget = tokens or TOKENS_PER_PARAM * params
-    found = predict(
-        params, budget, strategy, count, batch_tokens=batch_tokens, sync_every=every, unique_tokens=unique_tokens
-    )
+    run = DataParallel() if parallel else DiLoCo(replicas=count, sync_every=every or FITTED_SYNC_EVERY)
+    found = loss_of(run, params, budget, batch_tokens, unique_tokens=unique_tokens)
     doubt = learning_rate_notes(strategy, count)
     form: Literal["joint", "independent"] = "joint" if doubt else "independent"
     return LawAnswer(
@@ -95,7 +93,7 @@ def answer(
         params=params,
         tokens=budget,
         sync_every=every,
-        predicted_loss=found.loss,
+        predicted_loss=found.value,
         batch_tokens=best_batch(params, strategy, count),
         inner_learning_rate=float(diloco.inner_learning_rate(params, strategy, count, form)),
         outer_learning_rate=None if parallel else float(diloco.outer_learning_rate(params, count)),
@@ -107,37 +105,3 @@ def best_batch(params: float, strategy: str, replicas: int) -> float:
     """The algorithm's own best global batch; every descendant of DiLoCo is taken to have DiLoCo's [tokens]."""
     algorithm = "data-parallel" if strategy == "data-parallel" else "diloco"
     return float(diloco.batch_tokens(params, algorithm, replicas))
-
-
-def loss_of(
-    strategy: AbstractStrategy,
-    params: float,
-    tokens: float,
-    batch_tokens: float | None = None,
-    unique_tokens: float | None = None,
-) -> Prediction | None:
-    """Loss of a strategy after some tokens; None where nobody has published a law for it.
-
-    None for overlapped, asynchronous and elastic descendants, for fewer than 16 bits, and for sparse payloads.
-
-    Args:
-      strategy: with its parameters.
-      params: N.
-      tokens: D [tokens].
-      batch_tokens: global batch; the best one unless given [tokens].
-      unique_tokens: of the tokens, how many are not repeats; all unless given [tokens].
-    """
-    kind = str(strategy.model_dump()["kind"])
-    exact = strategy.payload_factor >= 1 and strategy.compression_ratio == 1 and (strategy.payload_bits or 16) >= 16
-    if kind not in FITTED_ALGORITHMS or not exact:
-        return None
-    every = None if kind == "data-parallel" else strategy.steps_per_sync
-    return predict(
-        params,
-        tokens,
-        kind,
-        strategy.replica_count,
-        batch_tokens=batch_tokens,
-        sync_every=every,
-        unique_tokens=unique_tokens,
-    )

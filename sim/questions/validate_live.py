@@ -11,14 +11,14 @@ from collections.abc import Callable, Collection, Mapping
 from ..fitting import Fitted, fit
 from ..laws import dense_equivalent_params, diloco, inference_optimal
 from ..laws.inference import CONSTANTS as INFERENCE
-from ..laws.published import INNER_LEARNING_RATE
+from ..published import INNER_LEARNING_RATE
 from ..run import alone, run
 from ..scenario import load_scenario
 from .bandwidth import answer as bandwidth_answer
-from .bandwidth import study
 from .budget import answer as budget_answer
 from .published_syncs import SyncPrediction, predictions
 from .rules import entrants
+from .study import study
 from .validate import Key, read
 
 Numbers = dict[Key, float]

@@ -127,8 +127,6 @@ def _remarks(answer: BudgetAnswer) -> Iterator[str]:
     for example, count in _law_notes(answer.rows):
         others = f"; so in {count} rows, the JSON has each" if count > 1 else ""
         yield f"{example[0].label} on {example[0].topology}: {example[1]}{others}."
-    if any(row.predicted_loss is None for row in answer.rows):
-        yield "No loss is printed where nobody has published a law for the algorithm or its payload."
 
 
 def _law_notes(rows: Sequence[BudgetRow]) -> list[tuple[tuple[BudgetRow, str], int]]:

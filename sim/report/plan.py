@@ -102,7 +102,7 @@ def _figures(entry: Entry) -> dict[str, str]:
         "wall-clock": human_seconds(entry.wall_clock_s),
         "computing": f"{entry.compute_utilization:.1%}",
         "between datacenters": human_bytes(entry.cross_datacenter_bytes),
-        "predicted loss": f"{entry.predicted_loss:.4f}",
+        "predicted loss": f"{entry.compared_loss:.4f}{'' if entry.predicted_loss else ' (not its own, see the notes)'}",
     }
     found |= {"price of the batch": f"{entry.batch_penalty:+.4f} loss"} if abs(entry.batch_penalty) >= 5e-5 else {}
     found |= {"epochs": f"{entry.epochs:.3g}"} if entry.epochs is not None else {}
@@ -133,7 +133,7 @@ def _front(plan: Plan) -> Table:
             f"{entry.chips:,}",
             human_count(entry.params),
             human_count(entry.tokens),
-            f"{entry.predicted_loss:.4f}",
+            f"{entry.compared_loss:.4f}",
             *([f"{entry.cost:,.0f}"] if entry.cost is not None else []),
         )
     return table
@@ -142,9 +142,9 @@ def _front(plan: Plan) -> Table:
 def _sentences(plan: Plan) -> list[str]:
     found = []
     if plan.runner_up:
-        gap = plan.runner_up.predicted_loss - plan.best.predicted_loss
+        gap = plan.runner_up.compared_loss - plan.best.compared_loss
         close = ""
-        if abs(gap) < _UNRESOLVED * plan.best.predicted_loss and plan.best.params > FITTED_PARAMS[1]:
+        if abs(gap) < _UNRESOLVED * plan.best.compared_loss and plan.best.params > FITTED_PARAMS[1]:
             close = ": at this size the laws do not tell algorithms apart by so little"
         word = "higher" if gap >= 0 else "lower"
         found.append(f"The runner-up's predicted loss is {abs(gap):.4f} nats {word}{close}.")

@@ -11,7 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from ..questions.bottleneck import bottlenecks
+from ..questions.verdict import fastest, lowest_loss, verdict
 from ..result import Result, Run
 from ..topology import Inside, Link, Topology
 from ..units import BANDWIDTH, LATENCY, Unit, human_bytes, human_count, human_quantity, human_ratio, human_seconds
@@ -62,7 +62,7 @@ def render(result: Result, console: Console, *, blocks: bool, detail: str | None
         console.print(Text(_PEAK, style="dim"))
         console.print()
     console.print(Text(finding(result), style="bold"))
-    for sentence in (*limits(result), *merging(result)):
+    for sentence in (*equal_time(result), *limits(result), *merging(result)):
         console.print(Text(sentence))
     if detail:
         for table in detail_tables(result, detail):
@@ -118,21 +118,23 @@ def _table(runs: Sequence[Run], *, blocks: bool) -> Table:
     for title in ("Chips\nsteps", "Wall-\nclock", f"Compute\nexposed{hidden}"):
         table.add_column(title, justify="right", no_wrap=True)
     table.add_column("Utili-\nsation", no_wrap=True)
-    for title in ("Across sites\nmean\npeak", "Speed-\nup", "Over-\ntraining"):
+    known = lowest_loss(runs) is not None
+    for title in ("Across sites\nmean\npeak", "Speed-\nup", "Over-\ntraining" + ("\nits loss" if known else "")):
         table.add_column(title, justify="right", no_wrap=True)
-    best = max(run.speedup for run in runs)
+    best = (fastest(runs), lowest_loss(runs))
     for run in runs:
         table.add_row(
             _name(run.label),
             f"{run.chips}\n{human_count(run.steps)}",
             human_seconds(run.wall_clock_s),
-            f"{human_seconds(run.compute_s)}\n{human_seconds(sum(losses(run).values()))}"
+            f"{human_seconds(run.compute_s)}\n{human_seconds(run.lost_s)}"
             + (f"\n{human_seconds(run.hidden_communication_s)}" if _hides(run) else ""),
             Text(f"{_bar(run.compute_utilization, blocks=blocks)}\n{run.compute_utilization:.1%}", style="green"),
             _across(run),
             human_ratio(run.speedup),
-            f"{human_ratio(run.overtraining_multiple)}\n{human_count(run.overtraining_multiple * run.tokens)}",
-            style="bold" if run.speedup == best else "",
+            f"{human_ratio(run.overtraining_multiple)}\n{human_count(run.overtraining_tokens)}"
+            + (f"\n{_loss(run.equal_time_loss)}" if known else ""),
+            style="bold" if any(run is one for one in best) else "",
         )
     return table
 
@@ -170,11 +172,12 @@ def _bar(share: float, *, blocks: bool) -> str:
 
 
 def finding(result: Result) -> str:
-    """The one sentence to take away: which strategy wins, by how much, at what price, and what still costs time."""
+    """Which strategy is fastest, by how much, what fits into the time saved, and what still costs time."""
     runs = result.runs
-    best = max(runs, key=lambda run: run.speedup)
+    best, found = fastest(runs), verdict(runs)
     where = f"On {result.scenario.topology.name}"
-    busy = f"it computes {best.compute_utilization:.1%} of the time and loses the most to {_largest_loss(best)}"
+    most = f"{found.loses_most_to} ({found.loses_most_share:.1%})" if found.loses_most_to else "nothing else"
+    busy = f"it computes {best.compute_utilization:.1%} of the time and loses the most to {most}"
     if best.strategy == "data-parallel":
         rest = [run.speedup for run in runs if run is not best]
         lead = f", {human_ratio(best.speedup / max(rest))} the pace of the next" if rest else ""
@@ -182,32 +185,47 @@ def finding(result: Result) -> str:
     reference = next((run.label for run in runs if run.strategy == "data-parallel"), "Data-Parallel")
     if best.speedup < 1:
         return f"{where}, {best.label} takes {human_ratio(1 / best.speedup)} as long as {reference} would: {busy}."
-    more = f"{human_count(best.overtraining_multiple * best.tokens)} instead of {human_count(best.tokens)} tokens"
+    more = f"{human_count(best.overtraining_tokens)} instead of {human_count(best.tokens)} tokens"
     return (
         f"{where}, {best.label} is fastest: {human_ratio(best.speedup)} the pace of {reference}, so that {more} "
-        f"fit into its time{_loss_price(best, runs)}; {busy}."
+        f"fit into its time; {busy}."
     )
+
+
+def equal_time(result: Result) -> list[str]:
+    """Which strategy reaches the lowest loss in the time that Data-Parallel needs, and what to know about that loss."""
+    runs = result.runs
+    lowest = lowest_loss(runs)
+    if lowest is None:
+        return []
+    others = [fastest(runs), *(run for run in runs if run.strategy == "data-parallel")]
+    known = {run.label: run.equal_time_loss for run in others if run is not lowest and run.equal_time_loss is not None}
+    against = ", ".join(f"{label} {loss:.3f}" for label, loss in known.items())
+    uneven = "" if len({run.chips for run in runs}) == 1 else " on the chips that each has"
+    sentence = f"Lowest predicted loss in Data-Parallel's time{uneven}: {lowest.label}, {_loss(lowest.equal_time_loss)}"
+    without = [run.label for run in runs if run.equal_time_loss is None]
+    return [
+        f"{sentence} ({against})." if against else f"{sentence}.",
+        *(f"{lowest.label}: {note}." for note in lowest.loss_notes),
+        *([f"No loss is predicted for {', '.join(without)}: there is no law for them."] if without else []),
+    ]
+
+
+def _loss(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
 
 
 def limits(result: Result) -> list[str]:
     """For the fastest run: what it waits for, and what half or twice as much of that would change."""
-    best = max(result.runs, key=lambda run: run.speedup)
     words = {"site": ("the others wait {} of the time for it", "speed"), "link": ("{} used", "bandwidth")}
     sentences = []
-    for found in bottlenecks(result, best):
+    for found in result.bottlenecks:
         how, what = words[found.kind]
         sentences.append(
-            f"Bottleneck {found.kind} of {best.label}: {found.name} ({how.format(f'{found.share:.1%}')}); wall-clock "
-            f"{found.doubled - 1:+.1%} with twice its {what}, {found.halved - 1:+.1%} with half of it."
+            f"Bottleneck {found.kind} of {found.strategy}: {found.name} ({how.format(f'{found.share:.1%}')}); "
+            f"wall-clock {found.doubled - 1:+.1%} with twice its {what}, {found.halved - 1:+.1%} with half of it."
         )
     return sentences
-
-
-def _loss_price(best: Run, runs: Sequence[Run]) -> str:
-    reference = next((run for run in runs if run.strategy == "data-parallel"), None)
-    if reference is None or best.predicted_loss is None or reference.predicted_loss is None:
-        return ""
-    return f" (predicted loss at equal tokens {best.predicted_loss:.3f} against {reference.predicted_loss:.3f})"
 
 
 def merging(result: Result) -> list[str]:
@@ -222,24 +240,6 @@ def merging(result: Result) -> list[str]:
             f"mean and {run.max_staleness} at most{late}."
         )
     return sentences
-
-
-def losses(run: Run) -> dict[str, float]:
-    """What the wall-clock has beside compute, by its cause: means over the workers [s]."""
-    known = {
-        "exchanges across datacenters": run.exposed_across_s,
-        "exchanges inside the datacenters": run.exposed_inside_s,
-        "waiting for slower replicas": run.straggler_wait_s,
-        "packing payloads": run.packing_s,
-    }
-    ended_s = run.wall_clock_s - run.compute_s - sum(known.values())
-    return {**known, "replicas that end before the last": ended_s if ended_s > _NONE * run.wall_clock_s else 0.0}
-
-
-def _largest_loss(run: Run) -> str:
-    parts = losses(run)
-    what = max(parts, key=lambda name: parts[name])
-    return f"{what} ({parts[what] / run.wall_clock_s:.1%})" if parts[what] else "nothing else"
 
 
 def listing(rows: Iterable[tuple[str, str]]) -> str:

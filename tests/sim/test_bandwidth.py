@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sim.questions.bandwidth import answer, study
+from sim.questions.bandwidth import answer
+from sim.questions.study import study
 from sim.run import run
 from sim.scenario import Scenario
 
@@ -69,6 +70,44 @@ def test_four_replicas_send_three_halves_of_what_two_send():
     # (2S/W)(1 - 1/R) with a chip a site: S/W for two, 1.5 S/W for four
     two, four = (needs("diloco", replicas=replicas, overlap="none") for replicas in (2, 4))
     assert four == pytest.approx([1.5 * need for need in two], rel=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["diloco", "streaming-diloco", "eager-diloco", "async-diloco"])
+@pytest.mark.parametrize("others", [["diloco:replicas=8"], ["diloco:replicas=3,sync_every=70", "diloco:replicas=5"]])
+def test_a_row_does_not_depend_on_the_others(simulate, kind, others):
+    args = [
+        "bandwidth",
+        *STUDY,
+        "--target",
+        "0.8",
+        "--format",
+        "json",
+        "--strategy",
+        f"{kind}:replicas=2,sync_every=20",
+    ]
+    alone = json.loads(simulate(*args)[1])["rows"]
+    more = [word for other in others for word in ("--strategy", other)]
+    assert json.loads(simulate(*args, *more)[1])["rows"][:1] == alone
+
+
+@pytest.mark.parametrize("datacenters", [3, 8, 64])
+def test_data_parallel_over_more_datacenters_sends_what_a_ring_of_them_sends(simulate, datacenters):
+    args = [
+        "bandwidth",
+        *STUDY,
+        "--strategy",
+        "data-parallel",
+        "--overlap",
+        "none",
+        "--target",
+        "0.5",
+        "--format",
+        "json",
+    ]
+    two, more = (json.loads(simulate(*args, *option)[1]) for option in ([], ["--datacenters", datacenters]))
+    assert len(more["scenario"]["topology"]["datacenters"]) == datacenters
+    ratio = more["rows"][0]["bandwidth_bits_per_s"] / two["rows"][0]["bandwidth_bits_per_s"]
+    assert ratio == pytest.approx(2 * (1 - 1 / datacenters), rel=1e-6)  # each of two sends what it has once
 
 
 def test_eager_diloco_is_limited_by_a_full_link():

@@ -38,6 +38,57 @@ def test_the_scenario_in_the_result_is_one_that_can_be_run(simulate, tmp_path):
     jsonschema.validate(first["scenario"], schema())
 
 
+@pytest.mark.parametrize(
+    "command", [[], ["explain"], ["bandwidth", "--target", "0.5"]], ids=["simulate", "explain", "bandwidth"]
+)
+def test_a_result_can_be_run_again_as_it_is(simulate, tmp_path, scenario_file, command):
+    strategy = {"kind": "diloco", "replicas": 2, "payload_bits": 8, "compression_time": "3 ms"}
+    schedule = {
+        "points": [{"at": "0 s", "bandwidth": "1 Gbit/s"}, {"at": "4 s", "bandwidth": "3 Gbit/s"}],
+        "repeat": "9 s",
+    }
+    link = {"between": ["a", "b"], "latency": "7 ms", "schedule": schedule}
+    topology = {
+        "name": "t",
+        "collective": "ring",
+        "datacenters": [{"name": "a"}, {"name": "b", "chips": 4}],
+        "links": [link],
+    }
+    workload = {"params": 3e7, "layers": 4, "steps": 7, "chips": 4}
+    asked = scenario_file({"name": "own", "topology": topology, "workload": workload, "strategies": [strategy]})
+    paths = [tmp_path / "first.json", tmp_path / "second.json"]
+    assert simulate(*command, "--scenario", asked, "--output", paths[0])[0] == 0
+    code, _, err = simulate(*command, "--scenario", paths[0], "--output", paths[1])
+    assert code == 0, err
+    assert json.loads(paths[1].read_text()) == json.loads(paths[0].read_text())
+    changed = json.loads(simulate("--scenario", paths[0], "--set", "workload.steps=9", "--format", "json")[1])
+    assert changed["runs"][0]["steps"] == 9
+
+
+@pytest.mark.parametrize("beside", [True, False])
+def test_a_result_finds_its_trace_from_where_it_was_made_and_from_beside_it(
+    simulate, tmp_path, monkeypatch, trace, beside
+):
+    trace([[1.0, 2.0]], name="run.jsonl")
+    results = tmp_path / "results"
+    results.mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert simulate("--trace", "run.jsonl", "--output", results / "a.json")[0] == 0
+    if beside:  # moved to another machine together
+        (tmp_path / "run.jsonl").rename(results / "run.jsonl")
+        monkeypatch.chdir(results)
+    again = json.loads(simulate("--scenario", results / "a.json", "--format", "json")[1])
+    assert again == json.loads((results / "a.json").read_text())
+
+
+def test_an_answer_without_a_scenario_says_so(simulate, tmp_path):
+    path = tmp_path / "law.json"
+    assert simulate("predict", "--params", "1e9", "--output", path)[0] == 0
+    code, out, err = simulate("--scenario", path)
+    assert (code, out) == (2, "")
+    assert f"{path}: is an answer without a `scenario` to run; give a scenario" in err
+
+
 def test_csv_has_the_same_values(simulate):
     args = ["--workload", "10b", "--format"]
     document = json.loads(simulate(*args, "json")[1])
@@ -47,8 +98,10 @@ def test_csv_has_the_same_values(simulate):
     ]
     for row, run in zip(rows, document["runs"], strict=True):
         assert float(row["wall_clock_s"]) == run["wall_clock_s"]
-        assert row["predicted_loss"] == ""
-        assert run["predicted_loss"] is None
+        assert float(row["predicted_loss"]) == run["predicted_loss"]
+        assert row["loss_notes"] == "; ".join(run["loss_notes"])
+        assert row["mean_staleness"] == ""
+        assert run["mean_staleness"] is None
 
 
 @pytest.mark.parametrize("format_", ["table", "json", "csv"])

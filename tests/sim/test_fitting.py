@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sim import published
 from sim.errors import InputError
 from sim.fitting import bootstrap, fit, fit_power_law
-from sim.laws import published
 from sim.laws.forms import FORMS
 from sim.models import FAMILY
 

@@ -191,13 +191,13 @@ def test_costs_are_chip_hours_and_gigabytes():
 
 def test_the_front_is_a_front():
     plan = answer(Ask(sites(3, bandwidth="10 Gbit/s", chips=64), days=10, price_chip_hour=1.0))
-    figures = [(entry.wall_clock_s, entry.predicted_loss, entry.cost) for entry in plan.front]
+    figures = [(entry.wall_clock_s, entry.compared_loss, entry.cost) for entry in plan.front]
     assert figures == sorted(figures)
     for one in figures:
         assert not any(other != one and all(np.less_equal(other, one)) for other in figures)
     assert len({entry.chips for entry in plan.front}) > 1  # fewer chips are cheaper
     assert plan.best in plan.front
-    worse = replace(plan.best, predicted_loss=plan.best.predicted_loss + 1e-6)
+    worse = replace(plan.best, compared_loss=plan.best.compared_loss + 1e-6)
     assert undominated([worse, plan.best], plan.ask) == [plan.best]
 
 
@@ -247,10 +247,13 @@ def test_what_the_laws_do_not_cover_is_said(one_site):
     assert any(note.startswith("params: above the fitted range") for note in one_site.best.notes)
     assert any(note.startswith("tokens: ") for note in one_site.best.notes)
     asked = Ask(sites(2), days=1, strategies=("eager-diloco:payload_bits=4",), sync_every=(100,), params=(1e9,))
-    notes = " ".join(answer(asked).best.notes)
-    assert "eager-diloco: no loss law is fitted for it" in notes
-    assert "payload: fewer bits" in notes
+    best = answer(asked).best
+    assert best.predicted_loss is None
+    notes = " ".join(best.notes)
+    assert "no law: none is published for eager-diloco; compared by DiLoCo's" in notes
     assert "sync_every: 100" in notes
+    quarter = Ask(sites(2), days=1, strategies=("diloco:replicas=2,payload_bits=4",), params=(1e9,))
+    assert "no law: none is published for 4 bits per exchanged parameter" in " ".join(answer(quarter).best.notes)
     fitted = Ask(sites(2), days=60, strategies=("data-parallel",), params=(1e9,), tokens_per_param=20)
     assert answer(fitted).best.notes == ()
 

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from sim.report.terminal import MIN_WIDTH, describe, finding, losses, merging, render, to_text
+from sim.questions.verdict import losses
+from sim.report.terminal import MIN_WIDTH, describe, equal_time, finding, merging, render, to_text
 from sim.run import run
 from sim.scenario import Scenario, load_scenario
 from sim.topology import load_topology
@@ -74,8 +75,8 @@ def test_each_strategy_shows_mean_and_peak_bandwidth_and_what_is_hidden(behind_c
     mean_bits = once_bits * 600 / plain.wall_clock_s
     assert f"{mean_bits / 1e9:.3g} Gbit/s" in lines[first + 1]
     assert streaming.peak_bandwidth_bits_per_s < blocking.peak_bandwidth_bits_per_s / 4  # 4 fragments, 4 of 16 bits
-    # Data-Parallel stops for all of its exchanges: nothing under its bandwidths; by layer the time hidden is beside
-    assert lines[first + 2].split() == [f"{peak_bits / 1e9:.3g}", "Gbit/s"]
+    # Data-Parallel stops for all of its exchanges: nothing is hidden; by layer the time hidden is beside
+    assert lines[first + 2].split() == [f"{peak_bits / 1e9:.3g}", "Gbit/s", f"{plain.equal_time_loss:.3f}"]
     assert lines[first + 5].split()[:2] == human_seconds(by_layer.hidden_communication_s).split()
 
 
@@ -162,7 +163,22 @@ def test_the_finding_names_the_winner(result):
     assert best.label in sentence
     assert f"{human_ratio(best.speedup)} the pace of Data-Parallel" in sentence
     assert sentence.endswith(".")
-    assert "predicted loss at equal tokens" in sentence
+
+
+def test_the_lowest_loss_is_told_beside_the_fastest(result):
+    lowest = min(result.runs, key=lambda one: one.equal_time_loss)
+    best = max(result.runs, key=lambda one: one.speedup)
+    assert lowest is not best  # more replicas are faster and learn less from a token
+    sentence = equal_time(result)[0]
+    assert sentence.startswith(f"Lowest predicted loss in Data-Parallel's time: {lowest.label}, ")
+    assert f"{lowest.equal_time_loss:.3f} ({best.label} {best.equal_time_loss:.3f}, Data-Parallel" in sentence
+
+
+def test_no_loss_no_word_of_it(behind_compute):
+    none = replace(behind_compute, runs=behind_compute.runs[3:])
+    assert equal_time(none) == []
+    assert "its loss" not in to_text(none)
+    assert "No loss is predicted for Streaming DiLoCo" in " ".join(equal_time(behind_compute))
 
 
 def test_the_finding_when_data_parallel_wins(result):

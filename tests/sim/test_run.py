@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from sim.document import validate
 from sim.errors import InputError
+from sim.laws import predict
 from sim.run import run
 from sim.scenario import Scenario, load_scenario
 from sim.topology import load_topology
@@ -196,7 +197,9 @@ def test_speed_up_and_overtraining_are_measured_against_data_parallel():
 def test_loss_is_predicted_where_the_law_was_fitted():
     fitted, over = (run(scenario({"params": 1e9, "tokens": t}, ["data-parallel"])).runs[0] for t in (20e9, 80e9))
     assert fitted.predicted_loss == pytest.approx(18.129 * 1e9**-0.0953)
-    assert over.predicted_loss is None
+    assert fitted.loss_notes == ()
+    law = predict(1e9, over.tokens, "data-parallel", 1, batch_tokens=over.batch_tokens)
+    assert (over.predicted_loss, over.loss_notes) == (law.loss, law.notes)
 
 
 def test_a_rescaled_trace_costs_what_its_flops_say_and_keeps_its_jitter(trace):

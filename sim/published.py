@@ -1,5 +1,7 @@
 """The published fits of arXiv 2503.09799 as tables, with what they cover, and the one fit of ours that continues them.
 
+The simulator's laws (`sim.laws`) and the trainer's recipe both read these tables.
+
 Source: arXiv 2503.09799, Tables 7 to 10 and Figure 7; `LOSS_OVER_FLOOR` was fitted by `experiments/loss_scaling.py`.
 """
 
@@ -49,7 +51,15 @@ BATCH_SEQUENCES: dict[str, Law] = {
     "diloco-8": (0.01859, 0.455, 0.0),
     "diloco": (0.00709, 0.4695, 0.3399),
 }
-OUTER_LEARNING_RATE = {1: 0.4, 2: 0.6, 4: 0.6, 8: 0.8}
+OUTER_SIZES = (35e6, 90e6, 180e6, 335e6)
+"""Sizes N of the columns of the outer learning rates; the last one holds from there up."""
+OUTER_LEARNING_RATES = {
+    1: (0.6, 0.4, 0.6, 0.4),
+    2: (0.6, 0.6, 0.6, 0.6),
+    4: (0.6, 0.8, 0.6, 0.6),
+    8: (1.0, 0.8, 0.8, 0.8),
+}
+OUTER_LEARNING_RATE = {replicas: rates[-1] for replicas, rates in OUTER_LEARNING_RATES.items()}
 """From 335M parameters up; smaller models scatter by a step or two of the grid around these."""
 
 
