@@ -103,8 +103,8 @@ def jittered(document, seed=0):
     for strategy in moved["strategies"]:
         if strategy.get("grace") == "0 s":  # who comes at the very end of it is in, or is not
             strategy["grace"] = "1e-7 s"
-    for path in list(_paths(moved["topology"])):
-        value, parent = _at(moved["topology"], path), _at(moved["topology"], path[:-1])
+    for path in list(paths(moved["topology"])):
+        value, parent = at(moved["topology"], path), at(moved["topology"], path[:-1])
         if isinstance(value, str) and " " in value:
             number, unit = value.split(" ", 1)
             parent[path[-1]] = f"{float(number) * (1 + 1e-6 * rng.random())!r} {unit}"
@@ -125,12 +125,12 @@ def shrink(document, is_bad):
 
 def _smaller(document):
     """The document with something left out, or a simpler number."""
-    paths = sorted(_paths(document), key=lambda path: len(path))
-    for path in paths:
+    places = sorted(paths(document), key=len)
+    for path in places:
         without = copy.deepcopy(document)
         if path[-1] in ("step_time", "steps", "chips", "batch_tokens"):  # what takes their place makes the run long
             continue
-        parent = _at(without, path[:-1])
+        parent = at(without, path[:-1])
         if isinstance(parent, list) and len(parent) == 1:
             continue
         if isinstance(parent, list) and path[-2] == "datacenters":
@@ -140,11 +140,11 @@ def _smaller(document):
             without["topology"]["links"] = [link for link, own in zip(links, ends, strict=True) if name not in own]
         del parent[path[-1]]
         yield without
-    for path in paths:
-        value = _at(document, path)
+    for path in places:
+        value = at(document, path)
         for simpler in _simpler(value, path[-1]):
             changed = copy.deepcopy(document)
-            _at(changed, path[:-1])[path[-1]] = simpler
+            at(changed, path[:-1])[path[-1]] = simpler
             yield changed
 
 
@@ -164,14 +164,14 @@ def _simpler(value, key):
         yield from (smaller for smaller in (1, value // 2, value - 1) if 0 < smaller < value)
 
 
-def _paths(value, path=()):
+def paths(value, path=()):
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, inner in items:
         yield (*path, key)
-        yield from _paths(inner, (*path, key))
+        yield from paths(inner, (*path, key))
 
 
-def _at(document, path):
+def at(document, path):
     for key in path:
         document = document[key]
     return document

@@ -89,7 +89,7 @@ class Job:
 
     def _pace(self, worker):
         """Seconds of an inner step, and of an exchange with the server there and back."""
-        strategy, inside, server = self.strategy, self.insides[worker], self.strategy.server
+        inside, server = self.insides[worker], self.strategy.server
         step_s = self.load.mean_step_s[worker]
         if not self.load.measured:
             step_s += inside.all_reduce_s(self.load.gradient_bytes) - self.inside_hidden_s(worker)

@@ -30,7 +30,7 @@ def world(seed, folder):
     if rng.random() < 0.3:
         document["replay"] = "full"
     _share_chips(rng, document, count)
-    return document
+    return json.loads(json.dumps(document))  # nothing in it is there twice
 
 
 def _number(rng, low, high):
