@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Sequence
 
 import simpy
 
 from .chunked import ChunkedRing
 from .collectives import ALGORITHMS, Phase, Transfer
-from .errors import ReplayError
 from .flows import FlowNetwork
 from .network import Carrier, IdealNetwork, Placement, Served, turns
 from .ops import Collective
 from .profile import Profile
+from .repeating import Once, RepeatingCarrier
 from .rings import best_ring
 from .timeline import LinkUse
 from .topology import PUBLISHED
@@ -60,7 +59,16 @@ class FlowingNetwork:
 
     def connect(self, env: simpy.Environment) -> Carrier:
         """Puts the network to work under a clock."""
-        return _RepeatingCarrier(self, env) if self._one_at_a_time else _FlowCarrier(self, env, self.wiring.wires)
+        if not self._one_at_a_time:
+            return _FlowCarrier(self, env, self.wiring.wires)
+        inside = IdealNetwork(self.placement).connect(env)
+        return RepeatingCarrier(env, inside, self._once, self.crossing_bytes, self.idle_links())
+
+    def _once(self, collective: Collective) -> Once:
+        first_s, last_s = self.parts_inside_s(collective, collective.members)
+        _, phases = self.plan(collective.members, collective.payload_bytes)
+        across_s, links = self.alone(phases, collective.members)
+        return Once(first_s, across_s, last_s, links)
 
     def plan(self, members: tuple[int, ...], payload_bytes: float) -> tuple[str, list[Phase]]:
         """The algorithm for an exchange among some workers, and its phases (by worker)."""
@@ -279,51 +287,6 @@ class _FlowCarrier:
 
     def stalled(self) -> list[str]:
         return self._flows.stalled()
-
-
-class _RepeatingCarrier:
-    """One exchange between sites at a time: each is tried out on an idle network once, and then only repeated."""
-
-    def __init__(self, network: FlowingNetwork, env: simpy.Environment) -> None:
-        self._network, self._env = network, env
-        self._inside = IdealNetwork(network.placement).connect(env)
-        self._tried: dict[tuple[tuple[int, ...], float], tuple[float, tuple[LinkUse, ...]]] = {}
-        self._times: Counter[tuple[tuple[int, ...], float]] = Counter()
-        self._under_way = 0
-
-    def transfer(self, collective: Collective) -> simpy.Event:
-        if len(collective.touches) == 1:
-            return self._inside.transfer(collective)
-        if self._under_way:
-            raise ReplayError("two exchanges between sites at once, on a network that was promised one at a time")
-        key = collective.members, collective.payload_bytes
-        if key not in self._tried:
-            self._tried[key] = self._network.alone(self._network.plan(*key)[1], collective.members)
-        self._times[key] += collective.count
-        self._under_way += 1
-        first_s, last_s = self._network.parts_inside_s(collective, collective.members)
-        taken_s = collective.count * (self._tried[key][0] + first_s + last_s)
-        done = self._env.timeout(taken_s, Served(float(self._env.now), first_s, last_s))
-        _then(done, self._over)
-        return done
-
-    def _over(self, _: simpy.Event) -> None:
-        self._under_way -= 1
-
-    def enter(self, collective: Collective, member: int) -> simpy.Event | None:
-        return None
-
-    def crossing_bytes(self, collective: Collective) -> float:
-        return self._network.crossing_bytes(collective)
-
-    def links(self) -> tuple[LinkUse, ...]:
-        uses = list(self._network.idle_links())
-        for key, times in self._times.items():
-            uses = [total.plus(once, times) for total, once in zip(uses, self._tried[key][1], strict=True)]
-        return tuple(uses)
-
-    def stalled(self) -> list[str]:
-        return []
 
 
 def _then(event: simpy.Event, callback: Callable[[simpy.Event], None]) -> None:

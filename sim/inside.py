@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
@@ -10,7 +9,6 @@ from pydantic import Field, model_validator
 
 from .document import Frozen, nearest
 from .errors import InputError
-from .routing import Route
 from .units import Bandwidth, Latency
 
 
@@ -91,12 +89,3 @@ class Inside(Frozen):
         if (self.node_chips > 1) != (self.node_bandwidth_bits_per_s is not None):
             raise InputError("node_chips and node_bandwidth belong together; write both, or a preset such as dgx-h100")
         return self
-
-    def route(self) -> Route:
-        """What an exchange among the chips of the datacenter can count on."""
-        return Route(
-            self.bandwidth_bits_per_s,
-            self.latency_s,
-            node_chips=self.node_chips,
-            node_bandwidth_bits_per_s=self.node_bandwidth_bits_per_s or math.inf,
-        )

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from io import FileIO
+from pathlib import Path
+
+from .errors import InputError
 
 if sys.platform != "win32":
     import fcntl
@@ -28,3 +33,36 @@ def lock(handle: int) -> bool:
     except OSError:
         return True
     return True
+
+
+def claim(path: Path, file: FileIO) -> None:
+    """Makes sure that no other process writes to an open file until it is closed.
+
+    Raises:
+      InputError: one does; the file is closed, and left as it was.
+    """
+    if not lock(file.fileno()):
+        file.close()
+        raise InputError(
+            f"{path}: another record-trace is writing to it; wait until it has ended, or give another --output"
+        )
+
+
+def cut(path: Path, length: int) -> FileIO:
+    """Opens a file to go on writing behind its first bytes; the rest is cut off.
+
+    Raises:
+      InputError: it is gone, shorter, in use by another process, or cannot be written.
+    """
+    try:
+        raw = path.open("r+b", buffering=0)
+        claim(path, raw)
+        if raw.seek(0, os.SEEK_END) >= length:
+            raw.seek(raw.truncate(length))
+            return raw
+        raw.close()
+    except FileNotFoundError:
+        raise InputError(f"{path}: the trace to go on with is gone; begin again without --resume") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror}); check its permissions") from None
+    raise InputError(f"{path}: is shorter than at its checkpoint ({length} bytes); begin again without --resume")

@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import islice
 
+from .assumptions import assumptions
 from .engine import replay
-from .errors import InputError
 from .flowing import CHUNKED, FlowingNetwork
-from .hosts import Place, crowded
+from .jobs import check_chips, jobs, plan_job, workers_of
 from .links import Link
-from .network import IdealNetwork, Network, Placement, published_route
+from .network import IdealNetwork, Network, Placement
 from .ops import moved
-from .result import Job, Outcome, Result, Run, summarise
+from .result import Job, Outcome, Result
 from .scenario import Scenario
 from .steady import Marks, Rhythm, find_rhythm
-from .strategies import AbstractStrategy, DataParallel, Setting
+from .strategies import DataParallel
+from .summary import summarise
 from .timeline import Timeline, extrapolate
 from .topology import PUBLISHED
-
-_LISTED = 6
-"""Datacenters of a host up to which a note names each."""
 
 
 def run(scenario: Scenario) -> Result:
@@ -40,7 +36,7 @@ def result_of(scenario: Scenario, found: Sequence[Outcome]) -> Result:
     """The answer to a scenario whose strategies have been replayed; only a missing Data-Parallel is replayed here."""
     compare = _Reference(scenario, found)
     runs = tuple(summarise(each, scenario.topology.name, compare.wall_clock_s(each.job)) for each in found)
-    notes = (*found[0].job.setting.load.notes, *_assumptions(scenario, runs), *_sharing(scenario, found))
+    notes = (*found[0].job.setting.load.notes, *assumptions(scenario, runs, found))
     return Result(scenario, runs, notes)
 
 
@@ -76,95 +72,9 @@ def outcomes(scenario: Scenario) -> list[Outcome]:
     return [alone(scenario, job) for job in planned]
 
 
-def jobs(scenario: Scenario) -> list[Job]:
-    """What a scenario would replay: its strategies in their settings, chips and batch dealt out.
-
-    Raises:
-      InputError: the topology cannot carry a strategy, or the chips cannot be shared evenly.
-    """
-    planned = [
-        plan_job(scenario, strategy, _workers(scenario, position))
-        for position, strategy in enumerate(scenario.strategies)
-    ]
-    for position, job in enumerate(planned):
-        _check_chips(scenario, position, job)
-    return _neighbours(scenario, planned) if scenario.jobs == "together" else planned
-
-
-def _neighbours(scenario: Scenario, planned: Sequence[Job]) -> list[Job]:
-    """Jobs that run at once: their workers share hosts with those of the others."""
-    places = iter(crowded([place for job in planned for place in scenario.topology.places_of(job.sites)]))
-    return [
-        replace(job, setting=replace(job.setting, places=tuple(islice(places, job.setting.workers)))) for job in planned
-    ]
-
-
 def alone(scenario: Scenario, job: Job) -> Outcome:
     """The replay of one job of a scenario, or of a varied one, on a network of its own."""
     return _alone(scenario, job, full=scenario.replay == "full")
-
-
-def plan_job(scenario: Scenario, strategy: AbstractStrategy, split: int) -> Job:
-    """A strategy in its setting: the datacenters that it uses, its share of the workload, and what joins them.
-
-    Args:
-      scenario: topology, workload, and how exchanges are made.
-      strategy: what runs; it need not be one of the scenario's.
-      split: chips that nobody gave are rounded up to a multiple of this.
-
-    Raises:
-      InputError: there is no path between two of the sites, or the numbers contradict each other.
-    """
-    topology = scenario.topology
-    sites = topology.datacenters[: strategy.workers(len(topology.datacenters))]
-    names = tuple(site.name for site in sites)
-    load = scenario.workload.load(sites, split)
-    published = scenario.algorithm == PUBLISHED
-    if strategy.by_layer and not load.layers:
-        raise InputError(
-            f"workload.layers: {strategy.label} exchanges layer by layer, and nobody says how many there are; write "
-            "the number in the workload, such as layers: 48"
-        )
-    setting = Setting(
-        load,
-        inside=tuple(site.inside.route() for site in sites),
-        across=published_route(topology, names, load.deal.worker_chips),
-        places=crowded(topology.places_of(sites)),
-        behind_backward=tuple(
-            (site.inside.overlap or ("none" if published else "backward")) == "backward" for site in sites
-        ),
-        parts_inside=not published,
-        way=lambda start, end: topology.route(names[start], names[end]),
-    )
-    return Job(strategy, setting, sites)
-
-
-def _workers(scenario: Scenario, position: int) -> int:
-    strategy, sites = scenario.strategies[position], len(scenario.topology.datacenters)
-    workers = strategy.workers(sites)
-    if workers > sites:
-        raise InputError(
-            f"strategies[{position}]: {strategy.label} needs {workers} datacenters and topology "
-            f"{scenario.topology.name} has {sites}; use at most {sites} replicas, or a topology with more datacenters"
-        )
-    return workers
-
-
-def _check_chips(scenario: Scenario, position: int, job: Job) -> None:
-    load, workers, label = job.setting.load, job.setting.workers, job.strategy.label
-    if scenario.workload.chips is not None and load.chips % workers:
-        low = load.chips // workers * workers
-        choices = f"{low} or {low + workers}" if low else f"{workers}"
-        raise InputError(
-            f"workload.chips: {load.chips} chips cannot be shared evenly by the {workers} datacenters of {label} "
-            f"(strategies[{position}]); use {choices}"
-        )
-    for site, chips in zip(job.sites, load.deal.worker_chips, strict=True):
-        if site.chips is not None and site.chips < chips:
-            raise InputError(
-                f"workload.chips: {label} (strategies[{position}]) needs {chips:g} chips in datacenter "
-                f"{site.name}, which has {site.chips}; use at most {site.chips * workers} chips in all"
-            )
 
 
 def _network(scenario: Scenario, jobs: Sequence[Job], *, one_at_a_time: bool = False) -> Network:
@@ -212,8 +122,8 @@ def utilization(scenario: Scenario) -> float:
     Raises:
       InputError: as for `run`.
     """
-    job = plan_job(scenario, scenario.strategies[0], _workers(scenario, 0))
-    _check_chips(scenario, 0, job)
+    job = plan_job(scenario, scenario.strategies[0], workers_of(scenario, 0))
+    check_chips(scenario, 0, job)
     if scenario.replay == "steady" and _repeats(scenario, job):
         starts = _starts(scenario, job)
         found = _rhythm(starts, job)
@@ -304,46 +214,3 @@ def _together(scenario: Scenario, jobs: Sequence[Job]) -> list[Outcome]:
         outcomes.append(Outcome(job, timeline.part(first, last), used, job.setting.load.steps))
         first = last
     return outcomes
-
-
-def _assumptions(scenario: Scenario, runs: Sequence[Run]) -> Iterator[str]:
-    how = "takes its published time" if scenario.algorithm == PUBLISHED else "is made of flows that share the links"
-    blocking = {strategy.blocking for strategy in scenario.strategies}
-    stops = {True: "stops the compute and ", False: ""}
-    even = len({(run.chips, run.batch_tokens) for run in runs}) == 1
-    behind = "" if len(blocking) == 1 else ", and stops the compute where nothing else is said of a strategy"
-    yield f"an exchange {stops[blocking == {True}]}{how}{behind}; " + (
-        "equal chips and batch for every strategy" if even else "equal batch, on all chips of the datacenters used"
-    )
-    if scenario.jobs == "together":
-        published = scenario.algorithm == PUBLISHED
-        yield "all strategies run at the same time" + (
-            "; at the published cost their exchanges do not compete for links"
-            if published
-            else " and compete for the links"
-        )
-    if any(run.replayed_steps < run.steps for run in runs):
-        most = max(run.replayed_steps for run in runs)
-        yield f"the run repeats itself: up to {most:,} steps replayed and continued exactly (--set replay=full: all)"
-
-
-def _sharing(scenario: Scenario, found: Sequence[Outcome]) -> Iterator[str]:
-    """Which datacenters compute on which host, where that slows anybody down in any of the runs."""
-    at_once = [found] if scenario.jobs == "together" else [[each] for each in found]
-    sites: dict[Place, list[str]] = {}
-    workers: Counter[Place] = Counter()
-    for group in at_once:
-        placed = [pair for each in group for pair in zip(each.job.setting.places, each.job.sites, strict=True)]
-        for place, site in placed:
-            if place and site.name not in sites.setdefault(place, []):
-                sites[place].append(site.name)
-        workers |= Counter(place for place, _ in placed if place)
-    for place, names in sites.items():
-        if place.host.slowdown_with(workers[place]) == 1:
-            continue
-        shown = names if len(names) <= _LISTED else [*names[:2], "...", names[-1]]
-        verb = "computes" if len(names) == 1 else "compute"
-        yield f"{', '.join(shown)} {verb} on host {place.host.name}: {place.host.in_words(workers[place])}"
-    for machine in dict.fromkeys(place.machine for place in sites if place.machine):
-        parts = [place.host.name for place in sites if place.machine == machine]
-        yield f"{', '.join(parts)} are parts of {machine.name}: {machine.in_words(len(parts), 'part')}"

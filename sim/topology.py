@@ -11,14 +11,11 @@ from functools import cached_property
 from importlib import resources
 from itertools import pairwise, permutations
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import (
-    BeforeValidator,
     Field,
     GetJsonSchemaHandler,
-    SerializerFunctionWrapHandler,
-    model_serializer,
     model_validator,
 )
 from pydantic_core import CoreSchema
@@ -26,13 +23,14 @@ from pydantic_core import CoreSchema
 from .document import Frozen, Name, Words, nearest, read_mapping, requires_one_of, validate
 from .errors import InputError
 from .generate import SHAPES, generated
-from .geography import FIBRE_STRETCH, Location, listed, with_latency
+from .geography import FIBRE_STRETCH, listed, with_latency
 from .hosts import Host, Place, check_hosts
 from .inside import Inside
 from .links import Link, RouteOverride, Transport
 from .reading import exists
 from .routing import Route, Routing
-from .units import MOST_SITES, Chips, ChipSpeed
+from .sites import Datacenter, Router, RouterOrName
+from .units import MOST_SITES
 
 if TYPE_CHECKING:
     import networkx
@@ -57,38 +55,6 @@ CollectiveName = Literal[
 ]
 
 
-class Datacenter(Frozen):
-    """One site."""
-
-    name: Name = Field(examples=["a"])
-    chips: Chips | None = Field(default=None, examples=[256])
-    """Chips that the site has; null: as many as the workload asks for."""
-    chip_flop_per_s: ChipSpeed | None = Field(default=None, alias="chip_speed", examples=["300 Tflop/s"])
-    """Useful flop/s of a chip here (peak times utilisation); null: the workload's [flop/s]."""
-    inside: Inside = Inside()
-    location: Location | None = Field(default=None, examples=["{latitude: 47.37, longitude: 8.54}"])
-    """Where it is; links between two places that are known need no latency."""
-    host: Name | None = Field(default=None, examples=["core0"])
-    """The host in `hosts` whose compute it shares; null: one of its own."""
-
-
-class Router(Frozen):
-    """A node without chips: an exchange, a backbone, a cloud. Without a location its name alone stands for it."""
-
-    name: Name = Field(examples=["ix"])
-    location: Location | None = None
-
-    @model_serializer(mode="wrap")
-    def _short(self, handler: SerializerFunctionWrapHandler) -> Any:
-        return self.name if self.location is None else handler(self)
-
-
-_Router = Annotated[
-    Router,
-    BeforeValidator(lambda v: {"name": v} if isinstance(v, str) else v, json_schema_input_type=Router | Name),
-]
-
-
 class Topology(Frozen):
     """Datacenters, routers, and the links between them."""
 
@@ -101,7 +67,7 @@ class Topology(Frozen):
     """In the order in which replicas fill them."""
     hosts: tuple[Host, ...] = ()
     """Machines whose compute several datacenters share."""
-    routers: tuple[_Router, ...] = ()
+    routers: tuple[RouterOrName, ...] = ()
     """Nodes without chips: names, or `{name: ix, location: {...}}`."""
     links: tuple[Link, ...] = ()
     route_overrides: tuple[RouteOverride, ...] = Field(default=(), alias="routes")
@@ -252,7 +218,7 @@ class Topology(Frozen):
         Limits: routes are taken one at a time; links shared by several routes do not narrow each other here.
         """
         if len(sites) == 1:
-            return next(site.inside.route() for site in self.datacenters if site.name == sites[0])
+            return next(site.inside_route for site in self.datacenters if site.name == sites[0])
         routes, transport = self.routes(sites).values(), self.transport
         bandwidth = min(r.bandwidth_bits_per_s for r in routes) * transport.payload_share
         return Route(bandwidth, max(r.latency_s for r in routes), transport.exchange_overhead_s)

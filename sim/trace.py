@@ -8,25 +8,22 @@ it is read as a stream, so a long one needs no memory. While a writer has it, no
 
 from __future__ import annotations
 
-import gzip
 import hashlib
-import io
 import json
 import os
 import stat
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
-from io import FileIO
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, TypeAdapter, ValidationError
 
 from .document import Frozen, validate
 from .errors import InputError
-from .locking import lock
+from .lines import lines_of, open_trace
+from .locking import claim, cut
 from .recorded import (
     Distribution,
     Exchange,
@@ -41,11 +38,6 @@ from .recorded import (
     Size,
     Step,
 )
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
-
-    _Stream = io.BufferedReader[Any] | gzip.GzipFile
 
 __all__ = [
     "SCHEMA",
@@ -70,9 +62,6 @@ __all__ = [
 
 SCHEMA_VERSION: Literal[1] = 1
 SCHEMA: Literal["crosshaul-trace"] = "crosshaul-trace"
-MAX_LINE_BYTES = 2**24
-"""The longest line that is read; the header of a model in a hundred fragments has a fiftieth of it [byte]."""
-_BLOCK_BYTES = 2**16
 
 
 class Header(Frozen):
@@ -145,7 +134,7 @@ class TraceWriter:
         self._packer: Any = None
         self._digest = hashlib.sha256()
         if resume_at is not None:
-            self._raw = _cut(path, resume_at)
+            self._raw = cut(path, resume_at)
             self._raw.seek(0)
             self._digest = hashlib.file_digest(self._raw, "sha256")
             return
@@ -224,42 +213,14 @@ class TraceWriter:
             self._raw.close()
 
 
-def claim(path: Path, file: FileIO) -> None:
-    """Makes sure that no other process writes to an open file until it is closed.
-
-    Raises:
-      InputError: one does; the file is closed, and left as it was.
-    """
-    if not lock(file.fileno()):
-        file.close()
-        raise InputError(
-            f"{path}: another record-trace is writing to it; wait until it has ended, or give another --output"
-        )
-
-
-def _cut(path: Path, length: int) -> FileIO:
-    try:
-        raw = path.open("r+b", buffering=0)
-        claim(path, raw)
-        if raw.seek(0, os.SEEK_END) >= length:
-            raw.seek(raw.truncate(length))
-            return raw
-        raw.close()
-    except FileNotFoundError:
-        raise InputError(f"{path}: the trace to go on with is gone; begin again without --resume") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror}); check its permissions") from None
-    raise InputError(f"{path}: is shorter than at its checkpoint ({length} bytes); begin again without --resume")
-
-
 def read_header(path: Path) -> Header:
     """Reads the first line of a trace.
 
     Raises:
       InputError: not a trace, or of a schema version that this crosshaul does not read.
     """
-    with _open(path) as stream:
-        return _header(path, _lines(path, stream))
+    with open_trace(path) as stream:
+        return _header(path, lines_of(path, stream))
 
 
 def read_records(path: Path, until: int | None = None) -> Iterator[Record]:
@@ -272,8 +233,8 @@ def read_records(path: Path, until: int | None = None) -> Iterator[Record]:
     Raises:
       InputError: a damaged or cut-off line, named by its number.
     """
-    with _open(path, until) as stream:
-        lines = _lines(path, stream)
+    with open_trace(path, until) as stream:
+        lines = lines_of(path, stream)
         _header(path, lines)
         for number, line in lines:
             try:
@@ -290,70 +251,6 @@ def schema() -> dict[str, Any]:
         "title": "a line of a trace",
         **line.json_schema(),
     }
-
-
-@contextmanager
-def _open(path: Path, until: int | None = None) -> Iterator[_Stream]:
-    """The bytes of a trace, unpacked where it is compressed (told by its first bytes, not its name)."""
-    try:
-        if path.is_dir():
-            raise InputError(f"{path}: is a directory; give the trace file inside it")
-        raw = path.open("rb")
-    except FileNotFoundError:
-        raise InputError(f"{path}: there is no such trace file; record one with record-trace") from None
-    except (OSError, ValueError) as error:  # the latter for a name that no file can have
-        reason = getattr(error, "strerror", None) or error
-        raise InputError(f"{path}: cannot be read ({reason}); check its name and permissions") from None
-    with raw:
-        part = raw if until is None else io.BufferedReader(_Beginning(raw, until))
-        if part.peek(2)[:2] == b"\x1f\x8b":
-            with gzip.GzipFile(fileobj=part) as unpacked:
-                yield unpacked
-        else:
-            yield part
-
-
-class _Beginning(io.RawIOBase):
-    """The first bytes of a file, as a file."""
-
-    def __init__(self, file: io.BufferedReader, length: int) -> None:
-        self._file, self._left = file, length
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: WriteableBuffer) -> int:
-        view = memoryview(buffer)
-        content = self._file.read(min(len(view), self._left))
-        view[: len(content)] = content
-        self._left -= len(content)
-        return len(content)
-
-
-def _lines(path: Path, stream: _Stream) -> Iterator[tuple[int, bytes]]:
-    """The lines of a trace by number; the last may lack its end.
-
-    A compressed file that ends in the middle is that of a killed run, and what is in it counts.
-    """
-    number, rest, block = 1, b"", b"-"
-    while block:
-        try:
-            block = stream.read1(_BLOCK_BYTES)
-        except EOFError:
-            block = b""
-        except (OSError, zlib.error) as error:
-            raise InputError(f"{path}:{number}: cannot be read or is damaged ({error}); record it anew") from None
-        *whole, rest = (rest + block).split(b"\n")
-        for line in whole:
-            yield number, line + b"\n"
-            number += 1
-        if len(rest) > MAX_LINE_BYTES:
-            raise InputError(
-                f"{path}:{number}: a line of more than {MAX_LINE_BYTES >> 20} MB, as no trace has it; "
-                "give a file that record-trace wrote"
-            )
-    if rest:
-        yield number, rest
 
 
 def _header(path: Path, lines: Iterator[tuple[int, bytes]]) -> Header:

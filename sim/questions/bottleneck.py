@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from ..extent import CHIP_FLOP_PER_S
 from ..result import Bottleneck, Result, Run
 from ..run import outcomes, run
 from ..scenario import Scenario
 from ..units import CHIP_SPEED, to_text
-from ..workload import CHIP_FLOP_PER_S, TraceWorkload
+from ..workload import TraceWorkload
 from .vary import Document, faster, wider
 from .verdict import fastest
 

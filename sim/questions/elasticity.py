@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from ..document import validate
+from ..jobs import jobs
 from ..load import Load
 from ..result import Job
-from ..run import alone, jobs
+from ..run import alone
 from ..scenario import Scenario
 from ..units import BANDWIDTH, LATENCY
 from .vary import Document, times, wider

@@ -9,13 +9,13 @@ from typing import Any
 
 from ..document import validate
 from ..errors import InputError
+from ..extent import CHIP_FLOP_PER_S
 from ..hosts import crowded
-from ..run import plan_job
+from ..jobs import plan_job
 from ..scenario import Scenario, parse_strategy
 from ..strategies import STRATEGIES, AbstractStrategy, Setting
 from ..topology import Topology
 from ..units import CHIP_SPEED, human_count, parse, to_text
-from ..workload import CHIP_FLOP_PER_S
 
 Document = dict[str, Any]
 

@@ -8,9 +8,9 @@ from typing import Literal
 
 from ..document import validate
 from ..errors import InputError
+from ..jobs import jobs
 from ..load import Deal, Load
 from ..result import Job
-from ..run import jobs
 from ..scenario import Scenario
 from ..strategies import DataParallel
 from .predict import best_batch

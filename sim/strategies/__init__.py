@@ -6,8 +6,9 @@ from typing import Annotated
 
 from pydantic import Field
 
+from ..setting import Setting
 from .async_diloco import AsyncDiLoCo
-from .base import AbstractStrategy, Setting
+from .base import AbstractStrategy
 from .data_parallel import DataParallel
 from .diloco import DiLoCo
 from .eager_diloco import EagerDiLoCo

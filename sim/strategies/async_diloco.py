@@ -10,9 +10,10 @@ from pydantic import Field, model_validator
 from ..collectives import one_way_s
 from ..errors import InputError
 from ..ops import Collective, Merge, Op, Start, Wait
+from ..pacing import Pace, deal_steps
+from ..setting import Setting
 from ..units import MOST_SITES, MOST_STEPS
-from .async_pace import Pace, deal_steps
-from .base import AbstractStrategy, Setting, count_rounds, inner_steps, open_end, rounds_of, spanning_steps
+from .base import AbstractStrategy, count_rounds, inner_steps, open_end, rounds_of, spanning_steps
 
 
 class AsyncDiLoCo(AbstractStrategy):

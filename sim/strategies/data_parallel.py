@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from ..ops import Compute, Op
-from .base import Setting
+from ..setting import Setting
 from .overlap import OverlappingStrategy, Sending
 
 

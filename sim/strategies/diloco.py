@@ -8,8 +8,9 @@ from typing import Literal
 from pydantic import Field
 
 from ..ops import Collective, Op
+from ..setting import Setting
 from ..units import MOST_SITES, MOST_STEPS
-from .base import Setting, count_rounds, inner_steps, open_end, rounds_of, spanning_steps
+from .base import count_rounds, inner_steps, open_end, rounds_of, spanning_steps
 from .overlap import OverlappingStrategy, Sending
 
 

@@ -8,8 +8,9 @@ from typing import Literal
 from pydantic import Field
 
 from ..ops import Op
+from ..setting import Setting
 from ..units import MOST_LAYERS
-from .base import Setting, open_end
+from .base import open_end
 from .fragments import FragmentedStrategy
 
 

@@ -9,8 +9,9 @@ from pydantic import Field, model_validator
 
 from ..errors import InputError
 from ..ops import Collective, Op
+from ..setting import Setting
 from ..units import MOST_SITES, MOST_STEPS, Latency
-from .base import AbstractStrategy, Setting, count_rounds, inner_steps, open_end, rounds_of
+from .base import AbstractStrategy, count_rounds, inner_steps, open_end, rounds_of
 
 
 class ElasticDiLoCo(AbstractStrategy):

@@ -10,8 +10,9 @@ from pydantic import Field
 
 from ..errors import InputError
 from ..ops import Op
+from ..setting import Setting
 from ..units import MOST_SITES, MOST_STEPS
-from .base import Setting, count_rounds
+from .base import count_rounds
 from .overlap import OverlappingStrategy, Part, Sending
 
 

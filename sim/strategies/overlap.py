@@ -17,9 +17,10 @@ from typing import Literal
 from pydantic import Field
 
 from ..ops import Collective, Compute, Op, Start, Wait
+from ..setting import Setting
 from ..topology import Route
 from ..units import Size, human_bytes
-from .base import AbstractStrategy, Setting, inner_steps, inside
+from .base import AbstractStrategy, inner_steps, inside
 
 
 @dataclass(frozen=True)

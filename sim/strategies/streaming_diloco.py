@@ -9,8 +9,9 @@ from pydantic import Field, model_validator
 
 from ..errors import InputError
 from ..ops import Op
+from ..setting import Setting
 from ..units import MOST_LAYERS, MOST_STEPS
-from .base import Setting, open_end
+from .base import open_end
 from .fragments import FragmentedStrategy
 
 LAYERS_PER_FRAGMENT = 3
