@@ -1,0 +1,103 @@
+"""What all workers of one strategy know: sizes, buckets of layers, what is hidden inside, and who makes how many steps."""
+
+import math
+
+from .insides import behind_s, hidden_by_layer_s
+
+
+class Job:
+    """What all workers of one strategy know.
+
+    Args:
+      strategy, load, insides, published: as derived.
+      first: number of the first worker among those of all jobs.
+      closing: whether an exchange follows the last step, should it come before the end of a round.
+    """
+
+    def __init__(self, strategy, load, insides, roads, sites, *, published, first=0):
+        self.strategy, self.load, self.insides = strategy, load, insides
+        self.roads, self.sites, self.published = roads, sites, published
+        self.everyone = tuple(range(first, first + load.workers))
+        self.first = first
+        self.closing = getattr(strategy, "closing_exchange", True)
+        self.by_layer = getattr(strategy, "overlap", "none") == "layers"
+        spans = strategy.kind == "data-parallel"
+        self.pack_s = self._pack_s()
+        self.size = self._packed(load.gradient_bytes if spans else load.outer_bytes)
+        self.steps = self._async_steps() if strategy.kind == "async-diloco" and strategy.replicas > 1 else None
+
+    def _pack_s(self):
+        """Compute for one exchange of everything: as asked for, else what the outer optimizer took in a recording."""
+        if self.strategy.compression_time is not None:
+            return self.strategy.compression_time
+        return self.load.outer_step_s if self.outer_steps() else 0.0
+
+    def outer_steps(self):
+        """Rounds that end with an exchange; a last one of fewer than H steps may have none."""
+        if self.strategy.kind == "data-parallel":
+            return 0
+        whole, rest = divmod(self.load.steps, self.strategy.sync_every)
+        return whole + (rest > 0 and self.closing)
+
+    def _packed(self, asked):
+        strategy = self.strategy
+        whole = self.load.params * strategy.payload_bits / 8 if strategy.payload_bits else asked
+        return whole * strategy.payload_factor / strategy.compression_ratio
+
+    def inside_hidden_s(self, worker):
+        """Of a worker's exchange of gradients inside its site, what runs behind its backward pass [s]."""
+        inside, load, size = self.insides[worker], self.load, self.load.gradient_bytes
+        if not self.by_layer:
+            return inside.hidden_s(size)
+        parts = [(min(layers), share) for layers, share in self.buckets(range(len(load.layers)), size)]
+        step_s = load.mean_step_s[worker]
+        return hidden_by_layer_s(inside, size, parts, load.layers, step_s, load.forward_share)
+
+    def spanning_hidden_s(self, size):
+        """Of an exchange of gradients among all workers, what of the parts inside runs behind the backward pass [s]."""
+        if self.load.measured:
+            return 0.0
+        if self.load.workers == 1:
+            return self.insides[0].hidden_s(size)
+        return 0.0 if self.published else behind_s(self.insides, size)
+
+    def buckets(self, layers, size):
+        """Layers that go together, from the last one down: until they make up the bucket."""
+        found, together = [], []
+        for layer in sorted(layers, reverse=True):
+            together.append(layer)
+            share = sum(self.load.layers[each] for each in together)
+            if share * size >= (self.strategy.bucket_bytes or 0.0) or layer == min(layers):
+                found.append((together, share))
+                together = []
+        return found
+
+    def _async_steps(self):
+        """M T steps, one after the other to the replica that would be done with it first, nobody in its way."""
+        strategy, load = self.strategy, self.load
+        pace = [self._pace(worker) for worker in range(load.workers)]
+
+        def ends_s(worker, steps):
+            step_s, sync_s = pace[worker]
+            rounds = math.ceil(steps / strategy.sync_every) if self.closing else steps // strategy.sync_every
+            return steps * step_s + rounds * sync_s
+
+        steps = [0] * load.workers
+        for _ in range(load.workers * load.steps):
+            steps[min(range(load.workers), key=lambda w: ends_s(w, steps[w] + 1))] += 1
+        return steps
+
+    def _pace(self, worker):
+        """Seconds of an inner step, and of an exchange with the server there and back."""
+        inside, server = self.insides[worker], self.strategy.server
+        step_s = self.load.mean_step_s[worker]
+        if not self.load.measured:
+            step_s += inside.all_reduce_s(self.load.gradient_bytes) - self.inside_hidden_s(worker)
+        sync_s = self.pack_s
+        if worker == server or not self.published:
+            sync_s += 2 * inside.scatter_s(self.size)
+        if worker != server:
+            for ends in ((worker, server), (server, worker)):
+                way = self.roads.way(*(self.sites[w] for w in ends))
+                sync_s += 8 * self.size / way.bandwidth + way.latency_s + self.roads.transport.exchange_overhead_s
+        return step_s, sync_s

@@ -1,0 +1,58 @@
+"""How an all-reduce of S bytes among sites is made of transfers: phases (transfers at once, rounds of latency)."""
+
+MOST_SITES_FOR_DIRECT = 32
+MOST_SERVERS = 16
+
+
+def ring(size, order):
+    """2 (M - 1) pieces of S/M from each to the next, without a gap; the latency for each piece."""
+    sites = len(order)
+    hops = zip(order, (*order[1:], order[0]), strict=True)
+    return [([(a, b, 2 * size * (sites - 1) / sites) for a, b in hops], 2 * (sites - 1))]
+
+
+def halving_doubling(size, order):
+    """Partners at distance m/2, ..., 1 and back; who is beyond the power of two m hands all to a partner first."""
+    core = 1
+    while 2 * core <= len(order):
+        core *= 2
+    extra = range(len(order) - core)
+    halves, distance, piece = [], core // 2, size / 2
+    while distance:
+        halves.append(([(order[i], order[i ^ distance], piece) for i in range(core)], 1))
+        distance, piece = distance // 2, piece / 2
+    fold = [([(order[core + i], order[i], size) for i in extra], 1)] if extra else []
+    unfold = [([(order[i], order[core + i], size) for i in extra], 1)] if extra else []
+    return [*fold, *halves, *halves[::-1], *unfold]
+
+
+def direct(size, order):
+    """Everybody sends each other one its share, and then the sum of the own share."""
+    phase = ([(a, b, size / len(order)) for a in order for b in order if a != b], 1)
+    return [phase, phase]
+
+
+def star(size, order):
+    """All to the first, and back."""
+    server, others = order[0], order[1:]
+    return [([(site, server, size) for site in others], 1), ([(server, site, size) for site in others], 1)]
+
+
+def candidates(algorithm, size, members, best_ring):
+    """Every plan that an algorithm (or `auto`) may choose from: (name, phases).
+
+    Args:
+      algorithm: a name, or `auto`.
+      size: S [byte].
+      members: the workers.
+      best_ring: them in the best order for a ring.
+    """
+    if algorithm == "auto":
+        names = ["ring", "halving-doubling", *(["direct"] if len(members) <= MOST_SITES_FOR_DIRECT else []), "star"]
+        return [plan for name in names for plan in candidates(name, size, members, best_ring)]
+    if algorithm in ("ring", "chunked-ring", "hierarchical"):
+        return [(algorithm, ring(size, order)) for order in dict.fromkeys([tuple(best_ring), tuple(members)])]
+    if algorithm == "star":
+        servers = members[:MOST_SERVERS]
+        return [("star", star(size, [s, *(m for m in members if m != s)])) for s in servers]
+    return [(algorithm, {"halving-doubling": halving_doubling, "direct": direct}[algorithm](size, members))]

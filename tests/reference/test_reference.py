@@ -1,0 +1,39 @@
+"""The product gives the figures of the reference replay, for random scenarios over all that one can say.
+
+More of them: `python -m tests.reference.compare --count 20000 --seed 1`.
+"""
+
+import pytest
+
+from tests.reference.compare import compare
+from tests.reference.worlds import write_traces
+
+SEEDS, PARTS = 240, 8
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    path = tmp_path_factory.mktemp("traces")
+    write_traces(path)
+    return path
+
+
+def still_wrong(document, figure):
+    """What the product is known to have wrong; take a line out here when it is mended."""
+    strategy = document["strategies"][int(figure[figure.index("[") + 1 : figure.index("]")])]
+    kind, topology = strategy["kind"], document["topology"]
+    return (
+        ("hosts" in topology)  # H inner steps are one compute
+        or ("hidden" in figure and kind in ("diloco", "streaming-diloco", "eager-diloco"))  # likewise
+        or ("peak_bandwidth" in figure and kind in ("async-diloco", "elastic-diloco"))  # counted from the step's end
+        or ("exposed_" in figure and strategy.get("quorum") == 1)  # a quorum of one exchanges inside
+        or ("peak_utilization" in figure and any("burst" in link for link in topology["links"]))  # a memo keeps it
+    )
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_the_product_replays_random_scenarios_as_the_reference_does(folder, part, capsys):
+    counts, found = compare(range(part, SEEDS, PARTS), folder, excused=still_wrong)
+    shown = capsys.readouterr().out
+    assert not found, shown
+    assert counts["equal"] >= 0.9 * SEEDS / PARTS

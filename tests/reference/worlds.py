@@ -1,0 +1,247 @@
+"""Random scenarios over all that a scenario can say, as plain documents; small, so that every step can be replayed."""
+
+import json
+import random
+from itertools import combinations
+from pathlib import Path
+
+ALGORITHMS = ["published", "auto", "ring", "chunked-ring", "halving-doubling", "direct", "star", "hierarchical"]
+TRACES, TRACE_PARAMS = 6, 1_000_000_000
+
+
+def world(seed, folder):
+    """A document of a scenario.
+
+    Args:
+      seed: decides everything.
+      folder: where the recordings of `write_traces` are.
+    """
+    rng = random.Random(seed)
+    count = rng.choice([1, 2, 2, 3, 3, 4, 5])
+    layered = rng.random() < 0.6
+    collective = rng.choice(ALGORITHMS)
+    document = {
+        "topology": _topology(rng, count, collective),
+        "workload": _workload(rng, count, layered, folder),
+        "strategies": [_strategy(rng, count, layered) for _ in range(rng.choice([1, 1, 1, 2, 3]))],
+    }
+    if rng.random() < 0.25:
+        document["jobs"] = "together"
+    if rng.random() < 0.3:
+        document["replay"] = "full"
+    _share_chips(rng, document, count)
+    return json.loads(json.dumps(document))  # nothing in it is there twice
+
+
+def _number(rng, low, high):
+    """Log-uniform, with all digits, so that nothing ties by accident; round now and then, so that something does."""
+    value = low * (high / low) ** rng.random()
+    return float(f"{value:.1g}") if rng.random() < 0.3 else value
+
+
+def _workload(rng, count, layered, folder):
+    extent = {"steps": rng.choice([1, 2, 3, 5, 7, 12, 20, 33, 47])}
+    if layered:
+        layers = rng.choice([1, 2, 3, 5, 8])
+        alike = rng.random() < 0.5
+        extent |= {"layers": layers} if alike else {"layer_params": [_number(rng, 1, 9) for _ in range(layers)]}
+    if rng.random() < 0.3:
+        extent["forward_share"] = _number(rng, 0.1, 0.6)
+    recorded = rng.random() < 0.25
+    if recorded:
+        extent |= {"trace": str(Path(folder) / f"jitter-{rng.randrange(TRACES)}.jsonl")}
+        extent |= {"payload_bits": rng.choice([4, 16])} if rng.random() < 0.5 else {}
+        if rng.random() < 0.4:
+            return extent  # as it was recorded
+    params, speed = TRACE_PARAMS if recorded else _number(rng, 1e8, 1e10), _number(rng, 100, 1000)
+    extent |= {"split": "by-speed"} if rng.random() < 0.3 else {}
+    extent["batch_tokens"] = _number(rng, 0.2, 5) * speed * 1e12 * 4 * count / (6 * params)  # a step of seconds
+    extent |= {"rescale": True} if recorded else {"params": params}
+    if not recorded and rng.random() < 0.3:
+        return extent | {"step_time": f"{_number(rng, 0.1, 10)!r} s"}
+    return extent | {"chip_speed": f"{speed!r} Tflop/s"}
+
+
+def _share_chips(rng, document, count):
+    """Chips of the whole run, that everybody can share; or those that each datacenter has."""
+    sites, workload = document["topology"]["datacenters"], document["workload"]
+    if rng.random() < 0.4:
+        for site in sites:
+            site["chips"] = rng.choice([1, 2, 4, 8])
+    else:
+        lone = rng.random() < 0.4 and all(s.get("replicas", 1) in (1, count) for s in document["strategies"])
+        workload["chips"] = count if lone else 60
+
+
+def _topology(rng, count, collective):
+    names = [f"s{number}" for number in range(count)]
+    sites = [{"name": name} for name in names]
+    uneven = rng.random() < 0.6
+    inside = _inside(rng)
+    for site in sites:
+        inside = _inside(rng) if uneven else inside
+        if inside:
+            site["inside"] = inside
+        if uneven and rng.random() < 0.7:
+            site["chip_speed"] = f"{_number(rng, 100, 3000)!r} Tflop/s"
+    topology = {"name": "world", "datacenters": sites, "collective": collective}
+    if rng.random() < 0.15 and count > 1:
+        topology["hosts"] = _hosts(rng, sites)
+    pairs = list(combinations(names, 2))
+    if count > 2 and rng.random() < 0.4:
+        hubs = [f"r{number}" for number in range(rng.choice([1, 1, 2]))]
+        topology["routers"] = hubs
+        spokes = [(name, hubs[number % len(hubs)]) for number, name in enumerate(names)]
+        pairs = spokes + list(combinations(hubs, 2)) + [pair for pair in pairs if rng.random() < 0.3]
+    link = _link(rng)
+    topology["links"] = []
+    for pair in pairs:
+        link = _link(rng) if uneven else link
+        if rng.random() < 0.15:
+            topology["links"] += [
+                {"from": a, "to": b, **{k: v for k, v in _link(rng).items() if k != "duplex"}}
+                for a, b in (pair, pair[::-1])
+            ]
+        else:
+            topology["links"].append({"between": list(pair), **link})
+    if count > 2 and "routers" not in topology and rng.random() < 0.2:
+        topology["routes"] = [{"between": names[:2], "via": [names[2]]}]
+    if rng.random() < 0.4:
+        topology["transport"] = _transport(rng)
+    return topology
+
+
+def _inside(rng):
+    if rng.random() < 0.3:
+        return None
+    inside = {"bandwidth": f"{_number(rng, 10, 2000)!r} Gbit/s", "latency": f"{_number(rng, 1e-5, 0.05)!r} s"}
+    if rng.random() < 0.3:
+        inside |= {"node_chips": rng.choice([2, 8]), "node_bandwidth": f"{_number(rng, 500, 5000)!r} Gbit/s"}
+    if rng.random() < 0.5:
+        inside["overlap"] = rng.choice(["backward", "none"])
+    return inside
+
+
+def _link(rng):
+    peak = _number(rng, 2, 200)
+    link = {"bandwidth": f"{peak!r} Gbit/s", "latency": f"{_number(rng, 1e-4, 0.3)!r} s"}
+    if rng.random() < 0.15:
+        link["duplex"] = "half"
+    if rng.random() < 0.1:
+        link["loss"] = _number(rng, 1e-9, 1e-6)
+    if rng.random() < 0.12:
+        link["burst"] = f"{_number(rng, 1e6, 3e9)!r} B"
+    if rng.random() < 0.15:
+        times = sorted(_number(rng, 0.5, 60) for _ in range(rng.choice([1, 2, 3])))
+        points = [{"at": f"{at!r} s", "bandwidth": f"{peak * rng.random()!r} Gbit/s"} for at in [0.0, *times]]
+        if rng.random() < 0.2:
+            points[rng.randrange(len(points) - 1)]["bandwidth"] = "0 bit/s"
+        points = [p for i, p in enumerate(points) if i == 0 or p["at"] != points[i - 1]["at"]]
+        link["schedule"] = {"points": points}
+        if rng.random() < 0.6:
+            link["schedule"]["repeat"] = f"{max(times) + _number(rng, 0.5, 20)!r} s"
+    if rng.random() < 0.1:
+        link["outages"] = [
+            {"start": f"{_number(rng, 0.1, 60)!r} s", "duration": f"{_number(rng, 0.1, 20)!r} s"}
+            for _ in range(rng.choice([1, 2]))
+        ]
+    return link
+
+
+def _transport(rng):
+    keys = {
+        "window": f"{_number(rng, 1e6, 1e9)!r} B",
+        "streams": rng.choice([2, 8]),
+        "header": f"{rng.choice([66, 100])} B",
+        "segment": f"{rng.choice([1000, 8960])} B",
+        "exchange_overhead": f"{_number(rng, 1e-3, 0.2)!r} s",
+        "send_buffer": rng.choice(["0 B", "64 MiB", "1 GiB"]),
+    }
+    return {key: value for key, value in keys.items() if rng.random() < 0.4}
+
+
+def _hosts(rng, sites):
+    slow = {"slowdown": rng.choice([[1, 2.05], [1, 1, 1.5], [1, 1.3, 2.1, 4]])} if rng.random() < 0.7 else {}
+    hosts = [{"name": "h0", **slow}, {"name": "h1"}]
+    if rng.random() < 0.3:
+        hosts = [{**host, "part_of": "machine"} for host in hosts]
+        hosts.append({"name": "machine", "slowdown": [1, 1.2]})
+    for site in sites:
+        if rng.random() < 0.8:
+            site["host"] = rng.choice(["h0", "h0", "h1"])
+    return hosts
+
+
+def _strategy(rng, count, layered):
+    kinds = ["data-parallel", "diloco"]
+    if count > 1:
+        kinds += ["diloco", "streaming-diloco", "eager-diloco", "async-diloco", "elastic-diloco"]
+    kind = rng.choice(kinds)
+    strategy = {"kind": kind}
+    if kind != "data-parallel":
+        many = rng.randint(2, count) if count > 1 else 1
+        alone = kind in ("diloco", "async-diloco") and rng.random() < 0.3
+        strategy |= {"replicas": 1 if alone else many, "sync_every": rng.choice([1, 2, 3, 4, 7, 10])}
+    every = strategy.get("sync_every", 1)
+    if kind == "streaming-diloco":
+        strategy["overlap_steps"] = rng.randrange(every)
+    if kind in ("streaming-diloco", "eager-diloco"):
+        strategy |= {"fragments": 1 if layered else rng.choice([1, 2, 3])}
+        strategy |= {"pattern": "sequential"} if rng.random() < 0.3 else {}
+    if kind == "async-diloco" and rng.random() < 0.5:
+        strategy["server"] = rng.randrange(strategy["replicas"])
+    if kind == "elastic-diloco":
+        strategy["quorum"] = rng.randint(1, strategy["replicas"])
+        strategy["grace"] = rng.choice(["0 s", f"{_number(rng, 0.01, 5)!r} s"])
+    if layered and kind in ("data-parallel", "diloco", "streaming-diloco", "eager-diloco") and rng.random() < 0.5:
+        strategy["overlap"] = "layers"
+        if rng.random() < 0.5:
+            strategy["bucket"] = f"{_number(rng, 1e7, 1e10)!r} B"
+    for key, value in {
+        "payload_bits": rng.choice([4, 8, 32]),
+        "payload_factor": _number(rng, 0.5, 1.5),
+        "compression_ratio": _number(rng, 1, 50),
+        "compression_time": f"{_number(rng, 0.01, 1)!r} s",
+        "closing_exchange": False,
+    }.items():
+        if rng.random() < 0.12 and (key, kind) != ("closing_exchange", "data-parallel"):
+            strategy[key] = value
+    return strategy
+
+
+def write_traces(folder):
+    """Small recordings with jitter in every step, for `world`."""
+    for number in range(TRACES):
+        rng = random.Random(1000 + number)
+        replicas, steps = rng.choice([1, 2, 3]), rng.choice([1, 3, 8, 11])
+        header = {
+            "record": "header",
+            "schema": "crosshaul-trace",
+            "schema_version": 1,
+            "algorithm": "diloco",
+            "model": {"name": "custom", "params": TRACE_PARAMS, "layers": 4, "heads": 2, "width": 64,
+                      "hidden": 256, "vocab": 512},
+            "replicas": replicas,
+            "sync_every": 5,
+            "steps": steps,
+            "batch_tokens": 8192,
+            "shards": rng.choice([1, 1, 2]),
+            "sequence_length": 256,
+            "device": {"platform": "cpu", "kind": "a test", "count": 8},
+        }  # fmt: skip
+        lines = [header]
+        for step in range(1, steps + 1):
+            for replica in range(replicas):
+                seconds = _number(rng, 0.5, 2)
+                lines.append({"record": "step", "step": step, "replica": replica, "compute_s": seconds, "tokens": 4096})
+        size, outer = int(_number(rng, 1e8, 1e10)), rng.random() < 0.5
+        kinds = rng.choice([(), ("outer",), ("gradient", "outer")])
+        for fragment in rng.choice([(None,), (0, 1)]) if kinds else ():
+            for kind in kinds:
+                line = {"record": "exchange", "step": steps, "kind": kind, "group_size": 2, "payload_bytes": size}
+                lines.append({**line, "fragment": fragment if kind == "outer" else None})
+            if outer and "outer" in kinds:
+                line = {"record": "outer-step", "step": steps, "fragment": fragment}
+                lines += [{**line, "compute_s": _number(rng, 0.01, 1)} for _ in range(rng.choice([1, 2]))]
+        text = "".join(json.dumps(line) + "\n" for line in lines)
+        (Path(folder) / f"jitter-{number}.jsonl").write_text(text)
