@@ -179,7 +179,9 @@ def test_transport_and_collective_have_their_defaults_and_are_read():
     assert (plain.transport.window_bytes, plain.transport.streams, plain.transport.segment_bytes) == (None, 1, 1460)
     assert plain.collective == "auto"
     set_ = topology(
-        datacenters=sites("a"), collective="published", transport={"window": "64 MiB", "streams": 8, "segment": "8960 B"}
+        datacenters=sites("a"),
+        collective="published",
+        transport={"window": "64 MiB", "streams": 8, "segment": "8960 B"},
     )
     assert (set_.transport.window_bytes, set_.transport.streams, set_.transport.segment_bytes) == (64 * 2**20, 8, 8960)
     assert Topology.model_validate(set_.model_dump(mode="json", exclude_none=True)) == set_
