@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError
+from ..errors import InputError, brief
+from ..units import LATENCY, MOST_CHIPS, MOST_LAYERS, MOST_STEPS
 from .plan_marginal import Marginal, marginals
 from .plan_options import Ask, describe_chips, equipped, options
 from .plan_replay import Entry, replayed, undominated
@@ -98,6 +99,17 @@ def answer(ask: Ask) -> Plan:
     )
 
 
+_MOST = {
+    "--days": LATENCY.most / 86_400,
+    "--params": 1e18,
+    "--sync-every": MOST_STEPS,
+    "--payload-bits": 1e6,
+    "--layers": MOST_LAYERS,
+    "--chips": MOST_CHIPS,
+}
+"""What is accepted at the most: as in a scenario."""
+
+
 def _check(ask: Ask) -> None:
     positive = {"--days": (ask.days,), "--params": ask.params or (1.0,), "--sync-every": ask.sync_every}
     positive |= {"--payload-bits": (ask.payload_bits,), "--layers": (ask.layers,)}
@@ -110,8 +122,9 @@ def _check(ask: Ask) -> None:
     }
     positive |= {name: (value,) for name, value in optional.items() if value is not None}
     for name, values in positive.items():
-        if not all(math.isfinite(value) and value > 0 for value in values):
-            raise InputError(f"{name}: got {', '.join(f'{value:g}' for value in values)}; write numbers above 0")
+        most = _MOST.get(name, 1e24)
+        if not all(0 < value <= most for value in values):  # false for NaN, too, and safe for integers of any length
+            raise InputError(f"{name}: got {', '.join(map(brief, values))}; write numbers above 0, {most:g} at most")
     for name, price in (("--price-chip-hour", ask.price_chip_hour), ("--price-gb", ask.price_gb)):
         if price is not None and not (math.isfinite(price) and price >= 0):
             raise InputError(f"{name}: got {price:g}; write 0 or more")

@@ -182,3 +182,14 @@ def test_an_answer_that_is_no_number_is_no_answer(simulate, monkeypatch):
     assert (code, out) == (2, "")
     assert "no number for wall_clock_s" in err
     assert Run.__post_init__.__doc__
+
+
+@pytest.mark.parametrize("option", ["--sync-every", "--chips", "--layers", "--params", "--days"])
+def test_a_plan_of_a_number_of_400_digits_is_refused(option, simulate):
+    given = {"--days": "1", "--chips": "8", option: "1" * 400}
+    code, out, err = simulate(
+        "plan", "--topology", "h100-two-sites", *[word for pair in given.items() for word in pair]
+    )
+    assert (code, out) == (2, "")
+    assert option in err
+    assert len(err) < 500
