@@ -30,19 +30,19 @@ class TrainConfig(Frozen):
     model: ModelConfig
     """A name of the family, or a shape."""
     algorithm: AlgorithmName
-    replicas: int = Field(gt=0, examples=[2])
+    replicas: int = Field(gt=0, le=10**6, examples=[2])
     """DiLoCo replicas M; 2 unless given, 1 for an algorithm without outer steps."""
-    devices_per_replica: int = Field(default=1, gt=0, examples=[1])
+    devices_per_replica: int = Field(default=1, gt=0, le=10**6, examples=[1])
     """Data-parallel devices inside a replica."""
-    shards: int = Field(default=1, gt=0, examples=[1])
+    shards: int = Field(default=1, gt=0, le=10**6, examples=[1])
     """Devices over which each copy of the model is spread (the third mesh axis)."""
-    sync_every: int | None = Field(default=None, gt=0, examples=[SYNC_EVERY])
+    sync_every: int | None = Field(default=None, gt=0, le=10**12, examples=[SYNC_EVERY])
     """Inner steps H between outer steps; null for an algorithm without outer steps."""
-    fragments: int | None = Field(default=None, gt=0, examples=[2])
+    fragments: int | None = Field(default=None, gt=0, le=10**6, examples=[2])
     """Fragments P of the layers that streaming-diloco exchanges in turn; null for any other algorithm."""
     pattern: Literal["strided", "sequential"] = "strided"
     """Whether fragment p is the layers p, p + P, ... or a row of neighbours."""
-    overlap_steps: int = Field(default=0, ge=0, examples=[1])
+    overlap_steps: int = Field(default=0, ge=0, le=10**12, examples=[1])
     """Inner steps tau from the start of an exchange to the use of its result; streaming-diloco has 1 unless given."""
     mixing: float | None = Field(default=None, ge=0, lt=1, examples=[OVERLAPPED_MIXING])
     """Share of the local parameters in what an exchange leaves behind; null for 0.5 where it overlaps, else 0."""
@@ -50,25 +50,25 @@ class TrainConfig(Frozen):
     """Bits of a parameter in an outer exchange; null for those of the precision: 16, or 32 in float32."""
     error_feedback: bool = False
     """Whether the rounding error of an outer exchange is added to the next one's change."""
-    steps: int = Field(gt=0, examples=[60])
+    steps: int = Field(gt=0, le=10**12, examples=[60])
     """Inner steps to train."""
-    warmup_steps: int = Field(default=2, ge=0, examples=[2])
+    warmup_steps: int = Field(default=2, ge=0, le=10**6, examples=[2])
     """Steps that warm the device up before the run and are thrown away."""
-    sequence_length: int = Field(gt=0, examples=[256])
+    sequence_length: int = Field(gt=0, le=10**9, examples=[256])
     """Tokens L in a sequence [tokens]."""
-    sequences: int = Field(gt=0, examples=[4])
+    sequences: int = Field(gt=0, le=10**6, examples=[4])
     """Sequences that a device (with its shards) processes in a step."""
-    microbatches: int = Field(gt=0, examples=[1])
+    microbatches: int = Field(gt=0, le=10**6, examples=[1])
     """Parts of a device's batch whose gradients are added up one after the other."""
     remat: Literal["none", "layer"] = "none"
     """Whether each layer's activations are computed again in the backward pass instead of kept."""
     precision: Precision | None = None
     """Of weights and gradients inside the model; null for float32 on a CPU and bfloat16 elsewhere."""
-    schedule_steps: int | None = Field(default=None, gt=0, examples=[1000])
+    schedule_steps: int | None = Field(default=None, gt=0, le=10**12, examples=[1000])
     """Steps T that the learning-rate schedule and the weight decay are planned for; null for `steps`."""
     learning_rate: float = Field(gt=0, examples=[4e-3])
     """Peak inner learning rate."""
-    learning_rate_warmup_steps: int | None = Field(default=None, gt=0, examples=[100])
+    learning_rate_warmup_steps: int | None = Field(default=None, gt=0, le=10**12, examples=[100])
     """Steps of linear warm-up; null for a tenth of T, at most 1,000."""
     final_learning_rate: float = Field(default=0.05, ge=0, le=1)
     """Where the cosine ends, as a fraction of the peak."""

@@ -6,9 +6,9 @@ Source: arXiv 2503.09799 (recipe), arXiv 2501.18512 (fragments and mixing).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, PositiveFloat, PositiveInt, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from sim.defaults import LAYERS_PER_FRAGMENT, OVERLAP_STEPS, REPLICAS, SYNC_EVERY
 from sim.errors import InputError
@@ -36,19 +36,23 @@ _PLACEHOLDERS = {
 """Stand in for what cannot be filled in, so that a mistake elsewhere is the only one that is named."""
 
 
+_Few = Annotated[int, Field(gt=0, le=10**6)]
+_Many = Annotated[int, Field(gt=0, le=10**12)]
+
+
 class _Basis(BaseModel):
     """What the recipe needs to know; everything else passes by."""
 
     model: ModelConfig
     algorithm: AlgorithmName
-    replicas: PositiveInt
-    devices_per_replica: PositiveInt = 1
-    sync_every: PositiveInt = SYNC_EVERY
-    overtraining: PositiveFloat = 1.0
-    steps: PositiveInt | None = None
-    sequence_length: PositiveInt | None = None
-    sequences: PositiveInt | None = None
-    microbatches: PositiveInt | None = None
+    replicas: _Few
+    devices_per_replica: _Few = 1
+    sync_every: _Many = SYNC_EVERY
+    overtraining: Annotated[float, Field(gt=0, le=1e9)] = 1.0
+    steps: _Many | None = None
+    sequence_length: _Many | None = None
+    sequences: _Few | None = None
+    microbatches: _Few | None = None
 
 
 def filled(data: Mapping[str, Any]) -> dict[str, Any]:

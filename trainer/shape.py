@@ -22,11 +22,11 @@ class ModelConfig(Frozen):
 
     name: str = "custom"
     """A name of the family, or `custom`."""
-    layers: int = Field(gt=0, examples=[2])
-    width: int = Field(gt=0, examples=[64])
+    layers: int = Field(gt=0, le=10**5, examples=[2])
+    width: int = Field(gt=0, le=10**6, examples=[64])
     """Model dimension D, which is also the joint dimension of the heads."""
-    heads: int = Field(gt=0, examples=[2])
-    hidden: int = Field(gt=0, examples=[256])
+    heads: int = Field(gt=0, le=10**6, examples=[2])
+    hidden: int = Field(gt=0, le=10**7, examples=[256])
     """Inner dimension F of the feed-forward block."""
     vocab: int = Field(gt=1, le=2**24, examples=[512])
 

@@ -137,6 +137,24 @@ def test_what_nobody_says_is_what_the_simulator_takes(algorithm):
     assert run.exchange_bits == AnalyticWorkload(model="35m").payload_bits
 
 
+@pytest.mark.parametrize(
+    "field",
+    [
+        *("replicas", "devices_per_replica", "shards", "sync_every", "fragments", "overlap_steps", "steps"),
+        *("sequence_length", "sequences", "microbatches", "schedule_steps", "warmup_steps"),
+    ],
+)
+def test_numbers_that_no_run_has_are_refused(field):
+    with pytest.raises(ValueError, match=field):
+        TrainConfig(**{"model": OWN, "algorithm": "streaming-diloco", field: 10**400})
+
+
+@pytest.mark.parametrize("field", ["layers", "width", "heads", "hidden", "vocab"])
+def test_a_shape_that_no_model_has_is_refused(field):
+    with pytest.raises(ValueError, match=field):
+        TrainConfig(model={**OWN, field: 10**400}, algorithm="diloco")
+
+
 def test_a_run_in_float32_exchanges_what_it_has():
     assert TrainConfig(model=OWN, algorithm="diloco", precision="float32").exchange_bits == 32
 
