@@ -329,7 +329,6 @@ def test_the_command_prints_json_csv_and_a_table(simulate):
         (["--params", "many"], ["--params", "2T"]),
         (["--sync-every", "30,x"], ["--sync-every", "30,100"]),
         (["--chip-speed", "300"], ["--chip-speed", "Tflop/s"]),
-        (["--topology", "h100-one"], ["h100-one-site"]),
     ],
 )
 def test_wrong_options_end_in_one_line(simulate, arguments, words):
@@ -337,6 +336,12 @@ def test_wrong_options_end_in_one_line(simulate, arguments, words):
     assert code == 2
     assert out == ""
     assert [word for word in words if word not in err] == []
+
+
+def test_a_misspelt_topology_is_told_the_nearest_one(simulate):
+    code, out, err = simulate("plan", "--days", "1", "--topology", "h100-one")
+    assert (code, out) == (2, "")
+    assert "h100-one-site" in err
 
 
 def test_the_edge_of_a_range_binds():

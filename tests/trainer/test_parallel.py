@@ -177,7 +177,8 @@ def losses_of(path):
 def test_two_processes_are_one(shape, text, tmp_path, environment, processes):
     def command(name, *more):
         tiny = ["--layers", "2", "--width", "16", "--heads", "2", "--sequence-length", "16", "--sequences", "2"]
-        run = ["--algorithm", "diloco", "--sync-every", "2", "--steps", "5", "--corpus", str(text), "--tokenizer"]
+        algorithm = [] if "--algorithm" in shape else ["--algorithm", "diloco"]
+        run = [*algorithm, "--sync-every", "2", "--steps", "5", "--corpus", str(text), "--tokenizer"]
         place = ["bytes", "--output", str(tmp_path / f"{name}.jsonl"), "--checkpoint", str(tmp_path / name)]
         place += ["--checkpoint-every", "3"]
         return ["-m", "trainer", *run, *place, *tiny, *shape, *map(str, more)]
