@@ -23,8 +23,9 @@ def world(seed, folder):
     document = {
         "topology": _topology(rng, count, collective),
         "workload": _workload(rng, count, layered, folder),
-        "strategies": [_strategy(rng, count, layered) for _ in range(rng.choice([1, 1, 1, 2, 3]))],
     }
+    layers = document["workload"].get("layers") or len(document["workload"].get("layer_params", ()))
+    document["strategies"] = [_strategy(rng, count, layers) for _ in range(rng.choice([1, 1, 1, 2, 3]))]
     if rng.random() < 0.25:
         document["jobs"] = "together"
     if rng.random() < 0.3:
@@ -172,7 +173,7 @@ def _hosts(rng, sites):
     return hosts
 
 
-def _strategy(rng, count, layered):
+def _strategy(rng, count, layers):
     kinds = ["data-parallel", "diloco"]
     if count > 1:
         kinds += ["diloco", "streaming-diloco", "eager-diloco", "async-diloco", "elastic-diloco"]
@@ -186,14 +187,14 @@ def _strategy(rng, count, layered):
     if kind == "streaming-diloco":
         strategy["overlap_steps"] = rng.randrange(every)
     if kind in ("streaming-diloco", "eager-diloco"):
-        strategy |= {"fragments": 1 if layered else rng.choice([1, 2, 3])}
+        strategy |= {"fragments": rng.randint(1, min(layers, 4) or 3)} if rng.random() < 0.7 else {}
         strategy |= {"pattern": "sequential"} if rng.random() < 0.3 else {}
     if kind == "async-diloco" and rng.random() < 0.5:
         strategy["server"] = rng.randrange(strategy["replicas"])
     if kind == "elastic-diloco":
         strategy["quorum"] = rng.randint(1, strategy["replicas"])
         strategy["grace"] = rng.choice(["0 s", f"{_number(rng, 0.01, 5)!r} s"])
-    if layered and kind in ("data-parallel", "diloco", "streaming-diloco", "eager-diloco") and rng.random() < 0.5:
+    if layers and kind in ("data-parallel", "diloco", "streaming-diloco", "eager-diloco") and rng.random() < 0.5:
         strategy["overlap"] = "layers"
         if rng.random() < 0.5:
             strategy["bucket"] = f"{_number(rng, 1e7, 1e10)!r} B"
