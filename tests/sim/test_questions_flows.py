@@ -42,7 +42,7 @@ def test_the_story_as_json(file, simulate):
     code, out, err = simulate("flows", file, "--format", "json")
     assert (code, err) == (0, "")
     document = json.loads(out)
-    assert list(document) == ["schema_version", "crosshaul_version", "topology", "flows", "links"]
+    assert list(document) == ["schema_version", "crosshaul_version", "topology", "flows", "links", "notes"]
     assert (document["schema_version"], document["topology"]) == (1, "lot")
     # A leaves b - c at 50 MB/s shared by two: 4 s; what A leaves of a - b is B's: 75 MB/s. Latency counts once.
     assert document["flows"] == [
