@@ -114,9 +114,9 @@ def simulate(
     if context.invoked_subcommand:
         _refuse_options_before(context)
         return
-    shape = chosen(format_, output)
     if output:
         check_writable(output, scenario, topology, workload, trace)
+    shape = chosen(format_, output)
     from .questions.bottleneck import answer
     from .report import RENDERERS
     from .report.terminal import on_stdout
@@ -160,9 +160,9 @@ def flows(
     output: OutputOption = None,
 ) -> None:
     """The network alone: when given flows over a topology finish, and what the links carry (docs/network.md)."""
-    shape = chosen(format_, output)
     if output:
         check_writable(output, file)
+    shape = chosen(format_, output)
     from .questions.flows import answer, load_flows
     from .report.flows import FLOWS_RENDERERS
     from .scenario import naming

@@ -117,9 +117,9 @@ def bandwidth(
     """
     from .output import check_writable
 
-    shape = chosen(format_, output)
     if output:
         check_writable(output, scenario, topology, workload)
+    shape = chosen(format_, output)
     from .questions.bandwidth import TARGETS, answer
     from .questions.study import ROUNDS
     from .report.bandwidth import BANDWIDTH_RENDERERS, check_drawable, draw_curve

@@ -75,9 +75,9 @@ def budget(
     For every topology, by two rules: all at one batch on equal chips, and each at its own best batch with chips in
     proportion. With --target-loss also the converse: when each strategy reaches a loss.
     """
-    shape = chosen(format_, output)
     if output:
         check_writable(output, scenario, *(topology or ()), workload, trace)
+    shape = chosen(format_, output)
     from .questions.budget import answer
     from .questions.rules import RULES
     from .report.budget import BUDGET_RENDERERS
@@ -108,9 +108,9 @@ def explain(
     output: OutputOption = None,
 ) -> None:
     """Where every second of one run goes, the formula with the numbers in it, and what it is sensitive to."""
-    shape = chosen(format_, output)
     if output:
         check_writable(output, scenario, topology, workload, trace)
+    shape = chosen(format_, output)
     from .questions.explain import answer
     from .report.explain import EXPLAIN_RENDERERS
     from .scenario import load_scenario, naming
@@ -143,9 +143,9 @@ def predict(
     output: OutputOption = None,
 ) -> None:
     """Loss, best batch and best learning rates of a model, from the scaling laws; nothing is replayed."""
-    shape = chosen(format_, output)
     if output:
         check_writable(output)
+    shape = chosen(format_, output)
     from .questions.predict import answer
     from .report.predict import PREDICT_RENDERERS
 

@@ -91,9 +91,9 @@ def plan(
     """
     from .output import check_writable
 
-    shape = chosen(format_, output)
     if output:
         check_writable(output, topology)
+    shape = chosen(format_, output)
     from .questions.plan import answer
     from .questions.plan_options import Ask
     from .report.plan import PLAN_RENDERERS

@@ -32,9 +32,9 @@ def validate(
     From the results that ship with the package, or with --live computed again. The exit code is 0 if every verdict is
     agreement or a known miss with its reason, and 1 if not, or if a number is no longer the committed one.
     """
-    shape = chosen(format_, output)
     if output:
         check_writable(output)
+    shape = chosen(format_, output)
     from .questions.validate import answer
     from .report.validate import VALIDATE_RENDERERS
 

@@ -178,7 +178,7 @@ SizeOrNone = Annotated[float, *_quantity(SIZE, zero=True)]
 ChipSpeed = Annotated[float, *_quantity(CHIP_SPEED)]
 Count = Annotated[float, *_count(1e-6, 1e24)]
 """A plain number of things: tokens of a run, of a batch, of a chip's share of it."""
-Params = Annotated[float, *_count(1, 1e18)]
+Params = Annotated[float, *_count(1e-3, 1e18)]
 """Parameters of a model; today's largest have some 1e13."""
 Bits = Annotated[float, *_count(1e-6, 1e6)]
 """Bits of one exchanged parameter."""

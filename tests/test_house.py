@@ -89,7 +89,7 @@ def test_every_option_and_field_of_a_training_run_is_in_the_reference():
 def test_every_key_of_a_run_is_in_the_reference():
     from dataclasses import fields
 
-    from sim.run import Run
+    from sim.result import Run
 
     reference = (ROOT / "docs" / "reference.md").read_text()
     assert [field.name for field in fields(Run) if f"`{field.name}`" not in reference] == []

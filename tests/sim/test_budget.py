@@ -31,6 +31,7 @@ def document(**changes):
             "name": "two",
             "datacenters": [{"name": "a"}, {"name": "b"}],
             "links": [{"between": ["a", "b"], "bandwidth": "10 Gbit/s", "latency": "10 ms"}],
+            "collective": "published",
         },
         "workload": {"params": N, "steps": 3000, "batch_tokens": 262144, "chips": 64},
         "strategies": [{"kind": "data-parallel"}, {"kind": "diloco", "replicas": 2, "sync_every": 30}],

@@ -120,7 +120,7 @@ def not_in(text, known):
 def test_every_number_of_the_table_is_in_the_json(result, detail):
     text = to_text(result, width=120, detail=detail)
     known = {way for value in numbers(json.loads(to_json(result))) for way in ways_to_write(value)}
-    assert len(result.bottlenecks) == 2
+    assert result.bottlenecks
     assert not_in(text[text.index("\nStrategy") :], known) == []
 
 

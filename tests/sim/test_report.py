@@ -37,7 +37,7 @@ def behind_compute():
     return run(
         Scenario.model_validate(
             {
-                "topology": {"name": "three", "datacenters": sites, "links": links},
+                "topology": {"name": "three", "datacenters": sites, "links": links, "collective": "published"},
                 "workload": {"params": 1e9, "layers": 12, "batch_tokens": 3e5, "chips": 60, "steps": 600},
                 "strategies": BEHIND_COMPUTE,
             }
