@@ -61,7 +61,7 @@ def summarise(outcome: Outcome, topology: str, reference_s: float) -> Run:
         max_staleness=round(max(totals.stalest for totals in timeline.workers)) if merges else None,
         late_merges=round(timeline.total("late")),
         closed_form_s=strategy.closed_form_s(setting) if collective == PUBLISHED else None,
-        bound_s=strategy.bound_s(setting) if collective == PUBLISHED else None,
+        bound_s=strategy.bound_s(setting),
         replayed_steps=outcome.replayed_steps,
         speedup=multiple,
         overtraining_multiple=multiple,

@@ -122,11 +122,13 @@ class AbstractStrategy(Frozen, ABC):
     def bound_s(self, setting: Setting) -> float:
         """A wall-clock that no run can fall below: all compute of the slowest worker, or the link's work [s].
 
-        Limits: compute as it is with a host to itself. Workers that share one take longer, so it stays a bound.
+        Limits: compute as it is with a host to itself. Workers that share one take longer, so it stays a bound. Flows
+        count sites and choose their ways, so what the formula says of the link binds them not: compute alone.
         """
         load = setting.load
         compute_s = max(load.compute_s(worker, 0, self.worker_steps(worker, setting)) for worker in setting.everyone)
-        return max(compute_s, self.link_s(setting))
+        by_formula = setting.workers == 1 or not setting.parts_inside
+        return max(compute_s, self.link_s(setting)) if by_formula else compute_s
 
     def payload_bytes(self, setting: Setting, asked_bytes: float) -> float:
         """What an exchange of all parameters across datacenters carries, of the `asked_bytes` of the workload."""
