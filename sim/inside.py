@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, GetJsonSchemaHandler, model_validator
+from pydantic_core import CoreSchema
 
 from .document import Frozen, nearest
 from .errors import InputError
@@ -66,6 +67,14 @@ class Inside(Frozen):
     overlap: Literal["backward", "none"] | None = Field(default=None, examples=["backward"])
     """`backward`: gradients are exchanged behind the backward pass, as trainers do; `none`: after it; left out: the
     former, but the latter where exchanges are `published`."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Numbers, or the name of a preset, alone or beside numbers."""
+        schema = handler.resolve_ref_schema(handler(core))
+        preset = {"type": "string", "enum": list(PRESETS), "description": "Published numbers of a kind of machine."}
+        schema["properties"]["preset"] = preset
+        return schema | {"type": ["object", "string"]}
 
     @model_validator(mode="before")
     @classmethod

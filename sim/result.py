@@ -89,8 +89,8 @@ class Run:
         without all being there; None where they all meet.
       late_merges: changes that came after the others had gone on without them.
       closed_form_s: the published formula at the slowest mean step, T/H a real number; None where none applies [s].
-      bound_s: what no run can fall below: all compute of the slowest worker, or, at the published cost, the bytes over the
-        narrowest way between the sites [s].
+      bound_s: what no run can fall below: all compute of the slowest worker, or, at the published cost, the bytes over
+        the narrowest way between the sites [s].
       replayed_steps: how many steps were replayed; the rest repeats them.
       speedup: Data-Parallel's wall-clock over this one's.
       overtraining_multiple: lambda (D = 20 N lambda) that fits into the wall-clock that Data-Parallel needs for

@@ -2,13 +2,15 @@
 
 import math
 
+import jsonschema
 import pytest
+from pydantic import ValidationError
 
 from sim.errors import InputError
 from sim.pacing import Pace, deal_steps
 from sim.questions.study import study
 from sim.run import run, utilization
-from sim.scenario import Scenario, load_scenario
+from sim.scenario import Scenario, load_scenario, schema
 
 DP, DILOCO = {"kind": "data-parallel"}, {"kind": "diloco", "replicas": 2}
 
@@ -195,3 +197,18 @@ def test_no_run_is_shorter_than_its_bound_on_a_recording():
     for each in result.runs:
         assert each.bound_s <= each.wall_clock_s * (1 + 1e-12)
         assert math.isfinite(each.bound_s)
+
+
+@pytest.mark.parametrize("inside", ["dgx-h100", {"preset": "dgx-h100"}, {"preset": "dgx-h100", "latency": "50 us"}])
+def test_a_preset_stands_for_its_numbers(inside):
+    named = scenario(DP, inside=inside, chips=16, collective="ring").topology.datacenters[0].inside
+    assert (named.bandwidth_bits_per_s, named.node_chips, named.node_bandwidth_bits_per_s) == (400e9, 8, 3600e9)
+    assert named.latency_s == pytest.approx(5e-5 if "latency" in inside else 1e-4)
+    document = {"topology": {"name": "t", "datacenters": [{"name": "a", "inside": inside}]}}
+    document |= {"workload": {"params": 1e9}, "strategies": [DP]}
+    jsonschema.validate(document, schema())
+
+
+def test_a_preset_that_nobody_knows_is_named():
+    with pytest.raises(ValidationError, match="there is none named 'dgx-h1000'"):
+        scenario(DP, inside="dgx-h1000")
