@@ -186,6 +186,7 @@ class FlowNetwork:
         """Max-min fair rates for the flows of now."""
         division = self._divider.divide(self._level)
         if self._buckets:  # wires with credit hold nobody back, and are used all the same
+            self._book(division)  # as it was used until now: the same rates may be another share of what there is
             load = division.load
             used = np.divide(load, self._capacity, out=np.zeros_like(load), where=load > 0)
             division.share = np.minimum(used, 1.0)

@@ -18,19 +18,9 @@ def folder(tmp_path_factory):
     return path
 
 
-def still_wrong(document, figure):
-    """What the product is known to have wrong; take a line out here when it is mended."""
-    strategy = document["strategies"][int(figure[figure.index("[") + 1 : figure.index("]")])]
-    kind, topology = strategy["kind"], document["topology"]
-    return (
-        ("peak_bandwidth" in figure and kind in ("async-diloco", "elastic-diloco"))  # counted from the step's end
-        or ("peak_utilization" in figure and any("burst" in link for link in topology["links"]))  # a memo keeps it
-    )
-
-
 @pytest.mark.parametrize("part", range(PARTS))
 def test_the_product_replays_random_scenarios_as_the_reference_does(folder, part, capsys):
-    counts, found = compare(range(part, SEEDS, PARTS), folder, excused=still_wrong)
+    counts, found = compare(range(part, SEEDS, PARTS), folder)
     shown = capsys.readouterr().out
     assert not found, shown
     assert counts["equal"] >= 0.9 * SEEDS / PARTS

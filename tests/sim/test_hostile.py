@@ -177,10 +177,10 @@ def test_a_load_without_sense_names_its_keys(changes, says):
 
 
 def test_an_answer_that_is_no_number_is_no_answer(simulate, monkeypatch):
-    monkeypatch.setattr("sim.timeline.Timeline.wall_clock_s", property(lambda timeline: math.nan))
+    monkeypatch.setattr("sim.timeline.Timeline.crossing_bytes", property(lambda timeline: math.nan))
     code, out, err = simulate("--workload", "35m", "--set", "workload.steps=10", "--strategy", "data-parallel")
     assert (code, out) == (2, "")
-    assert "no number for wall_clock_s" in err
+    assert "no number for cross_datacenter_bytes" in err
     assert Run.__post_init__.__doc__
 
 
