@@ -19,6 +19,8 @@ LONG = ["--workload", "10b", "--strategy", "diloco:replicas=8,sync_every=1", "--
 
 def start(arguments, before="", **options):
     """The command in a process of its own; `before` runs in it first."""
+    # a job in the background ignores SIGINT from the start, and so would what it starts
+    before = f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n{before}"
     command = [sys.executable, "-c", f"{before}\nfrom sim.command import main; main()", *arguments]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | options
