@@ -339,7 +339,8 @@ def test_a_second_process_leaves_the_first_alone(text, tmp_path, environment):
             line = f"error: --checkpoint {directory}: another record-trace (process {first.pid} on "
             assert line in second.stderr
             assert "Traceback" not in second.stderr
-            elsewhere = [*command, "--overwrite", "--checkpoint", str(tmp_path / "elsewhere")]
+            other = str(tmp_path / "elsewhere")
+            elsewhere = [other if each == str(directory) else each for each in map(str, command)] + ["--overwrite"]
             third = subprocess.run(elsewhere, env=environment, capture_output=True, text=True, check=False)
             assert third.returncode == 2, third.stderr
             assert f"{path}: another record-trace is writing to it" in third.stderr
