@@ -142,8 +142,9 @@ class FlowingNetwork:
 
     def idle_links(self) -> Iterator[LinkUse]:
         """All links, having carried nothing."""
-        for wire, bits in zip(self.wiring.wires, self.wiring.capacity_bits_per_s, strict=True):
-            yield LinkUse(wire.name, bits, bits * self.wiring.payload_share, 0.0, 0.0, 0.0, 0.0)
+        wiring = self.wiring
+        for wire, bits, usable in zip(wiring.wires, wiring.capacity_bits_per_s, wiring.idle_bits_per_s, strict=True):
+            yield LinkUse(wire.name, bits, usable, 0.0, 0.0, 0.0, 0.0)
 
     @staticmethod
     def _candidates(sites: int) -> list[str]:
