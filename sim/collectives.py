@@ -79,11 +79,10 @@ def ideal_all_reduce_s(
     """
     if peers <= 1:
         return 0.0
-    return (
-        2 * _spread_s(payload_bytes, peers, bandwidth_bits_per_s, node_chips, node_bandwidth_bits_per_s)
-        + latency_s
-        + overhead_s
+    half_s = ideal_scatter_s(
+        payload_bytes, peers, bandwidth_bits_per_s, 0.0, 0.0, node_chips, node_bandwidth_bits_per_s
     )
+    return 2 * half_s + latency_s + overhead_s
 
 
 def ideal_crossing_bytes(payload_bytes: float, peers: float, datacenters: int) -> float:
@@ -111,21 +110,15 @@ def ideal_scatter_s(
     node_chips: int = 1,
     node_bandwidth_bits_per_s: float = math.inf,
 ) -> float:
-    """Half an all-reduce (a reduce-scatter, or an all-gather): (S / W) (1 - 1/R) + e + o; node by node likewise [s]."""
+    """Half an all-reduce (a reduce-scatter, or an all-gather): (S / W) (1 - 1/R) + e + o [s].
+
+    Node by node: (S / Wn) (1 - 1/n) + (S / n W) (1 - n/R) + e + o.
+    """
     if peers <= 1:
         return 0.0
-    return (
-        _spread_s(payload_bytes, peers, bandwidth_bits_per_s, node_chips, node_bandwidth_bits_per_s)
-        + latency_s
-        + overhead_s
-    )
-
-
-def _spread_s(payload_bytes: float, peers: float, bandwidth: float, node_chips: int, node_bandwidth: float) -> float:
-    """(S / Wn) (1 - 1/n) + (S / n W) (1 - n/R) [s]."""
     of_node = min(node_chips, peers)
-    between_s = 8 * payload_bytes / of_node / bandwidth * (1 - of_node / peers)
-    return between_s + 8 * payload_bytes / node_bandwidth * (1 - 1 / of_node)
+    between_s = 8 * payload_bytes / of_node / bandwidth_bits_per_s * (1 - of_node / peers)
+    return between_s + 8 * payload_bytes / node_bandwidth_bits_per_s * (1 - 1 / of_node) + latency_s + overhead_s
 
 
 def one_way_s(payload_bytes: float, bandwidth_bits_per_s: float, latency_s: float, overhead_s: float = 0.0) -> float:
