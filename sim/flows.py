@@ -20,6 +20,7 @@ from .buckets import Buckets
 from .capacities import Capacities
 from .dividing import Divider, Division
 from .fairshare import load_of
+from .instant import EndOfInstant
 from .slots import Slots
 from .turns import Turn
 from .wires import Wire, WireUse
@@ -120,8 +121,7 @@ class FlowNetwork:
           elapsed_s: how long that was, where it is known better than the clock (which rounds) tells [s].
         """
         begin_s, self._settled_s = self._settled_s, self._env.now
-        if elapsed_s is None:
-            elapsed_s = self._settled_s - begin_s
+        elapsed_s = self._settled_s - begin_s if elapsed_s is None else elapsed_s
         if elapsed_s <= 0:
             return
         if not self._slots.n:
@@ -154,7 +154,7 @@ class FlowNetwork:
         self._level = min(self._level, level)
         if not self._solving:
             self._solving = True
-            self._env.timeout(0.0).callbacks.append(self._solve)
+            EndOfInstant(self._env, self._solve)
 
     def _solve(self, _event: simpy.Event) -> None:
         """Gives all flows their rates from here on, and sets the clock for the next change."""

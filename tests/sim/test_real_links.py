@@ -70,6 +70,22 @@ class TestBuckets:
     def test_right_behind_another_there_is_nothing_in_it(self):
         assert story([(10, 4)], ([0], 24, 0.0), ([0], 24, 2.0)) == pytest.approx([2.0, 4.4])
 
+    def test_all_who_come_at_one_instant_share_the_credit(self):
+        """10 MB/s and 4 MB of credit: 2 MB each at once, then 5 MB/s each, whoever of them was heard of first."""
+        env, ends = simpy.Environment(), []
+        network = FlowNetwork(env, [Wire("w", flat(10), 4 * MB_PER_S)])
+
+        def late(detours):
+            for _ in range(detours):
+                yield env.timeout(0.0)
+            yield network.send((0,), 7e6)
+            ends.append(env.now)
+
+        for detours in (0, 5):
+            env.process(late(detours))
+        env.run()
+        assert ends == pytest.approx([1.0, 1.0], rel=1e-12)
+
     @pytest.mark.parametrize(("silence_s", "credit"), [(0.1, 1), (0.4, 4), (5, 4)])
     def test_silence_fills_it(self, silence_s, credit):
         again_s = 2 + silence_s
