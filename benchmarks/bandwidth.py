@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import time
 
-from sim.questions.bandwidth import TARGETS, answer
-from sim.questions.study import study
-from sim.run import run
-from sim.scenario import Scenario
+from sim.questions.bandwidth.bandwidth import TARGETS, answer
+from sim.questions.bandwidth.published_setting import study
+from sim.scenario.model import Scenario
+from sim.simulation.run import run
 
 ROUNDS, EVERY = 100, 100
 

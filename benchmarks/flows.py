@@ -11,15 +11,15 @@ from collections.abc import Callable, Iterator
 
 import simpy
 
-from sim.document import validate
-from sim.engine import replay
-from sim.flowing import FlowingNetwork
-from sim.flows import FlowNetwork
-from sim.network import Placement
-from sim.ops import Collective, Compute, Op, Start, Wait
-from sim.profile import Profile
-from sim.topology import Topology
-from sim.wires import Wire
+from sim.documents.validation import validate
+from sim.engine.interpreter import replay
+from sim.engine.ops import Collective, Compute, Op, Start, Wait
+from sim.network.fluid.network import FluidNetwork
+from sim.network.fluid.wire import Wire
+from sim.network.over_links import LinkNetwork
+from sim.network.placement import Placement
+from sim.topology.capacity import CapacityOverTime
+from sim.topology.model import Topology
 
 FLOWS, LINKS, RING, OUTER_STEPS, SYNC_EVERY = 10_000, 200, 256, 10_000, 30
 
@@ -32,8 +32,8 @@ def drain(flows: int, links: int) -> float:
     """
     dice = random.Random(0)
     env = simpy.Environment()
-    wires = [Wire(str(i), Profile.of([0.0], [dice.uniform(1e9, 10e9)])) for i in range(links)]
-    network = FlowNetwork(env, wires)
+    wires = [Wire(str(i), CapacityOverTime.of([0.0], [dice.uniform(1e9, 10e9)])) for i in range(links)]
+    network = FluidNetwork(env, wires)
     for _ in range(flows):
         network.send(tuple(dice.sample(range(links), dice.randint(1, 3))), dice.uniform(1e6, 1e9))
     env.run()
@@ -50,7 +50,7 @@ def full_mesh(sites: int) -> Topology:
 def ring(topology: Topology) -> float:
     """One ring all-reduce of 1 GB over all sites, from the topology to the last byte [s]."""
     sites = tuple(site.name for site in topology.datacenters)
-    network = FlowingNetwork(Placement(topology, sites, (1.0,) * len(sites)), "ring")
+    network = LinkNetwork(Placement(topology, sites, (1.0,) * len(sites)), "ring")
     members = tuple(range(len(sites)))
     _, phases = network.plan(members, 1e9)
     return network.alone(phases, members)[0]
@@ -71,7 +71,7 @@ def uneven_run(rounds: int) -> float:
     ]
     document = {"name": "uneven", "datacenters": [{"name": name} for name in names], "links": links}
     topology = validate(Topology, document, source="benchmark")
-    network = FlowingNetwork(Placement(topology, tuple(names), (64.0,) * len(names)), "ring")
+    network = LinkNetwork(Placement(topology, tuple(names), (64.0,) * len(names)), "ring")
 
     def program(worker: int, seconds: float) -> Iterator[Op]:
         for index in range(rounds):

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import simpy
 
-from sim.run import run
-from sim.scenario import load_scenario
-from sim.trace import Exchange, Header, Step, TraceWriter
+from sim.scenario.loading import load_scenario
+from sim.simulation.run import run
+from sim.trace.file import Exchange, Header, Step, TraceWriter
 
 REPLICAS, SYNC_EVERY, RECORDED_STEPS, STEPS = 8, 30, 1_009, 1_000_000
 MODEL = {"name": "custom", "params": 10**9, "layers": 24, "heads": 16, "width": 1792, "hidden": 7168, "vocab": 32768}

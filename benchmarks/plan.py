@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 
-from sim.questions.plan import answer
-from sim.questions.plan_options import Ask
-from sim.run import outcomes
-from sim.scenario import load_scenario
-from sim.topology import load_topology
+from sim.questions.plan.options import Ask
+from sim.questions.plan.plan import answer
+from sim.scenario.loading import load_scenario
+from sim.simulation.run import outcomes
+from sim.topology.model import load_topology
 
 TOPOLOGIES = ("h100-one-site", "h100-two-sites", "h100-four-sites")
 REPLAYS = 20

@@ -8,7 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from sim.trace import Header, Step, TraceWriter, read_records
+from sim.trace.file import Header, Step, TraceWriter, read_records
 
 RECORDS = 1_000_000
 

@@ -23,7 +23,7 @@ def median_s(command: list[str]) -> float:
 def main() -> None:
     """Prints one line a command."""
     nothing = median_s([sys.executable, "-c", "pass"])
-    simulate = [sys.executable, "-c", "from sim.cli import main; main()"]
+    simulate = [sys.executable, "-c", "from sim.cli.app import main; main()"]
     print(f"median of {RUNS}; python -c pass takes {nothing:.3f} s")
     for arguments in (["--help"], ["--topology", "low-bw"], ["--workload", "10b"]):
         seconds = median_s(simulate + arguments)

@@ -16,11 +16,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from trainer.config import TrainConfig, family_model
-from trainer.data import rows_of
-from trainer.mesh import make_mesh, ready
-from trainer.profiling import PROFILED_STEPS, busiest, check_directory, profiled
-from trainer.train import Trainer
+from trainer.config.run import TrainConfig, family_model
+from trainer.data.batches import rows_of
+from trainer.parallel.mesh import make_mesh, ready
+from trainer.training.loop import Trainer
+from trainer.training.profiling import PROFILED_STEPS, busiest, check_directory, profiled
 
 ROUNDS = 7
 SIDE = 2048

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from sim.run import run
-from sim.scenario import load_scenario
+from sim.scenario.loading import load_scenario
+from sim.simulation.run import run
 
 RESULTS = Path(__file__).parent / "results"
 BANDWIDTHS_BITS_PER_S = np.logspace(9, 12.5, 29)

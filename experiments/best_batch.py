@@ -25,8 +25,8 @@ from pathlib import Path
 import numpy as np
 
 from sim.laws import FITTED_PARAMS, TOKENS_PER_PARAM, diloco
-from sim.models import FAMILY
-from sim.published import INNER_LEARNING_RATE, MISPRINTED_SLOPE
+from sim.laws.model_family import FAMILY
+from sim.laws.published import INNER_LEARNING_RATE, MISPRINTED_SLOPE
 
 RESULTS = Path(__file__).parent / "results"
 Row = dict[str, str | float]

@@ -26,8 +26,8 @@ from pathlib import Path
 
 import numpy as np
 
-from sim.questions.bandwidth import PAPER_GRID_BITS_PER_S, answer
-from sim.questions.study import study
+from sim.questions.bandwidth.bandwidth import PAPER_GRID_BITS_PER_S, answer
+from sim.questions.bandwidth.published_setting import study
 
 HERE = Path(__file__).parent
 RESULTS, REFERENCE = HERE / "results", HERE / "reference"

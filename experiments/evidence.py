@@ -7,7 +7,8 @@ Verdict: `simulate validate` computes it; nothing here judges.
 `claims.csv` beside this file has the words, kinds, tolerances and reasons; this file puts the numbers to them. A folder
 of experiments may bring its own comparisons: `experiments/*/cases.csv` with the columns cases (the id of a claim),
 case, theirs, ours. Claims without numbers are left out.
-Run: python experiments/evidence.py (some seconds). Writes sim/evidence/*.csv and the table of docs/claims.md.
+Run: python experiments/evidence.py (some seconds). Writes sim/questions/validate/evidence/*.csv and the table
+of docs/claims.md.
 """
 
 from __future__ import annotations
@@ -17,13 +18,17 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from sim.questions import validate_live as live
-from sim.questions.published_syncs import predictions
-from sim.questions.validate import committed
+from sim.questions.validate import live
+from sim.questions.validate.claims import committed
+from sim.questions.validate.published_syncs import predictions
 from sim.report.validate import shown
 
 HERE = Path(__file__).parent
-RESULTS, REFERENCE, SHIPPED = HERE / "results", HERE / "reference", HERE.parent / "sim" / "evidence"
+RESULTS, REFERENCE, SHIPPED = (
+    HERE / "results",
+    HERE / "reference",
+    HERE.parent / "sim" / "questions" / "validate" / "evidence",
+)
 DOCUMENT = HERE.parent / "docs" / "claims.md"
 COPIED = ("eval_loss.csv", "models.csv", "real_runs.csv")
 """Published facts that `--live` computes from."""

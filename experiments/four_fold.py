@@ -20,9 +20,9 @@ from pathlib import Path
 
 import numpy as np
 
-from sim.models import FAMILY
-from sim.questions.budget import answer
-from sim.scenario import load_scenario
+from sim.laws.model_family import FAMILY
+from sim.questions.budget.budget import answer
+from sim.scenario.loading import load_scenario
 
 RESULTS = Path(__file__).parent / "results"
 NETWORKS = ("high-bw", "medium-bw", "low-bw")

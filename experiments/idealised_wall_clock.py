@@ -20,10 +20,10 @@ from pathlib import Path
 
 import numpy as np
 
-from sim.loss import loss_after
-from sim.questions.rules import entrants
-from sim.run import alone
-from sim.scenario import load_scenario
+from sim.questions.budget.comparison_rules import entrants
+from sim.scenario.loading import load_scenario
+from sim.simulation.predicted_loss import loss_after
+from sim.simulation.run import alone
 
 RESULTS = Path(__file__).parent / "results"
 NETWORKS = ("high-bw", "medium-bw", "low-bw")

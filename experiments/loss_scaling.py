@@ -31,8 +31,8 @@ from pathlib import Path
 
 import numpy as np
 
-from sim.fitting import HUBER_DELTA, Fitted, bootstrap, fit, minimise
 from sim.laws import diloco
+from sim.laws.fitting import HUBER_DELTA, Fitted, bootstrap, fit, minimise
 from sim.laws.forms import FormName
 
 FOLDER = Path(__file__).parent

@@ -24,7 +24,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from sim.questions.published_syncs import SyncPrediction, predictions
+from sim.questions.validate.published_syncs import SyncPrediction, predictions
 
 HERE = Path(__file__).parent
 Row = dict[str, str | float]

@@ -17,14 +17,14 @@ from typing import Any
 
 import jax
 
-from trainer.config import ModelConfig, TrainConfig
-from trainer.data import load_data
-from trainer.evaluate import Evaluation, evaluate
-from trainer.evaluate_cli import Row, rendered, rows_of
-from trainer.mesh import make_mesh
-from trainer.model import count_params
-from trainer.questions import KINDS, Kind
-from trainer.train import Trainer
+from trainer.cli.evaluate_checkpoint import Row, rendered, rows_of
+from trainer.config.run import ModelConfig, TrainConfig
+from trainer.data.batches import load_data
+from trainer.evaluation.evaluate import Evaluation, evaluate
+from trainer.evaluation.question_sets import KINDS, Kind
+from trainer.model.transformer import count_params
+from trainer.parallel.mesh import make_mesh
+from trainer.training.loop import Trainer
 
 HERE = Path(__file__).parent
 STEPS = 3500

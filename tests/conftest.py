@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from sim.trace import Exchange, Header, Step, TraceWriter
+from sim.trace.file import Exchange, Header, Step, TraceWriter
 
 ROOT = Path(__file__).parent.parent
 # A slow machine must not fail a property: time is measured in benchmarks/.
@@ -104,7 +104,7 @@ def simulate(monkeypatch, capsys):
     """Runs the command in this process: `simulate(*args)` -> (exit code, stdout, stderr)."""
 
     def call(*args) -> tuple[int, str, str]:
-        from sim.cli import main
+        from sim.cli.app import main
 
         monkeypatch.setattr(sys, "argv", ["simulate", *map(str, args)])
         with pytest.raises(SystemExit) as ended:

@@ -1,5 +1,5 @@
 """`python -m trainer` is `record-trace`."""
 
-from .cli import main
+from .cli.record_trace import main
 
 main()

@@ -32,10 +32,10 @@ from typing import Any
 
 import simpy
 
-from sim.document import validate
-from sim.flows import FlowNetwork
+from sim.documents.validation import validate
+from sim.network.fluid.network import FluidNetwork
+from sim.network.paths import Paths
 from sim.questions.flows import Flows, FlowSpec, answer
-from sim.wiring import Wiring
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results.csv"
@@ -82,7 +82,7 @@ def _case(family: str, dice: random.Random) -> Case:
 
 def for_simgrid(family: str, document: Flows) -> Case:
     """The same case as inside_simgrid.py reads it, with our routes written out link by link."""
-    wiring, topology = Wiring(document.topology), document.topology
+    wiring, topology = Paths(document.topology), document.topology
     counted = family != "added-latency"
     ends = list(dict.fromkeys((flow.source, flow.target) for flow in document.flows))
     return {
@@ -127,8 +127,8 @@ def our_finishes(family: str, document: Flows) -> list[float]:
     """What we say [s]."""
     if family != "round-trip-told":
         return [row.finish_s for row in answer(document).flows]
-    wiring, env = Wiring(document.topology), simpy.Environment()
-    network = FlowNetwork(env, wiring.wires)
+    wiring, env = Paths(document.topology), simpy.Environment()
+    network = FluidNetwork(env, wiring.wires)
     finish_s = [0.0] * len(document.flows)
 
     def send(position: int, flow: FlowSpec) -> simpy.events.ProcessGenerator:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from cases import ABLATED, OUTER_SIZES, REPLICAS, SEEDS, SIZES, Case, Row, best_case, cells, key
 
-from sim.output import write_atomically
+from sim.shell.delivery import write_atomically
 
 HERE = Path(__file__).parent
 BEGIN, END = "<!-- {}: made by figure.py -->", "<!-- end of {} -->"

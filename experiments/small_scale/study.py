@@ -23,12 +23,12 @@ import jax
 from cases import SIZES, TEXT, Case, Row, cells, key, wanted
 
 from sim.errors import InputError
-from trainer.config import ModelConfig, TrainConfig
-from trainer.data import Data, load_data
-from trainer.evaluate import held_out_loss, log_probs_of
-from trainer.mesh import make_mesh
-from trainer.model import count_params
-from trainer.train import Trainer
+from trainer.config.run import ModelConfig, TrainConfig
+from trainer.data.batches import Data, load_data
+from trainer.evaluation.evaluate import held_out_loss, log_probs_of
+from trainer.model.transformer import count_params
+from trainer.parallel.mesh import make_mesh
+from trainer.training.loop import Trainer
 
 RUNS = Path(__file__).parent / "runs.csv"
 VOCAB, LENGTH = 1024, 128

@@ -7,9 +7,9 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from sim.document import Frozen, read_mapping, validate
+from sim.documents.validation import Frozen, read_mapping, validate
 from sim.errors import InputError
-from sim.units import Bandwidth, Duration, Size
+from sim.units.quantities import Bandwidth, Duration, Size
 
 MOST_SITES = 8
 

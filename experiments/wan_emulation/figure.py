@@ -15,7 +15,7 @@ from cases import Case, Plan, read_plan
 from predict import TERMS, predicted
 from unshaped import Profile, read_profile
 
-from sim.output import write_atomically
+from sim.shell.delivery import write_atomically
 
 HERE = Path(__file__).parent
 LABELS = {"data-parallel": "Data-Parallel", "diloco": "DiLoCo", "streaming-diloco": "Streaming DiLoCo"}

@@ -11,11 +11,11 @@ from typing import Any
 from cases import Case, Plan
 from unshaped import Profile
 
-from sim.document import validate
-from sim.result import Run
-from sim.run import run
-from sim.scenario import Scenario
-from sim.trace import Header, Step, TraceWriter
+from sim.documents.validation import validate
+from sim.scenario.model import Scenario
+from sim.simulation.results import Run
+from sim.simulation.run import run
+from sim.trace.file import Header, Step, TraceWriter
 
 SEGMENT_BYTES = 1448
 """Payload of a full packet: 1500 less 20 of IPv4 and 32 of TCP with timestamps; the shaper counts 1514."""

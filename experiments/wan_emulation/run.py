@@ -25,8 +25,8 @@ from processes import STARTUP_S, run_together
 from unshaped import Profile, profile_of, read_profile
 
 from sim.errors import CrosshaulError, InputError
-from sim.output import write_atomically
-from sim.result import Run
+from sim.shell.delivery import write_atomically
+from sim.simulation.results import Run
 
 HERE = Path(__file__).parent
 CASES, RESULTS = HERE / "cases.yaml", HERE / "results.csv"

@@ -15,9 +15,9 @@ from namespaces import Sites
 from processes import STARTUP_S, run_together
 from tcp import goodput_share
 
-from sim.document import Frozen, read_mapping, validate
+from sim.documents.validation import Frozen, read_mapping, validate
 from sim.errors import InputError
-from sim.output import write_atomically
+from sim.shell.delivery import write_atomically
 
 STEPS = 60
 TRAINED = ("layers", "width", "heads", "vocab", "sequence_length", "sequences", "burst_bytes")

@@ -24,13 +24,13 @@ os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
 import jax
 import jax.numpy as jnp
 
-from trainer.config import TrainConfig
-from trainer.data import load_data
-from trainer.distributed import barrier, start
-from trainer.mesh import REPLICA_AXIS, make_mesh, ready
-from trainer.model import count_params
-from trainer.program import InnerPrograms
-from trainer.train import State, Trainer
+from trainer.config.run import TrainConfig
+from trainer.data.batches import load_data
+from trainer.model.transformer import count_params
+from trainer.parallel.mesh import REPLICA_AXIS, make_mesh, ready
+from trainer.parallel.processes import barrier, start
+from trainer.programs.compile import InnerPrograms
+from trainer.training.loop import State, Trainer
 
 WARM_UP, ROUNDS = 3, 40
 

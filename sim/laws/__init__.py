@@ -6,15 +6,6 @@ and the range that they were fitted on.
 
 from __future__ import annotations
 
-from ..published import (
-    FITTED_ALGORITHMS,
-    FITTED_PARAMS,
-    FITTED_REPLICAS,
-    FITTED_SEQUENCE_TOKENS,
-    FITTED_SYNC_EVERY,
-    MEASURED_PARAMS,
-    TOKENS_PER_PARAM,
-)
 from .chinchilla import chinchilla_loss, chinchilla_optimal
 from .combined import Prediction, predict, predicted_loss
 from .coverage import coverage, learning_rate_notes
@@ -32,6 +23,15 @@ from .diloco import (
 from .experts import dense_equivalent_params
 from .inference import inference_optimal
 from .kaplan import kaplan_loss
+from .published import (
+    FITTED_ALGORITHMS,
+    FITTED_PARAMS,
+    FITTED_REPLICAS,
+    FITTED_SEQUENCE_TOKENS,
+    FITTED_SYNC_EVERY,
+    MEASURED_PARAMS,
+    TOKENS_PER_PARAM,
+)
 
 __all__ = [
     "FITTED_ALGORITHMS",

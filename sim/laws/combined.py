@@ -22,11 +22,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
-from ..published import FITTED_PARAMS, MEASURED_PARAMS, TOKENS_PER_PARAM
-from . import diloco
+from ..laws import diloco
 from .chinchilla import chinchilla_loss
 from .coverage import coverage
 from .data_constrained import effective_tokens
+from .published import FITTED_PARAMS, MEASURED_PARAMS, TOKENS_PER_PARAM
 
 if TYPE_CHECKING:
     import numpy as np

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..published import (
+from .published import (
     FITTED_PARAMS,
     FITTED_REPLICAS,
     FITTED_SYNC_EVERY,

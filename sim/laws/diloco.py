@@ -11,7 +11,9 @@ import math
 from typing import Literal
 
 from ..errors import InputError
-from ..published import (
+from .coverage import coverage as coverage
+from .coverage import learning_rate_notes as learning_rate_notes
+from .published import (
     BATCH_SEQUENCES,
     FITTED_ALGORITHMS,
     FITTED_REPLICAS,
@@ -23,8 +25,6 @@ from ..published import (
     OUTER_LEARNING_RATE,
     Law,
 )
-from .coverage import coverage as coverage
-from .coverage import learning_rate_notes as learning_rate_notes
 from .values import Values
 
 Form = Literal["independent", "joint"]

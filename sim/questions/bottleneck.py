@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from ..extent import CHIP_FLOP_PER_S
-from ..result import Bottleneck, Result, Run
-from ..run import outcomes, run
-from ..scenario import Scenario
-from ..units import CHIP_SPEED, to_text
-from ..workload import TraceWorkload
-from .vary import Document, faster, wider
+from ..scenario.model import Scenario
+from ..scenario.variation import Document, faster, wider
+from ..simulation.results import Bottleneck, Result, Run
+from ..simulation.run import outcomes, run
+from ..units.quantities import CHIP_SPEED, to_text
+from ..workload.documents import TraceWorkload
+from ..workload.extent import CHIP_FLOP_PER_S
 from .verdict import fastest
 
 _EVEN = 0.02

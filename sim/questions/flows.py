@@ -11,13 +11,13 @@ import simpy
 from pydantic import Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from ..document import Frozen, nearest, read_mapping, validate
-from ..effects import without_effect_on_flows
+from ..documents.validation import Frozen, nearest, read_mapping, validate
 from ..errors import InputError
-from ..flows import FlowNetwork
-from ..topology import Topology, load_topology
-from ..units import Moment, Size, Streams
-from ..wiring import Way, Wiring
+from ..network.fluid.network import FluidNetwork
+from ..network.paths import NetworkPath, Paths
+from ..simulation.without_effect.keys import without_effect_on_flows
+from ..topology.model import Topology, load_topology
+from ..units.quantities import Moment, Size, Streams
 
 
 class FlowSpec(Frozen):
@@ -151,13 +151,13 @@ def answer(document: Flows) -> FlowsAnswer:
     Limits: those of the flow model (docs/network.md): no slow start, no queues, no packets. `exchange_overhead` is for
       exchanges, and does not count here.
     """
-    wiring = Wiring(document.topology)
+    wiring = Paths(document.topology)
     env = simpy.Environment()
-    network = FlowNetwork(env, wiring.wires)
+    network = FluidNetwork(env, wiring.wires)
     finish_s = [math.nan] * len(document.flows)
     took_s = [math.nan] * len(document.flows)
 
-    def flow(position: int, spec: FlowSpec, way: Way) -> simpy.events.ProcessGenerator:
+    def flow(position: int, spec: FlowSpec, way: NetworkPath) -> simpy.events.ProcessGenerator:
         yield env.timeout(spec.start_s)
         streams = float(spec.streams or way.streams)
         cap_bits_per_s = way.cap_bits_per_s / way.streams * streams
@@ -183,7 +183,9 @@ def answer(document: Flows) -> FlowsAnswer:
     )
 
 
-def _refuse_endless(document: Flows, wiring: Wiring, ways: list[Way], finish_s: list[float], stalled: set[str]) -> None:
+def _refuse_endless(
+    document: Flows, wiring: Paths, ways: list[NetworkPath], finish_s: list[float], stalled: set[str]
+) -> None:
     """Says which flow waits for which link, where one never finished."""
     for position, (spec, way, end_s) in enumerate(zip(document.flows, ways, finish_s, strict=True)):
         if math.isnan(end_s):

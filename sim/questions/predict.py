@@ -13,7 +13,7 @@ from ..laws import (
     diloco,
     learning_rate_notes,
 )
-from ..loss import loss_of
+from ..simulation.predicted_loss import loss_of
 from ..strategies import DataParallel, DiLoCo
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..result import Run
+from ..simulation.results import Run
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..result import Result
-from .table import to_csv, to_json
-from .terminal import to_text
+from ..simulation.results import Result
+from .data import to_csv, to_json
+from .run import to_text
 
 RENDERERS: dict[str, Callable[[Result, str | None], str]] = {
     "table": lambda result, detail: to_text(result, detail=detail),

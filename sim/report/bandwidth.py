@@ -13,8 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from ..errors import InputError
-from ..questions.bandwidth import BandwidthAnswer, CurvePoint, Need
-from ..units import human_count, human_seconds
+from ..questions.bandwidth.bandwidth import BandwidthAnswer, CurvePoint, Need
+from ..units.in_words import human_count, human_seconds
 from .plain import as_csv, as_json, plain, text_console
 
 SCHEMA_VERSION = 1

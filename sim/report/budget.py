@@ -10,8 +10,8 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from ..questions.budget import BudgetAnswer, BudgetRow, LossRow
-from ..units import human_count, human_ratio, human_seconds
+from ..questions.budget.budget import BudgetAnswer, BudgetRow, LossRow
+from ..units.in_words import human_count, human_ratio, human_seconds
 from .plain import as_csv, as_json, plain, text_console
 
 SCHEMA_VERSION = 1

@@ -8,9 +8,10 @@ from dataclasses import asdict
 from rich.table import Table
 from rich.text import Text
 
-from ..questions.elasticity import Elasticity
-from ..questions.explain import Explanation
-from ..units import BANDWIDTH, LATENCY, human_count, human_quantity, human_seconds
+from ..questions.explain.elasticity import Elasticity
+from ..questions.explain.explain import Explanation
+from ..units.in_words import human_count, human_quantity, human_seconds
+from ..units.quantities import BANDWIDTH, LATENCY
 from .plain import as_csv, as_json, plain, text_console
 
 SCHEMA_VERSION = 1

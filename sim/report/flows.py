@@ -9,7 +9,8 @@ from typing import Any
 from rich.table import Table
 
 from ..questions.flows import FlowRow, FlowsAnswer
-from ..units import BANDWIDTH, human_bytes, human_quantity
+from ..units.in_words import human_bytes, human_quantity
+from ..units.quantities import BANDWIDTH
 from .plain import as_csv, as_json, plain, text_console
 
 SCHEMA_VERSION = 1

@@ -10,9 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from ..laws import FITTED_PARAMS
-from ..questions.plan import Plan
-from ..questions.plan_replay import Entry
-from ..units import human_bytes, human_count, human_seconds
+from ..questions.plan.plan import Plan
+from ..questions.plan.replay import Entry
+from ..units.in_words import human_bytes, human_count, human_seconds
 from .plain import as_csv, as_json, plain, text_console
 
 SCHEMA_VERSION = 1

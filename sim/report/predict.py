@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 
 from ..questions.predict import LawAnswer
-from ..units import human_count
+from ..units.in_words import human_count
 from .plain import as_csv, as_json
 
 SCHEMA_VERSION = 1

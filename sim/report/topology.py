@@ -7,13 +7,14 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from itertools import permutations
 
-from ..cuts import bottleneck_cut
 from ..errors import InputError
-from ..links import Link
-from ..profile import Outage, Schedule
-from ..rings import EXACT_UP_TO, best_ring, ring_score
-from ..topology import Datacenter, Topology
-from ..units import BANDWIDTH, CHIP_SPEED, LATENCY, SIZE, human_quantity, human_seconds
+from ..topology.best_ring import EXACT_UP_TO, best_ring, ring_score
+from ..topology.bottleneck_cut import bottleneck_cut
+from ..topology.links import Link
+from ..topology.model import Datacenter, Topology
+from ..topology.schedules import Outage, Schedule
+from ..units.in_words import human_quantity, human_seconds
+from ..units.quantities import BANDWIDTH, CHIP_SPEED, LATENCY, SIZE
 
 WIDTH = 80
 _LISTED = 48

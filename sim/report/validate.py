@@ -12,7 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from ..questions.validate import Case, Claim, Validation
+from ..questions.validate.claims import Case, Claim, Validation
 from .plain import as_csv, as_json, plain, text_console
 
 SCHEMA_VERSION = 1

@@ -6,13 +6,13 @@ from typing import Annotated
 
 from pydantic import Field
 
-from ..setting import Setting
 from .async_diloco import AsyncDiLoCo
-from .base import AbstractStrategy
 from .data_parallel import DataParallel
 from .diloco import DiLoCo
 from .eager_diloco import EagerDiLoCo
 from .elastic_diloco import ElasticDiLoCo
+from .shared.setting import Setting
+from .shared.strategy import AbstractStrategy
 from .streaming_diloco import StreamingDiLoCo
 
 Strategy = Annotated[

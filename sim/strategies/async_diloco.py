@@ -7,14 +7,14 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from ..collectives import one_way_s
 from ..defaults import REPLICAS, SYNC_EVERY
+from ..engine.ops import Collective, Merge, Op, Start, Wait
 from ..errors import InputError
-from ..ops import Collective, Merge, Op, Start, Wait
-from ..pacing import Pace, deal_steps
-from ..setting import Setting
-from ..units import MOST_SITES, MOST_STEPS
-from .base import AbstractStrategy, count_rounds, inner_steps, open_end, rounds_of, spanning_steps
+from ..network.closed_forms import one_way_s
+from ..units.quantities import MOST_SITES, MOST_STEPS
+from .shared.own_pace import Pace, deal_steps
+from .shared.setting import Setting
+from .shared.strategy import AbstractStrategy, count_rounds, inner_steps, open_end, rounds_of, spanning_steps
 
 
 class AsyncDiLoCo(AbstractStrategy):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
-from ..ops import Compute, Op
-from ..setting import Setting
-from .overlap import OverlappingStrategy, Sending
+from ..engine.ops import Compute, Op
+from .shared.layer_by_layer import OverlappingStrategy, Sending
+from .shared.setting import Setting
 
 
 class DataParallel(OverlappingStrategy):

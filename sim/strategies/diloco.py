@@ -8,11 +8,11 @@ from typing import Literal
 from pydantic import Field
 
 from ..defaults import REPLICAS, SYNC_EVERY
-from ..ops import Collective, Op
-from ..setting import Setting
-from ..units import MOST_SITES, MOST_STEPS
-from .base import count_rounds, inner_steps, open_end, rounds_of, spanning_steps
-from .overlap import OverlappingStrategy, Sending
+from ..engine.ops import Collective, Op
+from ..units.quantities import MOST_SITES, MOST_STEPS
+from .shared.layer_by_layer import OverlappingStrategy, Sending
+from .shared.setting import Setting
+from .shared.strategy import count_rounds, inner_steps, open_end, rounds_of, spanning_steps
 
 
 class DiLoCo(OverlappingStrategy):

@@ -7,11 +7,11 @@ from typing import Literal
 
 from pydantic import Field
 
-from ..ops import Op
-from ..setting import Setting
-from ..units import MOST_LAYERS
-from .base import open_end
-from .fragments import FragmentedStrategy
+from ..engine.ops import Op
+from ..units.quantities import MOST_LAYERS
+from .shared.fragments import FragmentedStrategy
+from .shared.setting import Setting
+from .shared.strategy import open_end
 
 
 class EagerDiLoCo(FragmentedStrategy):

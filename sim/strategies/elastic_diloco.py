@@ -8,11 +8,11 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from ..defaults import SYNC_EVERY
+from ..engine.ops import Collective, Op
 from ..errors import InputError
-from ..ops import Collective, Op
-from ..setting import Setting
-from ..units import MOST_SITES, MOST_STEPS, Latency
-from .base import AbstractStrategy, count_rounds, inner_steps, open_end, rounds_of
+from ..units.quantities import MOST_SITES, MOST_STEPS, Latency
+from .shared.setting import Setting
+from .shared.strategy import AbstractStrategy, count_rounds, inner_steps, open_end, rounds_of
 
 
 class ElasticDiLoCo(AbstractStrategy):

@@ -8,12 +8,12 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from ..defaults import LAYERS_PER_FRAGMENT, OVERLAP_STEPS
+from ..engine.ops import Op
 from ..errors import InputError
-from ..ops import Op
-from ..setting import Setting
-from ..units import MOST_LAYERS, MOST_STEPS
-from .base import open_end
-from .fragments import FragmentedStrategy
+from ..units.quantities import MOST_LAYERS, MOST_STEPS
+from .shared.fragments import FragmentedStrategy
+from .shared.setting import Setting
+from .shared.strategy import open_end
 
 
 class StreamingDiLoCo(FragmentedStrategy):

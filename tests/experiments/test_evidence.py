@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sim.questions.validate import cells_apart, committed
+from sim.questions.validate.claims import cells_apart, committed
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "experiments"
@@ -23,7 +23,7 @@ def evidence():
 
 
 def shipped(name):
-    with (ROOT / "sim" / "evidence" / name).open(newline="") as file:
+    with (ROOT / "sim" / "questions" / "validate" / "evidence" / name).open(newline="") as file:
         return list(csv.DictReader(file))
 
 
@@ -42,8 +42,10 @@ def test_the_evidence_has_not_drifted_from_the_results(evidence):
 
 def test_published_facts_are_copied_as_they_are(evidence):
     for name in evidence.COPIED:
-        assert (ROOT / "sim" / "evidence" / name).read_text() == (FOLDER / "reference" / name).read_text()
-    assert {path.name for path in (ROOT / "sim" / "evidence").glob("*.csv")} == {
+        assert (ROOT / "sim" / "questions" / "validate" / "evidence" / name).read_text() == (
+            FOLDER / "reference" / name
+        ).read_text()
+    assert {path.name for path in (ROOT / "sim" / "questions" / "validate" / "evidence").glob("*.csv")} == {
         "claims.csv",
         "cases.csv",
         *evidence.COPIED,

@@ -18,10 +18,10 @@ from collections import Counter
 from ruamel.yaml import YAML
 
 from sim.errors import InputError
-from sim.flowing import FlowingNetwork
-from sim.network import Placement
-from sim.run import run
-from sim.scenario import Scenario
+from sim.network.over_links import LinkNetwork
+from sim.network.placement import Placement
+from sim.scenario.model import Scenario
+from sim.simulation.run import run
 
 from .figures import figures, product
 from .worlds import world, write_traces
@@ -53,7 +53,7 @@ def differences(document):
 
 def _advice(scenario, sites, chips):
     """Which of several plans that are equally good the product takes: rounding decides that."""
-    network = FlowingNetwork(Placement(scenario.topology, tuple(sites), tuple(chips)), scenario.algorithm)
+    network = LinkNetwork(Placement(scenario.topology, tuple(sites), tuple(chips)), scenario.algorithm)
 
     def advise(members, size):
         _, phases = network.plan(members, size)

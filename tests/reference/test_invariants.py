@@ -7,8 +7,8 @@ import math
 import pytest
 
 from sim.errors import InputError
-from sim.run import run
-from sim.scenario import Scenario
+from sim.scenario.model import Scenario
+from sim.simulation.run import run
 from tests.reference.compare import at, jittered, paths
 from tests.reference.figures import product
 from tests.reference.worlds import world, write_traces

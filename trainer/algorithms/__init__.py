@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from ..config import TrainConfig
+from ..config.run import TrainConfig
 from .data_parallel import DataParallel
 from .diloco import DiLoCo
 from .eager_diloco import EagerDiLoCo

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from jax.sharding import Mesh
 
-from ..config import TrainConfig
-from ..fragments import Fragment
-from ..outer import OuterPrograms, Schedule
+from ..config.run import TrainConfig
+from .outer.fragments import Fragment
+from .outer.programs import OuterPrograms, Schedule
 
 
 @dataclass(frozen=True)

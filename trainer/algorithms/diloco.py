@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 from jax.sharding import Mesh
 
-from ..config import SYNC_EVERY, TrainConfig
-from ..fragments import WHOLE, Fragment
-from ..outer import OuterPrograms, Schedule, compile_outer
+from ..config.run import SYNC_EVERY, TrainConfig
+from .outer.fragments import WHOLE, Fragment
+from .outer.programs import OuterPrograms, Schedule, compile_outer
 
 
 @dataclass(frozen=True)

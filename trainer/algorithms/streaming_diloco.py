@@ -15,9 +15,9 @@ from dataclasses import dataclass
 
 from jax.sharding import Mesh
 
-from ..config import SYNC_EVERY, TrainConfig
-from ..fragments import Fragment, fragments_of
-from ..outer import OuterPrograms, Schedule, compile_outer
+from ..config.run import SYNC_EVERY, TrainConfig
+from .outer.fragments import Fragment, fragments_of
+from .outer.programs import OuterPrograms, Schedule, compile_outer
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""The commands: options become a scenario or a question, and answers are rendered and delivered."""

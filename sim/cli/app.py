@@ -1,0 +1,198 @@
+"""`simulate`: arguments and exit codes only; everything heavy is imported inside a command."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from ..errors import InputError
+from ..shell.delivery import Format, check_writable, deliver, print_out
+from ..shell.exit_codes import run_and_exit
+from ..shell.formats import FormatOption, OutputOption, chosen
+from ..shell.repeated_options import OnceCommand, OnceGroup
+from .bandwidth import bandwidth
+from .budget import budget, explain, predict
+from .plan import plan
+from .validate import validate
+
+app = typer.Typer(
+    cls=OnceGroup,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+class Detail(StrEnum):
+    """What a report can go into."""
+
+    sites = "sites"
+    links = "links"
+
+
+class Kind(StrEnum):
+    """What `simulate list` lists."""
+
+    topologies = "topologies"
+    workloads = "workloads"
+    strategies = "strategies"
+
+
+class Shown(StrEnum):
+    """What `simulate show` shows."""
+
+    topology = "topology"
+
+
+class Document(StrEnum):
+    """What `simulate schema` describes."""
+
+    scenario = "scenario"
+    trace = "trace"
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"crosshaul {version('crosshaul')}")
+        raise typer.Exit
+
+
+def _refuse_options_before(context: typer.Context) -> None:
+    """Options of the main job in front of another command would have no effect there."""
+    for parameter in context.command.params:
+        if context.params.get(str(parameter.name)):
+            name, command = parameter.opts[0], context.invoked_subcommand
+            raise InputError(f"{name}: does not reach {command} from before it; write simulate {command} {name} ...")
+
+
+@app.callback(invoke_without_command=True)
+def simulate(
+    context: typer.Context,
+    scenario: Annotated[
+        Path | None, typer.Option(help="Scenario YAML. [default: the one that ships]", metavar="FILE")
+    ] = None,
+    topology: Annotated[
+        str | None,
+        typer.Option(help="Topology: a name (see `simulate list topologies`) or a YAML file.", metavar="NAME|FILE"),
+    ] = None,
+    workload: Annotated[
+        str | None,
+        typer.Option(help="Workload: a name (see `simulate list workloads`) or a YAML file.", metavar="NAME|FILE"),
+    ] = None,
+    trace: Annotated[str | None, typer.Option(help="Replay a trace that record-trace wrote.", metavar="FILE")] = None,
+    strategy: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Strategy to compare; repeat. `diloco:replicas=4,sync_every=100` sets its parameters.", metavar="NAME"
+        ),
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help="Change anything in the scenario, such as workload.steps=1000; repeat.",
+            metavar="KEY.PATH=VALUE",
+        ),
+    ] = None,
+    format_: FormatOption = None,
+    output: OutputOption = None,
+    detail: Annotated[Detail | None, typer.Option(help="Add a table of sites or of links for every run.")] = None,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """How long a training run takes over the links between datacenters.
+
+    With no arguments: the recorded 35M-parameter run over low-bandwidth links, Data-Parallel against DiLoCo.
+    """
+    if context.invoked_subcommand:
+        _refuse_options_before(context)
+        return
+    if output:
+        check_writable(output, scenario, topology, workload, trace)
+    shape = chosen(format_, output)
+    from ..questions.bottleneck import answer
+    from ..report import RENDERERS
+    from ..report.run import on_stdout
+    from ..scenario.loading import load_scenario, naming
+    from ..simulation.run import run
+
+    loaded = load_scenario(
+        scenario, topology=topology, workload=workload, trace=trace, strategies=strategy or (), settings=set_ or ()
+    )
+    with naming(scenario):
+        result = run(loaded) if shape is Format.csv else answer(loaded)  # CSV holds the runs alone
+    on_terminal = shape is Format.table and not output
+    deliver(on_stdout(result, detail) if on_terminal else RENDERERS[shape](result, detail), output)
+
+
+@app.command("list", cls=OnceCommand)
+def list_(kind: Annotated[Kind, typer.Argument(help="What to list.")]) -> None:
+    """List the topologies, workloads or strategies that are known by name."""
+    from ..questions.catalog import rows
+    from ..report.run import listing
+
+    print_out(listing(rows(kind)))
+
+
+@app.command(cls=OnceCommand)
+def show(
+    kind: Annotated[Shown, typer.Argument(help="What to show.")],
+    name: Annotated[str, typer.Argument(help="A name or a YAML file.", metavar="NAME|FILE")],
+) -> None:
+    """Show a topology: sites, links, the bottleneck cut, the best ring, round-trip times."""
+    from ..report.topology import topology_text
+    from ..topology.model import load_topology
+
+    print_out(topology_text(load_topology(name)))
+
+
+@app.command(cls=OnceCommand)
+def flows(
+    file: Annotated[Path, typer.Argument(help="YAML: a topology, and the flows over it.", metavar="FILE")],
+    format_: FormatOption = None,
+    output: OutputOption = None,
+) -> None:
+    """The network alone: when given flows over a topology finish, and what the links carry (docs/network.md)."""
+    if output:
+        check_writable(output, file)
+    shape = chosen(format_, output)
+    from ..questions.flows import answer, load_flows
+    from ..report.flows import FLOWS_RENDERERS
+    from ..scenario.loading import naming
+
+    document = load_flows(file)
+    with naming(file):
+        text = FLOWS_RENDERERS[shape](answer(document))
+    deliver(text, output)
+
+
+app.command(cls=OnceCommand)(bandwidth)
+app.command(cls=OnceCommand)(budget)
+app.command(cls=OnceCommand)(explain)
+app.command(cls=OnceCommand)(predict)
+app.command(cls=OnceCommand)(plan)
+app.command(cls=OnceCommand)(validate)
+
+
+@app.command(cls=OnceCommand)
+def schema(document: Annotated[Document, typer.Argument(help="Which file format to describe.")]) -> None:
+    """Print the JSON schema of a file format, for editors and other programs."""
+    import json
+
+    from ..scenario import model as scenario
+    from ..trace import file as trace
+
+    schemas = {Document.scenario: scenario.schema, Document.trace: trace.schema}
+    print_out(json.dumps(schemas[document](), indent=2) + "\n")
+
+
+def main() -> NoReturn:
+    """Runs the command and turns every outcome into an exit code."""
+    run_and_exit(lambda: app(prog_name="simulate"))

@@ -1,0 +1,22 @@
+"""What the command `simulate` begins with: it is there at once, so that Ctrl-C is understood from the first moment."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import NoReturn
+
+
+def main() -> NoReturn:
+    """Loads the program, which takes a moment, and runs it; who loses patience meanwhile sees no traceback."""
+    before = signal.getsignal(signal.SIGINT)
+    if before == signal.default_int_handler:
+        signal.signal(signal.SIGINT, lambda number, _: os._exit(128 + number))
+    from .app import main as simulate
+
+    try:
+        signal.signal(signal.SIGINT, before)
+        simulate()
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)

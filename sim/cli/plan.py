@@ -1,0 +1,152 @@
+"""`simulate plan`: its options, and how they become a question."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ..defaults import PAYLOAD_BITS
+from ..errors import InputError
+from ..shell.delivery import deliver
+from ..shell.formats import FormatOption, OutputOption, chosen
+
+TopologyOption = Annotated[
+    str, typer.Option(help="Where: a name (see `simulate list topologies`) or a YAML file.", metavar="NAME|FILE")
+]
+DaysOption = Annotated[float, typer.Option(help="The deadline [days].")]
+ChipsOption = Annotated[
+    int | None, typer.Option(help="Chips in all datacenters together. [default: those of the topology]")
+]
+ChipSpeedOption = Annotated[
+    str | None,
+    typer.Option(
+        help='Useful speed of a chip, such as "395 Tflop/s". [default: the topology\'s, else 300 Tflop/s]',
+        metavar="SPEED",
+    ),
+]
+StrategyOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Strategy to choose from; repeat. What it leaves open is searched. [default: data-parallel, diloco]",
+        metavar="NAME",
+    ),
+]
+SyncEveryOption = Annotated[
+    list[str] | None,
+    typer.Option(help="Inner steps H to choose from; repeat, or 30,100. [default: 30, as fitted]", metavar="STEPS"),
+]
+ParamsOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Parameters N to choose from: 7B, or 1B:100B. [default: around what fits]", metavar="COUNT[:COUNT]"
+    ),
+]
+TokensPerParamOption = Annotated[
+    float | None, typer.Option(help="Tokens for each parameter, such as 20. [default: free]")
+]
+UniqueTokensOption = Annotated[
+    str | None,
+    typer.Option(help="Different tokens that there are; more are repeats. [default: enough]", metavar="COUNT"),
+]
+InferenceTokensOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Tokens that the model will process in its life: choose the least compute over it.", metavar="COUNT"
+    ),
+]
+LossSlackOption = Annotated[
+    float, typer.Option(help="With --inference-tokens: share of the best loss to give up for it.")
+]
+PriceChipHourOption = Annotated[float | None, typer.Option(help="Price of a chip for an hour.")]
+PriceGbOption = Annotated[float | None, typer.Option(help="Price of a GB sent between datacenters.")]
+MaxCostOption = Annotated[float | None, typer.Option(help="What the run may cost, in the unit of the prices.")]
+PayloadBitsOption = Annotated[float, typer.Option(help="Bits per exchanged parameter.")]
+LayersOption = Annotated[int, typer.Option(help="Layers, for strategies that exchange layer by layer.")]
+
+
+def plan(
+    topology: TopologyOption,
+    days: DaysOption,
+    chips: ChipsOption = None,
+    chip_speed: ChipSpeedOption = None,
+    strategy: StrategyOption = None,
+    sync_every: SyncEveryOption = None,
+    params: ParamsOption = None,
+    tokens_per_param: TokensPerParamOption = None,
+    unique_tokens: UniqueTokensOption = None,
+    inference_tokens: InferenceTokensOption = None,
+    loss_slack: LossSlackOption = 0.01,
+    price_chip_hour: PriceChipHourOption = None,
+    price_gb: PriceGbOption = None,
+    max_cost: MaxCostOption = None,
+    payload_bits: PayloadBitsOption = PAYLOAD_BITS,
+    layers: LayersOption = 48,
+    format_: FormatOption = None,
+    output: OutputOption = None,
+) -> None:
+    """What to train on these chips in this time, how, and what loss it will reach.
+
+    Chooses parameters, tokens, strategy, replicas, datacenters, H and batch by predicted loss, and replays the winners.
+    """
+    from ..shell.delivery import check_writable
+
+    if output:
+        check_writable(output, topology)
+    shape = chosen(format_, output)
+    from ..questions.plan.options import Ask
+    from ..questions.plan.plan import answer
+    from ..report.plan import PLAN_RENDERERS
+    from ..topology.model import load_topology
+    from ..units.quantities import CHIP_SPEED, parse
+
+    try:
+        speed = None if chip_speed is None else parse(chip_speed, CHIP_SPEED)
+    except InputError as error:
+        raise InputError(f"--chip-speed: {error}") from None
+    ask = Ask(
+        topology=load_topology(topology),
+        days=days,
+        chips=chips,
+        chip_flop_per_s=speed,
+        strategies=tuple(strategy or Ask.strategies),
+        sync_every=tuple(_cadences(sync_every)) if sync_every else Ask.sync_every,
+        params=_range(params) if params else None,
+        tokens_per_param=tokens_per_param,
+        unique_tokens=_count("--unique-tokens", unique_tokens) if unique_tokens else None,
+        inference_tokens=_count("--inference-tokens", inference_tokens) if inference_tokens else None,
+        loss_slack=loss_slack,
+        price_chip_hour=price_chip_hour,
+        price_gb=price_gb,
+        max_cost=max_cost,
+        payload_bits=payload_bits,
+        layers=layers,
+    )
+    deliver(PLAN_RENDERERS[shape](answer(ask)), output)
+
+
+def _count(option: str, text: str) -> float:
+    from pydantic import TypeAdapter
+
+    from ..units.quantities import Count
+
+    try:
+        return TypeAdapter[float](Count).validate_python(text)
+    except ValueError:
+        raise InputError(f"{option}: got {text!r}; write a number such as 2e12 or 2T") from None
+
+
+def _range(text: str) -> tuple[float, ...]:
+    ends = [_count("--params", part) for part in text.split(":")]
+    if len(ends) > 2 or ends != sorted(ends):
+        raise InputError(
+            f"--params: got {text!r}; write one number, such as 7B, or a range that rises, such as 1B:100B"
+        )
+    return (ends[0], ends[-1])
+
+
+def _cadences(texts: list[str]) -> list[int]:
+    try:
+        return list(dict.fromkeys(int(part) for text in texts for part in text.split(",")))
+    except ValueError:
+        raise InputError(f"--sync-every: got {', '.join(texts)!r}; write whole numbers, such as 30,100") from None

@@ -1,0 +1,45 @@
+"""`simulate validate`: its options."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ..shell.delivery import check_writable, deliver
+from ..shell.exit_codes import tell
+from ..shell.formats import FormatOption, OutputOption, chosen
+
+OnlyOption = Annotated[
+    str | None,
+    typer.Option(help="Only claims with this in their id, topic, words or source, such as syncs.", metavar="TEXT"),
+]
+CasesOption = Annotated[bool, typer.Option("--cases", help="List every comparison behind claims that sum many up.")]
+LiveOption = Annotated[
+    bool, typer.Option("--live", help="Compute what takes seconds again; 1 is the exit code if a number has changed.")
+]
+
+
+def validate(
+    only: OnlyOption = None,
+    cases: CasesOption = False,
+    live: LiveOption = False,
+    format_: FormatOption = None,
+    output: OutputOption = None,
+) -> None:
+    """What others measured, printed or simulated beside what we say: error, tolerance, verdict.
+
+    From the results that ship with the package, or with --live computed again. The exit code is 0 if every verdict is
+    agreement or a known miss with its reason, and 1 if not, or if a number is no longer the committed one.
+    """
+    if output:
+        check_writable(output)
+    shape = chosen(format_, output)
+    from ..questions.validate.claims import answer
+    from ..report.validate import VALIDATE_RENDERERS
+
+    found = answer(only, live=live)
+    deliver(VALIDATE_RENDERERS[shape](found, cases), output)
+    if found.faults:
+        tell("\n".join(f"fault: {fault}" for fault in found.faults))
+        raise typer.Exit(1)

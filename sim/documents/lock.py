@@ -1,0 +1,68 @@
+"""One writer at a time: a lock on a file, which ends with the process that holds it, however that ends."""
+
+from __future__ import annotations
+
+import os
+import sys
+from io import FileIO
+from pathlib import Path
+
+from ..errors import InputError
+
+if sys.platform != "win32":
+    import fcntl
+
+
+def lock(handle: int) -> bool:
+    """Takes the lock of an open file until it is closed.
+
+    Args:
+      handle: its descriptor.
+
+    Returns:
+      Whether this process has it now; False where another process does.
+
+    Limits: everybody gets it on Windows, and on file systems that have no locks (Lustre without `-o flock`).
+    """
+    if sys.platform == "win32":
+        return True
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def claim(path: Path, file: FileIO) -> None:
+    """Makes sure that no other process writes to an open file until it is closed.
+
+    Raises:
+      InputError: one does; the file is closed, and left as it was.
+    """
+    if not lock(file.fileno()):
+        file.close()
+        raise InputError(
+            f"{path}: another record-trace is writing to it; wait until it has ended, or give another --output"
+        )
+
+
+def cut(path: Path, length: int) -> FileIO:
+    """Opens a file for a writer of its own, to go on behind its first bytes.
+
+    Raises:
+      InputError: it is gone, shorter than that, or another process writes to it; it is left as it was.
+    """
+    try:
+        raw = path.open("r+b", buffering=0)
+        claim(path, raw)
+        if raw.seek(0, os.SEEK_END) >= length:
+            raw.seek(raw.truncate(length))
+            return raw
+        raw.close()
+    except FileNotFoundError:
+        raise InputError(f"{path}: the trace to go on with is gone; begin again without --resume") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror}); check its permissions") from None
+    raise InputError(f"{path}: is shorter than at its checkpoint ({length} bytes); begin again without --resume")

@@ -1,0 +1,232 @@
+"""YAML documents in, frozen models out, and every mistake named by file, line and field.
+
+Scenarios, topologies and (in the trainer) training configurations are read through here, so that a wrong
+unit or a misspelt key reads the same everywhere.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Self, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from ..errors import InputError, brief, is_plain
+from .reading import MOST_YAML_BYTES, line_of, parse_yaml, read_text
+
+__all__ = [
+    "FileName",
+    "Frozen",
+    "Name",
+    "Words",
+    "nearest",
+    "parse_yaml",
+    "read_mapping",
+    "read_text",
+    "requires_one_of",
+    "validate",
+]
+
+Loc = tuple[int | str, ...]
+
+
+class Frozen(BaseModel):
+    """Base of every document model: immutable, strict about its keys, written and read by its public keys."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        validate_by_alias=True,
+        validate_by_name=False,
+        serialize_by_alias=True,
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
+    )
+
+    def varied(self, **changes: Any) -> Self:
+        """A validated copy with some public keys changed (pydantic's own `model_copy` does not validate)."""
+        return validate(
+            type(self), {**self.model_dump(mode="json", exclude_none=True), **changes}, source="varied copy"
+        )
+
+
+Model = TypeVar("Model", bound=BaseModel)
+_TOLD = 20
+"""Mistakes that one message tells of."""
+
+
+def _can_be_shown(text: str, allowed: str = "") -> str:
+    """A text that a terminal shows as it stands: no control or half characters, nothing that turns it round.
+
+    Raises:
+      InputError: it has one of these.
+    """
+    wrong = next((each for each in text if not is_plain(each) and each not in allowed), None)
+    if wrong is not None:
+        raise InputError(f"{brief(text)} has a character that cannot be shown ({wrong!r}); leave it out")
+    return text
+
+
+def requires_one_of(schema: dict[str, Any], *keys: str) -> None:
+    """Says in a JSON schema that one of some keys must be there; a model's own requires all without a default."""
+    schema["required"] = [key for key in schema.get("required", []) if key not in keys]
+    schema["anyOf"] = [{"required": [key]} for key in keys]
+
+
+Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_can_be_shown)]
+"""What something is called: printed in tables as it stands."""
+FileName = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_can_be_shown)]
+"""A path, or a name that ships."""
+Words = Annotated[str, Field(max_length=10_000), AfterValidator(lambda text: _can_be_shown(text, "\n\t"))]
+"""A description: printed as running text."""
+
+
+def read_mapping(path: Path, what: str) -> tuple[dict[str, Any], str]:
+    """Reads a YAML file that must hold a mapping; returns it with its text (for line numbers)."""
+    text = read_text(path, what, MOST_YAML_BYTES)
+    data = parse_yaml(text, str(path))
+    if not isinstance(data, dict):
+        raise InputError(f"{path}: holds {_kind(data)}, not a mapping; write a {what} as `key: value` lines")
+    return data, text
+
+
+def validate(model: type[Model], data: Any, *, source: str, text: str | None = None) -> Model:
+    """Builds a model from plain data.
+
+    Args:
+      model: the pydantic model to build.
+      data: what YAML, JSON or a caller gave.
+      source: the file (or option) that the data came from, for messages.
+      text: the YAML text, to name lines.
+
+    Raises:
+      InputError: one line for each mistake: source, line, field path, what was given, what to write instead.
+    """
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        told = [one for one in error.errors(include_url=False) if not _follows(one)]
+        mistakes = list(dict.fromkeys(_describe(model, data, one, source, text) for one in told[:_TOLD]))
+        more = [f"{source}: and {len(told) - _TOLD:,} more; mend these first"] if len(told) > _TOLD else []
+        raise InputError("\n".join(mistakes + more)) from None
+
+
+def _follows(mistake: Mapping[str, Any]) -> bool:
+    """Whether a list is called too short only because its entries are wrong, which is told besides."""
+    return bool(mistake["type"] == "too_short" and len(mistake["input"]) >= mistake["ctx"]["min_length"])
+
+
+def nearest(word: str, known: Sequence[str]) -> str:
+    """A sentence that points from a wrong word to the right ones."""
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    listing = ", ".join(known)
+    return f"did you mean {close[0]!r}? (known: {listing})" if close else f"known: {listing}"
+
+
+def _kind(value: Any) -> str:
+    names = {dict: "a mapping", list: "a list", str: "text", bool: "true or false", type(None): "nothing but comments"}
+    return names.get(type(value), "a number")
+
+
+_WANTED = {
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "int_type": "a whole number",
+    "model_type": "a mapping of `key: value`",
+    "dict_type": "a mapping of `key: value`",
+    "tuple_type": "a list",
+    "string_type": "text",
+    "string_unicode": "text of whole characters that can be shown",
+    "bool_parsing": "true or false",
+    "bool_type": "true or false",
+}
+"""What pydantic's kinds of type errors ask for, in the words of a YAML file."""
+
+
+def _describe(model: type[BaseModel], data: Any, mistake: Mapping[str, Any], source: str, text: str | None) -> str:
+    kind, given, context = mistake["type"], mistake.get("input"), mistake.get("ctx", {})
+    loc = _without_tags(mistake["loc"], data, missing=kind == "missing")
+    line = line_of(text, loc) if text else None
+    place = ": ".join(filter(None, [f"{source}:{line}" if line else source, _dotted(loc)]))
+    shown = f"got {brief(given)}"
+    message = str(mistake["msg"]).removeprefix("Value error, ")
+    example = _example(model, mistake["loc"])
+    if kind == "extra_forbidden":
+        return f"{place}: unknown key; {nearest(str(loc[-1]), _known_keys(model, mistake['loc'][:-1]))}"
+    if kind == "missing":
+        return f"{place}: is missing; add it{example}"
+    if kind == "value_error":
+        return f"{place}: {message}"
+    if kind == "union_tag_invalid":
+        known = [tag.strip("' ") for tag in str(context["expected_tags"]).split(",")]
+        return f"{place}: there is no kind {context['tag']!r}; {nearest(str(context['tag']), known)}"
+    if kind == "union_tag_not_found":
+        key = str(context["discriminator"])
+        return f"{place}: {shown}; " + (f"add the key {key}" if "'" in key else "must be a name, a path or a mapping")
+    if kind in {"too_short", "too_long"}:
+        bound = f"at least {context['min_length']}" if kind == "too_short" else f"at most {context['max_length']}"
+        return f"{place}: got {len(given or ())} entries; must have {bound}{example}"
+    wanted = _WANTED.get(kind, message.removeprefix("Input should be "))
+    return f"{place}: {shown}; must be {wanted}{example}"
+
+
+def _without_tags(loc: Loc, data: Any, *, missing: bool) -> Loc:
+    """A path without the tags of discriminated unions, which pydantic puts in and no document has."""
+    kept: list[int | str] = []
+    here = data
+    for depth, part in enumerate(loc):
+        inside = (isinstance(here, Mapping) and part in here) or (
+            isinstance(here, list) and isinstance(part, int) and part < len(here)
+        )
+        if inside:
+            here = here[part]
+        if not str(part).startswith("(") and (inside or (missing and depth == len(loc) - 1)):
+            kept.append(part)
+    return tuple(kept)
+
+
+def _dotted(loc: Loc) -> str:
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc).lstrip(".")
+
+
+def _models_at(model: type[BaseModel], loc: Loc) -> list[type[BaseModel]]:
+    """The models that a path may lead to (more than one below an undiscriminated union)."""
+    current: list[type[BaseModel]] = [model]
+    for part in loc:
+        if isinstance(part, int):
+            continue
+        found: list[type[BaseModel]] = []
+        for candidate in current:
+            field = _field(candidate, part)
+            found += _inner_models(field.annotation) if field else []
+        current = found or [c for c in current if _tagged(c, part)] or current
+    return current
+
+
+def _field(model: type[BaseModel], key: str) -> Any:
+    return next((f for name, f in model.model_fields.items() if key in (f.alias, name)), None)
+
+
+def _tagged(model: type[BaseModel], tag: str) -> bool:
+    return any(getattr(field.annotation, "__args__", ()) == (tag,) for field in model.model_fields.values())
+
+
+def _inner_models(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [m for arg in getattr(annotation, "__args__", ()) for m in _inner_models(arg)]
+
+
+def _known_keys(model: type[BaseModel], loc: Loc) -> list[str]:
+    keys = [field.alias or name for m in _models_at(model, loc) for name, field in m.model_fields.items()]
+    return list(dict.fromkeys(keys))
+
+
+def _example(model: type[BaseModel], loc: Loc) -> str:
+    for candidate in _models_at(model, loc[:-1]):
+        field = _field(candidate, str(loc[-1])) if loc else None
+        if field and field.examples:
+            return f", such as {field.examples[0]!r}"
+    return ""

@@ -1,0 +1,62 @@
+"""How the engine sees a network: two protocols, which each network implements."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+import simpy
+
+from ..engine.ops import Collective
+from ..engine.timeline import LinkUse
+
+
+class Served(NamedTuple):
+    """How an exchange between sites went.
+
+    Attributes:
+      began_s: when the network turned to it, which may be after all had come: those of a site queue [s].
+      first_s, last_s: how long it was at work inside the sites, in its beginning and in its end [s].
+    """
+
+    began_s: float
+    first_s: float
+    last_s: float
+
+
+class Carrier(Protocol):
+    """A network at work in one replay."""
+
+    def transfer(self, collective: Collective) -> simpy.Event:
+        """Begins a collective now; the event fires when every member has the result.
+
+        Its value, if any, says how it was `Served`.
+        """
+        ...
+
+    def enter(self, collective: Collective, member: int) -> simpy.Event | None:
+        """Lets a member begin by itself; the event fires when it has its result. None: all begin and end together."""
+        ...
+
+    def crossing_bytes(self, collective: Collective) -> float:
+        """Bytes that the collective sends out of all its sites together [byte]."""
+        ...
+
+    def links(self) -> tuple[LinkUse, ...]:
+        """What every link has carried so far."""
+        ...
+
+    def stalled(self) -> list[str]:
+        """Links that carry nothing although something waits for them."""
+        ...
+
+
+class Network(Protocol):
+    """How the engine sees a network."""
+
+    def collective(self, members: tuple[int, ...], payload_bytes: float) -> str:
+        """How an exchange among some workers is done, by name."""
+        ...
+
+    def connect(self, env: simpy.Environment) -> Carrier:
+        """Puts the network to work under a clock."""
+        ...

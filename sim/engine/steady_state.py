@@ -1,0 +1,111 @@
+"""When a run begins to repeat itself, found from the replay of its first periods.
+
+With exchanges behind compute something is under way at all times, so a run has a beginning that differs from the
+rest: the link is idle at first, and a backlog may build up. What a worker does from some moment on follows from where
+all the workers stand, and from what is under way. If all of that is, seen from the beginning of a period, as it was
+some periods earlier, then everything repeats. The marks of a replay show it: when each op was over, and when the
+exchange that it waited for began and was done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .accounting import Mark
+
+_SAME = 1e-9
+"""Two moments are the same if they differ by less than this share of a period."""
+_LAG = 2
+"""An exchange is waited for this many periods after it began, at the latest."""
+_MOST_PERIODS, _MOST_CYCLES, _MOST_MARKS = 1024, 4, 1_000_000
+
+Marks = list[list[Mark]]
+
+
+@dataclass(frozen=True)
+class Rhythm:
+    """How a run repeats itself.
+
+    Attributes:
+      settled: periods after which it does.
+      cycle: after how many periods.
+      seconds: how long such a cycle takes [s].
+    """
+
+    settled: int
+    cycle: int
+    seconds: float
+
+
+def find_rhythm(
+    replays: Sequence[Callable[[int, Marks], object]], workers: int, period: int, most_periods: int | None = None
+) -> Rhythm | None:
+    """The rhythm that a run settles into.
+
+    Args:
+      replays: each replays so many steps from some beginning, and leaves marks. Where several are given, the first that
+        settles counts: how long a cycle takes in the end does not depend on where the workers and the links begin
+        (moments are sums and maxima of earlier ones: Baccelli et al., Synchronization and Linearity, 3.2).
+      workers: how many there are.
+      period: steps after which the programs of all workers repeat.
+      most_periods: how many there are in the run; None: as many as it takes.
+
+    Returns:
+      The rhythm; None if it has not settled within the run, or within 1,024 periods or a million marks.
+    """
+    most = _MOST_PERIODS if most_periods is None else min(most_periods, _MOST_PERIODS)
+    periods = 2 * _LAG + 2
+    while periods <= most:
+        for replay in replays:
+            marks: Marks = [[] for _ in range(workers)]
+            replay(periods * period, marks)
+            if found := _settled(marks, period, periods):
+                return found
+            if sum(map(len, marks)) > _MOST_MARKS:
+                most = 0
+        periods *= 2
+    return None
+
+
+def _settled(marks: Marks, period: int, periods: int) -> Rhythm | None:
+    begin_s = [_begins(own, period, periods) for own in marks]
+    if any(len(own) < periods for own in begin_s):
+        return None
+    views = [_view(marks, period, k, begin_s[0][k]) for k in range(periods)]
+    for last in range(2 * _LAG, periods):
+        length_s = begin_s[0][last] - begin_s[0][last - 1]
+        for cycle in range(1, min(_MOST_CYCLES, last - 2 * _LAG + 1) + 1):
+            if all(_same(views[k], views[k - cycle], _SAME * length_s) for k in range(last - _LAG, last + 1)):
+                return Rhythm(last, cycle, begin_s[0][last] - begin_s[0][last - cycle])
+    return None
+
+
+def _begins(marks: list[Mark], period: int, periods: int) -> list[float]:
+    """When each period began for a worker: when the last step before it was over."""
+    begins, k = [0.0], 0
+    before = marks[0] if marks else None
+    for mark in marks:
+        if mark.step // period > k and before is not None and k + 1 < periods:
+            begins.append(before.end_s)
+            k += 1
+        before = mark
+    return begins
+
+
+def _view(marks: Marks, period: int, k: int, begin_s: float) -> NDArray[np.float64]:
+    """All moments of a period, from its beginning [s]."""
+    moments = [
+        (mark.end_s, mark.begin_s, mark.end_s if mark.done_s is None else mark.done_s)
+        for own in marks
+        for mark in own
+        if mark.step // period == k
+    ]
+    return np.asarray(moments, np.float64).reshape(-1) - begin_s
+
+
+def _same(one: NDArray[np.float64], other: NDArray[np.float64], tolerance_s: float) -> bool:
+    return one.shape == other.shape and bool((np.abs(one - other) <= tolerance_s).all())

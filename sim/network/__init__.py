@@ -1,0 +1,1 @@
+"""Networks between workers: the published cost formula, and collectives as flows over links."""

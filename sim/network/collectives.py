@@ -1,0 +1,146 @@
+"""What an all-reduce is: its ideal cost, and how it is made of flows between sites.
+
+| symbol | meaning | unit |
+|---|---|---|
+| S | payload that every peer contributes (parameters times bits, as bytes) | byte |
+| R | chips that take part | - |
+| M | sites that take part | - |
+| W | bandwidth | bit/s |
+| e | latency | s |
+| o | overhead of an exchange, before its first byte | s |
+| n, Wn | chips of a node, and the bandwidth of the network inside it | -, bit/s |
+
+An exchange between sites is: inside, across, inside. The chips of each site first reduce-scatter among themselves,
+the sites then exchange one copy of the payload, and the chips of each site gather the sum. The part across is a list
+of phases, one after the other: in a phase all its transfers run at once, and it ends when the last of them has
+arrived. What happens inside is the same for every algorithm, so `hierarchical` is another name of `ring`. Beside each
+algorithm stands its closed form on an uncontended homogeneous mesh (a link of W and e of its own from every site to
+every other); the tests hold one against the other.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """Bytes from one site to another, by their position among the members of the collective."""
+
+    source: int
+    target: int
+    size_bytes: float
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """Transfers that run at once.
+
+    Attributes:
+      transfers: between sites.
+      rounds: how many dependent messages each transfer is made of; each pays the latency of its route.
+    """
+
+    transfers: tuple[Transfer, ...] = ()
+    rounds: int = 1
+
+
+def ring(payload_bytes: float, order: Sequence[int]) -> list[Phase]:
+    """Each site sends M - 1 pieces of S/M on to the next one to reduce, and as many to spread the sum.
+
+    The pieces follow each other without a gap, so each hop is one transfer of 2 S (M - 1)/M bytes; the first bit
+    of a piece cannot leave before the piece before it has come, so the latency is paid 2 (M - 1) times.
+
+    Args:
+      payload_bytes: S [byte].
+      order: the members in the order of the ring.
+
+    Source: Patarasuk and Yuan, J. Parallel Distrib. Comput. 69 (2009).
+    Limits: hops of different speed are not held to the pace of the slowest while it is at work; the end is the same.
+    """
+    sites = len(order)
+    size = 2 * payload_bytes * (sites - 1) / sites
+    hops = [(order[i], order[(i + 1) % sites]) for i in range(sites)]
+    return [Phase(tuple(Transfer(a, b, size) for a, b in hops), rounds=2 * (sites - 1))]
+
+
+def ring_s(payload_bytes: float, sites: int, bandwidth_bits_per_s: float, latency_s: float) -> float:
+    """2 (M - 1)/M S/W + 2 (M - 1) e [s]."""
+    return 2 * (sites - 1) * (8 * payload_bytes / sites / bandwidth_bits_per_s + latency_s)
+
+
+def halving_doubling(payload_bytes: float, order: Sequence[int]) -> list[Phase]:
+    """Partners at distance M/2, M/4, ... 1 exchange halves, quarters, ... to reduce, and back again to spread.
+
+    Sites beyond the largest power of two first hand all they have to a partner, and get the sum from it in the end.
+
+    Args:
+      payload_bytes: S [byte].
+      order: the members; a member's partners follow from its place.
+
+    Source: Thakur, Rabenseifner and Gropp, Int. J. High Perf. Comput. Appl. 19 (2005), section 4.4.
+    """
+    core = 1 << (len(order).bit_length() - 1)
+    extra = range(len(order) - core)
+    fold = [Phase(tuple(Transfer(order[core + i], order[i], payload_bytes) for i in extra))] if extra else []
+    unfold = [Phase(tuple(Transfer(order[i], order[core + i], payload_bytes) for i in extra))] if extra else []
+    halving, distance, size = [], core // 2, payload_bytes / 2
+    while distance:
+        halving.append(Phase(tuple(Transfer(order[i], order[i ^ distance], size) for i in range(core))))
+        distance, size = distance // 2, size / 2
+    return [*fold, *halving, *halving[::-1], *unfold]
+
+
+def halving_doubling_s(payload_bytes: float, sites: int, bandwidth_bits_per_s: float, latency_s: float) -> float:
+    """2 S/W (1 - 1/m) + 2 log2(m) e with m the largest power of two up to M; 2 (S/W + e) more where m < M [s]."""
+    core = 1 << (sites.bit_length() - 1)
+    whole_s = 8 * payload_bytes / bandwidth_bits_per_s
+    fold_s = 2 * (whole_s + latency_s) if core < sites else 0.0
+    return 2 * whole_s * (1 - 1 / core) + 2 * math.log2(core) * latency_s + fold_s
+
+
+def direct(payload_bytes: float, order: Sequence[int]) -> list[Phase]:
+    """Every site sends each other one its share S/M to reduce, all at once, and the reduced share back to all."""
+    pairs = [(a, b) for a in order for b in order if a != b]
+    phase = Phase(tuple(Transfer(a, b, payload_bytes / len(order)) for a, b in pairs))
+    return [phase, phase]
+
+
+def direct_s(payload_bytes: float, sites: int, bandwidth_bits_per_s: float, latency_s: float) -> float:
+    """2 (S/(M W) + e), a link for each pair [s]."""
+    return 2 * (8 * payload_bytes / sites / bandwidth_bits_per_s + latency_s)
+
+
+def star(payload_bytes: float, order: Sequence[int]) -> list[Phase]:
+    """All send everything to a server site, the first of the order, which sends the sum back to all."""
+    server, others = order[0], order[1:]
+    return [
+        Phase(tuple(Transfer(site, server, payload_bytes) for site in others)),
+        Phase(tuple(Transfer(server, site, payload_bytes) for site in others)),
+    ]
+
+
+def star_s(payload_bytes: float, sites: int, bandwidth_bits_per_s: float, latency_s: float) -> float:
+    """2 (S/W + e), a link for each pair [s]."""
+    return 2 * (8 * payload_bytes / bandwidth_bits_per_s + latency_s) if sites > 1 else 0.0
+
+
+Algorithm = Callable[[float, Sequence[int]], list[Phase]]
+
+ALGORITHMS: dict[str, Algorithm] = {
+    "ring": ring,
+    "chunked-ring": ring,
+    "halving-doubling": halving_doubling,
+    "direct": direct,
+    "star": star,
+    "hierarchical": ring,
+}
+CLOSED_FORMS: dict[str, Callable[[float, int, float, float], float]] = {
+    "ring": ring_s,
+    "chunked-ring": ring_s,
+    "halving-doubling": halving_doubling_s,
+    "direct": direct_s,
+    "star": star_s,
+}

@@ -1,0 +1,300 @@
+"""Flows on links under contention, in simulated time.
+
+A flow has a size, a route and a sender's cap. While flows run their rates are max-min fair (`fairshare`), solved anew
+when flows come or go or a link changes its capacity, and constant in between; so finish times are exact and there is
+no time step. Rate and latency are kept apart: a flow occupies its links until its last bit has left, and is delivered
+one latency of its route later. Flows that come at the same instant are solved for together. A wire with a bucket holds
+nobody back while there is credit in it (`buckets`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import numpy as np
+import simpy
+
+from .capacities import Capacities
+from .division import Divider, Division
+from .flow_table import Slots
+from .instant import EndOfInstant
+from .max_min import load_of
+from .repetition import Turn
+from .token_buckets import Buckets
+from .wire import Wire, WireUse
+
+_TIE = 1e-12
+"""Flows whose finish times differ by less than this share of the time to them finish together; and the last bits of a
+flow, this share of its size, do not wait for bandwidth to return: rounding left them."""
+_PATIENCE, _WORTH, _MOST_CHANGES = 64, 2, 1_000_000
+"""After so many changes under the same flows whole repetitions are skipped, if so many; in the end: a mistake."""
+
+
+class FluidNetwork:
+    """The links of a run and the flows on them.
+
+    Args:
+      env: the clock.
+      wires: the links; a route is a tuple of positions in this sequence.
+    """
+
+    def __init__(self, env: simpy.Environment, wires: Sequence[Wire]) -> None:
+        self._env = env
+        self._wires = tuple(wires)
+        count = len(self._wires)
+        self._capacities = Capacities(self._wires, env.now)
+        self._capacity = self._capacities.bits_per_s
+        self._slots = Slots(count)
+        self._buckets = Buckets(self._wires) if any(wire.burst_bits for wire in self._wires) else None
+        self._divider = Divider(self._slots, count, leveled=not self._buckets)
+        self._course = [(math.inf, self._divider.idle)]
+        """How the wires are divided from the last change on: for how long [s] and how, again and again."""
+        self._turn_s = math.inf
+        self._sent_bits = [0.0] * count
+        self._busy_s, self._full_s, self._peak = (np.zeros(count + 1) for _ in range(3))
+        self._settled_s = env.now
+        self._lived_s = self._timed_s = 0.0
+        self._level = 0.0
+        self._solving = False
+        self._timer = self._changes = 0
+        self._patience = _PATIENCE
+        self._capacity_changed()
+
+    @property
+    def active(self) -> int:
+        """Flows under way."""
+        return self._slots.n
+
+    def send(
+        self,
+        route: tuple[int, ...],
+        size_bytes: float,
+        *,
+        streams: float = 1.0,
+        cap_bits_per_s: float = math.inf,
+    ) -> simpy.Event:
+        """Starts a flow now.
+
+        Args:
+          route: positions of the wires that it crosses; an empty one is crossed at once.
+          size_bytes: what is sent [byte].
+          streams: weight in the fair share.
+          cap_bits_per_s: what the sender can do at most [bit/s].
+
+        Returns:
+          An event that fires when the last bit has left the sender; its value is how long that took [s].
+        """
+        done = self._env.event()
+        if not route or size_bytes <= 0:
+            return done.succeed(0.0)
+        self._settle()
+        if not self._slots.n:
+            self._lived_s = 0.0  # small numbers are exact for longer
+        self._slots.add(route, 8.0 * size_bytes, streams, cap_bits_per_s, self._lived_s, done)
+        for wire in route:
+            self._sent_bits[wire] += 8.0 * size_bytes
+        self._changes, self._patience = 0, _PATIENCE
+        self._changed(math.inf)
+        return done
+
+    def use(self) -> list[WireUse]:
+        """What each wire has carried so far: all of the flows over it, less what those under way have left."""
+        self._settle()
+        for division in (*(each for _, each in self._course), *self._divider.remembered):
+            self._book(division)
+        left = load_of(self._slots.routes[:, : self._slots.n], self._slots.left[: self._slots.n], len(self._capacity))
+        bits = np.array([*self._sent_bits, 0.0]) - left
+        columns = (column[:-1].tolist() for column in (bits, self._busy_s, self._full_s, self._peak))
+        return [WireUse(*row) for row in zip(*columns, strict=True)]
+
+    def stalled(self) -> list[str]:
+        """Names of wires that carry nothing although flows are waiting on them."""
+        self._capacities.take(self._env.now)
+        return self._capacities.stalled(self._slots.routes[:, : self._slots.n])
+
+    def _settle(self, elapsed_s: float | None = None) -> None:
+        """Counts what was sent since the rates last changed.
+
+        Args:
+          elapsed_s: how long that was, where it is known better than the clock (which rounds) tells [s].
+        """
+        begin_s, self._settled_s = self._settled_s, self._env.now
+        elapsed_s = self._settled_s - begin_s if elapsed_s is None else elapsed_s
+        if elapsed_s <= 0:
+            return
+        if not self._slots.n:
+            if self._buckets:
+                self._buckets.rest(begin_s, self._settled_s)
+            return
+        self._lived_s += elapsed_s
+        self._timed_s += elapsed_s
+        turns, rest_s = divmod(elapsed_s, self._turn_s) if self._turn_s < math.inf else (0.0, elapsed_s)
+        for seconds, division in self._course:
+            held_s = min(rest_s, seconds) + (turns * seconds if turns else 0.0)
+            rest_s = max(0.0, rest_s - seconds)
+            self._slots.left[: self._slots.n] -= division.rates * held_s
+            division.held_s += held_s
+        if self._buckets:
+            now = self._course[0][1]
+            self._buckets.spend(self._capacity, now.load, now.full, begin_s, elapsed_s)
+
+    def _book(self, division: Division) -> None:
+        """Adds how long the wires were divided so."""
+        if not division.held_s:
+            return
+        np.maximum(self._peak, division.share, out=self._peak)
+        self._busy_s += np.where(division.load > 0, division.held_s, 0.0)
+        self._full_s += np.where(division.full, division.held_s, 0.0)
+        division.held_s = 0.0
+
+    def _changed(self, level: float) -> None:
+        """Asks for new rates at the end of this instant, for the flows of at least a level."""
+        self._level = min(self._level, level)
+        if not self._solving:
+            self._solving = True
+            EndOfInstant(self._env, self._solve)
+
+    def _solve(self, _event: simpy.Event) -> None:
+        """Gives all flows their rates from here on, and sets the clock for the next change."""
+        self._solving = False
+        if self._capacities.take(self._env.now):
+            self._capacity_changed()
+        for _, old in self._course:
+            if not old.kept:
+                self._book(old)
+        if self._buckets:
+            self._pour(self._buckets)
+        self._course, self._turn_s = [(math.inf, self._divide())], math.inf
+        self._level = math.inf
+        self._set_timer()
+
+    def _pour(self, buckets: Buckets) -> None:
+        """Sends at once what buckets have credit for; wires that then have some left hold nobody back."""
+        slots, n = self._slots, self._slots.n
+        routes, left = slots.routes[:, :n], slots.left[:n]
+        poured = buckets.pour(self._capacity, routes, slots.weights[:n], slots.caps[:n], left)
+        if poured is not None:
+            left -= poured
+            self._peak[load_of(routes, poured, len(self._capacity)) > 0] = 1.0
+            self._drop(np.flatnonzero((poured > 0) & (left <= _TIE * poured)))
+        self._divider.limit(np.where(buckets.open(self._capacity), math.inf, self._capacity))
+        self._level = 0.0
+
+    def _divide(self) -> Division:
+        """Max-min fair rates for the flows of now."""
+        division = self._divider.divide(self._level)
+        if self._buckets:  # wires with credit hold nobody back, and are used all the same
+            self._book(division)  # as it was used until now: the same rates may be another share of what there is
+            load = division.load
+            used = np.divide(load, self._capacity, out=np.zeros_like(load), where=load > 0)
+            division.share = np.minimum(used, 1.0)
+        return division
+
+    def _set_timer(self) -> None:
+        """Until the first flow is through, or the bandwidth of one changes."""
+        self._timer += 1
+        self._timed_s = 0.0
+        n, division = self._slots.n, self._course[0][1]
+        if not n:
+            return
+        left, rates = self._slots.left[:n], division.rates
+        to_go = left / rates if division.moving else np.divide(left, rates, out=np.full(n, math.inf), where=rates > 0)
+        first = int(to_go.argmin())
+        soonest = max(float(to_go[first]), 0.0)
+        awaited = self._capacities.awaited(self._slots.routes[:, :n])
+        change_s = self._capacities.change_s(awaited)
+        to_change, action = change_s - self._env.now, partial(self._new_capacity, change_s)
+        if self._buckets:
+            to_empty = self._buckets.lasts_s(self._capacity, division.load)
+            if to_empty < to_change:
+                to_change, action = to_empty, partial(self._run_dry, self._buckets)
+        if soonest < math.inf and soonest <= to_change + _TIE * self._slots.size[first] / rates[first]:
+            (done,) = (to_go <= soonest * (1 + _TIE)).nonzero()
+            self._after(soonest, lambda: self._finish(done))
+        elif to_change < math.inf and not self._skip_turns(awaited):
+            self._after(max(to_change, 0.0), action)
+
+    def _skip_turns(self, awaited: list[int]) -> bool:
+        """Goes on by whole repetitions of the schedules, where many of them pass before a flow is through.
+
+        Returns:
+          Whether it does; if nothing ever moves again in them, for ever.
+
+        Raises:
+          InputError: the bandwidth changes without end, and nothing repeats.
+        """
+        self._changes += 1
+        if self._changes > _MOST_CHANGES:
+            raise self._capacities.endless(awaited, _MOST_CHANGES)
+        if self._changes < self._patience or self._buckets:
+            return False
+        turn = self._capacities.turn(awaited, self._env.now, self._changes)
+        self._patience = 2 * self._changes
+        if turn is None or (turn.until_s - self._env.now) / turn.length_s < _WORTH:
+            return False
+        course = self._course_of(turn)
+        left = self._slots.left[: self._slots.n]
+        sent = sum((division.rates * seconds for seconds, division in course), np.zeros(len(left)))
+        moves = sent > 0
+        turns = (turn.until_s - self._env.now) / turn.length_s
+        if moves.any():  # the last turn is left for those who see when each flow is through
+            turns = min(turns, float((left[moves] / sent[moves]).min()) * (1 - _TIE) - 1e-6)
+        if turns < _WORTH:
+            return False
+        self._course, self._turn_s = course, turn.length_s
+        if turns < math.inf:
+            span_s = math.floor(turns) * turn.length_s
+            self._after(span_s, partial(self._new_capacity, self._env.now + span_s))
+        return True
+
+    def _course_of(self, turn: Turn) -> list[tuple[float, Division]]:
+        """How the flows of now divide the wires in each piece of a turn."""
+        now, rates = self._capacity.copy(), self._slots.rates[: self._slots.n].copy()
+        course = []
+        for seconds, changes in turn.pieces:
+            self._capacity[list(changes)] = list(changes.values())
+            self._capacity_changed()
+            course.append((seconds, self._divide()))
+        self._capacity[:], self._slots.rates[: self._slots.n] = now, rates
+        self._capacity_changed()
+        return course
+
+    def _after(self, delay_s: float, action: Callable[[], None]) -> None:
+        """Calls an action after a time, unless the rates change before."""
+        timer = self._timer
+
+        def fire(_: simpy.Event) -> None:
+            if timer == self._timer:
+                self._settle(0.0 if self._solving else delay_s - self._timed_s)  # solving: somebody came just now
+                action()
+
+        self._env.timeout(delay_s).callbacks.append(fire)
+
+    def _finish(self, done: np.ndarray[tuple[int], np.dtype[np.int64]]) -> None:
+        level = self._divider.level_of(done)
+        self._drop(done)
+        self._changed(level)
+
+    def _drop(self, done: np.ndarray[tuple[int], np.dtype[np.int64]]) -> None:
+        """Takes flows out whose last bit has left."""
+        for slot in done[::-1].tolist():
+            self._divider.leaves(slot)
+            took_s = self._lived_s - float(self._slots.begin_s[slot])
+            self._slots.remove(slot).succeed(took_s)
+            self._changes, self._patience = 0, _PATIENCE
+
+    def _run_dry(self, buckets: Buckets) -> None:
+        buckets.run_dry()
+        self._changed(0.0)
+
+    def _new_capacity(self, due_s: float) -> None:
+        self._capacities.take(max(self._env.now, due_s))  # should rounding have come a moment early
+        self._capacity_changed()
+        self._changed(0.0)
+
+    def _capacity_changed(self) -> None:
+        """All flows have to be solved for."""
+        self._divider.limit(self._capacity)
+        self._level = 0.0

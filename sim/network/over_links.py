@@ -1,0 +1,297 @@
+"""Exchanges between sites as flows on shared links, by one of the algorithms in `collectives`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Hashable, Iterator, Sequence
+
+import simpy
+
+from ..engine.ops import Collective
+from ..engine.ports import Carrier, Served
+from ..engine.timeline import LinkUse
+from ..topology.best_ring import best_ring
+from ..topology.capacity import CapacityOverTime
+from ..topology.model import PUBLISHED
+from .chunked_ring import ChunkedRing
+from .collectives import ALGORITHMS, Phase, Transfer
+from .fluid.network import FluidNetwork
+from .fluid.wire import Wire
+from .paths import Paths
+from .placement import Placement, turns
+from .published_cost import PublishedCostNetwork
+from .repeated import Once, RepeatingCarrier
+
+_Key = tuple[str, int, int, tuple[int, ...]]
+CHUNKED = "chunked-ring"
+_MOST_SITES_FOR_DIRECT = 32
+_MOST_SERVERS_TRIED = 16
+
+
+class LinkNetwork:
+    """Exchanges between sites are flows on links, with their parts inside the sites before and after.
+
+    Inside a site an exchange has its ideal cost. Members begin and end the parts inside together, with the slowest,
+    where they begin and end the exchange together.
+
+    Args:
+      placement: where the workers are.
+      algorithm: a name in `collectives.ALGORITHMS`, or `auto`: the one that is quickest on an idle network.
+      one_at_a_time: whether exchanges between sites never overlap, on links that never change and have no buckets; the
+        same exchange then always takes the same time, and is made of flows only once.
+    """
+
+    def __init__(self, placement: Placement, algorithm: str, *, one_at_a_time: bool = False) -> None:
+        self.placement = placement
+        self.chunked = algorithm == CHUNKED
+        """Whether each member of an exchange begins and ends by itself."""
+        self._one_at_a_time = one_at_a_time and not self.chunked
+        self.wiring = Paths(placement.topology)
+        self._algorithm = algorithm
+        self._plans: dict[tuple[tuple[int, ...], float], tuple[str, list[Phase]]] = {}
+        self._scatters: dict[tuple[int, float], float] = {}
+        self._crossing: dict[tuple[tuple[int, ...], float, bool], float] = {}
+
+    def collective(self, members: tuple[int, ...], payload_bytes: float) -> str:
+        """How an exchange among some workers is done, by name."""
+        if len(members) == 1:
+            return PUBLISHED
+        name, _ = self.plan(members, payload_bytes)
+        return f"auto: {name}" if self._algorithm == "auto" else name
+
+    def connect(self, env: simpy.Environment) -> Carrier:
+        """Puts the network to work under a clock."""
+        if not self._one_at_a_time:
+            return _FlowCarrier(self, env, self.wiring.wires)
+        inside = PublishedCostNetwork(self.placement).connect(env)
+        return RepeatingCarrier(env, inside, self._once, self.crossing_bytes, self.idle_links())
+
+    def _once(self, collective: Collective) -> Once:
+        first_s, last_s = self.parts_inside_s(collective, collective.members)
+        _, phases = self.plan(collective.members, collective.payload_bytes)
+        across_s, links = self.alone(phases, collective.members)
+        return Once(first_s, across_s, last_s, links)
+
+    def plan(self, members: tuple[int, ...], payload_bytes: float) -> tuple[str, list[Phase]]:
+        """The algorithm for an exchange among some workers, and its phases (by worker)."""
+        key = members, payload_bytes
+        if key not in self._plans:
+            names = [self._algorithm] if self._algorithm != "auto" else self._candidates(len(members))
+            plans = [(name, phases) for name in names for phases in self._orders(name, members, payload_bytes)]
+            best = plans[0] if len(plans) == 1 else min(plans, key=lambda plan: self.alone(plan[1], members)[0])
+            self._plans[key] = best
+        return self._plans[key]
+
+    def alone(self, phases: list[Phase], members: tuple[int, ...]) -> tuple[float, tuple[LinkUse, ...]]:
+        """How long the part across of an exchange takes on an idle network [s], and what its links then have carried.
+
+        Links that change have their full bandwidth, all others what they have.
+        """
+        env = simpy.Environment()
+        wires = [
+            Wire(wire.name, CapacityOverTime((0.0,), (bits,)), wire.burst_bits)
+            for wire, bits in zip(self.wiring.wires, self.wiring.idle_bits_per_s, strict=True)
+        ]
+        carrier = _FlowCarrier(self, env, wires)
+        env.process(carrier.across(phases))
+        env.run()
+        return float(env.now), carrier.links()
+
+    def parts_inside_s(self, collective: Collective, members: Sequence[int]) -> tuple[float, float]:
+        """How long an exchange between sites is at work inside them, in its beginning and in its end [s].
+
+        Args:
+          collective: the exchange.
+          members: those of its members who begin and end together, with the slowest of them.
+        """
+        touches = collective.touches
+        if len(touches) == 1 or not collective.parts_inside:
+            return 0.0, 0.0
+        each_s = max(self._scatter_s(worker, collective.payload_bytes) for worker in members)
+        if collective.source is not None:  # a replica hands over what its chips have, or spreads among them what comes
+            return (each_s, 0.0) if collective.source in members else (0.0, each_s)
+        hidden_s = min(collective.behind_s, each_s)
+        return each_s - hidden_s, each_s - min(collective.behind_s - hidden_s, each_s)
+
+    def _scatter_s(self, worker: int, payload_bytes: float) -> float:
+        key = worker, payload_bytes
+        if key not in self._scatters:
+            self._scatters[key] = self.placement.scatter_s(worker, payload_bytes)
+        return self._scatters[key]
+
+    def crossing_bytes(self, collective: Collective) -> float:
+        """Bytes that the collective sends out of all its sites together [byte]."""
+        if len(collective.touches) == 1:
+            return 0.0
+        key = collective.touches, collective.payload_bytes, collective.source is None
+        if key not in self._crossing:
+            phases = self.phases(collective)
+            self._crossing[key] = math.fsum(t.size_bytes for phase in phases for t in phase.transfers)
+        return collective.count * self._crossing[key]
+
+    def phases(self, collective: Collective) -> list[Phase]:
+        """What an exchange between sites is made of."""
+        if collective.source is not None and collective.target is not None:
+            return [Phase((Transfer(collective.source, collective.target, collective.payload_bytes),))]
+        return self.plan(collective.members, collective.payload_bytes)[1]
+
+    def wires(self, collective: Collective) -> list[tuple[int, int]]:
+        """The links that a one-way transfer between sites crosses, for its job."""
+        if collective.source is None:
+            return []
+        job = self.placement.job(collective.source)
+        return [(job, wire) for wire in self.wiring.way(*self.placement.names(collective.touches)).wires]
+
+    def idle_links(self) -> Iterator[LinkUse]:
+        """All links, having carried nothing."""
+        wiring = self.wiring
+        for wire, bits, usable in zip(wiring.wires, wiring.capacity_bits_per_s, wiring.idle_bits_per_s, strict=True):
+            yield LinkUse(wire.name, bits, usable, 0.0, 0.0, 0.0, 0.0)
+
+    @staticmethod
+    def _candidates(sites: int) -> list[str]:
+        left_out = {CHUNKED} if sites <= _MOST_SITES_FOR_DIRECT else {CHUNKED, "direct"}
+        return [name for name in ALGORITHMS if name not in left_out]
+
+    def _orders(self, name: str, members: tuple[int, ...], payload_bytes: float) -> list[list[Phase]]:
+        """The phases for every order of the members that is worth a try.
+
+        A ring: the one whose narrowest hop is widest, and the order as given. A star: each of the first servers.
+        """
+        algorithm = ALGORITHMS[name]
+        if name in ("ring", CHUNKED, "hierarchical"):
+            names = self.placement.names(members)
+            best = [members[names.index(site)] for site in best_ring(self.placement.topology, names)]
+            return [algorithm(payload_bytes, order) for order in (best, members)]
+        if name == "star":
+            servers = members[:_MOST_SERVERS_TRIED]
+            return [algorithm(payload_bytes, [s, *(m for m in members if m != s)]) for s in servers]
+        return [algorithm(payload_bytes, members)]
+
+
+class _FlowCarrier:
+    """Flows on shared wires; of the exchanges of a site each begins when the one before it is over."""
+
+    def __init__(self, network: LinkNetwork, env: simpy.Environment, wires: Sequence[Wire]) -> None:
+        self._network, self._env = network, env
+        self._wires = wires
+        self._last: dict[Hashable, list[simpy.Event]] = {}
+        self._rings: dict[_Key, tuple[ChunkedRing, int]] = {}  # and how many members are still to come
+        self._flows = FluidNetwork(env, wires)
+        self._inside = PublishedCostNetwork(network.placement).connect(env)
+
+    def transfer(self, collective: Collective) -> simpy.Event:
+        if len(collective.touches) == 1:
+            return self._inside.transfer(collective)
+        return self._in_turn(collective, collective.members, self._run(collective))
+
+    def enter(self, collective: Collective, member: int) -> simpy.Event | None:
+        if not self._network.chunked or len(collective.members) == 1 or collective.quorum is not None:
+            return None
+        key = collective.name, collective.index, collective.part, collective.members
+        ring, missing = self._rings.pop(key) if key in self._rings else (self._ring(collective), len(key[-1]))
+        if missing > 1:
+            self._rings[key] = ring, missing - 1
+        first_s, last_s = self._network.parts_inside_s(collective, [member])
+
+        def part() -> simpy.events.ProcessGenerator:
+            yield from self._pause(first_s)
+            yield from ring.member(member)
+            yield from self._pause(last_s)
+
+        return self._in_turn(collective, [member], part())
+
+    def _in_turn(
+        self, collective: Collective, members: Sequence[int], work: simpy.events.ProcessGenerator
+    ) -> simpy.Event:
+        """Has some members of an exchange begin when nothing is in their way; it is in that of those who come later."""
+        one_way = collective.source is not None
+        waits_for, takes = turns(collective, self._network.wires(collective), None if one_way else members)
+        before = [event for each in waits_for for event in self._last.get(each, ()) if not event.processed]
+        first_s, last_s = self._network.parts_inside_s(collective, members)
+
+        def turn() -> simpy.events.ProcessGenerator:
+            for event in before:  # noqa: UP028 - `yield from` would hand the values of the events on to the list
+                yield event
+            began_s = float(self._env.now)
+            yield from work
+            return Served(began_s, first_s, last_s)
+
+        done = self._env.process(turn())
+        for each in takes:
+            self._last[each] = [*(event for event in self._last.get(each, ()) if not event.processed), done]
+        return done
+
+    def _ring(self, collective: Collective) -> ChunkedRing:
+        (phase,) = self._network.phases(collective)
+        transport = self._network.placement.topology.transport
+        return ChunkedRing(
+            self._env,
+            self._send,
+            [transfer.source for transfer in phase.transfers],
+            collective.payload_bytes,
+            count=collective.count,
+            overhead_s=transport.exchange_overhead_s,
+            buffer_bytes=transport.send_buffer_bytes,
+        )
+
+    def _run(self, collective: Collective) -> simpy.events.ProcessGenerator:
+        """An exchange between sites, as often as it stands for: inside, across, inside."""
+        first_s, last_s = self._network.parts_inside_s(collective, collective.members)
+        phases = self._network.phases(collective)
+        for _ in range(collective.count):
+            yield from self._pause(first_s)
+            yield from self.across(phases)
+            yield from self._pause(last_s)
+
+    def across(self, phases: list[Phase]) -> simpy.events.ProcessGenerator:
+        """What happens between the sites, phase by phase, after what it costs to start."""
+        yield from self._pause(self._network.placement.topology.transport.exchange_overhead_s)
+        for phase in phases:
+            if phase.transfers:
+                yield self._together(phase)
+
+    def _pause(self, seconds: float) -> simpy.events.ProcessGenerator:
+        if seconds:
+            yield self._env.timeout(seconds)
+
+    def _together(self, phase: Phase) -> simpy.Event:
+        """All transfers of a phase at once; the event fires when the last has arrived."""
+        arrived = self._env.event()
+        missing = len(phase.transfers)
+
+        def landed(_: simpy.Event) -> None:
+            nonlocal missing
+            missing -= 1
+            if not missing:
+                arrived.succeed()
+
+        def on_its_way(latency_s: float) -> Callable[[simpy.Event], None]:
+            return lambda _: _then(self._env.timeout(latency_s), landed)
+
+        for transfer in phase.transfers:
+            sent, latency_s = self._send(transfer.source, transfer.target, transfer.size_bytes)
+            _then(sent, on_its_way(phase.rounds * latency_s))
+        return arrived
+
+    def _send(self, source: int, target: int, size_bytes: float) -> tuple[simpy.Event, float]:
+        """A flow from one worker to another: fires when its last bit has left; and its latency [s]."""
+        sites = self._network.placement.sites
+        way = self._network.wiring.way(sites[source], sites[target])
+        left = self._flows.send(way.wires, size_bytes, streams=way.streams, cap_bits_per_s=way.cap_bits_per_s)
+        return left, way.latency_s
+
+    def crossing_bytes(self, collective: Collective) -> float:
+        return self._network.crossing_bytes(collective)
+
+    def links(self) -> tuple[LinkUse, ...]:
+        links = zip(self._network.idle_links(), self._flows.use(), strict=True)
+        return tuple(LinkUse(*link[:3], use.bits / 8, use.busy_s, use.full_s, use.peak) for link, use in links)
+
+    def stalled(self) -> list[str]:
+        return self._flows.stalled()
+
+
+def _then(event: simpy.Event, callback: Callable[[simpy.Event], None]) -> None:
+    assert event.callbacks is not None, "the event has not fired yet"
+    event.callbacks.append(callback)

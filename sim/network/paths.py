@@ -1,0 +1,108 @@
+"""A topology as wires: which links a flow between two sites crosses, how late it arrives, and what caps its sender."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..topology.model import Topology
+from .fluid.wire import Wire
+
+MATHIS_CONSTANT = math.sqrt(3 / 2)
+
+
+@dataclass(frozen=True)
+class NetworkPath:
+    """How a flow gets from one site to another.
+
+    Attributes:
+      wires: positions of the links that it crosses.
+      latency_s: one way [s].
+      streams: parallel streams, its weight in the fair share.
+      cap_bits_per_s: what its sender can do at most, all streams together [bit/s].
+    """
+
+    wires: tuple[int, ...]
+    latency_s: float
+    streams: float
+    cap_bits_per_s: float
+
+
+def window_cap_bits_per_s(window_bytes: float, round_trip_s: float) -> float:
+    """What a stream with a fixed window can do: window / round-trip time [bit/s].
+
+    Example: 64 MiB over 100 ms is 5.4 Gbit/s, whatever the link.
+
+    Source: RFC 7323, section 1.1.
+    Limits: a window that does not grow; a round trip of the path alone, without queues.
+    """
+    return 8 * window_bytes / round_trip_s if round_trip_s > 0 else math.inf
+
+
+def loss_cap_bits_per_s(segment_bytes: float, round_trip_s: float, loss: float) -> float:
+    """What a stream under random loss can do: segment / round-trip time x sqrt(3/2) / sqrt(loss) [bit/s].
+
+    Example: 1460 B, 100 ms and a loss of 1e-4 make 14.3 Mbit/s.
+
+    Source: Mathis, Semke, Mahdavi and Ott, Computer Communication Review 27 (1997).
+    Limits: Reno-like congestion avoidance without time-outs (loss up to some percent); newer controls do better.
+    """
+    if loss <= 0 or round_trip_s <= 0:
+        return math.inf
+    return 8 * segment_bytes / round_trip_s * MATHIS_CONSTANT / math.sqrt(loss)
+
+
+class Paths:
+    """The wires of a topology and the ways over them."""
+
+    def __init__(self, topology: Topology) -> None:
+        self.topology = topology
+        wires: list[Wire] = []
+        self.capacity_bits_per_s: list[float] = []
+        """Full bandwidth of each wire, as written."""
+        self.idle_bits_per_s: list[float] = []
+        """For payload, on a wire that is always the same; the most that it ever has on one that changes."""
+        self.payload_share = topology.transport.payload_share
+        """What headers leave of it."""
+        self._at: dict[tuple[str, str], int] = {}
+        self._link = {}
+        for link in topology.links:
+            profile = link.profile(self.payload_share)
+            for number, (start, end) in enumerate(link.directions()):
+                self._link[start, end] = link
+                if number == 0 or link.duplex == "full":
+                    arrow = "->" if link.duplex == "full" else "<->"
+                    wires.append(Wire(f"{start} {arrow} {end}", profile, 8 * link.burst_bytes * self.payload_share))
+                    self.capacity_bits_per_s.append(link.bandwidth_bits_per_s)
+                    always = profile.next_change_s(0.0) is None and profile.capacity_at(0.0) > 0
+                    full = link.bandwidth_bits_per_s * self.payload_share
+                    self.idle_bits_per_s.append(profile.capacity_at(0.0) if always else full)
+                self._at[start, end] = len(wires) - 1
+        self.wires: Sequence[Wire] = tuple(wires)
+        self._ways: dict[tuple[str, str], NetworkPath] = {}
+
+    def way(self, start: str, end: str) -> NetworkPath:
+        """The way from one site to another.
+
+        Raises:
+          InputError: there is none.
+        """
+        if (start, end) not in self._ways:
+            self._ways[start, end] = self._find(start, end)
+        return self._ways[start, end]
+
+    def _find(self, start: str, end: str) -> NetworkPath:
+        hops = self.topology.path(start, end)
+        links = [self._link[hop] for hop in hops]
+        latency_s = sum(link.latency_s for link in links)
+        transport = self.topology.transport
+        caps = [math.inf]
+        loss = 1 - math.prod(1 - link.loss for link in links)
+        if transport.window_bytes is not None or loss > 0:
+            round_trip_s = latency_s + sum(self._link[hop].latency_s for hop in self.topology.path(end, start))
+            caps.append(loss_cap_bits_per_s(transport.segment_bytes, round_trip_s, loss))
+            if transport.window_bytes is not None:
+                caps.append(window_cap_bits_per_s(transport.window_bytes, round_trip_s))
+        wires = tuple(dict.fromkeys(self._at[hop] for hop in hops))
+        return NetworkPath(wires, latency_s, float(transport.streams), transport.streams * min(caps))

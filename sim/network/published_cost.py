@@ -1,0 +1,100 @@
+"""Exchanges at their published cost: the formula of the papers over the narrowest way between the members."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+import simpy
+
+from ..engine.ops import Collective
+from ..engine.ports import Carrier
+from ..engine.timeline import LinkUse
+from ..topology.model import PUBLISHED
+from .closed_forms import ideal_all_reduce_s, ideal_crossing_bytes, ideal_scatter_s, one_way_s
+from .placement import Placement, published_route, turns
+
+
+class PublishedCostNetwork:
+    """Every exchange at its published cost; those of a site go one after the other, in the order in which they begin.
+
+    A datacenter sends to the others, and receives from them, one exchange at a time, and so do its chips among
+    themselves. The latency holds nobody up: the next exchange begins when the last bit has left. What goes one way from
+    a site to another waits for what goes that very way, and for what both do with others.
+
+    Args:
+      placement: where the workers are.
+      busy_s: how long the ways between all of them are taken by something else in the beginning [s].
+    """
+
+    def __init__(self, placement: Placement, *, busy_s: float = 0.0) -> None:
+        self.placement, self.busy_s = placement, busy_s
+        self._costs: dict[tuple[tuple[int, ...], bool, float], tuple[float, float, float]] = {}
+
+    def collective(self, members: tuple[int, ...], payload_bytes: float) -> str:
+        """How an exchange among some workers is done, by name."""
+        return PUBLISHED
+
+    def connect(self, env: simpy.Environment) -> Carrier:
+        """Puts the network to work under a clock."""
+        return _PublishedCostCarrier(self, env)
+
+    def seconds(self, collective: Collective) -> float:
+        """How long the collective takes, as often as it stands for, less what runs behind counted compute [s]."""
+        if len(collective.touches) == 1 and not collective.parts_inside:
+            return 0.0
+        return collective.count * (self.cost(collective)[0] - collective.behind_s)
+
+    def cost(self, collective: Collective) -> tuple[float, float, float]:
+        """Seconds, the latency in them, and crossing bytes of a single such exchange."""
+        one_way = collective.source is not None
+        key = collective.touches, one_way, collective.payload_bytes
+        if key not in self._costs:
+            self._costs[key] = self._cost(collective.touches, one_way, collective.payload_bytes)
+        return self._costs[key]
+
+    def _cost(self, touches: tuple[int, ...], one_way: bool, payload_bytes: float) -> tuple[float, float, float]:
+        peers = self.placement.peers(touches)
+        names = self.placement.names(touches)
+        if one_way and len(touches) > 1:
+            there = self.placement.topology.route(*names)
+            return one_way_s(payload_bytes, *there[:3]), there.latency_s, payload_bytes
+        route = published_route(self.placement.topology, names, [self.placement.chips[each] for each in touches])
+        if one_way:  # to or from a server in the same datacenter
+            return ideal_scatter_s(payload_bytes, peers, *route), 0.0, 0.0
+        return (
+            ideal_all_reduce_s(payload_bytes, peers, *route),
+            route.latency_s if peers > 1 else 0.0,
+            ideal_crossing_bytes(payload_bytes, peers, len(touches)),
+        )
+
+
+class _PublishedCostCarrier:
+    def __init__(self, network: PublishedCostNetwork, env: simpy.Environment) -> None:
+        self._network, self._env = network, env
+        self._free_s: dict[Hashable, float] = {}
+        """Until when something is taken, as `turns` names it."""
+
+    def transfer(self, collective: Collective) -> simpy.Event:
+        seconds, touches = self._network.seconds(collective), collective.touches
+        placement = self._network.placement
+        one_way = collective.source is not None and len(touches) > 1
+        links = placement.topology.path(*placement.names(touches)) if one_way else ()
+        hops = [(placement.job(touches[0]), *link) for link in links]
+        waits_for, takes = turns(collective, hops)
+        now, first_s = self._env.now, self._network.busy_s if len(touches) > 1 else 0.0
+        free_s = max(now, *(self._free_s.get(each, first_s) for each in waits_for))
+        left_s = free_s + max(0.0, seconds - self._network.cost(collective)[1])
+        self._free_s.update((each, max(left_s, self._free_s.get(each, 0.0))) for each in takes)
+        return self._env.timeout(free_s - now + seconds)
+
+    def enter(self, collective: Collective, member: int) -> simpy.Event | None:
+        return None
+
+    def crossing_bytes(self, collective: Collective) -> float:
+        return collective.count * self._network.cost(collective)[2]
+
+    def links(self) -> tuple[LinkUse, ...]:
+        return ()
+
+    def stalled(self) -> list[str]:
+        return []

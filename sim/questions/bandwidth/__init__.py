@@ -1,0 +1,1 @@
+"""Which bandwidth between datacenters does a strategy need?"""

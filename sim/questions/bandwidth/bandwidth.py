@@ -1,0 +1,220 @@
+"""The smallest bandwidth between datacenters at which a strategy keeps the chips busy enough."""
+
+from __future__ import annotations
+
+from bisect import bisect
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...documents.validation import nearest
+from ...errors import InputError
+from ...scenario.model import Scenario
+from ...scenario.variation import Document, wider
+from ...simulation.run import utilization
+
+TARGETS = (0.5, 0.8, 0.9, 0.95, 0.99)
+PAPER_GRID_BITS_PER_S = 1e9 * np.logspace(-1, 3, 50)
+"""The grid of the published tables. Source: arXiv 2501.18512, Table 4."""
+_CURVE_BITS_PER_S = 1e9 * np.logspace(-1, 3, 9)
+_UNLIMITED = 1e9
+_PRECISION = 1e-9
+
+
+@dataclass(frozen=True)
+class Need:
+    """The bandwidth that a strategy needs for a target.
+
+    Attributes:
+      strategy, label: its kind; the kind with its parameters, for people.
+      replicas, sync_every: M and H.
+      fragments, overlap_steps, payload_bits, payload_factor: its parameters, None where it has none such or leaves it
+        to the workload.
+      target: share of the time that the chips shall compute.
+      bandwidth_bits_per_s: the smallest that reaches it; None if none does, 0 if the links do not matter [bit/s].
+      scale: how much wider than in the scenario the links then are; None if none are wide enough.
+      grid_bits_per_s: the first point of the published grid that reaches it; None where its last does not [bit/s].
+      unlimited_utilization: what the strategy reaches when the links are a billion times as wide.
+    """
+
+    strategy: str
+    label: str
+    replicas: int
+    sync_every: int
+    fragments: int | None
+    overlap_steps: int | None
+    payload_bits: float | None
+    payload_factor: float
+    target: float
+    bandwidth_bits_per_s: float | None
+    scale: float | None
+    grid_bits_per_s: float | None
+    unlimited_utilization: float
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """Utilisation of a strategy at a bandwidth."""
+
+    strategy: str
+    label: str
+    bandwidth_bits_per_s: float
+    utilization: float
+
+
+@dataclass(frozen=True)
+class BandwidthAnswer:
+    """What was asked, a row for each strategy and target, and how utilisation grows with bandwidth."""
+
+    scenario: Scenario
+    what: str
+    """Which links were made wider, in words."""
+    rows: tuple[Need, ...]
+    curve: tuple[CurvePoint, ...]
+
+
+def answer(
+    scenario: Scenario, targets: Sequence[float] = TARGETS, *, link: str | None = None, rounds: int | None = None
+) -> BandwidthAnswer:
+    """How wide the links must be for each strategy of a scenario and each target.
+
+    Every link (or the one named) is made wider or narrower by the same factor until the utilisation in the long run is
+    the target: the root of a continuous function, found on the replay.
+
+    Args:
+      scenario: what is asked about.
+      targets: shares of the time, between 0 and 1.
+      link: `a -> b` or `a <-> b`; None: all links.
+      rounds: replay so many rounds of each strategy's own H where nothing repeats, instead of the workload's steps.
+
+    Raises:
+      InputError: a target is out of range, there is no such link, or nothing to vary.
+    """
+    for target in targets:
+        if not 0 < target < 1:
+            raise InputError(f"--target: got {target:g}; write a share of the time between 0 and 1, such as 0.95")
+    if scenario.jobs == "together":
+        raise InputError("jobs: together: the answer is for one strategy at a time; write jobs: alone")
+    topology = scenario.topology
+    if not topology.links:
+        raise InputError(f"topology {topology.name}: has no links between datacenters; nothing can be made wider")
+    if link is not None and link not in _names(scenario):
+        raise InputError(f"--link: there is none named {link!r}; {nearest(link, list(_names(scenario)))}")
+    rows, curve = [], []
+    for position in range(len(scenario.strategies)):
+        probe = _Probe(scenario, position, link, rounds)
+        curve += [probe.point(scale) for scale in probe.curve_scales()]
+        rows += [probe.need(target) for target in targets]
+    what = "all links between datacenters by the same factor" if link is None else f"the link {link} alone"
+    return BandwidthAnswer(scenario, what, tuple(rows), tuple(curve))
+
+
+def _dump(scenario: Scenario) -> Document:
+    return scenario.model_dump(mode="json", exclude_none=True)
+
+
+class _Probe:
+    """Utilisation of one strategy against the width of links, each width replayed once."""
+
+    def __init__(self, scenario: Scenario, position: int, link: str | None, rounds: int | None) -> None:
+        self._document = _dump(scenario)
+        self._document["strategies"] = [self._document["strategies"][position]]
+        self._link = link
+        self._strategy = scenario.strategies[position]
+        if rounds is not None:
+            self._document["workload"]["steps"] = rounds * self._strategy.steps_per_sync
+        self._bandwidth = _bandwidth(scenario, self._strategy.workers(len(scenario.topology.datacenters)), link)
+        self._seen: dict[float, float] = {}
+
+    def utilization(self, scale: float) -> float:
+        if scale not in self._seen:
+            topology = _copy(self._document["topology"])
+            wider(topology, self._link, scale)
+            self._seen[scale] = utilization(Scenario.model_validate(self._document | {"topology": topology}))
+        return self._seen[scale]
+
+    def curve_scales(self) -> Iterator[float]:
+        """For nine points from 0.1 Gbit/s to 1 Tbit/s, the range of the published grid."""
+        yield from (float(bits) / self._bandwidth for bits in _CURVE_BITS_PER_S)
+
+    def point(self, scale: float) -> CurvePoint:
+        kind = str(self._strategy.model_dump()["kind"])
+        return CurvePoint(kind, self._strategy.label, scale * self._bandwidth, self.utilization(scale))
+
+    def need(self, target: float) -> Need:
+        unlimited = self.utilization(_UNLIMITED)
+        scale = self._root(target) if unlimited >= target else None
+        bandwidth = None if scale is None else scale * self._bandwidth
+        fields = self._strategy.model_dump()
+        return Need(
+            strategy=fields["kind"],
+            label=self._strategy.label,
+            replicas=self._strategy.replica_count,
+            sync_every=self._strategy.steps_per_sync,
+            fragments=fields.get("fragments"),
+            overlap_steps=fields.get("overlap_steps"),
+            payload_bits=self._strategy.payload_bits,
+            payload_factor=self._strategy.payload_factor,
+            target=target,
+            bandwidth_bits_per_s=bandwidth,
+            scale=scale,
+            grid_bits_per_s=None if bandwidth is None else _on_grid(bandwidth),
+            unlimited_utilization=unlimited,
+        )
+
+    def _root(self, target: float) -> float:
+        """The scale that reaches the target. Seconds over compute, 1/u, are close to linear in 1/scale."""
+        from scipy.optimize import brentq
+
+        known = sorted(self._seen)
+        while self.utilization(known[0]) >= target:
+            if known[0] * _UNLIMITED < 1:
+                return 0.0
+            known.insert(0, known[0] / 16)
+        above = bisect([self._seen[scale] >= target for scale in known], False)
+        below_x, above_x = 1 / known[above - 1], 1 / known[above]
+
+        def gap(x: float) -> float:
+            difference = 1 / self.utilization(1 / x) - 1 / target
+            return difference if abs(difference) > _PRECISION / target else 0.0  # near enough is found
+
+        root = brentq(gap, above_x, below_x, xtol=above_x * _PRECISION, rtol=_PRECISION)
+        return float(1 / root)
+
+
+def _copy(topology: Document) -> Document:
+    return topology | {"links": [_link_copy(link) for link in topology["links"]]}
+
+
+def _link_copy(link: Document) -> Document:
+    if "schedule" not in link:
+        return dict(link)
+    points = [dict(point) for point in link["schedule"].get("points", [])]
+    return link | {"schedule": link["schedule"] | ({"points": points} if points else {})}
+
+
+def _bandwidth(scenario: Scenario, workers: int, link: str | None) -> float:
+    """Bandwidth of the link that is varied, or of the narrowest way between the datacenters used [bit/s]."""
+    topology = scenario.topology
+    if link is None:
+        share = topology.transport.payload_share if workers > 1 else 1.0
+        sites = tuple(site.name for site in topology.datacenters[:workers])
+        return topology.narrowest(sites).bandwidth_bits_per_s / share
+    return _names(scenario)[link]
+
+
+def _names(scenario: Scenario) -> dict[str, float]:
+    """Links as people write them, each with its bandwidth [bit/s]."""
+    names: dict[str, float] = {}
+    for link in scenario.topology.links:
+        a, b = link.ends
+        ways = (f"{a} -> {b}", f"{b} -> {a}", f"{a} <-> {b}") if link.between else (f"{a} -> {b}",)
+        names |= dict.fromkeys(ways, link.bandwidth_bits_per_s)
+    return names
+
+
+def _on_grid(bandwidth_bits_per_s: float) -> float | None:
+    """The first point of the published grid that is wide enough; a hair's breadth is rounding."""
+    enough = [point for point in PAPER_GRID_BITS_PER_S if point >= bandwidth_bits_per_s * (1 - 1e-7)]
+    return float(enough[0]) if enough else None

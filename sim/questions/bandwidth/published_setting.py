@@ -1,0 +1,107 @@
+"""The setting of the published tables of bandwidths, as a scenario."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ...documents.validation import validate
+from ...errors import InputError
+from ...scenario.model import Scenario
+from ...scenario.overrides import parse_strategy
+from ...scenario.variation import Document
+from ...strategies import STRATEGIES
+from ...topology.model import PUBLISHED
+from ...units.quantities import LATENCY, to_text
+
+STUDIED = ("data-parallel", "diloco", "streaming-diloco", "eager-diloco", "async-diloco")
+ROUNDS = 400
+"""Of each strategy's own H, where a run never repeats itself."""
+_MOST_SITES = 64
+
+
+def study(
+    *,
+    params: float | str,
+    layers: int | None,
+    step_time_s: float,
+    strategies: Sequence[str] = STUDIED,
+    parameters: Mapping[str, Any] | None = None,
+    topology: Document | None = None,
+    datacenters: int | None = None,
+) -> Scenario:
+    """The setting of the published tables: replicas joined by one serial link each, and nothing else in the way.
+
+    A datacenter counts as one chip, so that nothing is exchanged inside it, and two replicas send each parameter once.
+    No strategy's answer depends on the others, but on how many datacenters there are: Data-Parallel spans all of them.
+
+    Args:
+      params: N; a number, or as people write it (`10B`).
+      layers: how many there are.
+      step_time_s: compute of a step [s].
+      strategies: `kind` or `kind:key=value,...`; exchanges run layer by layer behind the backward pass unless said.
+      parameters: keys for all strategies that have them (`sync_every`, `fragments`, ...), unless said in an entry.
+      topology: as dumped from the model, to ask on other links.
+      datacenters: how many there are, without a topology; as many as the most replicas, at least two, unless given.
+
+    Raises:
+      InputError: no strategy has one of the parameters, layers are needed and missing, or something is out of range.
+    """
+    given = dict(parameters or {})
+    documents = strategy_documents(strategies, {"overlap": "layers", **given}, asked=given)
+    if layers is None and any(document.get("overlap") == "layers" for document in documents):
+        raise InputError("--layers: exchanges begin layer by layer; write --layers 48, or --overlap none")
+    sites = _sites(documents, datacenters, topology)
+    names = [f"dc{number + 1}" for number in range(sites)]
+    pairs = [[a, b] for i, a in enumerate(names) for b in names[i + 1 :]]
+    links = [{"between": pair, "bandwidth": "1 Gbit/s", "latency": "0 s"} for pair in pairs]
+    plain: Document = {"name": "one serial link", "datacenters": [{"name": name} for name in names], "links": links}
+    there: Document = topology or plain | {"collective": PUBLISHED}
+    there = there | {"datacenters": [site | {"chips": 1} for site in there["datacenters"]]}
+    every = max(_at_least(1, document, "sync_every") for document in documents)
+    workload: Document = {"params": params, "step_time": to_text(step_time_s, LATENCY)}
+    workload |= {"batch_tokens": 4096 * len(there["datacenters"]), "steps": ROUNDS * every}
+    workload |= {} if layers is None else {"layers": layers}
+    document = {"name": "bandwidth", "topology": there, "workload": workload, "strategies": documents}
+    return validate(Scenario, document, source="bandwidth")
+
+
+def _sites(documents: Sequence[Document], datacenters: int | None, topology: Document | None) -> int:
+    """How many datacenters there are in a study without a topology."""
+    most = max(_at_least(1, document, "replicas") for document in documents)
+    if datacenters is not None and (topology or not max(2, most) <= datacenters <= _MOST_SITES):
+        own = "the topology has its own" if topology else f"got {datacenters}, and the strategies take up to {most}"
+        instead = "leave it out" if topology else f"write a number from {max(2, most)} to {_MOST_SITES}"
+        raise InputError(f"--datacenters: {own}; {instead}")
+    if most > _MOST_SITES and not topology:
+        raise InputError(f"--replicas: got {most}; write {_MOST_SITES} or fewer, or name a --topology that has as many")
+    return datacenters or max(2, most)
+
+
+def strategy_documents(entries: Sequence[str], shared: Mapping[str, Any], asked: Mapping[str, Any]) -> list[Document]:
+    """Strategies as plain data, with shared parameters for those that have them.
+
+    Raises:
+      InputError: no strategy has one of the parameters that were asked for.
+    """
+    documents = [parse_strategy(entry) for entry in entries]
+    known = [_keys(document["kind"]) for document in documents]
+    for key in asked:
+        if not any(key in keys for keys in known):
+            instead = ", or write --datacenters for how many sites there are" if key == "replicas" else ""
+            raise InputError(f"--{key.replace('_', '-')}: none of {', '.join(entries)} has it; leave it out{instead}")
+    return [
+        {key: value for key, value in shared.items() if key in keys} | document
+        for document, keys in zip(documents, known, strict=True)
+    ]
+
+
+def _at_least(least: int, document: Document, key: str) -> int:
+    """A whole number of a strategy, its default if it is not said, the least if it is none (which is found later)."""
+    field = STRATEGIES[document["kind"]].model_fields.get(key)
+    value = document.get(key, field.default if field else least)
+    return max(least, int(value)) if isinstance(value, int | float) and abs(value) < 1e9 else least
+
+
+def _keys(kind: str) -> set[str]:
+    return {field.alias or name for name, field in STRATEGIES[kind].model_fields.items()}

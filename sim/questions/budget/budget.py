@@ -1,0 +1,287 @@
+"""How many tokens each strategy can afford in the reference strategy's wall-clock, and when it reaches a loss."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from ...errors import InputError
+from ...laws import TOKENS_PER_PARAM
+from ...scenario.model import Scenario
+from ...simulation.predicted_loss import Loss, loss_after
+from ...simulation.results import Job
+from ...simulation.run import alone
+from ...strategies import DataParallel
+from ...workload.load import Load
+from .comparison_rules import HAIR, RULES, Rule, entrants, on_equal_chips, whole_steps, with_reference
+
+_MOST_STEPS = 2**40
+_ROUNDS = 400
+
+
+@dataclass(frozen=True)
+class BudgetRow:
+    """What a strategy affords in the wall-clock that Data-Parallel needs.
+
+    Attributes:
+      topology, strategy, label, replicas, sync_every: where, which, with what.
+      rule: `equal-chips`: all at one batch on one number of chips; `best-batch`: each at its own best batch, on chips
+        in proportion to it (a number that need not be whole).
+      params, chips, batch_tokens: N; R; B [tokens].
+      reference_s: the wall-clock to fit into: Data-Parallel's under the same rule [s].
+      overtraining_multiple: tokens over those of the reference.
+      steps, tokens: T, the most whole steps that fit; T B [tokens].
+      wall_clock_s: of the replay of these steps; no longer than `reference_s` [s].
+      equal_tokens_s: wall-clock for the reference's own number of tokens (in whole steps) [s].
+      predicted_loss: after these tokens; None where no law is published, or nothing fits [nats per token].
+      reference_loss: that of the reference after its tokens [nats per token].
+      notes: what of the loss or of the wall-clock is extrapolated, and why there is no loss.
+    """
+
+    topology: str
+    strategy: str
+    label: str
+    replicas: int
+    sync_every: int
+    rule: Rule
+    params: float
+    chips: float
+    batch_tokens: float
+    reference_s: float
+    overtraining_multiple: float
+    steps: int
+    tokens: float
+    wall_clock_s: float
+    equal_tokens_s: float
+    predicted_loss: float | None
+    reference_loss: float | None
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class LossRow:
+    """When a strategy reaches a loss.
+
+    Attributes:
+      topology, strategy, label, replicas, sync_every, rule, params, chips, batch_tokens: as in `BudgetRow`.
+      target_loss: asked for [nats per token].
+      lowest_loss: what the law lets it approach with ever more tokens; None where there is no law [nats per token].
+      overtraining_multiple: tokens over 20 N. It and the next three are None where the loss is never reached.
+      steps, tokens: the fewest whole steps after which the law predicts the loss; T B [tokens].
+      wall_clock_s: of the replay of these steps [s].
+    """
+
+    topology: str
+    strategy: str
+    label: str
+    replicas: int
+    sync_every: int
+    rule: Rule
+    params: float
+    chips: float
+    batch_tokens: float
+    target_loss: float
+    lowest_loss: float | None
+    overtraining_multiple: float | None
+    steps: int | None
+    tokens: float | None
+    wall_clock_s: float | None
+
+
+@dataclass(frozen=True)
+class BudgetAnswer:
+    """What was asked, topology by topology; a row for each strategy and rule; times to reach losses; assumptions."""
+
+    scenarios: tuple[Scenario, ...]
+    rows: tuple[BudgetRow, ...]
+    times: tuple[LossRow, ...]
+    notes: tuple[str, ...]
+
+
+def answer(
+    scenarios: Sequence[Scenario],
+    *,
+    rules: Sequence[Rule] = RULES,
+    target_losses: Sequence[float] = (),
+    unique_tokens: float | None = None,
+) -> BudgetAnswer:
+    """The overtraining budget of every strategy, on every topology and by every rule.
+
+    Args:
+      scenarios: one a topology; the first Data-Parallel in each is its reference (a plain one where there is none).
+      rules: which of the two.
+      target_losses: also ask when each strategy reaches these [nats per token].
+      unique_tokens: how many tokens of data there are before they repeat; None: enough [tokens].
+
+    Raises:
+      InputError: strategies compete in a scenario, the chips cannot be shared, or a loss is out of range.
+    """
+    for target in target_losses:
+        if not (math.isfinite(target) and target > 0):
+            raise InputError(f"--target-loss: got {target:g}; write a loss in nats per token, such as 2.3")
+    rows: list[BudgetRow] = []
+    times: list[LossRow] = []
+    notes: list[str] = []
+    resolved = [on_equal_chips(with_reference(scenario), notes) for scenario in scenarios]
+    for scenario in resolved:
+        for rule in rules:
+            there = _Place(scenario, rule, unique_tokens)
+            found = entrants(scenario, rule, notes)
+            rows += _budgets(there, found)
+            times += [_time(there, job, target) for target in target_losses for job in found]
+    return BudgetAnswer(tuple(resolved), tuple(rows), tuple(times), tuple(dict.fromkeys(notes)))
+
+
+def most_steps(wall_clock_s: Callable[[int], float], limit_s: float, guess: int, *, beyond: int = 0) -> int:
+    """The most steps whose wall-clock is within a limit, exactly: n fits, n + 1 does not.
+
+    Args:
+      wall_clock_s: of so many steps [s]; nearly a straight line through 0.
+      limit_s: what to fit into [s].
+      guess: where to look first.
+      beyond: how many steps further to look for one that fits again: a run that ends right after an exchange can be
+        shorter than one that ends a step earlier.
+
+    Returns:
+      The number; 0 if not even one step fits.
+    """
+    limit_s *= 1 + HAIR
+    low, high, at, turn = 0, _MOST_STEPS, max(1, guess), 0
+    while high - low > 1:
+        now_s = wall_clock_s(at)
+        low, high = (at, high) if now_s <= limit_s else (low, at)
+        turn += 1
+        paced = at + math.floor((limit_s - now_s) * at / now_s)
+        # the mean pace so far finds the place in a few turns; halving ends the search where it does not
+        halve = turn % 4 == 0 and high < _MOST_STEPS
+        at = min(max((low + high) // 2 if halve else paced, low + 1), high - 1)
+    return next((n for n in range(low + beyond, low, -1) if wall_clock_s(n) <= limit_s), low)
+
+
+def _chips(load: Load) -> float:
+    return math.fsum(load.deal.worker_chips)
+
+
+class _Clock:
+    """Wall-clock of one job against its steps, each number of steps replayed once.
+
+    A run that never repeats itself is replayed for 400 rounds and continued at the pace of the second half of them.
+    """
+
+    def __init__(self, scenario: Scenario, job: Job) -> None:
+        self._scenario, self._job = scenario, job
+        self._seen: dict[int, float] = {}
+        endless = not job.strategy.repeats and scenario.replay == "steady"
+        self.longest = _ROUNDS * job.strategy.steps_per_sync if endless else _MOST_STEPS
+        """More steps than these are not replayed."""
+
+    def __call__(self, steps: int) -> float:
+        if steps > self.longest:
+            half_s, whole_s = self(self.longest // 2), self(self.longest)
+            return whole_s + (whole_s - half_s) / (self.longest - self.longest // 2) * (steps - self.longest)
+        if steps not in self._seen:
+            load = replace(self._job.setting.load, steps=steps)
+            varied = replace(self._job, setting=replace(self._job.setting, load=load))
+            self._seen[steps] = alone(self._scenario, varied).timeline.wall_clock_s
+        return self._seen[steps]
+
+    def notes(self, steps: int) -> tuple[str, ...]:
+        """What to know about the wall-clock of so many steps."""
+        if steps <= self.longest:
+            return ()
+        return (f"replay: never repeats itself; {self.longest:,} steps replayed and continued at their pace",)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where and by which rule strategies are compared."""
+
+    scenario: Scenario
+    rule: Rule
+    unique_tokens: float | None
+
+    def loss(self, job: Job, steps: int) -> Loss:
+        """What the laws say of a job after so many steps."""
+        if not steps:
+            return Loss(None, ())
+        load = job.setting.load
+        return loss_after(job.strategy, load, steps * load.batch_tokens, self.unique_tokens)
+
+
+def _budgets(there: _Place, found: Sequence[Job]) -> Iterator[BudgetRow]:
+    reference = next((job for job in found if isinstance(job.strategy, DataParallel)), None)
+    if reference is None:  # its sites have too few chips for its best batch; the notes say so
+        return
+    load = reference.setting.load
+    reference_s = _Clock(there.scenario, reference)(load.steps)
+    reference_tokens = load.steps * load.batch_tokens
+    reference_loss = there.loss(reference, load.steps).value
+    for job in found:
+        load, clock = job.setting.load, _Clock(there.scenario, job)
+        equal_steps = whole_steps(reference_tokens / load.batch_tokens)
+        guess = round(equal_steps * reference_s / clock(equal_steps))
+        # only where something is under way at a synchronisation can a longer run end sooner, and only within a round
+        beyond = job.strategy.steps_per_sync if job.strategy.repeats and not job.strategy.drains else 0
+        steps = most_steps(clock, reference_s, guess, beyond=beyond)
+        own = there.loss(job, steps)
+        yield BudgetRow(
+            topology=there.scenario.topology.name,
+            strategy=str(job.strategy.model_dump()["kind"]),
+            label=job.strategy.label,
+            replicas=job.strategy.replica_count,
+            sync_every=job.strategy.steps_per_sync,
+            rule=there.rule,
+            params=load.params,
+            chips=_chips(load),
+            batch_tokens=load.batch_tokens,
+            reference_s=reference_s,
+            overtraining_multiple=steps * load.batch_tokens / reference_tokens,
+            steps=steps,
+            tokens=steps * load.batch_tokens,
+            wall_clock_s=clock(steps) if steps else 0.0,
+            equal_tokens_s=clock(equal_steps),
+            predicted_loss=own.value,
+            reference_loss=reference_loss,
+            notes=(*clock.notes(steps), *own.notes),
+        )
+
+
+def _time(there: _Place, job: Job, target: float) -> LossRow:
+    load = job.setting.load
+
+    def loss(steps: int) -> float | None:
+        return there.loss(job, steps).value
+
+    steps = _fewest_steps(loss, target)
+    tokens = steps * load.batch_tokens if steps else None
+    return LossRow(
+        topology=there.scenario.topology.name,
+        strategy=str(job.strategy.model_dump()["kind"]),
+        label=job.strategy.label,
+        replicas=job.strategy.replica_count,
+        sync_every=job.strategy.steps_per_sync,
+        rule=there.rule,
+        params=load.params,
+        chips=_chips(load),
+        batch_tokens=load.batch_tokens,
+        target_loss=target,
+        lowest_loss=loss(_MOST_STEPS),
+        overtraining_multiple=tokens / (TOKENS_PER_PARAM * load.params) if tokens else None,
+        steps=steps,
+        tokens=tokens,
+        wall_clock_s=_Clock(there.scenario, job)(steps) if steps else None,
+    )
+
+
+def _fewest_steps(loss: Callable[[int], float | None], target: float) -> int | None:
+    """The fewest steps after which the law predicts a loss, which falls with every step; None if it never does."""
+    low, high = 0, _MOST_STEPS
+    final = loss(high)
+    if final is None or final > target:
+        return None
+    while high - low > 1:
+        half = (low + high) // 2
+        found = loss(half)
+        low, high = (low, half) if found is not None and found <= target else (half, high)
+    return high

@@ -1,0 +1,103 @@
+"""Two rules by which strategies are compared: equal chips and batch, or each at its own best batch."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Literal
+
+from ...documents.validation import validate
+from ...errors import InputError
+from ...scenario.model import Scenario
+from ...simulation.jobs import jobs
+from ...simulation.results import Job
+from ...strategies import DataParallel
+from ...workload.load import Deal, Load
+from ..predict import best_batch
+
+Rule = Literal["equal-chips", "best-batch"]
+RULES: tuple[Rule, ...] = ("equal-chips", "best-batch")
+HAIR = 1e-12
+"""What is larger by less than this share is so by rounding only."""
+
+
+def with_reference(scenario: Scenario) -> Scenario:
+    """The scenario with Data-Parallel in it: the first one there, else a plain one before the others.
+
+    Raises:
+      InputError: the strategies compete with each other.
+    """
+    if scenario.jobs == "together":
+        raise InputError("jobs: together: a budget is of one strategy at a time; write jobs: alone")
+    if any(isinstance(strategy, DataParallel) for strategy in scenario.strategies):
+        return scenario
+    document = scenario.model_dump(mode="json", exclude_none=True)
+    document["strategies"].insert(0, {"kind": "data-parallel"})
+    return validate(Scenario, document, source=scenario.name)
+
+
+def on_equal_chips(scenario: Scenario, notes: list[str]) -> Scenario:
+    """The scenario with one number of chips for all, where strategies would use more the more datacenters they span.
+
+    Args:
+      scenario: what is asked.
+      notes: what was changed is added to.
+
+    Raises:
+      InputError: there are too few chips to share.
+    """
+    planned = jobs(scenario)
+    chips = {job.setting.load.chips for job in planned}
+    if len(chips) == 1:
+        return scenario
+    split = math.lcm(*(job.setting.workers for job in planned))
+    fewest = min(chips) // split * split
+    if not fewest:
+        raise InputError(
+            f"topology {scenario.topology.name}: {min(chips)} chips cannot be shared evenly by {split} datacenters; "
+            "set workload.chips, or leave out a strategy"
+        )
+    notes.append(f"{scenario.topology.name}: {fewest} chips for every strategy, as all of them can have so many")
+    document = scenario.model_dump(mode="json", exclude_none=True)
+    document["workload"]["chips"] = fewest
+    return validate(Scenario, document, source=scenario.name)
+
+
+def entrants(scenario: Scenario, rule: Rule, notes: list[str]) -> list[Job]:
+    """The strategies of a scenario as they run by a rule.
+
+    Args:
+      scenario: with one number of chips for all.
+      rule: which of the two.
+      notes: where a strategy is left out because a datacenter has too few chips for its best batch, this is added to.
+    """
+    found: list[Job] = []
+    for job in jobs(scenario):
+        load, kind = job.setting.load, str(job.strategy.model_dump()["kind"])
+        if rule == "best-batch":
+            load = _grown(load, best_batch(load.params, kind, job.strategy.replica_count))
+        short = [
+            f"{site.name} has {site.chips} of {chips:.1f} chips"
+            for site, chips in zip(job.sites, load.deal.worker_chips, strict=True)
+            if site.chips is not None and chips > site.chips * (1 + HAIR)
+        ]
+        if short:
+            notes.append(f"{scenario.topology.name}: {job.strategy.label} has no {rule} row: {short[0]}")
+        else:
+            found.append(replace(job, setting=replace(job.setting, load=load)))
+    return found
+
+
+def _grown(load: Load, batch_tokens: float) -> Load:
+    """A load with another batch, on chips in proportion to it: a step takes as long as before."""
+    factor = batch_tokens / load.batch_tokens
+    deal = Deal(
+        tuple(chips * factor for chips in load.deal.worker_chips), load.deal.speeds, by_speed=load.deal.by_speed
+    )
+    tokens = load.steps * load.batch_tokens
+    return replace(load, batch_tokens=batch_tokens, deal=deal, steps=whole_steps(tokens / batch_tokens))
+
+
+def whole_steps(steps: float) -> int:
+    """Rounded up, unless it is whole but for rounding; at least one."""
+    return max(1, math.ceil(steps * (1 - HAIR)))

@@ -1,0 +1,87 @@
+"""What is known by name: the rows behind `simulate list`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import get_args
+
+from ..laws.model_family import FAMILY, ModelShape
+from ..strategies import STRATEGIES, AbstractStrategy
+from ..topology.model import load_topology, topology_names
+from ..trace.series import read_recording, recording_names, recording_path
+from ..units.in_words import human_count
+
+Row = tuple[str, str]
+
+_HOW = (
+    "A key alone has no value unless given. Typed: --strategy streaming-diloco:replicas=4,overlap=layers; "
+    "docs/reference.md says what each does."
+)
+
+
+def rows(kind: str) -> list[Row]:
+    """Name and description of everything of a kind: `topologies`, `workloads` or `strategies`."""
+    listings: dict[str, Callable[[], list[Row]]] = {
+        "topologies": _topologies,
+        "workloads": _workloads,
+        "strategies": _strategies,
+    }
+    return listings[kind]()
+
+
+def _topologies() -> list[Row]:
+    return [(name, load_topology(name).description) for name in topology_names()]
+
+
+def _workloads() -> list[Row]:
+    return [_recorded(name) for name in recording_names()] + [_analytic(shape) for shape in FAMILY.values()]
+
+
+def _recorded(name: str) -> Row:
+    recording = read_recording(recording_path(name))
+    header = recording.header
+    return (
+        name,
+        f"recorded: {recording.steps} steps of {header.model.name}, {header.algorithm}, on {header.device.kind}",
+    )
+
+
+def _analytic(shape: ModelShape) -> Row:
+    sizes = f"{human_count(shape.params)} parameters, {shape.layers} layers, {human_count(shape.token_budget)} tokens"
+    return shape.name, f"analytic: {sizes}"
+
+
+def _strategies() -> list[Row]:
+    """Each strategy with parameters of its own; those that all of them have stand once, at the end."""
+    common = list(AbstractStrategy.model_fields)
+    rows = [
+        (name, f"{(strategy.__doc__ or '').splitlines()[0]}\n{_parameters(strategy, but=['kind', *common])}")
+        for name, strategy in STRATEGIES.items()
+    ]
+    first = next(iter(STRATEGIES.values()))
+    own = [key for key in first.model_fields if key not in common]
+    return [
+        *rows,
+        ("any of them", f"What an exchange across datacenters carries.\n{_parameters(first, but=own)}\n{_HOW}"),
+    ]
+
+
+def _parameters(strategy: type[AbstractStrategy], but: Sequence[str]) -> str:
+    """Keys as people type them with their defaults, and what else there is to choose; alone where nothing is given."""
+    defaults = strategy().model_dump(mode="json", by_alias=True)
+    words = []
+    for name, field in strategy.model_fields.items():
+        if name in but:
+            continue
+        key = field.alias or name
+        default = defaults[key]
+        others = [other for other in get_args(field.annotation) if isinstance(other, str) and other != default]
+        words.append(" or ".join([key if default is None else f"{key}={_written(default)}", *others]))
+    return ", ".join(words)
+
+
+def _written(default: object) -> str:
+    """A default as it can be typed: `1` and not `1.0`, and a quantity in quotes."""
+    if isinstance(default, float):
+        return f"{default:g}"
+    return f'"{default}"' if isinstance(default, str) and " " in default else str(default)

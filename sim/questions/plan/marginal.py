@@ -1,0 +1,102 @@
+"""What one more unit of something, or twice as much of it, would buy a plan in loss."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...units.quantities import BANDWIDTH, parse, to_text
+from .options import Ask, Document, options
+from .search import Grid, best_loss, bound, grid
+
+_UNIT_BITS_PER_S = 1e9
+_UNIT_TOKENS = 1e9
+_LEADING = 3
+"""Without closed forms: so many options, the best as things are, are looked at again."""
+_UNITS = {
+    "days": "1 day",
+    "chips": "1 chip in every datacenter",
+    "bandwidth": "1 Gbit/s on every link between datacenters",
+    "inside_bandwidth": "1 Gbit/s inside every datacenter",
+    "unique_tokens": "1e9 unique tokens",
+    "cost": "1% of the cost allowed",
+}
+
+
+@dataclass(frozen=True)
+class Marginal:
+    """What more of something buys.
+
+    Attributes:
+      unit: what one unit is.
+      loss_change: of one more unit, the plan chosen anew [nats per token].
+      doubled_loss_change: of twice as much [nats per token].
+    """
+
+    unit: str
+    loss_change: float
+    doubled_loss_change: float
+
+
+def marginals(ask: Ask, topology: Document, params: NDArray[np.float64], grids: Sequence[Grid]) -> dict[str, Marginal]:
+    """The lowest loss with more of one thing, less the lowest loss as things are; for each thing that limits a run.
+
+    Args:
+      ask: what is asked.
+      topology: with chips and speeds.
+      params: N to choose from, of shape (N,).
+      grids: every combination as things are.
+
+    Limits: by closed form, steps taken as real numbers; where an option has none by estimate, and then only for those
+      that lead as things are.
+    """
+    names = ["days", "chips", "inside_bandwidth"]
+    names += ["bandwidth"] if topology["links"] else []
+    names += ["unique_tokens"] if ask.unique_tokens is not None else []
+    names += ["cost"] if ask.max_cost is not None else []
+    base = best_loss(grids, ask.limit_s)
+    exact = {one.option.name for one in grids if one.exact}
+    leading = {one.option.name for one in sorted(grids, key=lambda one: best_loss([one], ask.limit_s))[:_LEADING]}
+
+    def change(name: str, doubled: bool) -> float:
+        if name == "days":
+            return best_loss(grids, ask.limit_s + (ask.limit_s if doubled else 86_400)) - base
+        changed = options(_asked(ask, name, doubled), _changed(topology, name, doubled))
+        hopeful = [one for one in changed if one.name in leading or one.name in exact]
+        hopeful = [option for option in hopeful if bound(option, params, ask.limit_s) < base]
+        return min(0.0, best_loss([grid(option, params) for option in hopeful], ask.limit_s) - base)
+
+    return {name: Marginal(_UNITS[name], change(name, False), change(name, True)) for name in names}
+
+
+def _asked(ask: Ask, name: str, doubled: bool) -> Ask:
+    if name == "unique_tokens" and ask.unique_tokens is not None:
+        more = ask.unique_tokens if doubled else _UNIT_TOKENS
+        return replace(ask, unique_tokens=ask.unique_tokens + more)
+    if name == "cost" and ask.max_cost is not None:
+        return replace(ask, max_cost=ask.max_cost * (2 if doubled else 1.01))
+    return ask
+
+
+def _changed(topology: Document, name: str, doubled: bool) -> Document:
+    """A copy of the topology with more chips, or with wider links."""
+    document = deepcopy(topology)
+    for site in document["datacenters"]:
+        if name == "chips":
+            site["chips"] += site["chips"] if doubled else 1
+        if name == "inside_bandwidth":
+            site["inside"]["bandwidth"] = _more(site["inside"]["bandwidth"], doubled)
+    for link in document["links"] if name == "bandwidth" else []:
+        link["bandwidth"] = _more(link["bandwidth"], doubled)
+        for point in link.get("schedule", {}).get("points", []):
+            point["bandwidth"] = _more(point["bandwidth"], doubled)
+    return document
+
+
+def _more(text: str, doubled: bool) -> str:
+    bits_per_s = parse(text, BANDWIDTH, zero=True)
+    return to_text(BANDWIDTH.within(bits_per_s + (bits_per_s if doubled else _UNIT_BITS_PER_S)), BANDWIDTH)

@@ -1,0 +1,232 @@
+"""What should be trained, how, and what loss will it reach: with these chips, these links and this many days?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import InputError, brief
+from ...units.quantities import LATENCY, MOST_CHIPS, MOST_LAYERS, MOST_STEPS
+from .marginal import Marginal, marginals
+from .options import Ask, describe_chips, equipped, options
+from .replay import Entry, replayed, undominated
+from .search import Cell, Grid, grid, params_to_try
+
+FRONT_SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 3 / 4, 1.0)
+"""Shares of the deadline at which the front is looked for."""
+_PER_OPTION = 12
+"""Combinations of an option that are replayed at most, best estimate first."""
+_PER_COARSE_GROUP = 4
+"""The same for a whole group where estimates are coarse and replays are dear."""
+_MATTERS = 1e-3
+"""Nats per token that twice as much of something must change for it to bind."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The answer.
+
+    Attributes:
+      ask: what was asked.
+      what: sites, chips and days in words.
+      best: the plan to choose.
+      runner_up: the best one with another strategy, another M or other datacenters; None if there is none.
+      front: plans that no other beats in time, loss and (with prices) cost, by time.
+      marginal: what more days, chips and bandwidth buy; by closed form or estimate.
+      binding: those of them that matter, the one that buys most first.
+      combinations: how many were evaluated.
+      replays: how many of them were replayed.
+      closed_form: whether all of them have a closed form.
+    """
+
+    ask: Ask
+    what: str
+    best: Entry
+    runner_up: Entry | None
+    front: tuple[Entry, ...]
+    marginal: dict[str, Marginal]
+    binding: tuple[str, ...]
+    combinations: int
+    replays: int
+    closed_form: bool
+
+
+def answer(ask: Ask) -> Plan:
+    """Evaluates every combination of strategy, datacenters, H, N and B, and replays those that may be best.
+
+    Steps are as many as fit into the deadline (and the cost), so tokens follow from seconds of a step. With inference
+    tokens the best plan is the one of least lifetime compute, 6 N D + 2 N D_inference, among those whose loss is within
+    `loss_slack` of the best reachable one.
+
+    Args:
+      ask: what is asked.
+
+    Returns:
+      The plan.
+
+    Raises:
+      InputError: an option of the ask makes no sense, or nothing fits.
+    Limits: memory of chips, pipelines and failures are not modelled; the laws' limits are in the notes of every plan.
+    """
+    _check(ask)
+    topology = equipped(ask)
+    everything = options(ask, topology)
+    params = params_to_try(ask, max(option.flop_per_s for option in everything))
+    grids = [grid(option, params) for option in everything]
+    bench = _Bench()
+    entries = bench.contest(_by_family(_candidates(ask, grids, ask.limit_s)), ask.limit_s, 2)
+    if not entries:
+        raise InputError(f"--days {ask.days:g}: nothing fits{_why(ask)}; allow more of it, or smaller --params")
+    best = entries[0]
+    marginal = marginals(ask, topology, params, grids)
+    changes = sorted(marginal, key=lambda name: marginal[name].doubled_loss_change)
+    binding = tuple(name for name in changes if marginal[name].doubled_loss_change < -_MATTERS)
+    return Plan(
+        ask=ask,
+        what=f"{ask.topology.name}: {describe_chips(ask, topology)}",
+        best=best,
+        runner_up=entries[1] if len(entries) > 1 else None,
+        front=tuple(undominated([*_front(bench, grids), *entries], ask)),
+        marginal=marginal,
+        binding=(*binding, *_range_binds(ask, params, best)),
+        combinations=int(sum(np.isfinite(one.step_s).sum() for one in grids)),
+        replays=bench.replays,
+        closed_form=all(one.exact for one in grids),
+    )
+
+
+_MOST = {
+    "--days": LATENCY.most / 86_400,
+    "--params": 1e18,
+    "--sync-every": MOST_STEPS,
+    "--payload-bits": 1e6,
+    "--layers": MOST_LAYERS,
+    "--chips": MOST_CHIPS,
+}
+"""What is accepted at the most: as in a scenario."""
+
+
+def _check(ask: Ask) -> None:
+    positive = {"--days": (ask.days,), "--params": ask.params or (1.0,), "--sync-every": ask.sync_every}
+    positive |= {"--payload-bits": (ask.payload_bits,), "--layers": (ask.layers,)}
+    optional = {
+        "--chips": ask.chips,
+        "--unique-tokens": ask.unique_tokens,
+        "--inference-tokens": ask.inference_tokens,
+        "--tokens-per-param": ask.tokens_per_param,
+        "--max-cost": ask.max_cost,
+    }
+    positive |= {name: (value,) for name, value in optional.items() if value is not None}
+    for name, values in positive.items():
+        most = _MOST.get(name, 1e24)
+        if not all(0 < value <= most for value in values):  # false for NaN, too, and safe for integers of any length
+            raise InputError(f"{name}: got {', '.join(map(brief, values))}; write numbers above 0, {most:g} at most")
+    for name, price in (("--price-chip-hour", ask.price_chip_hour), ("--price-gb", ask.price_gb)):
+        if price is not None and not (math.isfinite(price) and price >= 0):
+            raise InputError(f"{name}: got {price:g}; write 0 or more")
+    if ask.max_cost is not None and not (ask.price_chip_hour or ask.price_gb):
+        raise InputError("--max-cost: what costs anything? write --price-chip-hour or --price-gb as well")
+    if not 0 <= ask.loss_slack < 1:
+        raise InputError(f"--loss-slack: got {ask.loss_slack:g}; write a share of the loss, such as 0.01")
+    if not ask.strategies:
+        raise InputError("--strategy: there is none to choose from; name at least one")
+
+
+def _why(ask: Ask) -> str:
+    limits = [f"{ask.days:g} days"]
+    limits += [f"a cost of {ask.max_cost:g}"] if ask.max_cost is not None else []
+    limits += [f"{ask.tokens_per_param:g} tokens per parameter"] if ask.tokens_per_param is not None else []
+    return " into " + " and ".join(limits)
+
+
+def _candidates(ask: Ask, grids: Sequence[Grid], limit_s: float) -> list[Cell]:
+    """The best few combinations of every option, all options together, best estimate first."""
+    most = {id(one): one.steps_within(limit_s) for one in grids}
+    losses = {id(one): one.loss(most[id(one)]) for one in grids}
+    target = min(float(loss.min()) for loss in losses.values()) * (1 + ask.loss_slack)
+    found: list[Cell] = []
+    for one in grids:
+        if ask.inference_tokens is None:
+            found += one.cells(most[id(one)], losses[id(one)], _PER_OPTION)
+        elif math.isfinite(target):
+            steps = one.least_steps(target, most[id(one)])
+            score = np.where(steps > 0, one.lifetime_flop(steps), np.inf)
+            found += one.cells(steps, score, _PER_OPTION, kept_steps=True)
+    return sorted(found, key=lambda cell: cell.score)
+
+
+def _by_family(cells: Iterable[Cell]) -> list[list[Cell]]:
+    """Combinations grouped by strategy, M and datacenters; the groups and their members best first."""
+    groups: dict[tuple[object, ...], list[Cell]] = {}
+    for cell in cells:
+        groups.setdefault(cell.option.family, []).append(cell)
+    return list(groups.values())
+
+
+class _Bench:
+    """Replays combinations, and counts how many."""
+
+    def __init__(self) -> None:
+        self.replays = 0
+
+    def contest(self, groups: Sequence[Sequence[Cell]], limit_s: float, places: int) -> list[Entry]:
+        """The best plan of each of the best groups; estimates decide whom to replay, replays decide who wins.
+
+        Args:
+          groups: members of a group, and the groups themselves, best estimate first.
+          limit_s: how long a run may take [s].
+          places: how many groups are wanted.
+        """
+        winners: list[Entry] = []
+        for cells in groups:
+            if len(winners) >= places and _behind(cells[0], winners[places - 1]):
+                break
+            found: Entry | None = None
+            for tried, cell in enumerate(cells):
+                enough = _behind(cell, found) or (cell.coarse and tried >= _PER_COARSE_GROUP) if found else False
+                if enough:
+                    break
+                self.replays += 1
+                entry = replayed(cell, limit_s)
+                if entry is not None and (found is None or entry.score < found.score):
+                    found = entry
+            if found is not None:
+                winners = sorted([*winners, found], key=lambda entry: entry.score)
+        return winners[:places]
+
+
+def _behind(cell: Cell, entry: Entry) -> bool:
+    """Whether an estimate is so much worse than a replay that its own replay cannot be better."""
+    return cell.score > entry.score * (1 + cell.margin)
+
+
+def _front(bench: _Bench, grids: Sequence[Grid]) -> list[Entry]:
+    """The best plans by loss within shares of the deadline; with prices, for every number of chips."""
+    found: list[Entry] = []
+    ask = grids[0].option.ask
+    for share in FRONT_SHARES:
+        by_chips: dict[int, list[Grid]] = {}
+        for one in grids:
+            by_chips.setdefault(one.option.chips if ask.priced else 0, []).append(one)
+        for alike in by_chips.values():
+            limit_s = share * ask.limit_s
+            cells: list[Cell] = []
+            for one in alike:
+                steps = one.steps_within(limit_s)
+                cells += one.cells(steps, one.loss(steps), 1)
+            cells = sorted(cells, key=lambda cell: cell.score)[:1]
+            for cell in cells:
+                bench.replays += 1
+                entry = replayed(cell, limit_s)
+                found += [entry] if entry is not None else []
+    return found
+
+
+def _range_binds(ask: Ask, params: NDArray[np.float64], best: Entry) -> tuple[str, ...]:
+    """Names the range of N where the best plan stands at its edge."""
+    at_edge = best.params in (float(params[0]), float(params[-1]))
+    return ("params",) if ask.params is not None and at_edge else ()

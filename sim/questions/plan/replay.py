@@ -1,0 +1,174 @@
+"""A combination replayed: as many steps as really fit, and what they come to."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ... import laws
+from ...simulation.results import Outcome
+from ...simulation.run import outcomes
+from .objective import best_batch_tokens, compared_loss
+from .options import Ask, Option
+from .search import Cell
+
+_ROUNDS, _GUESSES = 60, 3
+"""Replays of a combination, and how many of them guess by proportion before bisection takes over."""
+_CLOSE = 0.999
+"""Share of a limit that is enough where each replay is dear: exchanges behind compute without a closed form."""
+_RESOLUTION = {True: 1e-6, False: 1e-4}
+"""How closely steps are found, relative: with a closed form, and without, where a replay takes longer."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One plan: what to train, how, and what comes of it. Every figure but the loss is a replay's.
+
+    Attributes:
+      params, tokens: N and D; D = T B [tokens].
+      strategy, label: its kind; the kind with its parameters, for people.
+      replicas, sync_every: M and H (1 for Data-Parallel).
+      batch_tokens: global batch B [tokens].
+      best_batch_tokens: the law's best batch of this algorithm at this N [tokens].
+      batch_penalty: predicted loss at B above that at the best batch [nats per token].
+      steps: T.
+      sites: datacenters used.
+      chips: R, in all of them.
+      wall_clock_s: of the replay [s].
+      compute_utilization: share of it that the chips compute.
+      cross_datacenter_bytes: sent between datacenters [byte].
+      predicted_loss: by the laws; None where there is none for it [nats per token].
+      compared_loss: the same, or where there is none what the plan is compared by instead; see the notes
+        [nats per token].
+      epochs: D over the unique tokens, where these are limited; else None.
+      lifetime_flop: 6 N D + 2 N D_inference, where inference tokens are given; else None [flop].
+      cost: at the given prices; None without any.
+      notes: where the laws are extrapolated, and where there are none.
+    """
+
+    params: float
+    tokens: float
+    strategy: str
+    label: str
+    replicas: int
+    sync_every: int
+    batch_tokens: float
+    best_batch_tokens: float
+    batch_penalty: float
+    steps: int
+    sites: tuple[str, ...]
+    chips: int
+    wall_clock_s: float
+    compute_utilization: float
+    cross_datacenter_bytes: float
+    predicted_loss: float | None
+    compared_loss: float
+    epochs: float | None
+    lifetime_flop: float | None
+    cost: float | None
+    notes: tuple[str, ...]
+
+    @property
+    def score(self) -> float:
+        """What plans are compared by: lifetime compute where that is asked about, else the loss."""
+        return self.compared_loss if self.lifetime_flop is None else self.lifetime_flop
+
+
+def replayed(cell: Cell, limit_s: float) -> Entry | None:
+    """Replays a combination and corrects its steps until as many as possible fit into the time and the cost.
+
+    Whole outer steps make the wall-clock a staircase over the steps, so the last step that fits is bracketed and then
+    found by bisection, to one part in a million (less where replays are dear).
+
+    Args:
+      cell: the combination; where its steps are part of the choice, or follow from N, they stay as they are.
+      limit_s: how long it may take [s].
+
+    Returns:
+      The plan, or None if it does not fit after all.
+    """
+    steps, fits, too_many = cell.steps, 0, 0
+    found: Outcome | None = None
+    for number in range(_ROUNDS):
+        if steps < 1 or too_many == 1:
+            return None
+        outcome, share = _outcome(cell, steps, limit_s)
+        if share <= 1:
+            fits, found = steps, outcome
+        else:
+            too_many = steps
+        if cell.kept_steps or cell.option.ask.tokens_per_param is not None:
+            break
+        if found is not None and cell.coarse and share >= _CLOSE:
+            break
+        if found is not None and too_many and too_many - fits <= max(1, _RESOLUTION[cell.closed_form] * fits):
+            break
+        steps = math.floor(steps / share * (1 + 1e-12))
+        if too_many and (number >= _GUESSES or not fits < steps < too_many):
+            steps = (fits + too_many) // 2
+        steps = max(steps, fits + 1)
+    return _entry(cell, fits, found) if found is not None else None
+
+
+def _outcome(cell: Cell, steps: int, limit_s: float) -> tuple[Outcome, float]:
+    """A replay, and the largest share of a limit that it takes."""
+    option, ask = cell.option, cell.option.ask
+    outcome = outcomes(option.scenario(cell.params, cell.batch_tokens, steps))[0]
+    seconds = outcome.timeline.wall_clock_s
+    share = seconds / limit_s
+    if ask.max_cost is not None:
+        share = max(share, ask.cost(option.chips, seconds, outcome.timeline.crossing_bytes) / ask.max_cost)
+    return outcome, share
+
+
+def _entry(cell: Cell, steps: int, outcome: Outcome) -> Entry:
+    option, ask, timeline = cell.option, cell.option.ask, outcome.timeline
+    tokens = steps * cell.batch_tokens
+    best = float(best_batch_tokens(np.asarray(cell.params), option.algorithm, option.replicas))
+    predicted, loss, notes = compared_loss(option, outcome.job.setting.load)
+    inference = ask.inference_tokens
+    return Entry(
+        params=cell.params,
+        tokens=tokens,
+        strategy=option.document["kind"],
+        label=option.strategy.label,
+        replicas=option.replicas,
+        sync_every=option.sync_every,
+        batch_tokens=cell.batch_tokens,
+        best_batch_tokens=best,
+        batch_penalty=loss - _loss(option, cell.params, tokens, best),
+        steps=steps,
+        sites=option.sites,
+        chips=option.chips,
+        wall_clock_s=timeline.wall_clock_s,
+        compute_utilization=timeline.mean("compute_s") / timeline.wall_clock_s,
+        cross_datacenter_bytes=timeline.crossing_bytes,
+        predicted_loss=predicted,
+        compared_loss=loss,
+        epochs=tokens / ask.unique_tokens if ask.unique_tokens else None,
+        lifetime_flop=6 * cell.params * tokens + 2 * cell.params * inference if inference else None,
+        cost=ask.cost(option.chips, timeline.wall_clock_s, timeline.crossing_bytes) if ask.priced else None,
+        notes=notes,
+    )
+
+
+def _loss(option: Option, params: float, tokens: float, batch_tokens: float) -> float:
+    numbers = (np.asarray(params), np.asarray(tokens))
+    batch = np.asarray(batch_tokens)
+    return float(laws.predicted_loss(*numbers, option.algorithm, option.replicas, batch, option.ask.unique_tokens))
+
+
+def undominated(entries: Sequence[Entry], ask: Ask) -> list[Entry]:
+    """Those that no other one beats in time, loss and (where runs have one) cost, by time."""
+
+    def figures(entry: Entry) -> tuple[float, ...]:
+        return (entry.wall_clock_s, entry.compared_loss, *((entry.cost or 0.0,) if ask.priced else ()))
+
+    found: list[Entry] = []
+    for entry in sorted(entries, key=figures):
+        if not any(all(a <= b for a, b in zip(figures(other), figures(entry), strict=True)) for other in found):
+            found.append(entry)
+    return found

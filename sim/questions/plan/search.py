@@ -1,0 +1,201 @@
+"""Every combination of an ask at once: steps that fit, loss, and the best of them, as arrays."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ... import laws
+from .objective import best_batch_tokens
+from .options import Ask, Option
+from .step_time import COARSE, Pace
+
+Array = NDArray[np.float64]
+
+SEQUENCE_TOKENS = 2_048
+"""A best batch is rounded to whole sequences of this many tokens, as in the fits that it comes from."""
+_POWERS = range(14, 29)
+_LEAST_OF_BEST, _MOST_OF_BEST = 0.5, 64.0
+_BISECTIONS = 45
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One combination, as the search sees it.
+
+    Attributes:
+      option: strategy, datacenters and H.
+      params, batch_tokens, steps: N, B, T.
+      step_s: estimated seconds of a step [s].
+      loss: predicted for T steps [nats per token].
+      score: what the search minimises: the loss, or lifetime compute among plans that reach the target loss.
+      margin: how far the loss may be off, relative.
+      closed_form: whether step_s is exact.
+      coarse: whether it is interpolated between replays.
+      kept_steps: whether T is part of the choice, and not simply all that fit.
+    """
+
+    option: Option
+    params: float
+    batch_tokens: float
+    steps: int
+    step_s: float
+    loss: float
+    score: float
+    margin: float
+    closed_form: bool
+    coarse: bool
+    kept_steps: bool = False
+
+
+@dataclass(frozen=True)
+class Grid:
+    """All N and B of one option: arrays with a row for each N and a column for each B; B = inf where it is not tried.
+
+    Attributes:
+      option: whose they are.
+      params: N, of shape (N, 1).
+      batch_tokens: B [tokens].
+      step_s: seconds of a step [s].
+      step_bytes: sent between datacenters in a step [byte].
+      exact: whether step_s is a closed form's.
+      margin: how far a loss from it may be off, relative.
+    """
+
+    option: Option
+    params: Array
+    batch_tokens: Array
+    step_s: Array
+    step_bytes: Array
+    exact: bool
+    margin: float
+
+    def steps_within(self, limit_s: float, *, whole: bool = True) -> Array:
+        """Steps that fit into some seconds and into the cost allowed; 0 where fewer than asked for do [-]."""
+        ask = self.option.ask
+        steps: Array = np.maximum(limit_s / self.step_s, 0.0)
+        if ask.max_cost is not None:
+            steps = np.minimum(steps, ask.max_cost / ask.cost(self.option.chips, self.step_s, self.step_bytes))
+        if whole:
+            steps = np.floor(steps * (1 + 1e-12))
+        if ask.tokens_per_param is not None:
+            wanted = ask.tokens_per_param * self.params / self.batch_tokens
+            wanted = np.ceil(wanted * (1 - 1e-12)) if whole else wanted
+            steps = np.where(wanted <= steps, wanted, 0.0)
+        return steps
+
+    def loss(self, steps: Array) -> Array:
+        """Predicted loss after so many steps; inf where there are none [nats per token]."""
+        trained = steps > 0
+        safe = np.where(trained, self.batch_tokens, 1.0) * np.where(trained, steps, 1.0)
+        batch = np.where(np.isfinite(self.batch_tokens), self.batch_tokens, 1e6)
+        found = laws.predicted_loss(
+            self.params, safe, self.option.algorithm, self.option.replicas, batch, self.option.ask.unique_tokens
+        )
+        return np.where(trained, found, np.inf)
+
+    def lifetime_flop(self, steps: Array) -> Array:
+        """6 N D + 2 N D_inference [flop]."""
+        tokens = np.where(steps > 0, self.batch_tokens, 1.0) * steps
+        return 6 * self.params * tokens + 2 * self.params * (self.option.ask.inference_tokens or 0.0)
+
+    def least_steps(self, target: float, most: Array) -> Array:
+        """The fewest steps that reach a loss; 0 where all that fit do not [-]."""
+        reached = self.loss(most) <= target
+        low, high = np.zeros_like(most), np.where(reached, most, 1.0)
+        for _ in range(_BISECTIONS):
+            middle = (low + high) / 2
+            enough = self.loss(middle) <= target
+            low, high = np.where(enough, low, middle), np.where(enough, middle, high)
+        return np.where(reached, np.minimum(np.ceil(high), most), 0.0)
+
+    def cells(self, steps: Array, score: Array, most: int, *, kept_steps: bool = False) -> list[Cell]:
+        """The best few combinations, best first."""
+        loss = self.loss(steps)
+        order = np.argsort(score, axis=None, kind="stable")[:most]
+        found = []
+        for place in order:
+            row, column = np.unravel_index(place, score.shape)
+            if np.isfinite(score[row, column]):
+                found.append(
+                    Cell(
+                        self.option,
+                        float(self.params[row, 0]),
+                        float(self.batch_tokens[row, column]),
+                        int(steps[row, column]),
+                        float(self.step_s[row, column]),
+                        float(loss[row, column]),
+                        float(score[row, column]),
+                        self.margin,
+                        self.exact,
+                        self.margin >= COARSE,
+                        kept_steps,
+                    )
+                )
+        return found
+
+
+def grid(option: Option, params: Array) -> Grid:
+    """Evaluates an option at every N and B: B is a power of two, or the best batch of the algorithm at that N.
+
+    Args:
+      option: whose.
+      params: N, of shape (N,).
+    """
+    column = params[:, np.newaxis]
+    best = best_batch_tokens(column, option.algorithm, option.replicas)
+    best = np.maximum(1.0, np.rint(best / SEQUENCE_TOKENS)) * SEQUENCE_TOKENS
+    powers = np.asarray([2.0**power for power in _POWERS])[np.newaxis, :]
+    batches = np.concatenate([best, np.broadcast_to(powers, (len(params), len(powers[0])))], axis=1)
+    tried = (batches >= _LEAST_OF_BEST * best) & (batches <= _MOST_OF_BEST * best)
+    pace = Pace(option, params, batches[tried])
+    seconds = pace.seconds(column, np.where(tried, batches, best))
+    priced = option.ask.max_cost is not None or option.ask.price_gb is not None
+    step_bytes = column * (pace.crossing_bytes_per_param if priced else 0.0)
+    return Grid(
+        option=option,
+        params=column,
+        batch_tokens=np.where(tried, batches, np.inf),
+        step_s=np.where(tried, seconds, np.inf),
+        step_bytes=np.broadcast_to(step_bytes, batches.shape),
+        exact=pace.exact,
+        margin=pace.margin,
+    )
+
+
+def bound(option: Option, params: Array, limit_s: float) -> float:
+    """A loss that an option cannot reach below: that of its best batch, if it only ever computed [nats per token]."""
+    tokens = option.flop_per_s * limit_s / (6 * params)
+    best = best_batch_tokens(params, option.algorithm, option.replicas)
+    unique = option.ask.unique_tokens
+    return float(laws.predicted_loss(params, tokens, option.algorithm, option.replicas, best, unique).min())
+
+
+def params_to_try(ask: Ask, flop_per_s: float) -> Array:
+    """N with two significant digits: in the range asked for, else around the N that the chips can train on 20 N tokens.
+
+    Args:
+      ask: what is asked.
+      flop_per_s: useful, of all chips [flop/s].
+
+    Returns:
+      N, of shape (N,), ascending.
+    """
+    if ask.params is not None and ask.params[0] == ask.params[-1]:
+        return np.asarray([ask.params[0]], np.float64)
+    middle = (flop_per_s * ask.limit_s / 120) ** 0.5
+    low, high = (ask.params[0], ask.params[-1]) if ask.params else (middle / 300, 10 * middle)
+    first, last = int(np.floor(np.log10(low))), int(np.ceil(np.log10(high)))
+    round_numbers = np.asarray([d * 10.0 ** (e - 1) for e in range(first, last + 1) for d in range(10, 100)])
+    inside = round_numbers[(round_numbers >= low) & (round_numbers <= high)]
+    return np.unique([low, *inside, high]) if ask.params else inside
+
+
+def best_loss(grids: Sequence[Grid], limit_s: float) -> float:
+    """The lowest loss within some seconds, steps taken as real numbers; inf where nothing fits [nats per token]."""
+    losses = [float(one.loss(one.steps_within(limit_s, whole=False)).min()) for one in grids]
+    return min(losses, default=math.inf)

@@ -1,0 +1,1 @@
+"""Does the simulator say what others measured, printed or simulated?"""

@@ -1,0 +1,163 @@
+"""A scenario from names, paths and files, with what the command line changes in it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from ..documents.reading import exists, note_read
+from ..documents.validation import nearest, read_mapping, read_text, validate
+from ..errors import InputError
+from ..laws.model_family import FAMILY
+from ..topology.model import Topology, load_topology, read_topology, topology_path
+from ..trace.series import recording_names
+from ..workload.documents import AnalyticWorkload, TraceWorkload
+from .model import Scenario
+from .overrides import assign, parse_strategy, split_setting
+
+
+def load_scenario(
+    path: Path | None = None,
+    *,
+    topology: str | None = None,
+    workload: str | None = None,
+    trace: str | None = None,
+    strategies: Sequence[str] = (),
+    settings: Sequence[str] = (),
+) -> Scenario:
+    """Reads a scenario and applies what the command line changes in it.
+
+    Args:
+      path: a YAML file, or a JSON result, whose scenario is run again; the scenario that ships unless given.
+      topology: name or path that replaces the topology.
+      workload: name or path that replaces the workload.
+      trace: path of a trace that replaces the workload.
+      strategies: `kind` or `kind:key=value,key=value`, replacing the strategies.
+      settings: `key.path=value`, applied last.
+
+    Raises:
+      InputError: anything is wrong in the file or in the options.
+    """
+    if workload and trace:
+        raise InputError("--workload and --trace both name the workload; give one of them")
+    source = path or Path(str(resources.files("sim.scenario") / "shipped" / "recorded-35m.yaml"))
+    document, text = _read(source)
+    folder = source.parent
+    if topology:
+        document["topology"] = _Elsewhere(topology)
+    if workload:
+        document["workload"] = _Elsewhere(workload)
+    if trace:
+        document["workload"] = {"trace": _Elsewhere(trace)}
+    if strategies:
+        document["strategies"] = [parse_strategy(entry) for entry in strategies]
+    paths = [split_setting(entry) for entry in settings]
+    for key, look_up in (("topology", _topology), ("workload", _workload)):
+        value = document.get(key)
+        with naming(None if isinstance(value, _Elsewhere) else path):
+            document[key] = look_up(value, folder, open_up=_enters(paths, key))
+    if path is None and not strategies and isinstance(document["topology"], Topology):
+        document["strategies"] = _that_fit(document["strategies"], len(document["topology"].datacenters))
+    for setting_path, value in paths:
+        assign(document, setting_path, value)
+    document = {key: value for key, value in document.items() if value is not None}
+    changed = bool(paths or strategies or workload or trace or topology)
+    return validate(Scenario, document, source=str(path) if path else "scenario", text=None if changed else text)
+
+
+def _read(path: Path) -> tuple[dict[str, Any], str | None]:
+    """A scenario as plain data, with its text for line numbers (none where it stands inside a result)."""
+    text = read_text(path, "scenario")
+    result = _result(text)
+    if result is None:
+        return read_mapping(path, "scenario")
+    scenario = result.get("scenario")
+    if not isinstance(scenario, dict):
+        raise InputError(
+            f"{path}: is an answer without a `scenario` to run; give a scenario, or what simulate or explain wrote"
+        )
+    workload = scenario.get("workload")
+    if isinstance(workload, dict) and isinstance(trace := workload.get("trace"), str) and Path(trace).exists():
+        workload["trace"] = _Elsewhere(trace)  # a result names a trace as seen from where it was made
+    return scenario, None
+
+
+def _result(text: str) -> dict[str, Any] | None:
+    """The JSON that a command printed; None if the text is anything else."""
+    if not text.lstrip().startswith("{"):
+        return None
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return (
+        data if isinstance(data, dict) and ("crosshaul_version" in data or {"scenario", "runs"} <= set(data)) else None
+    )
+
+
+@contextmanager
+def naming(path: Path | None) -> Iterator[None]:
+    """Says which scenario file led to a mistake (that may stand in a file that it names)."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{path}: {error}" if path else str(error)) from None
+
+
+class _Elsewhere(str):
+    """A name or path from the command line: relative to the working directory, not to the scenario."""
+
+    __slots__ = ()
+
+
+def _enters(paths: Sequence[tuple[list[str | int], Any]], key: str) -> bool:
+    return any(path[0] == key and len(path) > 1 for path, _ in paths)
+
+
+def _topology(value: Any, folder: Path, *, open_up: bool) -> Any:
+    """A topology that is named or a path becomes a checked model; or plain data, when a setting goes into it."""
+    if not isinstance(value, str):
+        return value
+    base = Path() if isinstance(value, _Elsewhere) else folder
+    if open_up:
+        return read_topology(topology_path(value, folder=base))[0]
+    return load_topology(value, folder=base)
+
+
+def _workload(value: Any, folder: Path, *, open_up: bool) -> Any:
+    """Likewise for a workload: a model of the family, a recording that ships, or a YAML file."""
+    base = Path() if isinstance(value, _Elsewhere) else folder
+    if isinstance(value, str):
+        if value in FAMILY:
+            return {"model": value}
+        if value in recording_names():
+            return {"trace": value}
+        if not (value.endswith((".yaml", ".yml")) or "/" in value or exists(base / value)):
+            known = [*FAMILY, *recording_names()]
+            raise InputError(f"workload: there is none named {value!r}; {nearest(value, known)}, or a YAML file")
+        where = base / value
+        data, text = read_mapping(where, "workload")
+        if "trace" in data:
+            data["trace"] = _trace(data["trace"], where.parent)
+        kind = TraceWorkload if "trace" in data else AnalyticWorkload
+        return data if open_up else validate(kind, data, source=str(where), text=text)
+    if isinstance(value, Mapping) and "trace" in value:
+        return {**value, "trace": _trace(value["trace"], base)}
+    return value
+
+
+def _trace(value: Any, base: Path) -> Any:
+    if not isinstance(value, str) or value in recording_names():
+        return value
+    path = Path(value) if isinstance(value, _Elsewhere) else base / value
+    note_read(path)
+    return str(path)
+
+
+def _that_fit(strategies: list[dict[str, Any]], datacenters: int) -> list[dict[str, Any]]:
+    """Of the strategies that nobody asked for, those that the topology has datacenters for."""
+    return [strategy for strategy in strategies if strategy.get("replicas", 1) <= datacenters]

@@ -1,0 +1,103 @@
+"""How a command ends: an exit code for every outcome, one message, and no traceback for what is not our fault.
+
+0 is an answer, 1 a fault of ours, 2 wrong input (or a place that cannot be written), 130 and 143 an interruption.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, NoReturn
+
+from ..documents.reading import noting_reads
+from ..errors import CrosshaulError, printable
+
+INTERRUPTED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
+
+
+def run_and_exit(command: Callable[[], Any]) -> NoReturn:
+    """Runs a command and ends the process with the exit code that belongs to its outcome."""
+    with _terminable(), noting_reads():
+        code = _outcome(command)
+    sys.exit(code)
+
+
+def tell(text: str, *, red: bool = False) -> None:
+    """A line for people on standard error; nobody may be there to read it."""
+    if sys.stderr is None:
+        return
+    coloured = red and sys.stderr.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+    line = printable(text)
+    with suppress(OSError, ValueError):
+        line = line.encode(sys.stderr.encoding or "ascii", "backslashreplace").decode(sys.stderr.encoding or "ascii")
+        sys.stderr.write(f"\x1b[31m{line}\x1b[0m\n" if coloured else f"{line}\n")
+        sys.stderr.flush()
+
+
+def abandon_stdout() -> None:
+    """Sends what is left for standard output nowhere, so that the interpreter does not fail on it once more."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+
+
+def _outcome(command: Callable[[], Any]) -> int:
+    try:
+        command()
+    except SystemExit as end:
+        if end.code == 1 and _nobody_reads():  # `simulate --help | true`
+            abandon_stdout()
+            return 0
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except CrosshaulError as error:
+        tell(f"error: {error}", red=True)
+        return error.exit_code
+    except MemoryError:
+        tell("error: there is not enough memory for this; take fewer datacenters, layers or steps", red=True)
+        return 2
+    except OSError as error:
+        abandon_stdout()
+        where, why = error.filename or "the system says", error.strerror or error
+        tell(f"error: {where}: {why}; check the name, the permissions and the room on the disk", red=True)
+        return 2
+    except Exception:
+        tell(traceback.format_exc().rstrip())
+        tell("this is a fault of crosshaul, not of your input: please report it with the lines above")
+        return 1
+    return 0
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """SIGTERM ends the command as Ctrl-C does, through everything that tidies up behind itself."""
+
+    def end(*_: object) -> NoReturn:
+        raise SystemExit(TERMINATED)
+
+    before = signal.getsignal(signal.SIGTERM)
+    with suppress(ValueError):  # not the main thread
+        if before == signal.SIG_DFL:
+            signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        with suppress(ValueError):
+            if before == signal.SIG_DFL:
+                signal.signal(signal.SIGTERM, before)
+
+
+def _nobody_reads() -> bool:
+    """Whether standard output is a pipe whose reader has gone."""
+    with suppress(AttributeError, OSError, ValueError):  # no pipe, closed, or a system without poll
+        poller = select.poll()
+        poller.register(sys.stdout.fileno(), select.POLLOUT)
+        return any(events & select.POLLERR for _, events in poller.poll(0))
+    return False

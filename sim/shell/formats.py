@@ -1,0 +1,43 @@
+"""Which format a result is written in: the one asked for, or what the name of the file says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..errors import InputError
+from .delivery import Format
+
+FormatOption = Annotated[
+    Format | None,
+    typer.Option("--format", help="How to print the result. [default: what the name of --output says, else table]"),
+]
+OutputOption = Annotated[Path | None, typer.Option(help="Write the result to a file instead.", metavar="FILE")]
+
+_SUFFIXES = {".json": Format.json, ".csv": Format.csv, ".txt": Format.table}
+_CHOICES = "a .json, a .csv, or a .txt (the table)"
+
+
+def chosen(asked: Format | None, output: Path | None) -> Format:
+    """The format of a result.
+
+    Args:
+      asked: `--format`, if given.
+      output: `--output`, if given; a name without a suffix says nothing.
+
+    Raises:
+      InputError: the file's name promises something that cannot be written, or another format than was asked for.
+    """
+    suffix = output.suffix.lower() if output else ""
+    if not suffix:
+        return asked or Format.table
+    said = _SUFFIXES.get(suffix)
+    if said is None:
+        raise InputError(f"--output {output}: a {suffix} cannot be written; write {_CHOICES}")
+    if asked not in (None, said):
+        raise InputError(
+            f"--output {output}: --format {asked} does not go into a {suffix}; leave out --format, or write {_CHOICES}"
+        )
+    return said

@@ -1,0 +1,112 @@
+"""Which strategy runs where: a scenario's strategies in their settings, chips and batch dealt out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import islice
+
+from ..errors import InputError
+from ..network.placement import published_route
+from ..scenario.model import Scenario
+from ..strategies import AbstractStrategy
+from ..strategies.shared.setting import Setting
+from ..topology.hosts import crowded
+from ..topology.model import PUBLISHED
+from .results import Job
+
+
+def jobs(scenario: Scenario) -> list[Job]:
+    """What a scenario would replay: its strategies in their settings, chips and batch dealt out.
+
+    Raises:
+      InputError: the topology cannot carry a strategy, or the chips cannot be shared evenly.
+    """
+    planned = [
+        plan_job(scenario, strategy, workers_of(scenario, position))
+        for position, strategy in enumerate(scenario.strategies)
+    ]
+    for position, job in enumerate(planned):
+        check_chips(scenario, position, job)
+    return _neighbours(scenario, planned) if scenario.jobs == "together" else planned
+
+
+def _neighbours(scenario: Scenario, planned: Sequence[Job]) -> list[Job]:
+    """Jobs that run at once: their workers share hosts with those of the others."""
+    places = iter(crowded([place for job in planned for place in scenario.topology.places_of(job.sites)]))
+    return [
+        replace(job, setting=replace(job.setting, places=tuple(islice(places, job.setting.workers)))) for job in planned
+    ]
+
+
+def plan_job(scenario: Scenario, strategy: AbstractStrategy, split: int) -> Job:
+    """A strategy in its setting: the datacenters that it uses, its share of the workload, and what joins them.
+
+    Args:
+      scenario: topology, workload, and how exchanges are made.
+      strategy: what runs; it need not be one of the scenario's.
+      split: chips that nobody gave are rounded up to a multiple of this.
+
+    Raises:
+      InputError: there is no path between two of the sites, or the numbers contradict each other.
+    """
+    topology = scenario.topology
+    sites = topology.datacenters[: strategy.workers(len(topology.datacenters))]
+    names = tuple(site.name for site in sites)
+    load = scenario.workload.load(sites, split)
+    published = scenario.algorithm == PUBLISHED
+    if strategy.by_layer and not load.layers:
+        raise InputError(
+            f"workload.layers: {strategy.label} exchanges layer by layer, and nobody says how many there are; write "
+            "the number in the workload, such as layers: 48"
+        )
+    setting = Setting(
+        load,
+        inside=tuple(site.inside_route for site in sites),
+        across=published_route(topology, names, load.deal.worker_chips),
+        places=crowded(topology.places_of(sites)),
+        behind_backward=tuple(
+            (site.inside.overlap or ("none" if published else "backward")) == "backward" for site in sites
+        ),
+        parts_inside=not published,
+        way=lambda start, end: topology.route(names[start], names[end]),
+    )
+    return Job(strategy, setting, sites)
+
+
+def workers_of(scenario: Scenario, position: int) -> int:
+    """How many datacenters a strategy of a scenario uses.
+
+    Raises:
+      InputError: the topology has fewer.
+    """
+    strategy, sites = scenario.strategies[position], len(scenario.topology.datacenters)
+    workers = strategy.workers(sites)
+    if workers > sites:
+        raise InputError(
+            f"strategies[{position}]: {strategy.label} needs {workers} datacenters and topology "
+            f"{scenario.topology.name} has {sites}; use at most {sites} replicas, or a topology with more datacenters"
+        )
+    return workers
+
+
+def check_chips(scenario: Scenario, position: int, job: Job) -> None:
+    """Demands that a job's datacenters share the chips evenly, and that each has as many.
+
+    Raises:
+      InputError: names the chips that would do.
+    """
+    load, workers, label = job.setting.load, job.setting.workers, job.strategy.label
+    if scenario.workload.chips is not None and load.chips % workers:
+        low = load.chips // workers * workers
+        choices = f"{low} or {low + workers}" if low else f"{workers}"
+        raise InputError(
+            f"workload.chips: {load.chips} chips cannot be shared evenly by the {workers} datacenters of {label} "
+            f"(strategies[{position}]); use {choices}"
+        )
+    for site, chips in zip(job.sites, load.deal.worker_chips, strict=True):
+        if site.chips is not None and site.chips < chips:
+            raise InputError(
+                f"workload.chips: {label} (strategies[{position}]) needs {chips:g} chips in datacenter "
+                f"{site.name}, which has {site.chips}; use at most {site.chips * workers} chips in all"
+            )

@@ -1,0 +1,125 @@
+"""The one predicted loss of a run: whatever command asks, the same run has the same loss and the same notes.
+
+The laws are in `sim.laws`; here is which strategies, payloads and models they are laws of.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..laws import FITTED_ALGORITHMS, predict
+from ..strategies import AbstractStrategy, DataParallel
+from ..workload.load import Load
+
+FITTED_BITS = 16.0
+_ROUNDING = 0.99
+"""Counted payloads leave out some small parameters: 15.9 bits per parameter are 16."""
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A predicted loss and what to know about it.
+
+    Attributes:
+      value: None where nobody has published a law for the run [nats per token].
+      notes: what was interpolated or extrapolated, or why there is no loss; each with its subject first. Empty where
+        the published fits cover the run.
+    """
+
+    value: float | None
+    notes: tuple[str, ...]
+
+
+def loss_of(
+    strategy: AbstractStrategy,
+    params: float,
+    tokens: float,
+    batch_tokens: float | None = None,
+    *,
+    unique_tokens: float | None = None,
+    gradient_bits: float = FITTED_BITS,
+    outer_bits: float = FITTED_BITS,
+    active_params: float | None = None,
+) -> Loss:
+    """Loss of a strategy after some tokens.
+
+    There is none for overlapped, asynchronous and elastic descendants of DiLoCo, for payloads of fewer than 16 bits or
+    sparse ones, and for models of which only some parameters work on a token.
+
+    Args:
+      strategy: with its parameters.
+      params: N.
+      tokens: D [tokens].
+      batch_tokens: global batch B; the best one unless given [tokens].
+      unique_tokens: of the tokens, how many are not repeats; all unless given [tokens].
+      gradient_bits: bits per parameter in an exchange of gradients, where the strategy says nothing [bit].
+      outer_bits: likewise in an exchange of parameter changes [bit].
+      active_params: parameters that work on a token; all unless given.
+
+    Raises:
+      InputError: a size that is not positive.
+    Source: `sim.laws.combined`.
+    """
+    missing = _without_law(strategy, params, gradient_bits, outer_bits, active_params)
+    if missing:
+        return Loss(None, (f"no law: {missing}",))
+    kind = _kind(strategy)
+    found = predict(
+        params,
+        tokens,
+        kind,
+        strategy.replica_count,
+        batch_tokens=batch_tokens,
+        sync_every=None if kind == "data-parallel" else strategy.steps_per_sync,
+        unique_tokens=unique_tokens,
+    )
+    return Loss(found.loss, found.notes)
+
+
+def loss_after(
+    strategy: AbstractStrategy, load: Load, tokens: float | None = None, unique_tokens: float | None = None
+) -> Loss:
+    """Loss of a strategy on a workload: of its T B tokens, or of so many at the same batch.
+
+    Args:
+      strategy: with its parameters.
+      load: the workload.
+      tokens: instead of T B [tokens].
+      unique_tokens: of the tokens, how many are not repeats; all unless given [tokens].
+
+    Raises:
+      InputError: a size that is not positive.
+    """
+    return loss_of(
+        strategy,
+        load.params,
+        load.steps * load.batch_tokens if tokens is None else tokens,
+        load.batch_tokens,
+        unique_tokens=unique_tokens,
+        gradient_bits=8 * load.gradient_bytes / load.params,
+        outer_bits=8 * load.outer_bytes / load.params,
+        active_params=load.active_params,
+    )
+
+
+def _kind(strategy: AbstractStrategy) -> str:
+    return str(strategy.model_dump()["kind"])
+
+
+def _without_law(
+    strategy: AbstractStrategy, params: float, gradient_bits: float, outer_bits: float, active_params: float | None
+) -> str | None:
+    """What the laws do not know, in words; None where they know all."""
+    if _kind(strategy) not in FITTED_ALGORITHMS:
+        return f"none is published for {_kind(strategy)}"
+    if active_params is not None and active_params < params:
+        return "none is used where only some of the parameters work on a token (active_params)"
+    if isinstance(strategy, DataParallel):
+        bits = strategy.payload_bits or gradient_bits
+    else:  # gradients inside a replica are exchanged as the workload says
+        bits = min(gradient_bits, strategy.payload_bits or outer_bits)
+    if bits < _ROUNDING * FITTED_BITS:
+        return f"none is published for {bits:.3g} bits per exchanged parameter"
+    if strategy.compression_ratio > 1 or strategy.payload_factor < 1:
+        return "none is published for payloads that leave something out (compression_ratio, payload_factor)"
+    return None

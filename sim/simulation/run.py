@@ -1,0 +1,221 @@
+"""run(): the one place where topology, workload, strategies and engine meet."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+
+from ..engine.interpreter import replay
+from ..engine.ops import moved
+from ..engine.ports import Network
+from ..engine.steady_state import Marks, Rhythm, find_rhythm
+from ..engine.timeline import Timeline, extrapolate
+from ..network.over_links import CHUNKED, LinkNetwork
+from ..network.placement import Placement
+from ..network.published_cost import PublishedCostNetwork
+from ..scenario.model import Scenario
+from ..strategies import DataParallel
+from ..topology.links import Link
+from ..topology.model import PUBLISHED
+from .assumptions import assumptions
+from .jobs import check_chips, jobs, plan_job, workers_of
+from .results import Job, Outcome, Result
+from .summary import summarise
+from .without_effect.keys import without_effect
+
+
+def run(scenario: Scenario) -> Result:
+    """Replays every strategy of a scenario, and Data-Parallel to compare with where it is not among them.
+
+    Raises:
+      InputError: the topology cannot carry a strategy, or the chips cannot be shared evenly.
+    """
+    return result_of(scenario, outcomes(scenario))
+
+
+def result_of(scenario: Scenario, found: Sequence[Outcome]) -> Result:
+    """The answer to a scenario whose strategies have been replayed; only a missing Data-Parallel is replayed here."""
+    compare = _Reference(scenario, found)
+    runs = tuple(summarise(each, scenario.topology.name, compare.wall_clock_s(each.job)) for each in found)
+    notes = (*found[0].job.setting.load.notes, *assumptions(scenario, runs, found))
+    carried = frozenset(link.name for each in runs for link in each.links if link.bytes)
+    ignored = without_effect(scenario, [each.job for each in found], carried or None)
+    return Result(scenario, runs, (*notes, *ignored))
+
+
+class _Reference:
+    """Data-Parallel's wall-clock to compare with: of the first such run listed, and else of one on as many chips."""
+
+    def __init__(self, scenario: Scenario, found: Sequence[Outcome]) -> None:
+        self._scenario = scenario
+        self._known: dict[int, float] = {}
+        for outcome in found:
+            if isinstance(outcome.job.strategy, DataParallel):
+                self._known.setdefault(outcome.job.setting.load.chips, outcome.timeline.wall_clock_s)
+
+    def wall_clock_s(self, job: Job) -> float:
+        """On the chips of a job, or on all where each datacenter has its own number [s]."""
+        chips = job.setting.load.chips
+        if chips not in self._known:
+            own = plan_job(self._scenario, DataParallel(), chips)
+            found_s = self._known.get(own.setting.load.chips)
+            self._known[chips] = found_s or _alone(self._scenario, own, full=False).timeline.wall_clock_s
+        return self._known[chips]
+
+
+def outcomes(scenario: Scenario) -> list[Outcome]:
+    """The replays of a scenario's strategies and no others: each on a network of its own, or all together on one.
+
+    Raises:
+      InputError: the topology cannot carry a strategy, or the chips cannot be shared evenly.
+    """
+    planned = jobs(scenario)
+    if scenario.jobs == "together":
+        return _together(scenario, planned)
+    return [alone(scenario, job) for job in planned]
+
+
+def alone(scenario: Scenario, job: Job) -> Outcome:
+    """The replay of one job of a scenario, or of a varied one, on a network of its own."""
+    return _alone(scenario, job, full=scenario.replay == "full")
+
+
+def _network(scenario: Scenario, jobs: Sequence[Job], *, one_at_a_time: bool = False) -> Network:
+    placement = Placement(
+        scenario.topology,
+        tuple(site.name for job in jobs for site in job.sites),
+        tuple(chips for job in jobs for chips in job.setting.load.deal.worker_chips),
+        tuple(number for number, job in enumerate(jobs) for _ in job.sites),
+    )
+    algorithm = scenario.algorithm
+    if algorithm == PUBLISHED:
+        return PublishedCostNetwork(placement)
+    return LinkNetwork(placement, algorithm, one_at_a_time=one_at_a_time)
+
+
+def _alone(scenario: Scenario, job: Job, *, full: bool) -> Outcome:
+    """Replays a job on a network of its own, and continues it exactly once it repeats itself.
+
+    The programs of all workers repeat once H and the recorded cycle have come round together. If nothing is left over
+    from before a synchronisation, so does the run; otherwise when it has settled. A steady replay makes the beginning,
+    the remainder and one period, and again with one period more. Where nothing repeats, every step is replayed.
+    """
+    strategy, steps = job.strategy, job.setting.load.steps
+    every_step = full or not _repeats(scenario, job)
+    network = _network(scenario, [job], one_at_a_time=strategy.blocking and not every_step)
+    used = network.collective(job.setting.everyone, strategy.outer_bytes(job.setting))
+    period = period_of(job)
+    first, more = period, period
+    if not _drains(scenario, job) and not every_step:
+        found = _rhythm([network], job, steps // period)
+        first, more = (found.settled * period, found.cycle * period) if found else (steps, period)
+    shorter = first + (steps - first) % more  # a whole number of cycles is left
+    if every_step or shorter + more >= steps:
+        return Outcome(job, _replay(network, job, steps), used, steps)
+    one, two = _replay(network, job, shorter), _replay(network, job, shorter + more)
+    return Outcome(job, extrapolate(one, two, (steps - shorter) // more), used, shorter + more)
+
+
+def utilization(scenario: Scenario) -> float:
+    """Share of the time that the workers of a scenario's first strategy compute in the long run.
+
+    Once the run repeats itself that is the compute of a cycle over its length; where it does not, or with
+    `replay: full`, the compute of the whole run over its wall-clock.
+
+    Raises:
+      InputError: as for `run`.
+    """
+    job = plan_job(scenario, scenario.strategies[0], workers_of(scenario, 0))
+    check_chips(scenario, 0, job)
+    if scenario.replay == "steady" and _repeats(scenario, job):
+        starts = _starts(scenario, job)
+        found = _rhythm(starts, job)
+        if found:
+            first, count = found.settled * period_of(job), found.cycle * period_of(job)
+            if job.setting.shares_compute:  # how long a step took is not in the workload then
+                one, two = (_replay(starts[0], job, steps) for steps in (first, first + count))
+                return (two.mean("compute_s") - one.mean("compute_s")) / found.seconds
+            workers, compute_s = job.setting.everyone, job.setting.load.compute_s
+            return math.fsum(compute_s(worker, first, count) for worker in workers) / len(workers) / found.seconds
+    timeline = _replay(_network(scenario, [job]), job, job.setting.load.steps)
+    return timeline.mean("compute_s") / timeline.wall_clock_s
+
+
+def _repeats(scenario: Scenario, job: Job) -> bool:
+    """Whether a long run of a job repeats itself.
+
+    It does not on links that change, nor where workers who never meet slow each other down on a host: moments are then
+    no longer sums and maxima of earlier ones, and what looks like a rhythm may drift.
+    """
+    apart = job.setting.shares_compute and not _drains(scenario, job)
+    return job.strategy.repeats and not apart and not _changing(scenario)
+
+
+def _changing(scenario: Scenario) -> bool:
+    """Whether the same exchange may take another time later: bandwidth changes, or a bucket is full or empty.
+
+    A link that has nothing, for ever, counts too: a replay step by step says who waits for it.
+    """
+    return scenario.algorithm != PUBLISHED and any(_changes(link) for link in scenario.topology.links)
+
+
+def _changes(link: Link) -> bool:
+    profile = link.profile()
+    return link.burst_bytes > 0 or profile.next_change_s(0.0) is not None or not profile.capacity_at(0.0)
+
+
+def period_of(job: Job) -> int:
+    """Steps after which the programs of all workers repeat."""
+    return math.lcm(job.strategy.steps_per_sync, job.setting.load.cycle_steps)
+
+
+def _rhythm(starts: Sequence[Network], job: Job, most_periods: int | None = None) -> Rhythm | None:
+    """The rhythm that a job settles into from one of several starts; None if it does not soon enough."""
+    replays = [partial(_replay, network, job) for network in starts]
+    return find_rhythm(replays, job.setting.workers, period_of(job), most_periods)
+
+
+def _starts(scenario: Scenario, job: Job) -> list[Network]:
+    """The network as it is; and busy at first for longer than anybody can go on without it, if it can be told to.
+
+    From an idle start a backlog builds up slowly where the links are a little too thin; from a busy one it is there.
+    Where workers share a host's compute, moments are no longer sums and maxima of earlier ones, and how a run begins
+    may decide how it goes on.
+    """
+    network = _network(scenario, [job], one_at_a_time=job.strategy.blocking)
+    if _drains(scenario, job) or job.setting.shares_compute or not isinstance(network, PublishedCostNetwork):
+        return [network]
+    period = replace(job.setting, load=replace(job.setting.load, steps=period_of(job)))
+    busy_s = 4 * (max(job.setting.load.mean_step_s) * period_of(job) + job.strategy.link_s(period))
+    return [network, PublishedCostNetwork(network.placement, busy_s=busy_s)]
+
+
+def _drains(scenario: Scenario, job: Job) -> bool:
+    """Whether all workers meet at every synchronisation and go on at the same time, with nothing under way."""
+    return job.strategy.drains and scenario.algorithm != CHUNKED
+
+
+def _replay(network: Network, job: Job, steps: int, marks: Marks | None = None) -> Timeline:
+    setting = replace(job.setting, load=replace(job.setting.load, steps=steps))
+    programs = [job.strategy.program(worker, setting) for worker in setting.everyone]
+    return replay(programs, network, places=setting.places, marks=marks)
+
+
+def _together(scenario: Scenario, jobs: Sequence[Job]) -> list[Outcome]:
+    """Replays all jobs at once, competing for the links; every step, as nothing repeats."""
+    network = _network(scenario, jobs)
+    programs, first, outcomes = [], 0, []
+    for job in jobs:
+        workers = range(job.setting.workers)
+        programs += [moved(job.strategy.program(worker, job.setting), first) for worker in workers]
+        first += len(workers)
+    timeline = replay(programs, network, places=[place for job in jobs for place in job.setting.places])
+    first = 0
+    for job in jobs:
+        last = first + job.setting.workers
+        used = network.collective(tuple(range(first, last)), job.strategy.outer_bytes(job.setting))
+        outcomes.append(Outcome(job, timeline.part(first, last), used, job.setting.load.steps))
+        first = last
+    return outcomes

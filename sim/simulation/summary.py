@@ -1,0 +1,108 @@
+"""A replay in the terms of an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..engine.timeline import Timeline
+from ..strategies.shared.setting import Setting
+from ..topology.model import PUBLISHED, Datacenter
+from .predicted_loss import loss_after
+from .results import LinkShare, Outcome, Run, SiteUse
+
+_NONE = 1e-9
+"""A share of the wall-clock below which a time is only what rounding left over."""
+
+
+def summarise(outcome: Outcome, topology: str, reference_s: float) -> Run:
+    """A replay in the terms of a result; `reference_s` is Data-Parallel's wall-clock."""
+    strategy, setting, timeline = outcome.job.strategy, outcome.job.setting, outcome.timeline
+    load, collective = setting.load, outcome.collective
+    kind = str(strategy.model_dump()["kind"])
+    tokens = load.steps * load.batch_tokens
+    outer_steps = strategy.outer_steps(load.steps)
+    merges = timeline.total("merges")
+    multiple = reference_s / timeline.wall_clock_s
+    own, equal_time = loss_after(strategy, load), loss_after(strategy, load, multiple * tokens)
+    early_s = timeline.wall_clock_s - timeline.mean("finish_s")
+    early_s = early_s if early_s > _NONE * timeline.wall_clock_s else 0.0
+    lost = ("exposed_s", "packing_s", "straggler_wait_s")
+    return Run(
+        strategy=kind,
+        label=strategy.label,
+        replicas=strategy.replica_count,
+        sync_every=strategy.steps_per_sync,
+        topology=topology,
+        datacenters=setting.workers,
+        collective=collective,
+        params=load.params,
+        chips=load.chips,
+        batch_tokens=load.batch_tokens,
+        steps=load.steps,
+        outer_steps=outer_steps,
+        tokens=tokens,
+        wall_clock_s=timeline.wall_clock_s,
+        compute_s=timeline.mean("compute_s"),
+        exposed_communication_s=timeline.mean("exposed_s"),
+        exposed_inside_s=timeline.mean("exposed_inside_s"),
+        exposed_across_s=timeline.mean("exposed_across_s"),
+        hidden_communication_s=timeline.mean("hidden_s"),
+        packing_s=timeline.mean("packing_s"),
+        straggler_wait_s=timeline.mean("straggler_wait_s"),
+        ended_early_s=early_s,
+        lost_s=sum(timeline.mean(field) for field in lost) + early_s,
+        compute_utilization=timeline.mean("compute_s") / timeline.wall_clock_s,
+        cross_datacenter_bytes=timeline.crossing_bytes,
+        mean_bandwidth_bits_per_s=8 * timeline.crossing_bytes / setting.workers / timeline.wall_clock_s,
+        peak_bandwidth_bits_per_s=max(
+            8 * totals.peak_bytes / step_s for totals, step_s in zip(timeline.workers, load.mean_step_s, strict=True)
+        ),
+        mean_staleness=timeline.total("staleness") / merges if merges else None,
+        max_staleness=round(max(totals.stalest for totals in timeline.workers)) if merges else None,
+        late_merges=round(timeline.total("late")),
+        closed_form_s=strategy.closed_form_s(setting) if collective == PUBLISHED else None,
+        bound_s=strategy.bound_s(setting),
+        replayed_steps=outcome.replayed_steps,
+        speedup=multiple,
+        overtraining_multiple=multiple,
+        overtraining_tokens=multiple * tokens,
+        predicted_loss=own.value,
+        equal_time_loss=equal_time.value,
+        loss_notes=tuple(dict.fromkeys((*own.notes, *equal_time.notes))),
+        sites=_site_uses(setting, timeline, outcome.job.sites),
+        links=_link_shares(timeline),
+    )
+
+
+def _site_uses(setting: Setting, timeline: Timeline, sites: Sequence[Datacenter]) -> tuple[SiteUse, ...]:
+    load = setting.load
+    workers = zip(sites, load.deal.worker_chips, load.deal.tokens_share, timeline.workers, strict=True)
+    return tuple(
+        SiteUse(
+            name=site.name,
+            chips=chips,
+            tokens_share=share,
+            compute_s=totals.compute_s,
+            exposed_communication_s=totals.exposed_s,
+            straggler_wait_s=totals.straggler_wait_s,
+            waited_for_s={other.name: s for other, s in zip(sites, totals.waited_for_s, strict=True) if s},
+            held_up_s=sum(other.waited_for_s[position] for other in timeline.workers),
+            compute_utilization=totals.compute_s / timeline.wall_clock_s,
+        )
+        for position, (site, chips, share, totals) in enumerate(workers)
+    )
+
+
+def _link_shares(timeline: Timeline) -> tuple[LinkShare, ...]:
+    return tuple(
+        LinkShare(
+            name=link.name,
+            bandwidth_bits_per_s=link.bandwidth_bits_per_s,
+            bytes=link.carried_bytes,
+            mean_utilization=8 * link.carried_bytes / link.payload_bits_per_s / timeline.watched_s,
+            busy_share=link.busy_s / timeline.watched_s,
+            full_share=link.full_s / timeline.watched_s,
+            peak_utilization=link.peak_utilization,
+        )
+        for link in timeline.links
+    )

@@ -1,0 +1,187 @@
+"""Keys of the network that change nothing in a scenario, by reason (see `effects`)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import permutations
+
+from ...scenario.model import Scenario
+from ...topology.geography import fibre_latency_s
+from ...topology.hosts import crowded
+from ...topology.model import PUBLISHED, Datacenter, Router, Topology
+from ..results import Job
+from .given import given, links
+
+CHUNKED = "chunked-ring"
+MOST_SITES = 32
+"""Datacenters up to which the routes between all pairs of them are looked at."""
+NO_HEADER = "packets without a `header` cost nothing extra"
+AS_MANY = "as many streams for every flow change nothing without a window and without loss"
+OWN_LATENCY = "every link there has a latency of its own"
+NOT_JOINED = "no link joins it"
+Rule = Callable[[Scenario, Sequence[Job]], Iterable[str]]
+
+
+def _alone(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
+    if len(scenario.topology.datacenters) == 1:
+        yield from links(scenario.topology, "bandwidth", "latency", "duplex", "loss", "burst", "schedule", "outages")
+        transport = scenario.topology.transport
+        yield from given(
+            transport, "topology.transport", *(f.alias or n for n, f in type(transport).model_fields.items())
+        )
+        yield from given(scenario, "", "collective")
+
+
+def _published(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
+    if scenario.algorithm == PUBLISHED:
+        yield from links(scenario.topology, "duplex", "loss", "burst", "schedule", "outages")
+        yield from given(scenario.topology.transport, "topology.transport", "window", "streams", "send_buffer")
+
+
+def _overruled(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
+    if scenario.collective is not None:
+        yield from given(scenario.topology, "topology", "collective")
+
+
+def _buffers(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
+    if scenario.algorithm != CHUNKED:
+        yield from given(scenario.topology.transport, "topology.transport", "send_buffer")
+
+
+def lossy(topology: Topology) -> bool:
+    """Whether any link loses packets."""
+    return any(link.loss for link in topology.links)
+
+
+def _segments(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
+    topology = scenario.topology
+    if not topology.transport.header_bytes and (scenario.algorithm == PUBLISHED or not lossy(topology)):
+        yield from given(topology.transport, "topology.transport", "segment")
+
+
+def _streams(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
+    if scenario.topology.transport.window_bytes is None and not lossy(scenario.topology):
+        yield from given(scenario.topology.transport, "topology.transport", "streams")
+
+
+def places(topology: Topology) -> Iterator[str]:
+    """Locations that no link takes its latency from."""
+    nodes: list[tuple[str, Datacenter | Router]] = [
+        *((f"topology.datacenters[{position}]", site) for position, site in enumerate(topology.datacenters)),
+        *((f"topology.routers[{position}]", router) for position, router in enumerate(topology.routers)),
+    ]
+    where = {node.name: node.location for _, node in nodes}
+    used: set[str] = set()
+    for link in topology.links:
+        start, end = (where[name] for name in link.ends)
+        if start and end and link.latency_s == fibre_latency_s(start, end, topology.fibre_stretch):
+            used.update(link.ends)
+    for path, node in nodes:
+        if node.name not in used:
+            yield from given(node, path, "location")
+    if not used:
+        yield from given(topology, "topology", "fibre_stretch")
+
+
+def _routes(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
+    topology = scenario.topology
+    if not topology.route_overrides:
+        return
+    plain = topology.model_copy(update={"route_overrides": ()})
+    sites = {site.name for site in topology.datacenters}
+    for position, override in enumerate(topology.route_overrides):
+        ways = override.ways()
+        ends = [(way[0], way[-1]) for way in ways]
+        if all(topology.path(*pair) == plain.path(*pair) for pair in ends) or not sites >= set(ends[0]):
+            yield f"topology.routes[{position}]"
+
+
+def _hosts(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
+    topology = scenario.topology
+    together = scenario.jobs == "together"
+    groups = [[site for job in jobs for site in job.sites]] if together else [job.sites for job in jobs]
+    slowed: set[str] = set()
+    for sites in (*groups, topology.datacenters):
+        places = crowded(topology.places_of(sites))
+        slowed.update(site.name for site, place in zip(sites, places, strict=True) if place)
+    for position, site in enumerate(topology.datacenters):
+        if site.name not in slowed:
+            yield from given(site, f"topology.datacenters[{position}]", "host")
+    named = {site.host for site in topology.datacenters}
+    whole = {host.part_of for host in topology.hosts if host.name in named}
+    yield from (
+        f"topology.hosts[{position}]"
+        for position, host in enumerate(topology.hosts)
+        if host.name not in named and host.name not in whole
+    )
+
+
+def _lone_workers(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
+    topology = scenario.topology
+    at_once = len(jobs) if scenario.jobs == "together" else 1
+    named = Counter(site.host for site in topology.datacenters)
+    parts = Counter(host.part_of for host in topology.hosts if named[host.name])
+    for position, host in enumerate(topology.hosts):
+        if at_once * named[host.name] + parts[host.name] == 1 and host.slowdown[0] == 1:
+            yield from given(host, f"topology.hosts[{position}]", "slowdown")
+
+
+def unjoined(topology: Topology) -> Iterator[str]:
+    """Routers that no link joins."""
+    joined = {end for link in topology.links for end in link.ends}
+    for position, router in enumerate(topology.routers):
+        if router.name not in joined:
+            yield f"topology.routers[{position}]"
+
+
+def _off_the_way(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
+    topology = scenario.topology
+    if not 1 < len(topology.datacenters) <= MOST_SITES:
+        return
+    used = {
+        hop for pair in permutations([site.name for site in topology.datacenters], 2) for hop in topology.path(*pair)
+    }
+    for position, link in enumerate(topology.links):
+        if not used.intersection(link.directions()):
+            yield f"topology.links[{position}]"
+
+
+def idle(names: frozenset[str]) -> Rule:
+    """Links that no run sent anything over, by the names of the directions that carried something."""
+
+    def rule(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
+        for position, link in enumerate(scenario.topology.links):
+            if names.isdisjoint(
+                f"{start} {arrow} {end}" for start, end in link.directions() for arrow in ("->", "<->")
+            ):
+                yield from given(link, f"topology.links[{position}]", "duplex", "loss", "burst", "schedule", "outages")
+
+    return rule
+
+
+def _together(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
+    apart = scenario.algorithm == PUBLISHED and not any(any(job.setting.places) for job in jobs)
+    if len(jobs) == 1 or apart:
+        yield from given(scenario, "", "jobs")
+
+
+NETWORK: tuple[tuple[str, Rule], ...] = (
+    ("a single datacenter sends nothing to others", _alone),
+    (
+        "an exchange at the published cost knows bandwidth, latency and headers alone; --set collective=auto: flows",
+        _published,
+    ),
+    ("the scenario's own `collective` is used", _overruled),
+    ("only chunked-ring hands over what has not left yet", _buffers),
+    (NO_HEADER, _segments),
+    (AS_MANY, _streams),
+    (OWN_LATENCY, lambda s, _: places(s.topology)),
+    ("the route is that of least latency anyway, or does not join two datacenters", _routes),
+    ("nobody there slows anybody down", _hosts),
+    ("a single worker computes there", _lone_workers),
+    (NOT_JOINED, lambda s, _: unjoined(s.topology)),
+    ("no route between two datacenters goes over it", _off_the_way),
+    ("nobody competes with anybody", _together),
+)
+"""Reasons, and the keys that each holds for."""

@@ -1,0 +1,172 @@
+"""Keys of sites, workload and strategies that change nothing in a scenario, by reason (see `effects`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ...scenario.model import Scenario
+from ...strategies import AsyncDiLoCo, DataParallel, DiLoCo, EagerDiLoCo, ElasticDiLoCo, StreamingDiLoCo
+from ...strategies.shared.fragments import FragmentedStrategy
+from ...strategies.shared.layer_by_layer import OverlappingStrategy
+from ...topology.model import PUBLISHED
+from ...workload.documents import AnalyticWorkload, TraceWorkload
+from ..results import Job
+from .given import given, insides, strategies
+from .network import Rule
+
+
+def _spans(job: Job) -> bool:
+    """Whether gradients cross datacenters, and nothing is exchanged inside one."""
+    return isinstance(job.strategy, DataParallel) or (isinstance(job.strategy, DiLoCo) and job.strategy.replicas == 1)
+
+
+def _lone_chips(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
+    sites = scenario.topology.datacenters
+    busy = {
+        site.name
+        for job in jobs
+        for site, chips in zip(job.sites, job.setting.load.deal.worker_chips, strict=True)
+        if chips > 1
+    }
+    lone = [
+        position
+        for position, site in enumerate(sites)
+        if site.name not in busy and all(j.setting.load.chips <= len(j.sites) for j in jobs)
+    ]
+    yield from insides(scenario.topology, lone, "bandwidth", "latency", "node_chips", "node_bandwidth", "overlap")
+
+
+def _one_node(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
+    topology = scenario.topology
+    most: dict[str, float] = {}
+    for job in jobs:
+        for site, chips in zip(job.sites, job.setting.load.deal.worker_chips, strict=True):
+            most[site.name] = max(most.get(site.name, 0.0), chips)
+    whole = [i for i, site in enumerate(topology.datacenters) if 1 < most.get(site.name, 1e9) <= site.inside.node_chips]
+    across = scenario.algorithm == PUBLISHED and len(topology.datacenters) > 1
+    yield from insides(topology, whole, "node_chips", *(() if across else ("bandwidth",)))
+
+
+def _published_inside(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
+    included = all(job.setting.load.inside_included for job in jobs)
+    several = len(scenario.topology.datacenters) > 1
+    if scenario.algorithm == PUBLISHED and several and (included or all(_spans(job) for job in jobs)):
+        sites = range(len(scenario.topology.datacenters))
+        yield from insides(scenario.topology, sites, "latency", "overlap", "node_chips", "node_bandwidth")
+
+
+def _measured(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
+    if all(job.setting.load.inside_included for job in jobs):
+        yield from insides(scenario.topology, range(len(scenario.topology.datacenters)), "overlap")
+
+
+def _given_seconds(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
+    workload = scenario.workload
+    timed = isinstance(workload, AnalyticWorkload) and workload.step_time_s is not None
+    recorded = isinstance(workload, TraceWorkload) and not workload.rescale
+    if timed:
+        yield from given(workload, "workload", "active_params")
+    if (timed or recorded) and workload.split == "even":
+        for position, site in enumerate(scenario.topology.datacenters):
+            yield from given(site, f"topology.datacenters[{position}]", "chip_speed")
+
+
+def _own_speeds(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
+    if all(site.chip_flop_per_s for site in scenario.topology.datacenters):
+        yield from given(scenario.workload, "workload", "chip_speed")
+
+
+def _own_chips(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
+    sites = scenario.topology.datacenters
+    said = scenario.workload.chips is not None or scenario.workload.tokens_per_chip is not None
+    if said or not all(site.chips for site in sites):
+        for position, site in enumerate(sites):
+            yield from given(site, f"topology.datacenters[{position}]", "chips")
+
+
+def _split(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
+    if all(len(set(job.setting.load.deal.tokens_share)) == 1 for job in jobs):
+        yield from given(scenario.workload, "workload", "split")
+
+
+def _by_layer(job: Job) -> bool:
+    """Whether the layers of the model matter to a strategy."""
+    strategy = job.strategy
+    if isinstance(strategy, StreamingDiLoCo) and strategy.fragments is None:
+        return True
+    return strategy.by_layer or (isinstance(strategy, FragmentedStrategy) and _fragments(job) > 1)
+
+
+def _fragments(job: Job) -> int:
+    strategy = job.strategy
+    if isinstance(strategy, StreamingDiLoCo):
+        return strategy.fragment_count(job.setting)
+    return strategy.fragments if isinstance(strategy, EagerDiLoCo) else 1
+
+
+def _layers(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
+    if not any(_by_layer(job) for job in jobs):
+        yield from given(scenario.workload, "workload", "layers", "layer_params")
+
+
+def _forward(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
+    def matters(job: Job) -> bool:
+        setting = job.setting
+        behind = any(setting.behind_backward) and max(setting.load.deal.worker_chips) > 1
+        return job.strategy.by_layer or (behind and not setting.load.inside_included)
+
+    if not any(matters(job) for job in jobs):
+        yield from given(scenario.workload, "workload", "forward_share")
+
+
+def _bits(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
+    own = all(job.strategy.payload_bits for job in jobs) and any(isinstance(job.strategy, DataParallel) for job in jobs)
+    if own and all(_spans(job) or max(job.setting.load.deal.worker_chips) <= 1 for job in jobs):
+        yield from given(scenario.workload, "workload", "payload_bits")
+
+
+def _buckets(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
+    yield from strategies(scenario, lambda s: isinstance(s, OverlappingStrategy) and not s.by_layer, "bucket")
+
+
+def _patterns(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
+    for position, job in enumerate(jobs):
+        layers, count = job.setting.load.layers, _fragments(job)
+        alike = not layers or (len(set(layers)) == 1 and len(layers) % count == 0 and not job.strategy.by_layer)
+        if isinstance(job.strategy, FragmentedStrategy) and (count == 1 or alike):
+            yield from given(job.strategy, f"strategies[{position}]", "pattern")
+
+
+def _closing(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
+    for position, job in enumerate(jobs):
+        whole = job.setting.load.steps % job.strategy.steps_per_sync == 0 and _fragments(job) == 1
+        if whole and not isinstance(job.strategy, AsyncDiLoCo):
+            yield from given(job.strategy, f"strategies[{position}]", "closing_exchange")
+
+
+TRAINING: tuple[tuple[str, Rule], ...] = (
+    ("a lone chip has nobody to exchange with inside its datacenter", _lone_chips),
+    ("a node holds all chips of its datacenter", _one_node),
+    ("the published cost of an exchange across datacenters does not know it", _published_inside),
+    ("measured seconds of a step hold the exchange of gradients inside", _measured),
+    ("the seconds of a step are given", _given_seconds),
+    ("every datacenter has a speed of its own", _own_speeds),
+    ("how many chips work is said in the workload, or not of every datacenter; it is a limit only", _own_chips),
+    ("all datacenters are equally fast", _split),
+    ("no strategy goes by layers", _layers),
+    ("nothing is exchanged behind a backward pass", _forward),
+    ("every strategy has payload bits of its own", _bits),
+    ("layers are bundled with `overlap: layers` only", _buckets),
+    ("it changes what is learned and not when", lambda s, _: strategies(s, lambda each: True, "mixing")),
+    ("there is one fragment, or all are alike", _patterns),
+    ("the last round is whole, and ends with its exchange", _closing),
+    (
+        "there is one replica only",
+        lambda s, _: strategies(s, lambda each: each.replica_count == 1 and isinstance(each, AsyncDiLoCo), "server"),
+    ),
+    (
+        "all replicas are waited for",
+        lambda s, _: strategies(s, lambda e: isinstance(e, ElasticDiLoCo) and e.quorum == e.replicas, "grace"),
+    ),
+)
+"""Reasons, and the keys that each holds for."""

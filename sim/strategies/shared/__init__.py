@@ -1,0 +1,1 @@
+"""What several strategies share; the folder above lists the algorithms themselves."""

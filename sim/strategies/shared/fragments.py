@@ -1,0 +1,121 @@
+"""Fragments of the parameters, exchanged at different moments of a round: what such strategies share."""
+
+from __future__ import annotations
+
+from abc import ABC
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+from pydantic import Field
+
+from ...defaults import REPLICAS, SYNC_EVERY
+from ...engine.ops import Op
+from ...errors import InputError
+from ...units.quantities import MOST_SITES, MOST_STEPS
+from .layer_by_layer import OverlappingStrategy, Part, Sending
+from .setting import Setting
+from .strategy import count_rounds
+
+
+class FragmentedStrategy(OverlappingStrategy, ABC):
+    """Replicas in a datacenter each that exchange fragments of the parameters at different moments of a round."""
+
+    replicas: int = Field(default=REPLICAS, gt=1, le=MOST_SITES, examples=[2])
+    """Replicas M, in a datacenter each."""
+    sync_every: int = Field(default=SYNC_EVERY, gt=0, le=MOST_STEPS, examples=[100])
+    """Inner steps H from one exchange of a fragment to its next."""
+    closing_exchange: bool = True
+    """Whether a last round of fewer than H steps ends with an exchange; many trainers stop without."""
+    pattern: Literal["strided", "sequential"] = "strided"
+    """Fragment p of P has the layers p, p + P, p + 2P, ... (`strided`), or neighbouring ones (`sequential`)."""
+
+    @property
+    def replica_count(self) -> int:
+        """Replicas M."""
+        return self.replicas
+
+    @property
+    def steps_per_sync(self) -> int:
+        """A fragment meets its like after so many steps."""
+        return self.sync_every
+
+    @property
+    def drains(self) -> bool:
+        """Fragments are under way all the time."""
+        return False
+
+    def workers(self, datacenters: int) -> int:
+        """A datacenter for each replica."""
+        return self.replicas
+
+    def outer_steps(self, steps: int) -> int:
+        """Rounds T/H, rounded up where the last, shorter one is exchanged as well."""
+        return count_rounds(steps, self.sync_every, closing=self.closing_exchange)
+
+    def link_s(self, setting: Setting) -> float:
+        """(2Nb/W1)(1 - 1/R) x rounds [s]."""
+        return setting.sending_s(self.outer_bytes(setting)) * self.outer_steps(setting.load.steps)
+
+    def rounds(self, worker: int, setting: Setting, fragments: int, delay: int) -> Iterator[Op]:
+        """Inner steps with the exchanges of fragments behind them.
+
+        Fragment p of P is exchanged after step round(p H/P) of each round, the first one (p = 0) after the last step.
+        After the last inner step of a run follow all that were not exchanged just then, so that the replicas end
+        alike; not so without a closing exchange.
+
+        Args:
+          worker: whose steps.
+          setting: what it runs in.
+          fragments: P.
+          delay: inner steps that still begin without the result.
+        """
+        steps = setting.load.steps
+        own = self._fragments(setting, fragments)
+        moments = [self.moment(p, fragments) for p in range(fragments)]
+        sendings = _sendings(own, moments, self.sync_every, steps, closing=self.closing_exchange)
+        return self.overlapped(worker, setting, sendings, (0, steps), self.outer_bytes(setting), delay=delay)
+
+    def moment(self, fragment: int, fragments: int) -> int:
+        """After which step of a round (1 to H) a fragment is exchanged."""
+        return max(1, int(fragment * self.sync_every / fragments + 0.5)) if fragment else self.sync_every
+
+    def _fragments(self, setting: Setting, fragments: int) -> list[list[Part]]:
+        layers = len(setting.load.layers)
+        if not layers:
+            return [[Part(p, 1 / fragments)] for p in range(fragments)]
+        if fragments > layers:
+            raise InputError(
+                f"{self.label}: {fragments} fragments cannot be made of {layers} layers; write fragments: {layers} "
+                "or fewer"
+            )
+        found: list[list[Part]] = []
+        for p in range(fragments):
+            chosen = range(p, layers, fragments)
+            if self.pattern == "sequential":
+                chosen = range(p * layers // fragments, (p + 1) * layers // fragments)
+            first = found[-1][-1].number + 1 if found else 0
+            found.append(self.parts(setting, chosen, self.outer_bytes(setting), first))
+        return found
+
+
+def _sendings(
+    fragments: Sequence[Sequence[Part]], moments: Sequence[int], every: int, steps: int, *, closing: bool
+) -> Iterator[Sending]:
+    """What is exchanged after which inner step: each fragment at its moment of every round, the rest in the end."""
+    by_moment: dict[int, list[int]] = {}
+    for fragment, moment in enumerate(moments):
+        by_moment.setdefault(moment, []).append(fragment)
+    times = [0] * len(fragments)
+    for first in range(0, steps, every):
+        for moment in sorted(by_moment):
+            if first + moment < steps or (first + moment == steps and not closing):
+                yield _sending(fragments, by_moment[moment], times, first + moment - 1)
+    if closing:
+        yield _sending(fragments, list(range(len(fragments))), times, steps - 1)
+
+
+def _sending(fragments: Sequence[Sequence[Part]], chosen: Sequence[int], times: list[int], step: int) -> Sending:
+    parts = tuple((times[fragment], part) for fragment in chosen for part in fragments[fragment])
+    for fragment in chosen:
+        times[fragment] += 1
+    return Sending(step, "outer", parts)

@@ -1,0 +1,132 @@
+"""What a strategy runs in: its share of the workload, and what joins its workers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ...engine.ops import Collective
+from ...network.closed_forms import ideal_all_reduce_s, ideal_scatter_s
+from ...topology.hosts import Place
+from ...topology.model import Route
+from ...workload.load import Load
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a strategy runs in.
+
+    Attributes:
+      load: the workload, spread over the workers.
+      inside: the network inside the datacenter of each worker, W0 and e0.
+      across: the narrowest way between the datacenters, W1 and e1; their own network where there is one datacenter.
+      places: of each worker that can be slowed down by others there, None elsewhere; empty: nobody shares a host.
+      behind_backward: whether the gradients of each worker are exchanged behind its backward pass inside its
+        datacenter; empty: nobody's are.
+      parts_inside: whether an exchange between sites has parts inside them (the published formula has none).
+      way: what the route between two of the workers offers, where it differs from `across`.
+    """
+
+    load: Load
+    inside: tuple[Route, ...]
+    across: Route
+    places: tuple[Place | None, ...] = ()
+    behind_backward: tuple[bool, ...] = ()
+    parts_inside: bool = False
+    way: Callable[[int, int], Route] | None = None
+
+    @property
+    def shares_compute(self) -> bool:
+        """Whether any of the workers can be slowed down by others that compute on its host."""
+        return any(self.places)
+
+    @property
+    def workers(self) -> int:
+        """Datacenters that take part."""
+        return len(self.inside)
+
+    @property
+    def everyone(self) -> tuple[int, ...]:
+        """All workers, as members of a collective."""
+        return tuple(range(self.workers))
+
+    def across_s(self, payload_bytes: float) -> float:
+        """Ideal exchange of a payload among all R chips: (2S/W1)(1 - 1/R) + e1, and what it costs to start [s]."""
+        return ideal_all_reduce_s(payload_bytes, self.load.chips, *self.across)
+
+    def sending_s(self, payload_bytes: float) -> float:
+        """The same for its bytes alone: how long the way between the datacenters is busy with them [s].
+
+        0 where there is one datacenter and measured seconds hold what happens inside.
+        """
+        if self.workers == 1 and self.load.inside_included:
+            return 0.0
+        return ideal_all_reduce_s(payload_bytes, self.load.chips, *self.across._replace(latency_s=0.0, overhead_s=0.0))
+
+    def route(self, start: int, end: int) -> Route:
+        """What the route from one worker to another offers."""
+        return self.across if self.way is None else self.way(start, end)
+
+    def inside_s(self, worker: int) -> float:
+        """Ideal exchange of gradients inside the datacenter of a worker: (2Nb/W0)(1 - M/R) + e0 [s].
+
+        0 where the seconds of a step hold it already.
+        """
+        return 0.0 if self.load.inside_included else self._all_reduce_s(worker, self.load.gradient_bytes)
+
+    def scatter_s(self, worker: int, payload_bytes: float) -> float:
+        """Half such an exchange of a payload: a reduce-scatter, or an all-gather, among the worker's chips [s]."""
+        return ideal_scatter_s(payload_bytes, self.load.deal.worker_chips[worker], *self.inside[worker])
+
+    def inside_exposed_s(self, worker: int) -> float:
+        """What the exchange inside adds to a mean step: all of it, or what the backward pass does not hide [s].
+
+        Gradients are ready evenly over the backward pass; the latency shows in any case: e0 + max(0, bytes - backward).
+        """
+        return self._exposed_s(worker, self.inside_s(worker), self.inside[worker].latency_s)
+
+    def gradients_behind_s(self, payload_bytes: float) -> float:
+        """Of an exchange of gradients among all workers, how much of its parts inside is behind the backward pass [s].
+
+        With a single worker that is its exchange inside; else the reduce-scatter and the all-gather of the slowest.
+        """
+        if self.load.inside_included or not (self.parts_inside or self.workers == 1):
+            return 0.0
+        if self.workers == 1:
+            whole_s = self._all_reduce_s(0, payload_bytes)
+            return whole_s - self._exposed_s(0, whole_s, self.inside[0].latency_s)
+        whole = [2 * self.scatter_s(worker, payload_bytes) for worker in self.everyone]
+        shown = [self._exposed_s(w, each, 2 * self.inside[w].latency_s) for w, each in enumerate(whole)]
+        return max(whole) - max(shown)
+
+    def spanning_exposed_s(self, payload_bytes: float) -> float:
+        """What an exchange of gradients among all workers adds to a step by the published formula [s].
+
+        A single worker has it inside its datacenter, where the backward pass or the measured seconds may hold it.
+        """
+        if self.workers == 1 and self.load.inside_included:
+            return 0.0
+        behind_s = self.gradients_behind_s(payload_bytes) if self.workers == 1 else 0.0
+        return self.across_s(payload_bytes) - behind_s
+
+    def _all_reduce_s(self, worker: int, payload_bytes: float) -> float:
+        return ideal_all_reduce_s(payload_bytes, self.load.deal.worker_chips[worker], *self.inside[worker])
+
+    def _exposed_s(self, worker: int, whole_s: float, latency_s: float) -> float:
+        if not self.behind_backward or not self.behind_backward[worker] or not whole_s:
+            return whole_s
+        backward_s = (1 - self.load.forward_share) * self.load.mean_step_s[worker]
+        return latency_s + max(0.0, whole_s - latency_s - backward_s)
+
+    def gradients(self, payload_bytes: float) -> Callable[[int], Collective]:
+        """The exchange of all gradients among all workers after a step, as a whole, by the number of the step."""
+        everyone, behind_s, unpaid = (
+            self.everyone,
+            self.gradients_behind_s(payload_bytes),
+            not self.load.inside_included,
+        )
+
+        def of(step: int) -> Collective:
+            return Collective("gradients", step, everyone, payload_bytes, behind_s=behind_s, parts_inside=unpaid)
+
+        return of

@@ -1,0 +1,229 @@
+"""The best ring: in which order sites should pass data on, when every hop of the ring is busy at once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import chain, permutations
+from typing import NamedTuple
+
+from .model import Topology
+
+EXACT_UP_TO = 8
+"""Sites up to which every order is tried: 7! = 5,040 of them."""
+_EFFORT = 40_000
+"""Hops looked at while improving one order, at most."""
+
+
+class RingScore(NamedTuple):
+    """How good an order is; compares like its worth: first the narrowest hop, then the shortest way round."""
+
+    narrowest_bits_per_s: float
+    """Bandwidth of the narrowest hop while all hops run [bit/s]."""
+    minus_latency_s: float
+    """The sum of the hops' latencies, negative [s]."""
+
+
+class _Rings:
+    """Scores orders of some sites of a topology.
+
+    A link that k hops of the ring cross gives each of them 1/k of its capacity; the narrowest hop of all has the
+    least of these shares, which is also its max-min fair rate. The directions of a half-duplex link count as one.
+    """
+
+    def __init__(self, topology: Topology) -> None:
+        self._topology = topology
+        self._capacity: list[float] = []
+        self._number: dict[tuple[str, str], int] = {}
+        self._hops: dict[tuple[str, str], tuple[float, tuple[int, ...], float]] = {}
+        for link in topology.links:
+            for direction in link.directions():
+                if link.duplex == "full" or direction == link.ends:
+                    self._capacity.append(link.bandwidth_bits_per_s)
+                self._number[direction] = len(self._capacity) - 1
+
+    def hop(self, start: str, end: str) -> tuple[float, tuple[int, ...], float]:
+        """Latency [s], numbers of the links and bandwidth when alone [bit/s] of the route between two sites."""
+        found = self._hops.get((start, end))
+        if found is None:
+            path = self._topology.path(start, end)
+            links = tuple(self._number[hop] for hop in path)
+            latency_s = sum(self._topology.wires[hop].latency_s for hop in path)
+            found = self._hops[start, end] = (latency_s, links, min(self._capacity[link] for link in links))
+        return found
+
+    def score(self, order: Sequence[str]) -> RingScore:
+        """How good an order is."""
+        narrowest, latency_s, _ = self._shares(order)
+        return RingScore(narrowest, -round(latency_s, 15))
+
+    def rank(self, order: Sequence[str]) -> tuple[float, int, float]:
+        """The score with how many hops are as narrow as the narrowest between its parts: fewer are a step on."""
+        narrowest, latency_s, uses = self._shares(order)
+        tight = sum(count for link, count in uses.items() if self._capacity[link] / count == narrowest)
+        return narrowest, -tight, -round(latency_s, 15)
+
+    def tightest(self, order: Sequence[str]) -> list[int]:
+        """Positions of the sites that send over a link of the least share."""
+        narrowest, _, uses = self._shares(order)
+        tight = {link for link, count in uses.items() if self._capacity[link] / count == narrowest}
+        return [position for position, pair in enumerate(_pairs(order)) if not tight.isdisjoint(self.hop(*pair)[1])]
+
+    def _shares(self, order: Sequence[str]) -> tuple[float, float, Counter[int]]:
+        latency_s = 0.0
+        uses: Counter[int] = Counter()
+        for start, end in _pairs(order):
+            hop = self.hop(start, end)
+            latency_s += hop[0]
+            uses.update(hop[1])
+        return min(self._capacity[link] / count for link, count in uses.items()), latency_s, uses
+
+
+def ring_score(topology: Topology, order: Sequence[str]) -> RingScore:
+    """How good an order of two or more sites is (see `best_ring`)."""
+    return _Rings(topology).score(order)
+
+
+def best_ring(topology: Topology, sites: Sequence[str]) -> tuple[str, ...]:
+    """The cyclic order of sites with the widest narrowest hop, all hops at once; then with the least latency.
+
+    Each hop takes its own route; hops that cross one link in the same direction share it. Up to 8 sites every order
+    is tried. Beyond, several orders are improved and the best is taken: as given; nearest neighbour by latency and by
+    bandwidth; and the order in which a walk along the tree of the widest (then shortest) links meets the sites, which
+    crosses each link of a tree once each way. To improve: a stretch of the order is reversed, or a site moved, first
+    around the narrowest hops, where that helps, until nothing does or the effort is spent.
+
+    Args:
+      topology: the links.
+      sites: names of the sites that take part.
+
+    Returns:
+      The sites in order, beginning with the first one given; the last one sends to the first.
+
+    Raises:
+      InputError: some pair has no path.
+
+    Limits: beyond 8 sites a good order, not surely the best; schedules and outages are not looked at.
+    """
+    order = tuple(sites)
+    if len(order) < 3 or _all_alike(topology, order):
+        return order
+    rings = _Rings(topology)
+    if len(order) <= EXACT_UP_TO:
+        return max(((order[0], *rest) for rest in permutations(order[1:])), key=rings.score)
+    starts = [order, _nearest(order, rings, widest=False), _nearest(order, rings, widest=True)]
+    starts.append(_along_the_tree(topology, order))
+    found = max((_improved(start, rings) for start in dict.fromkeys(starts)), key=rings.score)
+    first = found.index(order[0])
+    return found[first:] + found[:first]
+
+
+def _pairs(order: Sequence[str]) -> Iterator[tuple[str, str]]:
+    return zip(order, (*order[1:], order[0]), strict=True)
+
+
+def _all_alike(topology: Topology, sites: tuple[str, ...]) -> bool:
+    """Whether each two sites have a link of their own and all these links are equal: then every order is as good."""
+    among, small = set(sites), len(sites) <= EXACT_UP_TO
+    own = [link for link in topology.links if among.issuperset(link.ends)]
+    kinds = {(link.bandwidth_bits_per_s, link.latency_s, link.duplex, link.between is None) for link in own}
+    return (
+        len(own) == len(sites) * (len(sites) - 1) // 2
+        and len(kinds) == 1
+        and own[0].between is not None
+        and not topology.route_overrides
+        and all(len(topology.path(*p)) == 1 for p in (permutations(sites, 2) if small else _pairs(sites)))
+    )
+
+
+def _nearest(sites: tuple[str, ...], rings: _Rings, *, widest: bool) -> tuple[str, ...]:
+    """From each site to the one of those left that is nearest, or joined by the widest route."""
+
+    def worth(start: str, end: str) -> tuple[float, float]:
+        latency_s, _, bandwidth = rings.hop(start, end)
+        return (-bandwidth, latency_s) if widest else (latency_s, -bandwidth)
+
+    order, left = [sites[0]], list(sites[1:])
+    while left:
+        nearest = min(left, key=lambda end: worth(order[-1], end))
+        left.remove(nearest)
+        order.append(nearest)
+    return tuple(order)
+
+
+def _along_the_tree(topology: Topology, sites: tuple[str, ...]) -> tuple[str, ...]:
+    """The order in which a walk along the tree of the widest, then shortest links meets the sites.
+
+    Kruskal's spanning tree, walked depth first.
+    """
+    parent = {node: node for node in topology.nodes}
+
+    def root(node: str) -> str:
+        while parent[node] != node:
+            parent[node] = node = parent[parent[node]]
+        return node
+
+    near: dict[str, list[str]] = {node: [] for node in topology.nodes}
+    for link in sorted(topology.links, key=lambda link: (-link.bandwidth_bits_per_s, link.latency_s)):
+        start, end = link.ends
+        if root(start) != root(end):
+            parent[root(start)] = root(end)
+            near[start].append(end)
+            near[end].append(start)
+    met: dict[str, None] = {}
+    todo = [sites[0]]
+    while todo:
+        node = todo.pop()
+        if node not in met:
+            met[node] = None
+            todo.extend(reversed(near[node]))
+    among = set(sites)
+    walked = [node for node in met if node in among]
+    return (*walked, *(site for site in sites if site not in met))
+
+
+def _improved(order: tuple[str, ...], rings: _Rings) -> tuple[str, ...]:
+    """The first better neighbour, again and again."""
+    best, effort = rings.rank(order), _EFFORT // len(order)
+    improving = True
+    while improving and effort > 0:
+        improving = False
+        for candidate in chain(_relieved(order, rings, best[0]), _neighbours(order)):
+            effort -= 1
+            rank = rings.rank(candidate)
+            if rank > best:
+                order, best, improving = candidate, rank, True
+                break
+            if effort <= 0:
+                break
+    return order
+
+
+def _relieved(order: tuple[str, ...], rings: _Rings, narrowest: float) -> Iterator[tuple[str, ...]]:
+    """Orders without one of the tightest hops, and with wider ones in its place."""
+
+    def wider(*pairs: tuple[str, str]) -> bool:
+        return all(start != end and rings.hop(start, end)[2] > narrowest for start, end in pairs)
+
+    for position in rings.tightest(order):
+        turned = order[position + 1 :] + order[: position + 1]  # the tight hop is the one from the last to the first
+        first, last = turned[0], turned[-1]
+        for cut in range(2, len(order) - 1):
+            before, after = turned[cut - 1], turned[cut]
+            if wider((last, before), (first, after)):
+                yield turned[:cut][::-1] + turned[cut:]
+            if wider((before, first), (first, after), (last, turned[1])):
+                yield (*turned[1:cut], first, *turned[cut:])
+            if wider((before, last), (last, after), (turned[-2], first)):
+                yield (*turned[:cut], last, *turned[cut:-1])
+
+
+def _neighbours(order: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """Orders with a stretch reversed, and with one site elsewhere; short changes first."""
+    count = len(order)
+    for length in range(2, count):
+        for start in range(1, count - length + 1):
+            end = start + length
+            yield order[:start] + order[start:end][::-1] + order[end:]
+            yield order[:start] + order[start + 1 : end] + (order[start],) + order[end:]
+            yield (*order[:start], order[end - 1], *order[start : end - 1], *order[end:])

@@ -1,0 +1,100 @@
+"""The network inside a datacenter: how fast its chips exchange gradients among themselves, and whether that shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, Self
+
+from pydantic import Field, GetJsonSchemaHandler, model_validator
+from pydantic_core import CoreSchema
+
+from ..documents.validation import Frozen, nearest
+from ..errors import InputError
+from ..units.quantities import Bandwidth, Latency
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Published numbers of a kind of machine, under a name that a topology can give instead of numbers.
+
+    Attributes:
+      bandwidth: that of a chip to chips of other nodes, one way.
+      node_chips: chips that a faster network joins; 1: none.
+      node_bandwidth: of a chip to the others of its node, one way; None: no nodes.
+      source: where the numbers come from.
+    """
+
+    bandwidth: str
+    node_chips: int
+    node_bandwidth: str | None
+    source: str
+
+
+PRESETS = {
+    "port-400g": Preset("400 Gbit/s", 1, None, "one 400 Gbit/s port a chip; arXiv 2503.09799, appendix A"),
+    "dgx-a100": Preset(
+        "200 Gbit/s", 8, "2400 Gbit/s", "NVIDIA DGX A100: eight GPUs, NVLink 600 GB/s both ways, a 200 Gbit/s port each"
+    ),
+    "dgx-h100": Preset(
+        "400 Gbit/s", 8, "3600 Gbit/s", "NVIDIA DGX H100: eight GPUs, NVLink 900 GB/s both ways, a 400 Gbit/s port each"
+    ),
+    "gb200-nvl72": Preset(
+        "400 Gbit/s",
+        72,
+        "7200 Gbit/s",
+        "NVIDIA GB200 NVL72: 72 GPUs, NVLink 1.8 TB/s both ways, a 400 Gbit/s port each",
+    ),
+    "tpu-v5e": Preset("1600 Gbit/s", 1, None, "Google Cloud TPU v5e: interchip interconnect 1,600 Gbit/s a chip"),
+    "tpu-v5p": Preset("4800 Gbit/s", 1, None, "Google Cloud TPU v5p: interchip interconnect 4,800 Gbit/s a chip"),
+}
+"""Limits: peak numbers of the makers; no topology of a fabric, no contention between jobs."""
+
+
+class Inside(Frozen):
+    """The network inside a datacenter: numbers, or the name of a preset, alone or as `preset` with numbers beside it.
+
+    Source of the defaults: arXiv 2503.09799, appendix A.
+    """
+
+    bandwidth_bits_per_s: Bandwidth = Field(default=400e9, alias="bandwidth", examples=["400 Gbit/s"])
+    """What a chip has for an all-reduce with chips of other nodes, one way [bit/s]."""
+    latency_s: Latency = Field(default=1e-4, alias="latency", examples=["0.1 ms"])
+    """Latency of an exchange inside the datacenter [s]."""
+    node_chips: int = Field(default=1, gt=0, le=1_000_000, strict=True, examples=[8])
+    """Chips that a faster network joins to a node; 1: there is none."""
+    node_bandwidth_bits_per_s: Bandwidth | None = Field(default=None, alias="node_bandwidth", examples=["3600 Gbit/s"])
+    """What a chip has to the others of its node, one way [bit/s]."""
+    overlap: Literal["backward", "none"] | None = Field(default=None, examples=["backward"])
+    """`backward`: gradients are exchanged behind the backward pass, as trainers do; `none`: after it; left out: the
+    former, but the latter where exchanges are `published`."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Numbers, or the name of a preset, alone or beside numbers."""
+        schema = handler.resolve_ref_schema(handler(core))
+        preset = {"type": "string", "enum": list(PRESETS), "description": "Published numbers of a kind of machine."}
+        schema["properties"]["preset"] = preset
+        return schema | {"type": ["object", "string"]}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_name(cls, data: Any) -> Any:
+        if isinstance(data, str):
+            data = {"preset": data}
+        if not isinstance(data, dict) or "preset" not in data:
+            return data
+        given = {key: value for key, value in data.items() if key != "preset"}
+        name = data["preset"]
+        if name not in PRESETS:
+            raise InputError(f"preset: there is none named {name!r}; {nearest(str(name), list(PRESETS))}, or numbers")
+        preset = PRESETS[name]
+        numbers: dict[str, Any] = {"bandwidth": preset.bandwidth, "node_chips": preset.node_chips}
+        if preset.node_bandwidth:
+            numbers["node_bandwidth"] = preset.node_bandwidth
+        return numbers | given
+
+    @model_validator(mode="after")
+    def _nodes_are_whole(self) -> Self:
+        if (self.node_chips > 1) != (self.node_bandwidth_bits_per_s is not None):
+            raise InputError("node_chips and node_bandwidth belong together; write both, or a preset such as dgx-h100")
+        return self

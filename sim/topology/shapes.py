@@ -1,0 +1,142 @@
+"""Equal datacenters in a regular shape, so that a large topology file stays short."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import combinations, pairwise
+from typing import Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from ..documents.validation import Frozen, Name, nearest, validate
+from ..errors import InputError
+from ..units.quantities import MOST_SITES, Bandwidth, Chips, ChipSpeed, Latency, SizeOrNone
+from .inside import Inside
+from .links import BANDWIDTH_EXAMPLES, BURST_EXAMPLES, LATENCY_EXAMPLES, Duplex
+
+MOST_IN_A_MESH = 256
+"""Datacenters of a full mesh: its links grow with the square of them."""
+
+
+class LinkTemplate(Frozen):
+    """What the links of a shape have in common."""
+
+    bandwidth_bits_per_s: Bandwidth = Field(alias="bandwidth", examples=BANDWIDTH_EXAMPLES)
+    latency_s: Latency = Field(alias="latency", examples=LATENCY_EXAMPLES)
+    duplex: Duplex = "full"
+    loss: float = Field(default=0.0, ge=0, lt=1, strict=True)
+    burst_bytes: SizeOrNone = Field(default=0.0, alias="burst", examples=BURST_EXAMPLES)
+
+    def between(self, pairs: Iterable[tuple[str, str]]) -> list[dict[str, Any]]:
+        """Such a link between each two."""
+        wire = self.model_dump(include=set(LinkTemplate.model_fields))
+        return [{"between": list(pair), **wire} for pair in pairs]
+
+
+class AbstractShape(LinkTemplate):
+    """What every shape has: its links (the keys of a wire), and what its datacenters are like."""
+
+    chips: Chips | None = Field(default=None, examples=[256])
+    chip_flop_per_s: ChipSpeed | None = Field(default=None, alias="chip_speed", examples=["300 Tflop/s"])
+    inside: Inside = Inside()
+    host: Name | None = Field(default=None, examples=["core0"])
+
+    def sites(self, names: Iterable[str]) -> list[dict[str, Any]]:
+        """Such a datacenter of each name."""
+        shared = self.model_dump(include={"chips", "chip_flop_per_s", "inside", "host"}, exclude_none=True)
+        return [{"name": name, **shared} for name in names]
+
+
+class FullMesh(AbstractShape):
+    """A link of its own between every two datacenters dc1, dc2, ..."""
+
+    shape: Literal["full-mesh"]
+    datacenters: int = Field(gt=0, le=MOST_IN_A_MESH, examples=[8])
+
+    def documents(self) -> dict[str, list[Any]]:
+        """The datacenters and links, as they would stand written out."""
+        names = _numbered("dc", self.datacenters)
+        return {"datacenters": self.sites(names), "links": self.between(combinations(names, 2))}
+
+
+class Ring(AbstractShape):
+    """A link from each datacenter to the next, and from the last to dc1."""
+
+    shape: Literal["ring"]
+    datacenters: int = Field(gt=2, le=MOST_SITES, examples=[8])
+
+    def documents(self) -> dict[str, list[Any]]:
+        """The datacenters and links, as they would stand written out."""
+        names = _numbered("dc", self.datacenters)
+        return {"datacenters": self.sites(names), "links": self.between([*pairwise(names), (names[-1], names[0])])}
+
+
+class Star(AbstractShape):
+    """A link from each datacenter to a hub: a router of that name, or dc1 itself."""
+
+    shape: Literal["star"]
+    datacenters: int = Field(gt=1, le=MOST_SITES, examples=[8])
+    """How many datacenters, the hub among them if it is one."""
+    hub: Literal["router", "datacenter"] = "router"
+    """`router`: a router named hub, without chips; `datacenter`: dc1 is the hub, and sends and computes too."""
+
+    def documents(self) -> dict[str, list[Any]]:
+        """The datacenters, routers and links, as they would stand written out."""
+        names = _numbered("dc", self.datacenters)
+        if self.hub == "router":
+            links = self.between((name, "hub") for name in names)
+            return {"datacenters": self.sites(names), "routers": ["hub"], "links": links}
+        return {"datacenters": self.sites(names), "links": self.between((name, names[0]) for name in names[1:])}
+
+
+class TwoTier(AbstractShape):
+    """Regions of datacenters r1-dc1, r1-dc2, ... around a router r1 each, and a trunk between every two routers."""
+
+    shape: Literal["two-tier"]
+    regions: int = Field(gt=1, le=MOST_IN_A_MESH, examples=[8])
+    sites_per_region: int = Field(alias="sites", gt=0, le=1024, examples=[8])
+    trunk: LinkTemplate = Field(examples=['{bandwidth: "10 Gbit/s", latency: "30 ms"}'])
+    """The link between two regions; all their sites share it."""
+
+    @model_validator(mode="after")
+    def _is_not_too_large(self) -> Self:
+        count = self.regions * self.sites_per_region
+        if count > MOST_SITES:
+            raise InputError(f"{count:,} datacenters in all; make regions x sites {MOST_SITES:,} at most")
+        return self
+
+    def documents(self) -> dict[str, list[Any]]:
+        """The datacenters, routers and links, as they would stand written out."""
+        routers = _numbered("r", self.regions)
+        inside = [(f"{router}-{name}", router) for router in routers for name in _numbered("dc", self.sites_per_region)]
+        return {
+            "datacenters": self.sites(name for name, _ in inside),
+            "routers": list(routers),
+            "links": self.between(inside) + self.trunk.between(combinations(routers, 2)),
+        }
+
+
+SHAPES: dict[str, type[FullMesh | Ring | Star | TwoTier]] = {
+    "full-mesh": FullMesh,
+    "ring": Ring,
+    "star": Star,
+    "two-tier": TwoTier,
+}
+
+
+def generated(data: Any) -> dict[str, list[Any]]:
+    """The datacenters, routers and links of a `generate` section.
+
+    Raises:
+      InputError: no such shape, or its keys are wrong.
+    """
+    shape = data.get("shape") if isinstance(data, dict) else None
+    known = list(SHAPES)
+    if not isinstance(shape, str) or shape not in SHAPES:
+        given = f"there is no shape {shape!r}" if shape is not None else "has no shape"
+        raise InputError(f"generate: {given}; write `shape:` with one of the shapes, {nearest(str(shape), known)}")
+    return validate(SHAPES[shape], data, source="generate").documents()
+
+
+def _numbered(stem: str, count: int) -> list[str]:
+    return [f"{stem}{number}" for number in range(1, count + 1)]

@@ -1,0 +1,53 @@
+"""What stands at the ends of links: datacenters with their chips, and routers without any."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, model_serializer
+
+from ..documents.validation import Frozen, Name
+from ..units.quantities import Chips, ChipSpeed
+from .geography import Location
+from .inside import Inside
+from .routes import Route
+
+
+class Datacenter(Frozen):
+    """One site."""
+
+    name: Name = Field(examples=["a"])
+    chips: Chips | None = Field(default=None, examples=[256])
+    """Chips that the site has; null: as many as the workload asks for."""
+    chip_flop_per_s: ChipSpeed | None = Field(default=None, alias="chip_speed", examples=["300 Tflop/s"])
+    """Useful flop/s of a chip here (peak times utilisation); null: the workload's [flop/s]."""
+    inside: Inside = Inside()
+    location: Location | None = Field(default=None, examples=["{latitude: 47.37, longitude: 8.54}"])
+    """Where it is; links between two places that are known need no latency."""
+    host: Name | None = Field(default=None, examples=["core0"])
+    """The host in `hosts` whose compute it shares; null: one of its own."""
+
+    @property
+    def inside_route(self) -> Route:
+        """What an exchange among its chips can count on."""
+        inside = self.inside
+        node_bits_per_s = inside.node_bandwidth_bits_per_s or math.inf
+        return Route(inside.bandwidth_bits_per_s, inside.latency_s, 0.0, inside.node_chips, node_bits_per_s)
+
+
+class Router(Frozen):
+    """A node without chips: an exchange, a backbone, a cloud. Without a location its name alone stands for it."""
+
+    name: Name = Field(examples=["ix"])
+    location: Location | None = None
+
+    @model_serializer(mode="wrap")
+    def _short(self, handler: SerializerFunctionWrapHandler) -> Any:
+        return self.name if self.location is None else handler(self)
+
+
+RouterOrName = Annotated[
+    Router,
+    BeforeValidator(lambda v: {"name": v} if isinstance(v, str) else v, json_schema_input_type=Router | Name),
+]

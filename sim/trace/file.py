@@ -1,0 +1,286 @@
+"""The trace: what a recorded training run cost, and the only edge between `trainer/` and the simulator.
+
+A trace is a file of JSON lines (gzip when the name ends in `.gz`): a header, then one record an inner step of a
+replica, an outer step and an exchange, in the order in which they happened, and a summary when the run ends.
+It is written append-only and flushed line by line, so a run that is killed leaves a readable file, compressed or not;
+it is read as a stream, so a long one needs no memory. While a writer has it, no other process can write to it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from ..documents.lock import claim, cut
+from ..documents.validation import Frozen, validate
+from ..errors import InputError
+from .lines import lines_of, opened
+from .records import (
+    Distribution,
+    Exchange,
+    Few,
+    OuterStep,
+    RecordedCollective,
+    RecordedDevice,
+    RecordedMemory,
+    RecordedModel,
+    RecordedProgram,
+    RunSummary,
+    Size,
+    Step,
+)
+
+__all__ = [
+    "SCHEMA",
+    "SCHEMA_VERSION",
+    "Distribution",
+    "Exchange",
+    "Header",
+    "OuterStep",
+    "Record",
+    "RecordedCollective",
+    "RecordedDevice",
+    "RecordedMemory",
+    "RecordedModel",
+    "RecordedProgram",
+    "RunSummary",
+    "Step",
+    "TraceWriter",
+    "read_header",
+    "read_records",
+    "schema",
+]
+
+SCHEMA_VERSION: Literal[1] = 1
+SCHEMA: Literal["crosshaul-trace"] = "crosshaul-trace"
+
+
+class Header(Frozen):
+    """The first line of a trace."""
+
+    record: Literal["header"] = "header"
+    schema_name: Literal["crosshaul-trace"] = Field(default=SCHEMA, alias="schema")
+    schema_version: Literal[1] = SCHEMA_VERSION
+    algorithm: str
+    """The names of `sim/strategies`."""
+    model: RecordedModel
+    replicas: Few
+    shards: Few = 1
+    """Devices over which each copy of the model is spread, each of which exchanges its part; 1 in older traces."""
+    sync_every: Size | None = None
+    """Inner steps H between outer steps; null where there are none."""
+    steps: Size
+    """Inner steps that the run was asked for."""
+    batch_tokens: Size
+    """Global batch B over all replicas [tokens]."""
+    sequence_length: Size
+    """Tokens in a training sequence [tokens]."""
+    device: RecordedDevice
+    libraries: dict[str, str] = Field(default_factory=dict)
+    """Versions of python, jax, ..."""
+    seed: int = 0
+    data: str = ""
+    """Where the text came from and how it became tokens."""
+    times: Literal["measured", "estimated"] = "measured"
+    """`estimated`: nothing ran; seconds follow from counted flops at a stated utilisation of the device's peak."""
+    utilization: float | None = Field(default=None, gt=0, le=1)
+    """The utilisation that estimated seconds were made with; null where they were measured."""
+    step_flop: float | None = Field(default=None, gt=0)
+    """Flops of one inner step on one device, counted (attention over the sequence included) [flop]."""
+    rule_flop: float | None = Field(default=None, gt=0)
+    """The same by the rule of 6 flops a parameter and token [flop]."""
+    memory: RecordedMemory | None = None
+    """Memory of one device; null where the compiler did not say."""
+    programs: tuple[RecordedProgram, ...] = ()
+    """The compiled programs: flops, memory, and bytes of each collective by mesh axis."""
+    timing: str = ""
+    """How time was measured: which clock, what is in it and what is not."""
+    command: str = ""
+    """The command line that made the trace."""
+    recorded_at: str = ""
+    """When the run began (ISO 8601)."""
+
+
+Record = Step | Exchange | OuterStep | RunSummary
+_RECORD: TypeAdapter[Record] = TypeAdapter(Annotated[Record, Field(discriminator="record")])
+
+
+class TraceWriter:
+    """Appends a trace line by line; every line is in the file when `write` returns.
+
+    Args:
+      path: the file; compressed where its name ends in `.gz`.
+      header: its first line.
+      overwrite: whether a file that is there is replaced.
+      resume_at: a place that `mark` gave, to cut the file there and go on without another header.
+
+    Raises:
+      InputError: the file exists (unless `overwrite`), is shorter than `resume_at`, cannot be written, or another
+        process writes to it. Then it is as it was.
+    """
+
+    def __init__(self, path: Path, header: Header, *, overwrite: bool = False, resume_at: int | None = None) -> None:
+        self._path = path
+        self._compressed = path.suffix == ".gz"
+        self._packer: Any = None
+        self._digest = hashlib.sha256()
+        if resume_at is not None:
+            self._raw = cut(path, resume_at)
+            self._raw.seek(0)
+            self._digest = hashlib.file_digest(self._raw, "sha256")
+            return
+        try:
+            self._raw = path.open("ab" if overwrite else "xb", buffering=0)
+            claim(path, self._raw)
+            if stat.S_ISREG(os.fstat(self._raw.fileno()).st_mode):
+                self._raw.seek(self._raw.truncate(0))
+        except FileExistsError:
+            raise InputError(f"{path}: is there already; give another --output, or --overwrite to replace it") from None
+        except OSError as error:
+            raise InputError(f"{path}: cannot be written ({error.strerror}); give another --output") from None
+        self.write(header)
+
+    def mark(self) -> int:
+        """Puts everything so far on the disk and gives the place at which a later writer may go on [byte]."""
+        self._end_member()
+        try:
+            os.fsync(self._raw.fileno())
+            return self._raw.tell()
+        except OSError as error:
+            raise self._refused(error) from None
+
+    def sha256(self) -> str:
+        """Digest of everything in the file so far, hexadecimal."""
+        return self._digest.hexdigest()
+
+    def write(self, record: Header | Record) -> None:
+        """Appends one record.
+
+        Raises:
+          InputError: there is no room for it; the file ends with the record before.
+        """
+        line = (record.model_dump_json(exclude_none=False) + "\n").encode()
+        if self._compressed:
+            self._packer = self._packer or zlib.compressobj(9, wbits=31)
+            line = self._packer.compress(line) + self._packer.flush(zlib.Z_SYNC_FLUSH)
+        self._append(line)
+
+    def _append(self, content: bytes) -> None:
+        """Writes all of it, however little the system takes at once; or nothing."""
+        left = memoryview(content)
+        try:
+            while left:
+                left = left[self._raw.write(left) or 0 :]
+        except OSError as error:
+            self._packer = None  # its stream lacks what could not be written
+            written = len(content) - len(left)
+            if written:
+                self._raw.truncate(self._raw.tell() - written)
+            raise self._refused(error) from None
+        self._digest.update(content)
+
+    def _refused(self, error: OSError) -> InputError:
+        return InputError(
+            f"{self._path}: cannot be written ({error.strerror}); it holds the steps so far: make room, and go on with "
+            "--resume where there are checkpoints"
+        )
+
+    def _end_member(self) -> None:
+        # another compressed stream may follow in the file
+        if self._packer is not None:
+            end = self._packer.flush()
+            self._packer = None
+            self._append(end)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._end_member()
+        finally:
+            self._raw.close()
+
+
+def read_header(path: Path) -> Header:
+    """Reads the first line of a trace.
+
+    Raises:
+      InputError: not a trace, or of a schema version that this crosshaul does not read.
+    """
+    with opened(path) as stream:
+        return _header(path, lines_of(path, stream))
+
+
+def read_records(path: Path, until: int | None = None) -> Iterator[Record]:
+    """Streams the records behind the header, in file order, in bounded memory.
+
+    Args:
+      path: the trace.
+      until: where to stop, as `mark` gave it; the end unless given [byte].
+
+    Raises:
+      InputError: a damaged or cut-off line, named by its number.
+    """
+    with opened(path, until) as stream:
+        lines = lines_of(path, stream)
+        _header(path, lines)
+        for number, line in lines:
+            try:
+                yield _RECORD.validate_json(line)
+            except ValidationError as error:
+                raise InputError(_bad_line(path, number, line, error)) from None
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema of one line of a trace."""
+    line: TypeAdapter[Any] = TypeAdapter(Annotated[Header | Record, Field(discriminator="record")])
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "a line of a trace",
+        **line.json_schema(),
+    }
+
+
+def _header(path: Path, lines: Iterator[tuple[int, bytes]]) -> Header:
+    wanted = "give a file that record-trace wrote"
+    _, first = next(lines, (1, b""))
+    if not first.strip():
+        raise InputError(f"{path}: the file is empty, or its first line is; {wanted}")
+    try:
+        data = json.loads(first)
+    except (ValueError, UnicodeDecodeError, RecursionError):
+        raise InputError(f"{path}:1: not a trace (its first line is no JSON); {wanted}") from None
+    if not isinstance(data, dict) or data.get("schema") != SCHEMA:
+        raise InputError(f'{path}:1: not a trace header (no "schema": "{SCHEMA}"); {wanted}')
+    version = data.get("schema_version")
+    if version != SCHEMA_VERSION:
+        raise InputError(
+            f"{path}:1: schema_version: got {version!r}; this crosshaul reads version {SCHEMA_VERSION}: "
+            "record the trace anew, or install the crosshaul that wrote it"
+        )
+    return validate(Header, data, source=f"{path}:1")
+
+
+def _bad_line(path: Path, number: int, line: bytes, error: ValidationError) -> str:
+    if not line.endswith(b"\n"):
+        before = f"to use the {number - 1} lines before it"
+        how = f"zcat {path} | head -n {number - 1} > whole.jsonl," if path.suffix == ".gz" else "delete it"
+        return f"{path}:{number}: the last line is cut off; {how} {before}"
+    first = error.errors()[0]
+    if first["type"] == "json_invalid":
+        return f"{path}:{number}: a damaged line (not JSON); delete it or record the trace anew"
+    field = ".".join(str(part) for part in first["loc"][1:]) or "record"
+    message = f"{first['msg'][0].lower()}{first['msg'][1:]}"
+    return f"{path}:{number}: {field}: {message}; delete the line or record the trace anew"

@@ -1,0 +1,1 @@
+"""Quantities: their units, how people write them, and how numbers are shown."""

@@ -1,0 +1,205 @@
+"""Quantities with units: `"10 Gbit/s"` in, SI floats inside, readable text out.
+
+People write a number and a unit; the models hold floats in SI base units (bit/s, s, byte, flop/s), named by
+the suffix of the field. Bits, bytes, flops and tokens are dimensions of their own, so a mistaken unit is
+refused rather than converted. A quantity is one number and one unit, by a grammar: nothing is evaluated.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
+
+from ..errors import InputError, brief
+from .registry import SCALE, factor_of, slip_in
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One kind of quantity: its SI base unit, how a person writes it, and what makes sense.
+
+    Attributes:
+      base: its SI base unit.
+      noun: what a message calls it.
+      example: how a person writes one.
+      prefixes: that it is written with.
+      least, most: the range that is accepted [base]. Wide enough for "as good as none" and "as good as free", and
+        narrow enough that nothing overflows: an answer of NaN or infinity is worse than a refusal.
+    """
+
+    base: str
+    noun: str
+    example: str
+    prefixes: tuple[str, ...] = ("", "k", "M", "G", "T", "P", "E")
+    least: float = 1.0
+    most: float = 1e30
+
+    def span(self, *, zero: bool = False) -> str:
+        """The range in words; where 0 has a meaning, there is no least of what is above it for a time."""
+        least = "0" if zero and self.base == "s" else f"{'0, or ' if zero else ''}{self.least:g}"
+        return f"{least} to {self.most:g} {self.base}"
+
+    def accepts(self, value: float, *, zero: bool = False) -> bool:
+        """Whether a value lies in the range [base]."""
+        if zero and (value == 0 or self.base == "s"):
+            return 0 <= value <= self.most
+        return self.least <= value <= self.most
+
+    def within(self, value: float) -> float:
+        """A value that a question made smaller or larger, brought back into the range; 0 stays 0 [base]."""
+        return min(value if value == 0 or self.base == "s" else max(value, self.least), self.most)
+
+
+BANDWIDTH = Unit("bit/s", "a bandwidth", "10 Gbit/s")
+LATENCY = Unit("s", "a duration", "10 ms", ("", "m", "u", "n"), least=1e-12, most=1e12)
+DURATION = Unit("s", "a duration", "8 h", ("",), least=1e-12, most=1e12)
+CHIP_SPEED = Unit("flop/s", "a speed of computing", "300 Tflop/s", most=1e24)
+SIZE = Unit("B", "a size", "64 MiB", least=0.125, most=1e24)
+_HINT = "(bits are written bit, bytes B)"
+_NUMBER = r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
+_UNIT = r"[A-Za-z\u00b5\u03bc]{1,30}(?: ?(?:/| per ) ?[A-Za-z]{1,30})?"
+_QUANTITY = re.compile(rf"({_NUMBER}|[+-]?inf|[+-]?nan)[ \t]*({_UNIT})?", re.ASCII | re.IGNORECASE)
+"""One number and one unit: nothing is ever evaluated, so a slip of the keyboard cannot become another number."""
+
+
+@lru_cache(maxsize=4096)
+def parse(text: str, unit: Unit, *, zero: bool = False) -> float:
+    """Turns `"10 Gbit/s"` into a float in the unit's SI base.
+
+    Args:
+      text: a number and a unit.
+      unit: which kind of quantity is meant.
+      zero: whether 0 is a meaningful value.
+
+    Returns:
+      The value in `unit.base`.
+
+    Raises:
+      InputError: not one number and one unit, a unit of another kind, or a value outside the unit's range.
+    """
+    write = f'write {unit.noun} with its unit, such as "{unit.example}"'
+    shown = brief(text)
+    found = _QUANTITY.fullmatch(text.strip())
+    if found is None:
+        form = "one number and one unit (a point for decimals, nothing between thousands, no arithmetic)"
+        raise InputError(f"{shown} is not {form}; {write} {_HINT}")
+    number, name = float(found[1]), (found[2] or "").replace("\u03bc", "\u00b5").replace(" per ", "/")
+    if not name:
+        raise InputError(f"{shown} has no unit; {write}")
+    slip = slip_in(name, unit.base)
+    factor = None if slip else factor_of(name, unit.base)
+    if factor is None:
+        raise InputError(f"{shown} is not {unit.noun}{': ' if slip else ''}{slip}; {write} {_HINT}")
+    value = number * factor
+    if not math.isfinite(value) or value < 0 or (value == 0 and not zero):
+        wanted = "0 or more" if zero else "above 0"
+        raise InputError(f"{shown} must be finite and {wanted}; {write}")
+    if not unit.accepts(value, zero=zero):
+        raise InputError(f"{shown} is outside of what is simulated; write {unit.noun} of {unit.span(zero=zero)}")
+    return value
+
+
+@lru_cache(maxsize=4096)
+def to_text(value: float, unit: Unit) -> str:
+    """Writes a value so that `parse` reads the very same float back: the shortest prefix form that does."""
+    texts = [(f"{value / SCALE[prefix]:.12g}", f"{prefix}{unit.base}") for prefix in unit.prefixes]
+    exact = [f"{number} {name}" for number, name in texts if float(number) * (factor_of(name, unit.base) or 0) == value]
+    return min(exact, key=len, default=f"{value!r} {unit.base}")
+
+
+def _quantity(unit: Unit, *, zero: bool = False) -> tuple[BeforeValidator, PlainSerializer, WithJsonSchema]:
+    def read(value: Any) -> float:
+        if not isinstance(value, str):
+            raise InputError(f'{brief(value)} has no unit; write {unit.noun} with its unit, such as "{unit.example}"')
+        return parse(value, unit, zero=zero)
+
+    def write(value: float) -> str:
+        return to_text(value, unit)
+
+    schema = {
+        "type": "string",
+        "pattern": rf"^\s*{_NUMBER}\s*{_UNIT}\s*$",
+        "examples": [unit.example],
+        "$comment": f"{unit.noun} with its unit: {unit.span(zero=zero)}",
+    }
+    return BeforeValidator(read), PlainSerializer(write, return_type=str), WithJsonSchema(schema)
+
+
+_SUFFIX = {"k": 1e3, "M": 1e6, "m": 1e6, "B": 1e9, "b": 1e9, "G": 1e9, "T": 1e12}
+_COUNT = re.compile(rf"\s*({_NUMBER})\s*([kMmBbGT])?\s*")
+
+
+def read_count(value: Any, least: float = 1e-30, most: float = 1e30) -> float:
+    """A plain number of things, or one with a suffix as people write model sizes: `10B`, `350M`, `1.5T`.
+
+    Args:
+      value: what was written.
+      least: what is accepted at the least.
+      most: what is accepted at the most.
+
+    Raises:
+      InputError: not a number, or outside the range.
+    """
+    number = value
+    if isinstance(value, str) and (found := _COUNT.fullmatch(value)):
+        number = float(found[1]) * _SUFFIX.get(found[2], 1.0)
+    if isinstance(number, bool) or not isinstance(number, int | float):
+        raise InputError(f"{brief(value)} is not a number; write a plain number such as 10e9, or 10B")
+    if not number > 0 or number == math.inf:  # false for NaN, too; true for integers beyond every float
+        raise InputError(f"{brief(value)} must be finite and above 0; write a plain number such as 10e9, or 10B")
+    if not least <= number <= most:
+        raise InputError(f"{brief(value)} is outside of what is simulated; write a number from {least:g} to {most:g}")
+    return float(number)
+
+
+def _count(least: float, most: float) -> tuple[BeforeValidator, WithJsonSchema]:
+    number = {"type": "number", "minimum": least, "maximum": most}
+    text = {"type": "string", "pattern": f"^{_COUNT.pattern}$", "examples": ["10B"]}
+    return BeforeValidator(lambda value: read_count(value, least, most)), WithJsonSchema({"anyOf": [number, text]})
+
+
+Bandwidth = Annotated[float, *_quantity(BANDWIDTH)]
+BandwidthOrNone = Annotated[float, *_quantity(BANDWIDTH, zero=True)]
+"""A bandwidth that may be 0: nothing moves."""
+Latency = Annotated[float, *_quantity(LATENCY, zero=True)]
+Moment = Annotated[float, *_quantity(DURATION, zero=True)]
+"""A time since the start of the run."""
+Duration = Annotated[float, *_quantity(DURATION)]
+Time = Annotated[float, *_quantity(LATENCY)]
+"""A span of seconds or less, more than 0."""
+Size = Annotated[float, *_quantity(SIZE)]
+SizeOrNone = Annotated[float, *_quantity(SIZE, zero=True)]
+"""A size that may be 0: nothing of the kind."""
+ChipSpeed = Annotated[float, *_quantity(CHIP_SPEED)]
+Count = Annotated[float, *_count(1e-6, 1e24)]
+"""A plain number of things: tokens of a run, of a batch, of a chip's share of it."""
+Params = Annotated[float, *_count(1e-3, 1e18)]
+"""Parameters of a model; today's largest have some 1e13."""
+Bits = Annotated[float, *_count(1e-6, 1e6)]
+"""Bits of one exchanged parameter."""
+Factor = Annotated[float, *_count(1e-6, 1e6)]
+"""How many times as much."""
+Weight = Annotated[float, *_count(1e-12, 1e18)]
+"""A size of which only the share in others matters."""
+
+
+MOST_STEPS = 10**15
+"""Steps of a run."""
+MOST_CHIPS = 10**9
+"""Chips of a run; all that were ever made are fewer."""
+MOST_LAYERS = 10_000
+"""Layers of a model: each may be exchanged by itself in each step."""
+MOST_SITES = 1_024
+"""Datacenters of a topology, and replicas: all ways between them fit into memory and are found in seconds."""
+MOST_STREAMS = 10**6
+"""Streams of a flow."""
+Steps = Annotated[int, Field(gt=0, le=MOST_STEPS)]
+Chips = Annotated[int, Field(gt=0, le=MOST_CHIPS)]
+Layers = Annotated[int, Field(gt=0, le=MOST_LAYERS)]
+Streams = Annotated[int, Field(gt=0, le=MOST_STREAMS)]
+LayerSizes = Annotated[tuple[Weight, ...], Field(min_length=1, max_length=MOST_LAYERS)]

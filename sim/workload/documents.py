@@ -1,0 +1,225 @@
+"""What is trained: seconds of compute in a step, bytes in an exchange, tokens in a batch.
+
+A workload document is analytic (a model of any size) or a recorded trace. Either becomes a `Load`: the plain
+numbers that strategies and the engine work with, for a given set of sites.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import Discriminator, Field, Tag, model_validator
+
+from ..defaults import PAYLOAD_BITS
+from ..documents.validation import FileName, nearest
+from ..errors import InputError
+from ..laws import TOKENS_PER_PARAM, default_batch_tokens
+from ..laws.model_family import FAMILY
+from ..topology.model import Datacenter
+from ..trace.series import Recording, read_recording, recording_path
+from ..units.in_words import human_count, human_seconds
+from ..units.quantities import Bits, ChipSpeed, Params, Time
+from .extent import CHIP_FLOP_PER_S, TOKENS_PER_CHIP, AbstractWorkload
+from .load import Load
+
+
+class AnalyticWorkload(AbstractWorkload):
+    """A model of any size: compute is 6 N_active flops a token at the chips' useful speed.
+
+    Defaults: 20 N tokens; the power of two nearest to Data-Parallel's best batch; 4,096 tokens per chip.
+    """
+
+    model: str | None = Field(default=None, examples=["10b"])
+    """A name of the model family; gives params and token budget."""
+    params: Params | None = Field(default=None, examples=[10e9])
+    """Parameters N, each of which is exchanged."""
+    active_params: Params | None = Field(default=None, examples=[2e9])
+    """Parameters that work on a token (mixture-of-experts); all of them unless given."""
+    chip_flop_per_s: ChipSpeed = Field(default=CHIP_FLOP_PER_S, alias="chip_speed", examples=["300 Tflop/s"])
+    """Useful flop/s of a chip, Q (peak times utilisation), where the topology names none [flop/s]."""
+    step_time_s: Time | None = Field(default=None, alias="step_time", examples=["0.8 s"])
+    """Instead of chip_speed: what a step takes, the same for every worker, as measured in a datacenter: it holds the
+    exchange of gradients inside [s]."""
+    payload_bits: Bits = Field(default=PAYLOAD_BITS, examples=[16])
+    """Bits per exchanged parameter, b [bit]."""
+
+    @model_validator(mode="after")
+    def _names_a_model(self) -> Self:
+        if (self.model is None) == (self.params is None):
+            raise InputError("a workload needs either `model` (a name) or `params` (a number), and not both")
+        if self.model is not None and self.model not in FAMILY:
+            raise InputError(f"model: there is none named {self.model!r}; {nearest(self.model, list(FAMILY))}")
+        if self.step_time_s is not None and self.chip_flop_per_s != CHIP_FLOP_PER_S:
+            raise InputError("`step_time` and `chip_speed` say the same twice; keep one of them")
+        return self
+
+    def load(self, sites: Sequence[Datacenter], split: int) -> Load:
+        """Spreads the workload over sites; compute of a step is 6 N_active (B/R) / Q."""
+        params = FAMILY[self.model].params if self.model else self.params or 0.0
+        budget = FAMILY[self.model].token_budget if self.model else TOKENS_PER_PARAM * params
+        batch_tokens = self.batch_tokens or default_batch_tokens(params)
+        wanted = batch_tokens / (self.tokens_per_chip or TOKENS_PER_CHIP)
+        deal = self._deal(sites, wanted, split, self.chip_flop_per_s)
+        flops = deal.flop_per_chip(6 * (self.active_params or params) * batch_tokens)
+        step_s = tuple(self.step_time_s or flop / speed for flop, speed in zip(flops, deal.speeds, strict=True))
+        compute = (
+            f"compute: {human_seconds(self.step_time_s)} a step, as given"
+            if self.step_time_s
+            else f"compute: 6 x {human_count(self.active_params or params)} flops a token on chips of "
+            f"{_range(deal.speeds)} Tflop/s useful: {human_seconds(max(step_s))} a step"
+        )
+        payload_bytes = params * self.payload_bits / 8
+        return Load(
+            params=params,
+            batch_tokens=batch_tokens,
+            deal=deal,
+            steps=self._total_steps(params, batch_tokens, budget),
+            gradient_bytes=payload_bytes,
+            outer_bytes=payload_bytes,
+            mean_step_s=step_s,
+            cycle_steps=1,
+            compute_s=lambda worker, first, count: count * step_s[worker],
+            notes=(
+                compute,
+                f"payload: {self.payload_bits:g} bits per parameter",
+            ),
+            layers=self._layers(FAMILY[self.model].layers if self.model else None),
+            forward_share=self.forward_share,
+            inside_included=self.step_time_s is not None,
+            active_params=self.active_params,
+        )
+
+    def describe(self) -> str:
+        """The workload in a few words."""
+        return f"{self.model} of the published family, analytic" if self.model else "analytic"
+
+
+class TraceWorkload(AbstractWorkload):
+    """A recorded run: its seconds and bytes, as recorded or rescaled to other chips.
+
+    Defaults: the model's full budget of 20 N tokens, and the batch, chips and bytes of the recording. Where the
+    datacenters cannot share the recorded chips evenly, more such chips are taken and the batch grows with them.
+    Rescaled, there are 4,096 tokens on a chip unless said.
+    """
+
+    trace: FileName = Field(examples=["run.jsonl"])
+    """A file that record-trace wrote, or the name of a recording that ships."""
+    rescale: bool = False
+    """Whether to rescale the recorded seconds by flops to `chip_speed` and to other tokens per chip."""
+    chip_flop_per_s: ChipSpeed | None = Field(default=None, alias="chip_speed", examples=["300 Tflop/s"])
+    """Useful flop/s of a chip to rescale to, where the topology names none; 300 Tflop/s unless given [flop/s]."""
+    payload_bits: Bits | None = Field(default=None, examples=[16])
+    """Bits per exchanged parameter; default: the bytes counted in the recording [bit]."""
+
+    @model_validator(mode="after")
+    def _rescales_knowingly(self) -> Self:
+        if not self.rescale and self.chip_flop_per_s is not None:
+            raise InputError(
+                "chip_speed: recorded seconds are replayed as they are; add `rescale: true` to change them"
+            )
+        return self
+
+    def load(self, sites: Sequence[Datacenter], split: int) -> Load:
+        """Spreads the recording over sites; rescaled seconds have the mean 6 N_active (B/R) / Q."""
+        recording = read_recording(recording_path(self.trace))
+        header = recording.header
+        tokens_per_chip = self.tokens_per_chip or (TOKENS_PER_CHIP if self.rescale else recording.tokens_per_chip)
+        wanted = self.batch_tokens / tokens_per_chip if self.batch_tokens else header.device.count
+        deal = self._deal(sites, wanted, split, self.chip_flop_per_s or CHIP_FLOP_PER_S)
+        batch_tokens = self.batch_tokens or tokens_per_chip * deal.chips
+        tokens_per_chip = batch_tokens / deal.chips
+        as_recorded = all(
+            math.isclose(tokens, recording.tokens_per_chip, rel_tol=1e-9) for tokens in deal.flop_per_chip(batch_tokens)
+        )
+        if not self.rescale and not as_recorded:
+            raise InputError(
+                f"{self.trace}: was recorded with {recording.tokens_per_chip:g} tokens per chip, and "
+                f"{tokens_per_chip:g} are asked for; add `rescale: true` to the workload, or keep the recorded batch"
+            )
+        flops = deal.flop_per_chip(recording.flop_per_token * batch_tokens)
+        factors = [
+            flop / speed / recording.mean_s if self.rescale else 1.0
+            for flop, speed in zip(flops, deal.speeds, strict=True)
+        ]
+        # the same arithmetic for every batch: a faster chip is faster at it, other tokens change nothing
+        faster = min(deal.speeds) / recording.chip_flop_per_s if self.rescale else 1.0
+        outer_step_s = recording.outer_step_s / faster
+        series = recording.spread(len(sites))
+        params = float(header.model.params)
+        family = FAMILY.get(header.model.name)
+        payload_bytes = params * self.payload_bits / 8 if self.payload_bits else None
+        return Load(
+            params=params,
+            batch_tokens=batch_tokens,
+            deal=deal,
+            steps=self._total_steps(params, batch_tokens, family.token_budget if family else TOKENS_PER_PARAM * params),
+            gradient_bytes=payload_bytes or recording.gradient_bytes,
+            outer_bytes=payload_bytes or recording.outer_bytes,
+            mean_step_s=tuple(factor * each.mean_s for factor, each in zip(factors, series, strict=True)),
+            cycle_steps=recording.steps,
+            compute_s=lambda worker, first, count: factors[worker] * series[worker].seconds(first, count),
+            notes=self._notes(recording, tokens_per_chip, deal.chips, outer_step_s),
+            layers=self._layers(header.model.layers),
+            forward_share=self.forward_share,
+            outer_step_s=outer_step_s,
+        )
+
+    def _notes(self, recording: Recording, tokens_per_chip: float, chips: int, outer_step_s: float) -> tuple[str, ...]:
+        header = recording.header
+        of = f"{header.algorithm} M={header.replicas}" + (f" H={header.sync_every}" if header.sync_every else "")
+        did = "recorded"
+        if header.times == "estimated":
+            did = f"compiled, never run; seconds from flops at {header.utilization or 0:.0%} of the peak"
+        was = (
+            f"{did}: {recording.steps} steps of {of} on {header.device.count} x {header.device.kind}, "
+            f"{human_seconds(recording.mean_s)} a step of {recording.tokens_per_chip:,.0f} tokens per chip "
+            f"({recording.chip_flop_per_s / 1e12:.3g} Tflop/s)"
+        )
+        if self.rescale:
+            speed = self.chip_flop_per_s or CHIP_FLOP_PER_S
+            step_s = recording.flop_per_token * tokens_per_chip / speed
+            how = (
+                f"rescaled by flops to {speed / 1e12:g} Tflop/s and {tokens_per_chip:,.0f} tokens per "
+                f"chip: {human_seconds(step_s)} a step, varying from step to step as recorded"
+            )
+        else:
+            how = "seconds replayed as recorded, cycled over the steps of the run"
+            if chips != header.device.count:
+                how += f"; on {chips} such chips, so that the datacenters share them evenly"
+        bits = self.payload_bits or 8 * recording.outer_bytes / header.model.params
+        origin = "as asked for" if self.payload_bits else "counted from the compiled program"
+        origin = (
+            origin if self.payload_bits or recording.counted else "float32, as nothing was exchanged in the recording"
+        )
+        payload = f"payload: {bits:g} bits per parameter, {origin}"
+        if not outer_step_s:
+            return was, how, payload
+        so = "rescaled like it to the slowest chips" if self.rescale else "as recorded"
+        outer = f"outer steps: {human_seconds(outer_step_s)} of arithmetic each beside the exchange, {so}"
+        return was, how, payload, outer
+
+    def describe(self) -> str:
+        """The workload in a few words."""
+        return f"recorded trace {Path(self.trace).name}"
+
+
+def _kind(data: Any) -> str | None:
+    """The tag of a workload; the brackets keep it out of the paths of error messages."""
+    if isinstance(data, dict):
+        return "(trace)" if "trace" in data else "(analytic)"
+    return (
+        "(trace)" if isinstance(data, TraceWorkload) else "(analytic)" if isinstance(data, AnalyticWorkload) else None
+    )
+
+
+Workload = Annotated[
+    Annotated[AnalyticWorkload, Tag("(analytic)")] | Annotated[TraceWorkload, Tag("(trace)")], Discriminator(_kind)
+]
+
+
+def _range(speeds: Sequence[float]) -> str:
+    low, high = min(speeds) / 1e12, max(speeds) / 1e12
+    return f"{low:g}" if low == high else f"{low:g} to {high:g}"

@@ -1,0 +1,92 @@
+"""How much is trained and on how many chips: the keys that every workload has, and what follows from them."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from ..documents.validation import Frozen
+from ..errors import InputError
+from ..topology.model import Datacenter
+from ..units.quantities import Chips, Count, Factor, Layers, LayerSizes, Steps
+from .load import Deal, Load, rounded_up
+
+CHIP_FLOP_PER_S = 300e12
+TOKENS_PER_CHIP = 4_096.0
+
+
+class AbstractWorkload(Frozen):
+    """How much is trained, and on how many chips: common to every workload."""
+
+    tokens: Count | None = Field(default=None, examples=[200e9])
+    """Tokens to train on, D [tokens]."""
+    overtraining: Factor | None = Field(default=None, examples=[1])
+    """Instead of tokens: the multiple of 20 N (default 1; a named model has its published budget)."""
+    steps: Steps | None = Field(default=None, examples=[1000])
+    """Instead of tokens: inner steps T."""
+    batch_tokens: Count | None = Field(default=None, examples=[1048576])
+    """Global batch B over all replicas [tokens]."""
+    chips: Chips | None = Field(default=None, examples=[256])
+    """Chips in all, R."""
+    tokens_per_chip: Count | None = Field(default=None, examples=[4096])
+    """Instead of chips: tokens of a batch on one chip [tokens]."""
+    split: Literal["even", "by-speed"] = "even"
+    """How the batch is shared among the workers: the same for each, or in proportion to their chips' speed."""
+
+    layers: Layers | None = Field(default=None, examples=[48])
+    """Layers, for strategies that exchange them one by one; a named or recorded model has its own."""
+    layer_params: LayerSizes | None = Field(default=None, examples=[[2e8, 1e8, 1e8]])
+    """Instead of layers: how large each is, in order (only their shares matter); else all are alike."""
+    forward_share: float = Field(default=1 / 3, ge=1e-6, le=1 - 1e-6, examples=[0.333])
+    """Share of a step's compute that is its forward pass."""
+
+    @abstractmethod
+    def load(self, sites: Sequence[Datacenter], split: int) -> Load:
+        """Spreads the workload over sites.
+
+        Args:
+          sites: the datacenter of each worker.
+          split: a number of chips that nobody gave is rounded up to a multiple of this.
+
+        Raises:
+          InputError: the numbers contradict each other.
+        """
+
+    @abstractmethod
+    def describe(self) -> str:
+        """The workload in a few words."""
+
+    @model_validator(mode="after")
+    def _is_said_once(self) -> Self:
+        for choices in (("tokens", "overtraining", "steps"), ("chips", "tokens_per_chip"), ("layers", "layer_params")):
+            given = [name for name in choices if getattr(self, name) is not None]
+            if len(given) > 1:
+                raise InputError(f"{' and '.join(f'`{name}`' for name in given)} say the same twice; keep one of them")
+        return self
+
+    def _layers(self, known: int | None) -> tuple[float, ...]:
+        """Share of the parameters in each layer."""
+        count = self.layers or known or 0
+        sizes = self.layer_params or (1.0,) * count
+        whole = sum(sizes)
+        return tuple(size / whole for size in sizes)
+
+    def _deal(self, sites: Sequence[Datacenter], chips: float, split: int, chip_flop_per_s: float) -> Deal:
+        """Chips and tokens of each worker; `chips`: how many there are in all, and how fast, if nobody says."""
+        said = self.chips is not None or self.tokens_per_chip is not None
+        own = None if said else tuple(float(site.chips) for site in sites if site.chips)
+        total = self.chips or rounded_up(chips, split)
+        worker_chips = own if own and len(own) == len(sites) else (total / len(sites),) * len(sites)
+        speeds = tuple(site.chip_flop_per_s or chip_flop_per_s for site in sites)
+        return Deal(worker_chips, speeds, by_speed=self.split == "by-speed")
+
+    def _total_steps(self, params: float, batch_tokens: float, budget: float) -> int:
+        """T = D / B in whole steps (rounded up)."""
+        if self.steps:
+            return self.steps
+        tokens = self.tokens or budget * (self.overtraining or 1.0)
+        return max(1, math.ceil(tokens / batch_tokens * (1 - 1e-12)))

@@ -1,0 +1,118 @@
+"""A workload spread over the sites of a run, as plain numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..errors import InputError
+from ..units.quantities import LATENCY, MOST_CHIPS, MOST_STEPS
+
+_LEAST_S = 1e-15
+"""A step that computes for less is a slip [s]."""
+
+
+@dataclass(frozen=True)
+class Deal:
+    """What each worker has, and what it gets of every batch.
+
+    Attributes:
+      worker_chips: chips of each worker.
+      speeds: useful flop/s of a chip of each worker [flop/s].
+      by_speed: whether tokens are dealt in proportion to chips times speed, rather than the same to each.
+    """
+
+    worker_chips: tuple[float, ...]
+    speeds: tuple[float, ...]
+    by_speed: bool
+
+    @property
+    def chips(self) -> int:
+        """Chips in all."""
+        return round(sum(self.worker_chips))
+
+    @property
+    def tokens_share(self) -> tuple[float, ...]:
+        """Share of a batch that each worker processes."""
+        if not self.by_speed:
+            return (1 / len(self.speeds),) * len(self.speeds)
+        power = [chips * speed for chips, speed in zip(self.worker_chips, self.speeds, strict=True)]
+        return tuple(each / sum(power) for each in power)
+
+    def flop_per_chip(self, flop: float) -> tuple[float, ...]:
+        """What one chip of each worker does of a batch's flops (or tokens)."""
+        return tuple(flop * share / chips for share, chips in zip(self.tokens_share, self.worker_chips, strict=True))
+
+
+@dataclass(frozen=True)
+class Load:
+    """A workload spread over sites: what every strategy and the engine need to know of it.
+
+    Attributes:
+      params: N, parameters exchanged.
+      batch_tokens: B, global batch [tokens].
+      deal: chips and share of the batch of each worker.
+      steps: T, inner steps: D / B, rounded up to whole steps.
+      gradient_bytes, outer_bytes: payload of an exchange of gradients, of parameter changes [byte].
+      mean_step_s: mean compute of a step for each worker [s].
+      cycle_steps: steps after which the seconds of all workers repeat (1: every step costs the same).
+      compute_s: seconds that a worker computes for `count` steps from step `first` [s].
+      outer_step_s: the outer optimizer's own arithmetic for one exchange of the whole model, where it was measured;
+        counts where a strategy has outer steps and says no `compression_time` [s].
+      notes: assumptions that a reader of the result should know.
+      layers: share of the parameters (and of the compute) in each layer; empty where nobody knows.
+      forward_share: share of a step that is its forward pass.
+      inside_included: whether the seconds of a step hold its exchange of gradients inside a datacenter already, as
+        they do where they were measured.
+      active_params: parameters that work on a token, where they are not all of them.
+    """
+
+    params: float
+    batch_tokens: float
+    deal: Deal
+    steps: int
+    gradient_bytes: float
+    outer_bytes: float
+    mean_step_s: tuple[float, ...]
+    cycle_steps: int
+    compute_s: Callable[[int, int, int], float]
+    notes: tuple[str, ...]
+    layers: tuple[float, ...] = ()
+    forward_share: float = 1 / 3
+    inside_included: bool = False
+    outer_step_s: float = 0.0
+    active_params: float | None = None
+
+    def __post_init__(self) -> None:
+        """Demands numbers that make sense together: each may be in its range, and what they make of a step not.
+
+        Raises:
+          InputError: names the keys that make it.
+        """
+        longest_s, shortest_s = max(self.mean_step_s), min(self.mean_step_s)
+        if not _LEAST_S <= shortest_s <= longest_s <= LATENCY.most:
+            raise InputError(
+                f"workload: a step computes for {shortest_s:.3g} to {longest_s:.3g} s; make that {_LEAST_S:g} to "
+                f"{LATENCY.most:g} s: change params (active_params), batch_tokens, chips or the chips' speed"
+            )
+        if self.steps > MOST_STEPS:
+            raise InputError(
+                f"workload: a run of {float(self.steps):.3g} steps; make it {MOST_STEPS:g} at most: train on fewer "
+                "tokens, or in larger batches (batch_tokens)"
+            )
+        if self.chips > MOST_CHIPS:
+            raise InputError(
+                f"workload: {float(self.chips):.3g} chips; make it {MOST_CHIPS:g} at most: give chips, more "
+                "tokens_per_chip, or a smaller batch (batch_tokens)"
+            )
+
+    @property
+    def chips(self) -> int:
+        """R, chips in all."""
+        return self.deal.chips
+
+
+def rounded_up(chips: float, split: int) -> int:
+    """A number of chips, rounded up to a multiple of `split`, and 1 of these at least."""
+    return split * max(1, math.ceil(chips / split * (1 - 1e-12)))

@@ -1,0 +1,61 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sim.errors import InputError
+from sim.trace.series import read_recording
+from sim.trace.series import read_recording as again
+
+
+def test_steps_are_cycled_over_the_run(trace):
+    (series,) = read_recording(trace([[1.0, 2.0, 4.0]])).spread(1)
+    recorded = [1.0, 2.0, 4.0]
+    for first in range(7):
+        for count in range(8):
+            wanted = sum(recorded[step % 3] for step in range(first, first + count))
+            assert series.seconds(first, count) == pytest.approx(wanted)
+
+
+@given(st.lists(st.floats(1e-3, 1e3), min_size=1, max_size=20), st.integers(0, 10**6), st.integers(0, 10**6))
+def test_parts_add_up(recorded, first, count):
+    import numpy as np
+
+    from sim.trace.series import Series
+
+    series = Series(np.concatenate(([0.0], np.cumsum(recorded))))
+    whole = series.seconds(first, 2 * count)
+    assert series.seconds(first, count) + series.seconds(first + count, count) == pytest.approx(
+        whole, rel=1e-9, abs=1e-6
+    )
+
+
+def test_warm_up_does_not_count(trace):
+    assert read_recording(trace([[1.0, 3.0]])).mean_s == 2.0
+
+
+def test_an_interrupted_run_is_cut_to_the_steps_that_all_replicas_have(trace):
+    recording = read_recording(trace([[1.0, 1.0, 50.0], [3.0, 3.0]]))
+    assert recording.steps == 2
+    assert recording.mean_s == 2.0
+
+
+def test_more_workers_than_replicas_enter_at_different_steps(trace):
+    series = read_recording(trace([[1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, 8.0]])).spread(4)
+    assert [s.seconds(0, 1) for s in series] == [1.0, 5.0, 3.0, 7.0]
+
+
+def test_bytes_of_an_unrecorded_kind_are_those_of_the_other(trace):
+    recording = read_recording(trace([[1.0]], payload_bytes=123))
+    assert (recording.gradient_bytes, recording.outer_bytes, recording.counted) == (123.0, 123.0, True)
+    lonely = read_recording(trace([[1.0]], name="lonely.jsonl", payload_bytes=0))
+    assert (lonely.gradient_bytes, lonely.counted) == (4e6, False)
+
+
+def test_a_file_that_changed_is_read_again(trace):
+    assert read_recording(trace([[1.0]])).mean_s == 1.0
+    assert again(trace([[1.0, 2.0]])).mean_s == 1.5
+
+
+def test_a_trace_without_steps_is_an_input_error(trace):
+    with pytest.raises(InputError, match="no replica-complete inner step"):
+        read_recording(trace([[1.0], []]))

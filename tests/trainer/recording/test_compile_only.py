@@ -1,0 +1,222 @@
+"""Compiling for TPUs that are not there: wrong targets anywhere, real compiles where libtpu is installed."""
+
+import importlib.util
+
+import pytest
+
+jax = pytest.importorskip("jax")
+pytest.importorskip("optax")
+
+from sim.errors import CrosshaulError, InputError  # noqa: E402
+from sim.trace.file import Exchange, OuterStep, Step, read_header, read_records  # noqa: E402
+from trainer.cli.record_trace import main  # noqa: E402
+from trainer.config.run import ModelConfig, TrainConfig  # noqa: E402
+from trainer.model.transformer import count_params  # noqa: E402
+from trainer.parallel import chips as devices  # noqa: E402
+from trainer.recording import compile_only as target  # noqa: E402
+from trainer.recording.compile_only import Target, estimate, fitting_devices, parse_target  # noqa: E402
+from trainer.recording.recorder import Listener  # noqa: E402
+
+TINY = ["--layers", "1", "--width", "128", "--heads", "2", "--vocab", "512", "--sequence-length", "128"]
+FLOAT32 = ["--precision", "float32"]
+MODEL = ModelConfig(layers=1, width=128, heads=2, hidden=512, vocab=512)
+needs_libtpu = pytest.mark.skipif(importlib.util.find_spec("libtpu") is None, reason="needs the extra tpu")
+SILENT = Listener(lambda name: None, lambda number, loss, seconds: None)
+
+
+def call(*args):
+    with pytest.raises(SystemExit) as end:
+        main([str(arg) for arg in args])
+    return end.value.code or 0
+
+
+def compiled(path, *more):
+    run = ["--algorithm", "diloco", "--steps", "4", "--sync-every", "2", *TINY, *FLOAT32, "--no-run", "--output", path]
+    return call(*run, *more)
+
+
+def test_a_target_is_read():
+    assert parse_target("tpu:v5e:16x16") == Target("v5e", "16x16", 1)
+    assert parse_target("tpu:v5p:4x4x4:2") == Target("v5p", "4x4x4", 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("tpu:v5x:16x16", "there is no TPU 'v5x' here; did you mean"),
+        ("gpu:h100:8", "only TPUs can be compiled for"),
+        ("v5e", "write tpu:v5e:16x16"),
+        ("tpu:v5e", "write tpu:v5e:16x16"),
+        ("tpu:v5e:16", "write tpu:v5e:16x16"),
+        ("tpu:v5e:2x2:0", "write tpu:v5e:16x16"),
+    ],
+)
+def test_a_wrong_target_says_how_one_is_written(text, says):
+    with pytest.raises(InputError, match="--target") as caught:
+        parse_target(text)
+    assert says in str(caught.value)
+
+
+def test_replicas_share_a_target_evenly_or_not_at_all():
+    assert fitting_devices(256, 4, None) == 64
+    assert fitting_devices(256, 4, 64) == 64
+    with pytest.raises(
+        InputError, match=r"has 256 devices, and --replicas 4 x --devices-per-replica 65 needs 260; .* 64"
+    ):
+        fitting_devices(256, 4, 65)
+    with pytest.raises(InputError, match="has 256 devices, and --replicas 4 x --devices-per-replica 2 needs 8"):
+        fitting_devices(256, 4, 2)
+    with pytest.raises(InputError, match="has 4 devices, and --replicas 3 needs 6; write other --replicas"):
+        fitting_devices(4, 3, None)
+    assert fitting_devices(256, 4, None, shards=8) == 8
+    with pytest.raises(InputError, match="--replicas 4 x --shards 3 needs 264; write other --replicas"):
+        fitting_devices(256, 4, None, shards=3)
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        (["--target", "tpu:v5e:2x2", "--profile", "p"], "--profile p: nothing runs with --no-run"),
+        ([], "--no-run: compiles for a target; name one with --target"),
+        (["--target", "tpu:v9:2x2"], "there is no TPU 'v9' here"),
+    ],
+)
+def test_options_that_contradict_each_other_are_refused(more, says, tmp_path, capsys):
+    assert compiled(tmp_path / "run.jsonl", *more) == 2
+    assert says in capsys.readouterr().err
+    assert not (tmp_path / "run.jsonl").exists()
+
+
+def test_a_target_without_no_run_is_refused(tmp_path, capsys):
+    run = ["--algorithm", "diloco", *TINY, "--target", "tpu:v5e:2x2", "--output", tmp_path / "run.jsonl"]
+    assert call(*run) == 2
+    assert "nothing can run on devices that are not there; add --no-run" in capsys.readouterr().err
+
+
+def test_without_libtpu_it_says_what_to_install(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(target.importlib.util, "find_spec", lambda name: None)
+    assert compiled(tmp_path / "run.jsonl", "--target", "tpu:v5e:2x2") == 2
+    assert "pip install 'crosshaul[tpu]'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "RESOURCE_EXHAUSTED: Ran out of memory on HBM, the total memory required for HLO temporaries (1.01T) exceeds "
+        "available HBM (15.75G).",
+        "RESOURCE_EXHAUSTED: XLA:TPU compile permanent error. Ran out of memory. Used 1.01T of 15.75G hbm.",
+    ],
+)
+def test_a_run_too_large_for_the_chip_says_by_how_much(message):
+    error = target._compile_error(message)
+    assert isinstance(error, InputError)
+    assert "needs 1.01T of 15.75G; write fewer --sequences" in str(error)
+    assert not isinstance(target._compile_error("INTERNAL: something else"), InputError)
+    assert isinstance(target._compile_error("INTERNAL: something else"), CrosshaulError)
+
+
+@pytest.fixture
+def any_chip(monkeypatch):
+    """A chip of 100 Tflop/s, whatever the devices are called."""
+    chip = devices.Chip((), 1e14, 1e10, "of this test")
+    for module in (devices, target):
+        monkeypatch.setattr(module, "find_chip", lambda kind: chip)
+
+
+@pytest.mark.usefixtures("any_chip")
+def test_seconds_are_flops_over_the_stated_share_of_the_peak(tmp_path):
+    small = ModelConfig(layers=1, width=16, heads=2, hidden=32, vocab=40)
+    run = {"algorithm": "diloco", "replicas": 2, "devices_per_replica": 2, "sync_every": 2, "steps": 5}
+    config = TrainConfig(model=small, sequence_length=16, sequences=1, precision="float32", **run)
+    path = tmp_path / "run.jsonl"
+    found = estimate(config, jax.devices()[:4], path, utilization=0.25, command="c", overwrite=False, listener=SILENT)
+    header, records = read_header(path), list(read_records(path))
+    assert (header.times, header.utilization, header.device.count) == ("estimated", 0.25, 4)
+    tokens = 1 * 16
+    assert header.rule_flop == 6 * count_params(small) * tokens
+    assert header.rule_flop < header.step_flop < 3 * header.rule_flop
+    steps = [record for record in records if isinstance(record, Step)]
+    assert [(step.step, step.replica) for step in steps] == [(s, m) for s in range(1, 6) for m in range(2)]
+    assert {step.compute_s for step in steps} == {header.step_flop / (0.25 * 1e14)}
+    assert {(step.loss, step.whole_s) for step in steps} == {(None, None)}
+    exchanges = [record for record in records if isinstance(record, Exchange)]
+    assert [e.step for e in exchanges if e.kind == "outer"] == [2, 4, 5]
+    assert {(e.payload_bytes, e.seconds) for e in exchanges} == {(4 * count_params(small), None)}
+    assert not [record for record in records if isinstance(record, OuterStep)]
+    assert (found.steps, found.outer_steps) == (5, 3)
+
+
+@pytest.mark.usefixtures("any_chip")
+@pytest.mark.parametrize("utilization", [0.0, -1.0, 1.01, float("nan")])
+def test_a_utilisation_that_is_no_share_is_refused(utilization, tmp_path):
+    config = TrainConfig(model=MODEL, algorithm="data-parallel", steps=1)
+    with pytest.raises(InputError, match="write a fraction of the peak"):
+        estimate(
+            config,
+            jax.devices()[:1],
+            tmp_path / "run.jsonl",
+            utilization=utilization,
+            command="c",
+            overwrite=False,
+            listener=SILENT,
+        )
+
+
+def test_a_chip_of_unknown_peak_is_refused(tmp_path):
+    config = TrainConfig(model=MODEL, algorithm="data-parallel", steps=1)
+    with pytest.raises(InputError, match="no published peak of a"):
+        estimate(
+            config,
+            jax.devices()[:1],
+            tmp_path / "run.jsonl",
+            utilization=0.4,
+            command="c",
+            overwrite=False,
+            listener=SILENT,
+        )
+
+
+@needs_libtpu
+@pytest.mark.slow
+def test_a_pod_that_is_not_there_gives_a_trace_that_replays(tmp_path, capsys, simulate):
+    path = tmp_path / "run.jsonl"
+    assert compiled(path, "--target", "tpu:v5e:2x4", "--replicas", "2") == 0, capsys.readouterr().err
+    header = read_header(path)
+    assert (header.device.kind, header.device.count, header.device.slices) == ("TPU v5 lite", 8, 1)
+    named = {program.name: program for program in header.programs}
+    payload = 4 * count_params(MODEL)
+    rows = [(e.kind, e.axis, e.group_size, e.payload_bytes) for e in named["exchange"].collectives]
+    assert rows == [("all-reduce", "data", 4, payload)]
+    rows = [(e.kind, e.axis, e.group_size, e.payload_bytes) for e in named["outer exchange"].collectives]
+    assert rows == [("all-reduce", "replica", 2, payload)]
+    assert "libtpu" in header.libraries
+    assert "TPU v5 lite, and never run" in capsys.readouterr().out
+    code, out, _ = simulate("--topology", "low-bw", "--trace", str(path))
+    assert code == 0
+    assert "compiled, never run" in " ".join(out.split())
+
+
+@needs_libtpu
+@pytest.mark.slow
+def test_replicas_in_slices_of_their_own_exchange_between_them(tmp_path, capsys):
+    path = tmp_path / "run.jsonl"
+    assert compiled(path, "--target", "tpu:v5e:2x2:2", "--replicas", "2") == 0, capsys.readouterr().err
+    named = {program.name: program for program in read_header(path).programs}
+    payload = 4 * count_params(MODEL)
+    assert not any(each.between_slices for each in named["exchange"].collectives)
+    (across,) = named["outer exchange"].collectives
+    assert (across.axis, across.group_size, across.between_slices) == ("replica", 2, True)
+    assert payload <= across.payload_bytes < 1.02 * payload  # small arrays travel together, padded
+
+
+@needs_libtpu
+@pytest.mark.slow
+def test_a_replica_over_two_slices_sends_a_part_of_each_device(tmp_path, capsys):
+    path = tmp_path / "run.jsonl"
+    assert compiled(path, "--target", "tpu:v5e:2x2:2", "--replicas", "1") == 0, capsys.readouterr().err
+    exchange = next(program for program in read_header(path).programs if program.name == "exchange")
+    across = sum(each.payload_bytes for each in exchange.collectives if each.between_slices)
+    payload = 4 * count_params(MODEL)
+    assert payload / 4 <= across < payload / 2  # what is not scattered is sent whole
+    found = [record for record in read_records(path) if isinstance(record, Exchange) and record.kind == "gradient"]
+    assert {(record.group_size, record.payload_bytes) for record in found} == {(8, payload)}

@@ -1,0 +1,1 @@
+"""`record-trace` and `evaluate-checkpoint`: options, progress, closing words and exit codes."""

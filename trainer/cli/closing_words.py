@@ -1,0 +1,122 @@
+"""What `record-trace` prints when a trace is written."""
+
+from __future__ import annotations
+
+import math
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sim.errors import InputError
+from sim.units.in_words import human_bytes, human_count, human_seconds
+
+if TYPE_CHECKING:
+    from sim.trace.file import Distribution, RunSummary
+
+    from ..config.run import TrainConfig
+    from ..recording.inventory import Payload
+    from ..recording.recorder import Summary
+
+
+def say(text: str, end: str = "\n") -> None:
+    """Prints a result; a reader that has seen enough (`| head`), or none at all, is no fault.
+
+    Raises:
+      InputError: it cannot be written, as on a full disk.
+    """
+    if sys.stdout is None:  # closed by whoever started this
+        return
+    try:
+        sys.stdout.write(text + end)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _write_nowhere()
+    except OSError as error:
+        _write_nowhere()
+        raise InputError(f"standard output: cannot be written ({error.strerror}); send it elsewhere") from None
+
+
+def _write_nowhere() -> None:
+    """So that Python does not try again at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def closing(config: TrainConfig, summary: Summary, output: Path) -> str:
+    """The closing words of a recording, or of a run that was only compiled."""
+    header = summary.header
+    replicas = (
+        f"{config.replicas} replica{'s' if config.replicas > 1 else ''} of {config.devices_per_replica} device(s)"
+    )
+    lines = [f"{config.algorithm}, {replicas}, {human_count(header.model.params)} parameters"]
+    lines += _measured(summary.times, summary) if summary.times else _estimated(summary)
+    if header.step_flop and header.rule_flop:
+        ratio = header.step_flop / header.rule_flop
+        lines.append(f"  flops            {_flop(header.step_flop)} a device and step, {ratio:.2f} of 6 N tokens")
+    if header.memory:
+        there = header.device.memory_bytes
+        of = f" of {human_bytes(there)}" if there else ""
+        of += ", more than there is" if there and header.memory.peak_bytes > there else ""
+        lines.append(f"  memory           {human_bytes(header.memory.peak_bytes)} a device{of}, as compiled")
+    lines.append(f"  gradient payload {_payload(summary.gradient)}")
+    lines.append(f"  outer payload    {_outer_payload(summary.outer)}")
+    across = sum(
+        each.payload_bytes for program in header.programs for each in program.collectives if each.between_slices
+    )
+    if header.device.slices > 1:
+        lines.append(f"  between slices   {human_bytes(across)} a device in one call of each program")
+    if summary.first_loss is not None and summary.last_loss is not None:
+        lines.append(f"  loss             {summary.first_loss:.3f} -> {summary.last_loss:.3f} nats per token")
+    lines += [
+        f"wrote {output}; replay it with",
+        f"  {shlex.join(['simulate', '--topology', 'low-bw', '--trace', str(output)])}",
+    ]
+    return "\n".join(lines)
+
+
+def _measured(times: RunSummary, summary: Summary) -> list[str]:
+    lines = [f"  compute          {_spread(times.compute)} a step of a replica ({summary.steps} steps)"]
+    if times.whole:
+        lines.append(f"  whole step       {_spread(times.whole)}, its exchange included")
+    if times.outer_compute:
+        lines.append(f"  outer steps      {summary.outer_steps}, {_spread(times.outer_compute)} of arithmetic each")
+    if times.flop_per_s:
+        used = f"{times.utilization:.1%} of the device's peak" if times.utilization else "of an unknown peak"
+        lines.append(f"  speed            {_flop(times.flop_per_s)}/s, {used}")
+    return lines
+
+
+def _estimated(summary: Summary) -> list[str]:
+    header = summary.header
+    peak, utilization = header.device.peak_flop_per_s or 1.0, header.utilization or 1.0
+    step_s = human_seconds((header.step_flop or 0.0) / (peak * utilization))
+    return [
+        f"  compiled for     {header.device.count} x {header.device.kind}, and never run",
+        f"  compute          {step_s} a step, estimated at {utilization:.0%} of {_flop(peak)}/s",
+    ]
+
+
+def _flop(value: float) -> str:
+    power = min(5, int(math.log10(value) / 3)) if value >= 1 else 0
+    return f"{value / 1000**power:.3g} {' kMGTP'[power].strip()}flop"
+
+
+def _spread(times: Distribution) -> str:
+    return f"{human_seconds(times.median_s)} (p10 {human_seconds(times.p10_s)}, p90 {human_seconds(times.p90_s)})"
+
+
+def _payload(payload: Payload | None) -> str:
+    if payload is None:
+        return "none (nobody to exchange with)"
+    said = f"{human_bytes(payload.payload_bytes)} a device among {payload.group_size}, as {payload.dtype}, counted"
+    widened = payload.asked_dtype and payload.asked_dtype != payload.dtype
+    return said + (f" ({payload.asked_dtype} was asked for)" if widened else "")
+
+
+def _outer_payload(payloads: list[Payload]) -> str:
+    if len(payloads) < 2:
+        return _payload(payloads[0] if payloads else None)
+    total = human_bytes(sum(payload.payload_bytes for payload in payloads))
+    largest = human_bytes(max(payload.payload_bytes for payload in payloads))
+    return f"{total} a device in {len(payloads)} fragments (the largest {largest}), as {payloads[0].dtype}, counted"

@@ -1,0 +1,136 @@
+"""The command that evaluates a trained model: arguments, exit codes, and the numbers as table, JSON or CSV.
+
+`evaluate-checkpoint` reads them from a checkpoint; `evaluation_app` makes the same command of any other function.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+
+import typer
+
+from sim.errors import InputError
+from sim.shell.repeated_options import OnceCommand
+
+from .closing_words import say
+from .record_trace import exit_codes
+from .signals import ending
+
+if TYPE_CHECKING:
+    from ..config.run import TrainConfig
+    from ..evaluation.evaluate import Evaluation
+    from ..evaluation.question_sets import Kind
+
+Loader: TypeAlias = "Callable[[Path], tuple[Any, TrainConfig, str]]"
+"""Reads one copy of the parameters, the configuration of the run that made them, and the fingerprint of its text."""
+Format: TypeAlias = Literal["table", "json", "csv"]
+Row: TypeAlias = dict[str, str | float | int | None]
+
+
+def rows_of(found: Evaluation) -> list[Row]:
+    """An evaluation as rows: what was measured, its value and standard error, and the value that knows nothing.
+
+    Returns:
+      Rows of `set`, `measure`, `value`, `standard_error`, `baseline` and `items`; the baseline is chance for questions,
+      and the loss of token frequencies alone for text.
+    """
+
+    def row(name: str, measure: str, value: float, error: float | None, baseline: float | None, items: int) -> Row:
+        numbers: Row = {"value": value, "standard_error": error, "baseline": baseline, "items": items}
+        return {"set": name, "measure": measure, **numbers}
+
+    text, loss = "held-out", found.held_out
+    rows = [
+        row(text, "nats_per_token", loss.loss, loss.loss_error, found.unigram_loss, loss.tokens),
+        row(text, "bits_per_byte", loss.bits_per_byte, None, None, loss.tokens),
+    ]
+    for name, score in found.zero_shot.items():
+        both = (
+            ("accuracy", score.accuracy, score.accuracy_error),
+            ("accuracy_by_bytes", score.normalized_accuracy, score.normalized_accuracy_error),
+        )
+        rows += [row(name, measure, value, error, score.chance, score.questions) for measure, value, error in both]
+    return rows
+
+
+def rendered(rows: Sequence[Row], form: Format) -> str:
+    """Rows as text; JSON and CSV have every digit, a table four."""
+    if form == "json":
+        return json.dumps({"evaluation": list(rows)}, indent=2) + "\n"
+    if form == "csv":
+        text = io.StringIO()
+        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        return text.getvalue()
+    table = [list(rows[0]), *([_cell(value) for value in row.values()] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in table)
+    return "\n".join(lines) + "\n"
+
+
+def _cell(value: str | float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
+
+
+def evaluation_app(load: Loader) -> typer.Typer:
+    """The command over a way to read a model's parameters.
+
+    Args:
+      load: called with the command's argument.
+    """
+    app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
+
+    @app.command(cls=OnceCommand)
+    def evaluate_checkpoint(
+        checkpoint: Annotated[Path, typer.Argument(help="The folder of record-trace --checkpoint.")],
+        hellaswag: Annotated[Path | None, typer.Option(help="Questions of HellaSwag.")] = None,
+        piqa: Annotated[Path | None, typer.Option(help="Questions of PIQA.")] = None,
+        arc_easy: Annotated[Path | None, typer.Option(help="Questions of ARC-Easy.")] = None,
+        batch_tokens: Annotated[int, typer.Option(min=1, help="Tokens that the model reads at once.")] = 4096,
+        form: Annotated[str, typer.Option("--format", help="table, json or csv.")] = "table",
+    ) -> None:
+        """Evaluate a trained model: loss on held-out text, and zero-shot answers to multiple choice."""
+        given: dict[Kind, Path | None] = {"hellaswag": hellaswag, "piqa": piqa, "arc-easy": arc_easy}
+        sets = {kind: path for kind, path in given.items() if path is not None}
+        with exit_codes():
+            say(_evaluated(load, checkpoint, sets, batch_tokens, form), end="")
+
+    return app
+
+
+def _evaluated(load: Loader, checkpoint: Path, sets: Mapping[Kind, Path], batch_tokens: int, form: str) -> str:
+    chosen: dict[str, Format] = {"table": "table", "json": "json", "csv": "csv"}
+    if form not in chosen:
+        raise InputError(f"--format: got {form!r}; write {', '.join(chosen)}")
+    from ..data.batches import load_data
+    from ..evaluation.evaluate import evaluate  # JAX comes in here, behind the answer to a wrong option
+
+    params, config, fingerprint = load(checkpoint)
+    data = load_data(config)
+    if data.fingerprint != fingerprint:
+        raise InputError(
+            f"{checkpoint}: the text {config.corpus!r} or the tokenizer is not what the run was trained with, so what "
+            "is held out now may have been trained on; put the same files back"
+        )
+    return rendered(rows_of(evaluate(params, config, sets, data=data, batch_tokens=batch_tokens)), chosen[form])
+
+
+def _from_checkpoint(directory: Path) -> tuple[Any, TrainConfig, str]:
+    from ..training.resume import read_model
+
+    model = read_model(directory)
+    return model.params, model.config, model.fingerprint
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The console script; ends the process with the exit code."""
+    with ending():
+        evaluation_app(_from_checkpoint)(args=arguments, prog_name="evaluate-checkpoint")

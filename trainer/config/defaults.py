@@ -1,0 +1,156 @@
+"""What a run's configuration is where it says nothing, and what its algorithm has to do with.
+
+Source: arXiv 2503.09799 (recipe), arXiv 2501.18512 (fragments and mixing).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field, ValidationError
+
+from sim.defaults import LAYERS_PER_FRAGMENT, OVERLAP_STEPS, REPLICAS, SYNC_EVERY
+from sim.errors import InputError
+from sim.laws.model_family import FAMILY, SEQUENCE_TOKENS
+
+from ..config import recipe
+from .model_shape import ModelConfig, family_model
+
+OWN_SEQUENCE_TOKENS = 256
+"""Tokens in a sequence of a model that is not of the family."""
+MICROBATCH_TOKENS = 4_096
+"""Tokens that a device takes through the model at once where nothing else is said: two sequences of 2,048."""
+OVERLAPPED_MIXING = 0.5
+"""Share of the local parameters that is kept where an exchange overlaps (arXiv 2501.18512)."""
+AlgorithmName = Literal["data-parallel", "diloco", "streaming-diloco", "eager-diloco"]
+_PLACEHOLDERS = {
+    "replicas": 1,
+    "steps": 1,
+    "sequence_length": 1,
+    "sequences": 1,
+    "microbatches": 1,
+    "learning_rate": 1.0,
+    "outer_learning_rate": 1.0,
+}
+"""Stand in for what cannot be filled in, so that a mistake elsewhere is the only one that is named."""
+
+
+_Few = Annotated[int, Field(gt=0, le=10**6)]
+_Many = Annotated[int, Field(gt=0, le=10**12)]
+
+
+class _Basis(BaseModel):
+    """What the recipe needs to know; everything else passes by."""
+
+    model: ModelConfig
+    algorithm: AlgorithmName
+    replicas: _Few
+    devices_per_replica: _Few = 1
+    sync_every: _Many = SYNC_EVERY
+    overtraining: Annotated[float, Field(gt=0, le=1e9)] = 1.0
+    steps: _Many | None = None
+    sequence_length: _Many | None = None
+    sequences: _Few | None = None
+    microbatches: _Few | None = None
+
+
+def filled(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Fills in what depends on the model's size, the algorithm and the batch.
+
+    In turn: two replicas where there are outer steps, else one; L = 2,048 for a model of the family (256 for any
+    other); sequences of a device from the fitted batch; microbatches so that one holds at most 4,096 tokens; steps
+    T = 20 N lambda / B with `overtraining` lambda (given in place of `steps`); learning rates from the fits; H = 30;
+    fragments of three layers that overlap one step.
+
+    Args:
+      data: a configuration as written; a mistake in it is left for the validation behind to name.
+
+    Returns:
+      The configuration with every field that has no default of its own.
+
+    Raises:
+      InputError: both `steps` and `overtraining` are given, or `model` is no name of the family.
+    """
+    given = {key: value for key, value in data.items() if value is not None}
+    if isinstance(given.get("model"), str):
+        given["model"] = family_model(given["model"]).model_dump()
+    if "steps" in given and "overtraining" in given:
+        raise InputError("overtraining: steps are given too; leave out one of them")
+    given.setdefault("replicas", 1 if given.get("algorithm") == "data-parallel" else REPLICAS)
+    try:
+        basis = _Basis.model_validate(given)
+    except ValidationError:
+        return {**_PLACEHOLDERS, **given}
+    params, replicas = basis.model.nominal_params, basis.replicas
+    of_family = basis.model.name in FAMILY
+    length = basis.sequence_length or (SEQUENCE_TOKENS if of_family else OWN_SEQUENCE_TOKENS)
+    devices = replicas * basis.devices_per_replica
+    best = recipe.batch_tokens(params, basis.algorithm, replicas)
+    sequences = basis.sequences or max(1, round(best / (devices * length)))
+    batch_tokens = devices * sequences * length
+    budget = recipe.token_budget(params, basis.overtraining)
+    defaults: dict[str, Any] = {
+        "sequence_length": length,
+        "sequences": sequences,
+        "microbatches": _microbatches(sequences, length),
+        "steps": max(1, round(budget / batch_tokens)),
+        "learning_rate": recipe.inner_learning_rate(params, basis.algorithm, replicas),
+        "outer_learning_rate": recipe.outer_learning_rate(params, replicas),
+    }
+    if basis.algorithm != "data-parallel":
+        defaults["sync_every"] = SYNC_EVERY
+    if basis.algorithm == "streaming-diloco":
+        fragments = -(-basis.model.layers // LAYERS_PER_FRAGMENT)
+        defaults |= {"fragments": min(fragments, basis.sync_every), "overlap_steps": OVERLAP_STEPS}
+    given.pop("overtraining", None)
+    return {**defaults, **given}
+
+
+def _microbatches(sequences: int, length: int) -> int:
+    """The fewest equal parts of a batch of which none holds more than MICROBATCH_TOKENS (or than a sequence)."""
+    parts = (parts for parts in range(1, sequences + 1) if sequences % parts == 0)
+    return next((count for count in parts if sequences // count * length <= MICROBATCH_TOKENS), sequences)
+
+
+def algorithm_mistake(fields: Mapping[str, Any]) -> str | None:
+    """What a configuration asks of an algorithm that has no such thing, or None.
+
+    Args:
+      fields: a filled-in configuration.
+
+    Returns:
+      The field, what is wrong with it, and what to write instead.
+    """
+    algorithm = fields["algorithm"]
+    if algorithm == "data-parallel":
+        if fields["replicas"] != 1:
+            count = fields["replicas"]
+            return (
+                f"replicas: got {count}; data-parallel trains one replica: write --devices-per-replica "
+                f"{count} to spread it, or --algorithm diloco"
+            )
+        for name in ("sync_every", "payload_bits", "error_feedback"):
+            if fields[name]:
+                return f"{name}: data-parallel has no outer steps; leave it out, or write --algorithm diloco"
+    if algorithm != "streaming-diloco":
+        for name, default in (("fragments", None), ("overlap_steps", 0), ("mixing", None), ("pattern", "strided")):
+            if fields[name] != default:
+                return f"{name}: {algorithm} has none; leave it out, or write --algorithm streaming-diloco"
+        return None
+    return _streaming_mistake(fields)
+
+
+def _streaming_mistake(fields: Mapping[str, Any]) -> str | None:
+    most = min(fields["model"]["layers"], fields["sync_every"])
+    if fields["fragments"] > most:
+        return (
+            f"fragments: got {fields['fragments']}; each needs a layer and a step of the round to itself: "
+            f"write {most} at most"
+        )
+    if fields["overlap_steps"] >= fields["sync_every"]:
+        return (
+            f"overlap_steps: got {fields['overlap_steps']}; must be fewer than the {fields['sync_every']} inner steps "
+            f"from a fragment's exchange to its next: write {fields['sync_every'] - 1} or less"
+        )
+    return None

@@ -1,0 +1,89 @@
+"""The published recipe as numbers: peak learning rates, batch, outer rates and token budget of a model's size.
+
+A power law f(N) = A N^alpha was fitted for each algorithm and replica count, and one in N and M for the others.
+
+Source: arXiv 2503.09799, Tables 8, 9 and 10 (fits), Figure 7 (outer learning rates), section 3 (20 tokens per
+parameter). The numbers are those of `sim.laws.published`, which a test holds equal to `experiments/reference/`.
+Limits: fitted from 35M to 2.4B parameters, for Data-Parallel and for DiLoCo with H = 30; the other algorithms borrow
+DiLoCo's. A smaller model takes the learning rates of 35M, because the power law runs away below it (0.7 at 0.2M).
+"""
+
+from __future__ import annotations
+
+import math
+
+from sim.laws.published import (
+    BATCH_SEQUENCES,
+    FITTED_PARAMS,
+    FITTED_REPLICAS,
+    FITTED_SEQUENCE_TOKENS,
+    INNER_LEARNING_RATE,
+    OUTER_LEARNING_RATES,
+    OUTER_SIZES,
+    TOKENS_PER_PARAM,
+    Law,
+)
+
+DATA_PARALLEL = "data-parallel"
+MOST_REPLICAS_TRUSTED = 4
+
+
+def inner_learning_rate(params: float, algorithm: str, replicas: int) -> float:
+    """Peak inner learning rate: A N^alpha, with N no smaller than 35M; for M > 4 the joint form.
+
+    The printed exponent for M = 8 contradicts the joint fit of the same data, and gives rates that are too low.
+
+    Example: 35M parameters under Data-Parallel: 16319.2 * 35e6^-0.819 = 0.0108.
+
+    Args:
+      params: N.
+      algorithm: `data-parallel`, or any algorithm with outer steps.
+      replicas: M.
+
+    Returns:
+      The rate.
+    """
+    sized = max(params, FITTED_PARAMS[0])
+    return _law(INNER_LEARNING_RATE, sized, algorithm, replicas, MOST_REPLICAS_TRUSTED)
+
+
+def batch_tokens(params: float, algorithm: str, replicas: int) -> int:
+    """Global batch B: the power of two nearest (by ratio) to 2,048 A N^alpha, as the published sweeps step [tokens].
+
+    Example: 2.4B parameters under Data-Parallel: 2,048 * 0.22592 * 2.4e9^0.281 = 2.0e5, so 2^18 = 262,144 tokens.
+
+    Args:
+      params: N.
+      algorithm: `data-parallel`, or any algorithm with outer steps.
+      replicas: M.
+    """
+    sequences = _law(BATCH_SEQUENCES, params, algorithm, replicas, FITTED_REPLICAS[-1])
+    return int(2 ** round(math.log2(FITTED_SEQUENCE_TOKENS * sequences)))
+
+
+def outer_learning_rate(params: float, replicas: int) -> float:
+    """Outer learning rate of the nearest published size and replica count (by ratio).
+
+    Args:
+      params: N.
+      replicas: M.
+
+    Returns:
+      The rate.
+    """
+    column = min(range(len(OUTER_SIZES)), key=lambda i: abs(math.log(OUTER_SIZES[i] / params)))
+    row = min(OUTER_LEARNING_RATES, key=lambda count: abs(math.log(count / replicas)))
+    return OUTER_LEARNING_RATES[row][column]
+
+
+def token_budget(params: float, overtraining: float) -> float:
+    """Tokens of a run: D = 20 N lambda [tokens]."""
+    return TOKENS_PER_PARAM * params * overtraining
+
+
+def _law(table: dict[str, Law], params: float, algorithm: str, replicas: int, most_replicas: int) -> float:
+    """The fit of this replica count up to the most that are trusted, else the joint one."""
+    row = DATA_PARALLEL if algorithm == DATA_PARALLEL else f"diloco-{replicas}"
+    trusted = row in table and (algorithm == DATA_PARALLEL or replicas <= most_replicas)
+    factor, exponent, by_replicas = table[row if trusted else "diloco"]
+    return float(factor * params**exponent * replicas**by_replicas)

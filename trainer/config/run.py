@@ -1,0 +1,176 @@
+"""What a training run is made of: the model, its batch, its schedule, its algorithm and its text.
+
+Whatever is left out is the published recipe's; `trainer.config.defaults` fills in what depends on other fields.
+
+Source: arXiv 2503.09799, section 3 (optimizers, schedule, clipping, z-loss) and Figure 7 (outer learning rate);
+arXiv 2501.18512 (fragments, overlap, mixing); arXiv 2502.12996 (eager updates).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from sim.defaults import PAYLOAD_BITS, SYNC_EVERY
+from sim.documents.validation import Frozen, read_mapping, validate
+from sim.errors import InputError
+
+from .defaults import OVERLAPPED_MIXING, AlgorithmName, algorithm_mistake, filled
+from .model_shape import BYTE_VOCAB, ModelConfig, family_model
+
+__all__ = ["BYTE_VOCAB", "SYNC_EVERY", "AlgorithmName", "ModelConfig", "Precision", "TrainConfig", "family_model"]
+Precision = Literal["float32", "bfloat16"]
+
+
+class TrainConfig(Frozen):
+    """One training run. Fields without a default here are filled in by the recipe (`filled`)."""
+
+    model: ModelConfig
+    """A name of the family, or a shape."""
+    algorithm: AlgorithmName
+    replicas: int = Field(gt=0, le=10**6, examples=[2])
+    """DiLoCo replicas M; 2 unless given, 1 for an algorithm without outer steps."""
+    devices_per_replica: int = Field(default=1, gt=0, le=10**6, examples=[1])
+    """Data-parallel devices inside a replica."""
+    shards: int = Field(default=1, gt=0, le=10**6, examples=[1])
+    """Devices over which each copy of the model is spread (the third mesh axis)."""
+    sync_every: int | None = Field(default=None, gt=0, le=10**12, examples=[SYNC_EVERY])
+    """Inner steps H between outer steps; null for an algorithm without outer steps."""
+    fragments: int | None = Field(default=None, gt=0, le=10**6, examples=[2])
+    """Fragments P of the layers that streaming-diloco exchanges in turn; null for any other algorithm."""
+    pattern: Literal["strided", "sequential"] = "strided"
+    """Whether fragment p is the layers p, p + P, ... or a row of neighbours."""
+    overlap_steps: int = Field(default=0, ge=0, le=10**12, examples=[1])
+    """Inner steps tau from the start of an exchange to the use of its result; streaming-diloco has 1 unless given."""
+    mixing: float | None = Field(default=None, ge=0, lt=1, examples=[OVERLAPPED_MIXING])
+    """Share of the local parameters in what an exchange leaves behind; null for 0.5 where it overlaps, else 0."""
+    payload_bits: Literal[32, 16, 8, 4] | None = Field(default=None, examples=[8])
+    """Bits of a parameter in an outer exchange; null for those of the precision: 16, or 32 in float32."""
+    error_feedback: bool = False
+    """Whether the rounding error of an outer exchange is added to the next one's change."""
+    steps: int = Field(gt=0, le=10**12, examples=[60])
+    """Inner steps to train."""
+    warmup_steps: int = Field(default=2, ge=0, le=10**6, examples=[2])
+    """Steps that warm the device up before the run and are thrown away."""
+    sequence_length: int = Field(gt=0, le=10**9, examples=[256])
+    """Tokens L in a sequence [tokens]."""
+    sequences: int = Field(gt=0, le=10**6, examples=[4])
+    """Sequences that a device (with its shards) processes in a step."""
+    microbatches: int = Field(gt=0, le=10**6, examples=[1])
+    """Parts of a device's batch whose gradients are added up one after the other."""
+    remat: Literal["none", "layer"] = "none"
+    """Whether each layer's activations are computed again in the backward pass instead of kept."""
+    precision: Precision | None = None
+    """Of weights and gradients inside the model; null for float32 on a CPU and bfloat16 elsewhere."""
+    schedule_steps: int | None = Field(default=None, gt=0, le=10**12, examples=[1000])
+    """Steps T that the learning-rate schedule and the weight decay are planned for; null for `steps`."""
+    learning_rate: float = Field(gt=0, examples=[4e-3])
+    """Peak inner learning rate."""
+    learning_rate_warmup_steps: int | None = Field(default=None, gt=0, le=10**12, examples=[100])
+    """Steps of linear warm-up; null for a tenth of T, at most 1,000."""
+    final_learning_rate: float = Field(default=0.05, ge=0, le=1)
+    """Where the cosine ends, as a fraction of the peak."""
+    weight_decay: float | None = Field(default=None, ge=0, examples=[1e-3])
+    """Part of a matrix that a step at the peak takes away; null for 1/T."""
+    outer_learning_rate: float = Field(gt=0, examples=[0.6])
+    outer_momentum: float = Field(default=0.9, ge=0, lt=1, examples=[0.9])
+    """Nesterov momentum of the outer optimizer."""
+    clip_norm: float = Field(default=1.0, gt=0, examples=[1.0])
+    """Global norm that the averaged gradient is clipped to."""
+    z_loss: float = Field(default=1e-4, ge=0, examples=[1e-4])
+    """Weight of the squared log-partition function in the loss."""
+    seed: int = Field(default=0, ge=0, lt=2**32)
+    corpus: str = Field(default="auto", min_length=1)
+    """`auto`, `packages`, `docstrings`, `c4`, `dolma` (or `c4:500000`, its first documents), or the path of a text."""
+    tokenizer: str = Field(default="bpe", min_length=1)
+    """`bpe` (trained on the text), `bytes`, or the path of a sentencepiece .model or a tokenizer.json."""
+    held_out: float = Field(default=0.01, ge=0, lt=1)
+    """Share of the documents that training never sees."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _recipe(cls, data: Any) -> Any:
+        return filled(data) if isinstance(data, dict) else data
+
+    @model_validator(mode="after")
+    def _parts_agree(self) -> Self:
+        if self.tokenizer == "bytes" and self.model.vocab < BYTE_VOCAB:
+            raise InputError(
+                f"model.vocab: got {self.model.vocab}; bytes need {BYTE_VOCAB} tokens: write --vocab {BYTE_VOCAB}"
+            )
+        if self.sequences % self.microbatches:
+            raise InputError(
+                f"microbatches: got {self.microbatches}; must divide the {self.sequences} sequences of a device"
+            )
+        if self.shards > 1 and (self.payload_bits or 32) < 16:
+            raise InputError(
+                f"payload_bits: got {self.payload_bits}; a model spread over shards exchanges 32 or 16 bits: "
+                "write --payload-bits 16, or --shards 1"
+            )
+        mistake = algorithm_mistake(self.model_dump())
+        if mistake:
+            raise InputError(mistake)
+        return self
+
+    @property
+    def planned_steps(self) -> int:
+        """Steps T that the schedule is planned for."""
+        return self.schedule_steps or self.steps
+
+    @property
+    def decay(self) -> float:
+        """Weight decay: part of a matrix that a step at the peak learning rate takes away."""
+        return 1 / self.planned_steps if self.weight_decay is None else self.weight_decay
+
+    @property
+    def exchange_bits(self) -> int:
+        """Bits of a parameter in an outer exchange."""
+        return self.payload_bits or (PAYLOAD_BITS if self.precision == "bfloat16" else 32)
+
+    @property
+    def local_share(self) -> float:
+        """Share of the local parameters that is kept when an exchange's result arrives."""
+        default = OVERLAPPED_MIXING if self.overlap_steps else 0.0
+        return default if self.mixing is None else self.mixing
+
+    @property
+    def devices(self) -> int:
+        """Data-parallel devices G, each with sequences of its own (the shards of a copy share them)."""
+        return self.replicas * self.devices_per_replica
+
+    @property
+    def mesh_devices(self) -> int:
+        """Devices in the mesh, shards among them."""
+        return self.devices * self.shards
+
+    @property
+    def batch_tokens(self) -> int:
+        """Global batch B over all replicas [tokens]."""
+        return self.devices * self.sequences * self.sequence_length
+
+    def on(self, platform: str) -> TrainConfig:
+        """The same run with the precision that suits a platform, where none was given."""
+        if self.precision is not None:
+            return self
+        return self.varied(precision="float32" if platform == "cpu" else "bfloat16")
+
+
+def read_config(path: Path, changes: dict[str, Any]) -> TrainConfig:
+    """Reads a run's configuration from YAML; options given beside it win.
+
+    Args:
+      path: the file, with the keys of `TrainConfig` and `overtraining`.
+      changes: keys that replace the file's.
+
+    Returns:
+      The configuration, filled in.
+
+    Raises:
+      InputError: names the file, line and key, and says what to write.
+    """
+    data, text = read_mapping(path, "training configuration")
+    if changes:
+        return validate(TrainConfig, {**data, **changes}, source=f"{path} and options")
+    return validate(TrainConfig, data, source=str(path), text=text)

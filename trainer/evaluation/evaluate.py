@@ -1,0 +1,174 @@
+"""What a trained model is worth: its loss on text that training never saw, and its answers to multiple choice.
+
+Parameters in, numbers out. The parameters are one copy, such as the global model of DiLoCo, wherever they lie: sharded
+arrays stay as they are, and the programs are compiled for them.
+
+Limits: devices of one process; the sequences of a batch are not dealt out to devices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import log
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.scipy.special import logsumexp
+from numpy.typing import NDArray
+
+from sim.errors import InputError
+
+from ..config.run import TrainConfig
+from ..data.batches import Data, load_data, windows
+from ..data.token_store import Row
+from ..model.transformer import Params, logits
+from .question_sets import Kind, read_questions
+from .zero_shot import BATCH_TOKENS, LogProbs, Score, score
+
+_COUNTED_TOKENS = 50_000_000
+
+
+@dataclass(frozen=True)
+class HeldOutLoss:
+    """Loss on held-out text.
+
+    Attributes:
+      loss: mean cross-entropy [nats per token].
+      loss_error: its standard error over the sequences.
+      tokens: tokens that were predicted.
+      bits_per_byte: the same loss over the text's bytes instead of its tokens, which compares across tokenizers.
+    """
+
+    loss: float
+    loss_error: float
+    tokens: int
+    bits_per_byte: float
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """All numbers of a model.
+
+    Attributes:
+      held_out: loss on held-out text.
+      unigram_loss: what a model would lose there that knows only how frequent each token is [nats per token].
+      zero_shot: scores by the set's name.
+    """
+
+    held_out: HeldOutLoss
+    unigram_loss: float
+    zero_shot: dict[str, Score]
+
+
+def evaluate(
+    params: Params,
+    config: TrainConfig,
+    sets: Mapping[Kind, Path],
+    *,
+    data: Data | None = None,
+    batch_tokens: int = BATCH_TOKENS,
+) -> Evaluation:
+    """Evaluates a model on the held-out text of its run and on sets of questions.
+
+    Args:
+      params: one copy of the model's parameters.
+      config: the run that made them: its text, tokenizer and sequence length.
+      sets: files of questions by kind; may be empty.
+      data: the run's text if it is at hand.
+      batch_tokens: tokens that the model reads at once, about; logits take 4 bytes for each and each token of the
+        vocabulary.
+
+    Raises:
+      InputError: a file is wrong, or too little text is held out.
+    """
+    questions = {kind: read_questions(path, kind) for kind, path in sets.items()}
+    data = data or load_data(config)
+    model = log_probs_of(params)
+    loss = held_out_loss(model, config, data, batch_tokens=batch_tokens)
+    unigram = unigram_loss(data.batches.tokens, data.held_out.tokens, data.tokenizer.size)
+    scores: dict[str, Score] = {
+        kind: score(model, data.tokenizer, asked, sequence_length=config.sequence_length, batch_tokens=batch_tokens)
+        for kind, asked in questions.items()
+    }
+    return Evaluation(loss, unigram, scores)
+
+
+def log_probs_of(params: Params) -> LogProbs:
+    """The log-probabilities that a model gives to tokens; compiled once a shape."""
+
+    @jax.jit
+    def program(params: Params, tokens_BxL: jax.Array) -> jax.Array:
+        logits_BxLxV = logits(params, tokens_BxL[:, :-1]).astype(jnp.float32)
+        target_BxL = jnp.take_along_axis(logits_BxLxV, tokens_BxL[:, 1:, None], axis=-1)[..., 0]
+        return target_BxL - logsumexp(logits_BxLxV, axis=-1)
+
+    def log_probs(tokens_BxL: NDArray[np.int32]) -> NDArray[np.floating]:
+        return np.asarray(program(params, tokens_BxL))
+
+    return log_probs
+
+
+def held_out_loss(
+    log_probs: LogProbs,
+    config: TrainConfig,
+    data: Data,
+    *,
+    max_tokens: int | None = None,
+    batch_tokens: int = BATCH_TOKENS,
+) -> HeldOutLoss:
+    """Mean cross-entropy on the held-out text, cut into sequences without overlap.
+
+    Args:
+      log_probs: the model.
+      config: gives the sequence length L.
+      data: the run's text.
+      max_tokens: how many of the first held-out tokens are enough; None for all.
+      batch_tokens: tokens that the model reads at once, about.
+
+    Raises:
+      InputError: less than a sequence is held out.
+    """
+    length = config.sequence_length
+    row: Row = data.held_out.tokens
+    if max_tokens is not None:
+        row = row[0 : max_tokens + 1]
+    size = max(batch_tokens // length, 1)
+    losses: list[NDArray[Any]] = []
+    for tokens_BxL in windows(row, length, size):
+        # the last batch is filled up with its own first row, so that one shape serves all
+        full_BxL = np.concatenate([tokens_BxL, np.repeat(tokens_BxL[:1], size - len(tokens_BxL), axis=0)])
+        log_probs_BxL = np.asarray(log_probs(full_BxL), np.float64)[: len(tokens_BxL)]
+        losses.append(-log_probs_BxL.mean(axis=1))
+    if not losses:
+        raise InputError(
+            f"--corpus {config.corpus}: {len(row):,} tokens are held out, too few for a sequence of {length:,}; "
+            "hold out more, or give text of more documents"
+        )
+    losses_N = np.concatenate(losses)
+    loss = float(losses_N.mean())
+    error = float(np.std(losses_N, ddof=1) / np.sqrt(len(losses_N))) if len(losses_N) > 1 else 0.0
+    return HeldOutLoss(
+        loss=loss,
+        loss_error=error,
+        tokens=len(losses_N) * length,
+        bits_per_byte=loss * len(data.held_out.tokens) / data.held_out.text_bytes / log(2),
+    )
+
+
+def unigram_loss(train: Row, held_out: Row, size: int) -> float:
+    """Cross-entropy of held-out tokens under their frequencies in training, each counted once more than it occurs.
+
+    Args:
+      train: training tokens, of which the first 50 million are counted.
+      held_out: tokens to predict.
+      size: tokens in the vocabulary.
+
+    Returns:
+      The loss [nats per token].
+    """
+    counts_V = np.bincount(train[0:_COUNTED_TOKENS], minlength=size) + 1
+    return float(-np.log(counts_V / counts_V.sum())[held_out[0 : len(held_out)]].mean())

@@ -1,0 +1,1 @@
+"""The transformer and its optimizers, as pure functions over plain pytrees."""

@@ -1,0 +1,164 @@
+"""The decoder-only transformer as a plain pytree and pure functions.
+
+Pre-norm blocks with RMSNorm, rotary positions, LayerNorm on queries and keys, a GELU feed-forward block and tied
+embeddings; the layers are stacked and scanned, so compile time does not grow with depth. Letters of shapes: B
+sequences, L tokens, D width, H heads, K width of a head, F hidden, V vocabulary, N layers.
+
+Source: arXiv 2503.09799, section 3 and Table 3 (sizes, QK-LayerNorm, z-loss); arXiv 2104.09864 (rotary positions).
+Limits: no dropout, no biases. The type of the parameters is the type of the computation; with bfloat16 parameters
+norms, rotary positions, attention weights, logits and the loss are still computed in float32, and matrix products add
+up in float32 inside the device.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import jax
+import jax.numpy as jnp
+from jax.scipy.special import logsumexp
+
+from ..config.run import ModelConfig, Precision
+
+Params: TypeAlias = dict[str, Any]
+_EPSILON = 1e-6
+_ROTARY_BASE = 10_000.0
+_EMBEDDING_SCALE = 0.02
+_MASKED = -1e30
+
+
+def init_params(key: jax.Array, model: ModelConfig) -> Params:
+    """Draws the parameters: matrices normal with variance 1/fan-in, what writes to the residual stream 1/(2N) of it.
+
+    Args:
+      key: a random key.
+      model: the shape.
+
+    Returns:
+      The pytree; leaves under `layers` have a leading axis of N layers.
+    """
+    n, d, h, k, f = model.layers, model.width, model.heads, model.head_width, model.hidden
+    keys = jax.random.split(key, 7)
+    residual_scale = (2 * n) ** -0.5
+
+    def normal(key: jax.Array, shape: tuple[int, ...], scale: float) -> jax.Array:
+        return scale * jax.random.normal(key, shape, jnp.float32)
+
+    return {
+        "embedding": normal(keys[0], (model.vocab, d), _EMBEDDING_SCALE),
+        "layers": {
+            "attention_norm": jnp.ones((n, d)),
+            "query": normal(keys[1], (n, d, h, k), d**-0.5),
+            "key": normal(keys[2], (n, d, h, k), d**-0.5),
+            "value": normal(keys[3], (n, d, h, k), d**-0.5),
+            "query_norm": jnp.ones((n, k)),
+            "key_norm": jnp.ones((n, k)),
+            "output": normal(keys[4], (n, h, k, d), d**-0.5 * residual_scale),
+            "feed_forward_norm": jnp.ones((n, d)),
+            "up": normal(keys[5], (n, d, f), d**-0.5),
+            "down": normal(keys[6], (n, f, d), f**-0.5 * residual_scale),
+        },
+        "final_norm": jnp.ones((d,)),
+    }
+
+
+def param_shapes(model: ModelConfig) -> Params:
+    """The shapes and types of the parameters, without making them."""
+    shapes: Params = jax.eval_shape(lambda: init_params(jax.random.key(0), model))
+    return shapes
+
+
+def count_params(model: ModelConfig) -> int:
+    """Parameters N of the model, embeddings included."""
+    return sum(int(leaf.size) for leaf in jax.tree.leaves(param_shapes(model)))
+
+
+def cast(params: Params, precision: Precision | None) -> Params:
+    """The parameters in the type that the model computes in."""
+    dtype = jnp.bfloat16 if precision == "bfloat16" else jnp.float32
+    cast_params: Params = jax.tree.map(lambda x: x.astype(dtype), params)
+    return cast_params
+
+
+def _rms_norm(x: jax.Array, scale: jax.Array) -> jax.Array:
+    wide = x.astype(jnp.float32)
+    normal = wide * jax.lax.rsqrt(jnp.mean(wide * wide, axis=-1, keepdims=True) + _EPSILON)
+    return (normal * scale.astype(jnp.float32)).astype(x.dtype)
+
+
+def _layer_norm(x: jax.Array, scale: jax.Array) -> jax.Array:
+    """In float32, whatever comes in: rotary positions follow."""
+    wide = x.astype(jnp.float32)
+    centred = wide - jnp.mean(wide, axis=-1, keepdims=True)
+    normal = centred * jax.lax.rsqrt(jnp.mean(centred * centred, axis=-1, keepdims=True) + _EPSILON)
+    return normal * scale.astype(jnp.float32)
+
+
+def _rotate(x_BxLxHxK: jax.Array) -> jax.Array:
+    """Turns each pair of dimensions (i, i + K/2) by an angle that grows with the position."""
+    length, half = x_BxLxHxK.shape[1], x_BxLxHxK.shape[-1] // 2
+    frequency = _ROTARY_BASE ** (-jnp.arange(half) / half)
+    angle_Lx1xP = (jnp.arange(length)[:, None] * frequency)[:, None, :]
+    cos, sin = jnp.cos(angle_Lx1xP), jnp.sin(angle_Lx1xP)
+    first, second = x_BxLxHxK[..., :half], x_BxLxHxK[..., half:]
+    return jnp.concatenate([first * cos - second * sin, second * cos + first * sin], axis=-1)
+
+
+def _attention(x_BxLxD: jax.Array, layer: Params) -> jax.Array:
+    dtype = x_BxLxD.dtype
+    query_BxLxHxK = _rotate(_layer_norm(jnp.einsum("bld,dhk->blhk", x_BxLxD, layer["query"]), layer["query_norm"]))
+    key_BxLxHxK = _rotate(_layer_norm(jnp.einsum("bld,dhk->blhk", x_BxLxD, layer["key"]), layer["key_norm"]))
+    value_BxLxHxK = jnp.einsum("bld,dhk->blhk", x_BxLxD, layer["value"])
+    scaled_BxLxHxK = (query_BxLxHxK * query_BxLxHxK.shape[-1] ** -0.5).astype(dtype)
+    score_BxHxLxL = jnp.einsum(
+        "bqhk,bshk->bhqs", scaled_BxLxHxK, key_BxLxHxK.astype(dtype), preferred_element_type=jnp.float32
+    )
+    seen_LxL = jnp.tril(jnp.ones(score_BxHxLxL.shape[-2:], bool))
+    weight_BxHxLxL = jax.nn.softmax(jnp.where(seen_LxL, score_BxHxLxL, _MASKED), axis=-1).astype(dtype)
+    mixed_BxLxHxK = jnp.einsum("bhqs,bshk->bqhk", weight_BxHxLxL, value_BxLxHxK)
+    return jnp.einsum("blhk,hkd->bld", mixed_BxLxHxK, layer["output"])
+
+
+def _block(x_BxLxD: jax.Array, layer: Params) -> tuple[jax.Array, None]:
+    x_BxLxD = x_BxLxD + _attention(_rms_norm(x_BxLxD, layer["attention_norm"]), layer)
+    hidden_BxLxF = jax.nn.gelu(_rms_norm(x_BxLxD, layer["feed_forward_norm"]) @ layer["up"])
+    return x_BxLxD + hidden_BxLxF @ layer["down"], None
+
+
+def logits(params: Params, tokens_BxL: jax.Array, *, remat: bool = False) -> jax.Array:
+    """Scores of the next token at every position.
+
+    Args:
+      params: the pytree of `init_params`, in the type to compute in.
+      tokens_BxL: token ids.
+      remat: whether a backward pass computes each layer's activations again instead of keeping them.
+
+    Returns:
+      Unnormalised log-probabilities in float32, B x L x V.
+    """
+    x_BxLxD = params["embedding"][tokens_BxL]
+    x_BxLxD, _ = jax.lax.scan(jax.checkpoint(_block) if remat else _block, x_BxLxD, params["layers"])
+    last_BxLxD = _rms_norm(x_BxLxD, params["final_norm"])
+    return jnp.einsum("bld,vd->blv", last_BxLxD, params["embedding"], preferred_element_type=jnp.float32)
+
+
+def loss(params: Params, tokens_BxL: jax.Array, *, z_loss: float, remat: bool = False) -> tuple[jax.Array, jax.Array]:
+    """Mean cross-entropy of the next token, plus the z-loss that keeps the log-partition function log Z near zero.
+
+    loss = mean(log Z - logit of the target) + z_loss * mean((log Z)^2)
+
+    Args:
+      params: the pytree of `init_params`.
+      tokens_BxL: token ids; the first L - 1 predict the last L - 1.
+      z_loss: weight of the second term.
+      remat: as for `logits`.
+
+    Returns:
+      The loss to differentiate, and the cross-entropy alone [nats per token].
+    """
+    logits_BxLxV = logits(params, tokens_BxL[:, :-1], remat=remat)
+    target_BxL = tokens_BxL[:, 1:]
+    log_z_BxL = logsumexp(logits_BxLxV, axis=-1)
+    target_logit_BxL = jnp.take_along_axis(logits_BxLxV, target_BxL[..., None], axis=-1)[..., 0]
+    cross_entropy = jnp.mean(log_z_BxL - target_logit_BxL)
+    return cross_entropy + z_loss * jnp.mean(log_z_BxL**2), cross_entropy

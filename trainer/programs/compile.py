@@ -1,0 +1,198 @@
+"""Programs over the mesh, compiled ahead of time, and the inner step that every algorithm shares.
+
+The inner step is three programs, so that what a replica computes can be timed with the exchange taken out:
+`gradients` (no collectives), `exchange` (mean over the data axis alone), `update` (clip and AdamW; no collectives).
+Where a copy of the model is spread over the model axis, the first and the last exchange along that axis alone.
+
+Parameters and optimizer state are float32. With bfloat16 the model sees a rounded copy of the parameters, and gradients
+are bfloat16 from the backward pass to the exchange; the update, and the sum over microbatches, are float32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from itertools import accumulate
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax.sharding import Mesh, PartitionSpec
+
+from ..config.run import TrainConfig
+from ..model.optimizers import inner_optimizer
+from ..model.transformer import Params, cast, loss, param_shapes
+from ..parallel.mesh import BY_DEVICE, BY_REPLICA, DATA_AXIS, MODEL_AXIS, REPLICA_AXIS, abstract, shardings
+from .program import Program, compile_traced
+
+_lax: Any = jax.lax
+"""pmean has no types, and mypy is strict."""
+
+
+def compile_program(
+    function: Callable[..., Any],
+    mesh: Mesh,
+    arguments: tuple[Any, ...],
+    in_specs: tuple[PartitionSpec, ...],
+    out_specs: Any,
+    donate: tuple[int, ...] = (),
+) -> Program:
+    """Compiles a function of one device's arrays for stacked arrays on a mesh.
+
+    Args:
+      function: sees each pytree without its leading replica or device axis.
+      mesh: where it runs.
+      arguments: shapes of one replica's arrays, a pytree an argument.
+      in_specs: BY_REPLICA or BY_DEVICE for each argument.
+      out_specs: likewise for each result.
+      donate: arguments whose memory the results may take over.
+    """
+
+    def local(*stacked: Any) -> Any:
+        return jax.tree.map(lambda x: x[None], function(*jax.tree.map(lambda x: x[0], stacked)))
+
+    shapes = [abstract(tree, mesh, spec) for tree, spec in zip(arguments, in_specs, strict=True)]
+    if mesh.shape[MODEL_AXIS] == 1:
+        program = jax.shard_map(local, mesh=mesh, in_specs=in_specs, out_specs=out_specs)
+        return compile_traced(jax.jit(program, donate_argnums=donate).trace(*shapes), mesh)
+    # the model axis is the compiler's: it splits the arithmetic as the arrays lie, and exchanges what that takes
+    manual = {REPLICA_AXIS, DATA_AXIS}
+    program = jax.shard_map(local, mesh=mesh, in_specs=in_specs, out_specs=out_specs, axis_names=manual)
+    results = jax.eval_shape(program, *shapes)
+    where = (
+        tuple(shardings(result, mesh, spec) for result, spec in zip(results, out_specs, strict=True))
+        if type(out_specs) is tuple
+        else shardings(results, mesh, out_specs)
+    )
+    return compile_traced(jax.jit(program, donate_argnums=donate, out_shardings=where).trace(*shapes), mesh)
+
+
+def mean_over(axis: str, tree: Any, *, bucket: bool = False) -> Any:
+    """The mean of a pytree over a mesh axis: an all-reduce of its bytes.
+
+    Args:
+      axis: of the mesh.
+      tree: arrays.
+      bucket: whether all arrays of a type travel as one vector (see `buckets`).
+    """
+    return _exchanged(lambda x: _lax.pmean(x, axis), tree, bucket=bucket, stacks=False)
+
+
+def gather_over(axis: str, tree: Any, *, bucket: bool = False) -> Any:
+    """What every device along a mesh axis has, on a new leading axis: an all-gather of its bytes; as `mean_over`."""
+    return _exchanged(lambda x: _lax.all_gather(x, axis), tree, bucket=bucket, stacks=True)
+
+
+def buckets(mesh: Mesh) -> bool:
+    """Whether exchanges on a mesh carry one vector instead of an array each.
+
+    Between CPUs every array is a collective of its own, one behind the other, and each costs a rendezvous (4 ms were
+    measured between two pinned processes); compilers for accelerators join them by themselves. Arrays that are spread
+    over the model axis stay apart: joining them would gather them first.
+    """
+    return str(mesh.devices.flat[0].platform) == "cpu" and int(mesh.shape[MODEL_AXIS]) == 1
+
+
+def _exchanged(collective: Callable[[jax.Array], jax.Array], tree: Any, *, bucket: bool, stacks: bool) -> Any:
+    if not bucket:
+        return jax.tree.map(collective, tree)
+    leaves, structure = jax.tree.flatten(tree)
+    results: list[Any] = [None] * len(leaves)
+    for dtype in dict.fromkeys(leaf.dtype for leaf in leaves):
+        own = [place for place, leaf in enumerate(leaves) if leaf.dtype == dtype]
+        vector = collective(jnp.concatenate([leaves[place].reshape(-1) for place in own]))
+        ends = list(accumulate(leaves[place].size for place in own))
+        for place, part in zip(own, jnp.split(vector, ends[:-1], axis=-1), strict=True):
+            leading = vector.shape[:1] if stacks else ()
+            results[place] = part.reshape(*leading, *leaves[place].shape)
+    return jax.tree.unflatten(structure, results)
+
+
+@dataclass(frozen=True)
+class InnerPrograms:
+    """The inner step on one lane.
+
+    Attributes:
+      gradients: (parameters, tokens) -> (gradients and cross-entropy of each device).
+      exchange: gradients of each device -> their mean in each replica; None where a replica has one device.
+      update: (parameters, optimizer state, gradients) -> (parameters, optimizer state); takes over the first two.
+    """
+
+    gradients: Program
+    exchange: Program | None
+    update: Program
+
+
+def compile_inner(config: TrainConfig, mesh: Mesh) -> InnerPrograms:
+    """Compiles the inner step of a run for a lane or a whole mesh."""
+    params = param_shapes(config.model)
+    gradient = jax.eval_shape(partial(cast, precision=config.precision), params)
+    optimizer = inner_optimizer(config)
+    state = jax.eval_shape(optimizer.init, params)
+    tokens_BxL = jax.eval_shape(lambda: jnp.zeros((config.sequences, config.sequence_length + 1), jnp.int32))
+
+    def gradients(params: Params, tokens_BxL: jax.Array) -> tuple[Params, jax.Array]:
+        # marked as varying, or the gradient would be summed over the devices right here
+        varying = jax.tree.map(lambda x: jax.lax.pcast(x, DATA_AXIS, to="varying"), cast(params, config.precision))
+        objective = partial(loss, z_loss=config.z_loss, remat=config.remat == "layer")
+        return accumulated(objective, varying, tokens_BxL, config.microbatches)
+
+    def update(params: Params, state: Any, gradient: Params) -> tuple[Params, Any]:
+        updates, state = optimizer.update(cast(gradient, "float32"), state, params)
+        return optax.apply_updates(params, updates), state
+
+    exchange = partial(mean_over, DATA_AXIS, bucket=buckets(mesh))
+    once = config.devices_per_replica == 1
+    return InnerPrograms(
+        gradients=compile_program(
+            gradients, mesh, (params, tokens_BxL), (BY_REPLICA, BY_DEVICE), (BY_DEVICE, BY_DEVICE)
+        ),
+        exchange=None if once else compile_program(exchange, mesh, (gradient,), (BY_DEVICE,), BY_REPLICA),
+        update=compile_program(
+            update, mesh, (params, state, gradient), (BY_REPLICA,) * 3, (BY_REPLICA, BY_REPLICA), donate=(0, 1)
+        ),
+    )
+
+
+def accumulated(
+    objective: Callable[[Params, jax.Array], tuple[jax.Array, jax.Array]],
+    params: Params,
+    tokens_BxL: jax.Array,
+    microbatches: int,
+) -> tuple[Params, jax.Array]:
+    """Gradient and cross-entropy of a device's batch, taken in equal parts one after the other.
+
+    Args:
+      objective: (parameters, tokens) -> (loss, cross-entropy).
+      params: parameters, which vary over all manual axes of the mesh.
+      tokens_BxL: the batch.
+      microbatches: parts; one is the plain gradient.
+
+    Returns:
+      The mean over the parts, gradients in the type of the parameters.
+    """
+    gradient_of = jax.value_and_grad(objective, has_aux=True)
+    if microbatches == 1:
+        (_, cross_entropy), gradient = gradient_of(params, tokens_BxL)
+        return gradient, cross_entropy
+
+    def add(sums: tuple[Params, jax.Array], part_BxL: jax.Array) -> tuple[tuple[Params, jax.Array], None]:
+        (_, cross_entropy), gradient = gradient_of(params, part_BxL)
+        wide = cast(gradient, "float32")
+        return (jax.tree.map(jnp.add, sums[0], wide), sums[1] + cross_entropy), None
+
+    parts_KxBxL = tokens_BxL.reshape(microbatches, -1, tokens_BxL.shape[-1])
+    zeros = jax.tree.map(_zeros, params)
+    nothing = _zeros(parts_KxBxL[0, 0, 0])
+    (total, cross_entropy), _ = jax.lax.scan(add, (zeros, nothing), parts_KxBxL)
+    mean = jax.tree.map(lambda x, like: (x / microbatches).astype(like.dtype), total, params)
+    return mean, cross_entropy / microbatches
+
+
+def _zeros(like: jax.Array) -> jax.Array:
+    """Zeros in float32 that vary over the mesh as gradients do, so that a scan can add gradients to them."""
+    zeros = jnp.zeros(like.shape, jnp.float32)
+    varying: jax.Array = jax.lax.pcast(zeros, (REPLICA_AXIS, DATA_AXIS), to="varying")
+    return varying

@@ -1,0 +1,76 @@
+"""The first line of a trace: what was trained on what, with which programs, and what a step takes."""
+
+from __future__ import annotations
+
+import platform
+from datetime import UTC, datetime
+from importlib import metadata
+
+from jax.sharding import Mesh
+
+from sim.trace.file import Header, RecordedModel
+
+from ..config.run import TrainConfig
+from ..parallel.chips import recorded_device
+from .inventory import Programs
+
+_LIBRARIES = ("crosshaul", "jax", "jaxlib", "optax", "numpy", "sentencepiece")
+
+
+def make_header(
+    config: TrainConfig,
+    mesh: Mesh,
+    programs: Programs,
+    *,
+    data: str,
+    command: str,
+    timing: str,
+    utilization: float | None = None,
+    libraries: tuple[str, ...] = (),
+) -> Header:
+    """The header of a trace.
+
+    Args:
+      config: the run.
+      mesh: its devices.
+      programs: what was compiled for them.
+      data: where the text came from.
+      command: the command line.
+      timing: how time was measured.
+      utilization: of the devices' peak, where nothing ran and seconds are estimated with it.
+      libraries: distributions whose versions are named beside the usual ones.
+    """
+    params = config.model.params
+    return Header(
+        algorithm=config.algorithm,
+        model=RecordedModel(params=params, **config.model.model_dump()),
+        replicas=config.replicas,
+        shards=config.shards,
+        sync_every=config.sync_every,
+        steps=config.steps,
+        batch_tokens=config.batch_tokens,
+        sequence_length=config.sequence_length,
+        device=recorded_device(list(mesh.devices.flat)),
+        libraries={"python": platform.python_version(), **_versions((*_LIBRARIES, *libraries))},
+        seed=config.seed,
+        data=data,
+        times="measured" if utilization is None else "estimated",
+        utilization=utilization,
+        step_flop=programs.step_flop,
+        rule_flop=6.0 * params * config.batch_tokens / config.mesh_devices,
+        memory=programs.memory(),
+        programs=tuple(programs.described.values()),
+        timing=timing,
+        command=command,
+        recorded_at=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def _versions(names: tuple[str, ...]) -> dict[str, str]:
+    versions = {}
+    for name in names:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return versions

@@ -1,0 +1,178 @@
+"""All programs of a run beside each other: what a step takes, what exchanges carry, what stays in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from jax.sharding import Mesh
+
+from sim.errors import CrosshaulError
+from sim.trace.file import RecordedCollective, RecordedMemory, RecordedProgram
+
+from ..algorithms.outer.programs import OuterPrograms, Schedule
+from ..parallel.mesh import DATA_AXIS, REPLICA_AXIS
+from ..programs.compile import InnerPrograms
+from ..programs.program import Program, argument_bytes, describe
+
+_OUTER_EXCHANGE = "outer exchange"
+
+
+class Part(NamedTuple):
+    """One program of a run.
+
+    Attributes:
+      program: the program; None where the run has none of that name.
+      mesh: where it was compiled for.
+      resident: arguments that stay on the device from step to step.
+      owned: those of them that are counted here, so that each is counted once.
+    """
+
+    program: Program | None
+    mesh: Mesh
+    resident: tuple[int, ...] = ()
+    owned: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Payload:
+    """What one exchange carries.
+
+    Attributes:
+      payload_bytes: what each device contributes, counted from the compiled collectives [byte].
+      group_size: devices in a group.
+      dtype: element types, as compiled.
+      asked_bytes: what the program asked each device to contribute [byte]; None where the compiler added it.
+      asked_dtype: element types that it asked for.
+    """
+
+    payload_bytes: int
+    group_size: int
+    dtype: str
+    asked_bytes: int | None
+    asked_dtype: str
+
+
+@dataclass(frozen=True)
+class Programs:
+    """All programs of a run, by the names that a trace gives them.
+
+    Attributes:
+      parts: the programs.
+      described: what a trace says about each.
+      under_way_bytes: most of what exchanges that are not used yet take of a device [byte].
+    """
+
+    parts: Mapping[str, Part]
+    described: Mapping[str, RecordedProgram]
+    under_way_bytes: int = 0
+
+    @classmethod
+    def of(cls, parts: Mapping[str, Part], under_way_bytes: int = 0) -> Programs:
+        """Describes the programs that are there."""
+        there = {name: part for name, part in parts.items() if part.program is not None}
+        described = {name: describe(name, part.program, part.mesh) for name, part in there.items() if part.program}
+        return cls(there, described, under_way_bytes)
+
+    @property
+    def step_flop(self) -> float:
+        """Flops of one inner step on one device: gradients and update, as their seconds are taken [flop]."""
+        return self.described["gradients"].flop + self.described["update"].flop
+
+    def outer_payloads(self) -> list[Payload]:
+        """What the exchange of each fragment carries; nothing where there are no exchanges between replicas."""
+        return [count_payload(each) for name, each in self.described.items() if name.startswith(_OUTER_EXCHANGE)]
+
+    def payload(self, name: str) -> Payload | None:
+        """What an exchange program carries; None where there is none.
+
+        Raises:
+          CrosshaulError: it has no collective, or several group sizes of which a trace can say only one.
+        """
+        return count_payload(self.described[name]) if name in self.described else None
+
+    def memory(self) -> RecordedMemory:
+        """Memory of one device over the whole step, at the step where most is under way."""
+        resident = sum(_bytes(part, part.owned) for part in self.parts.values()) + self.under_way_bytes
+        beside = {name: resident - _bytes(part, part.resident) for name, part in self.parts.items()}
+        peaks = [self.described[name].peak_bytes + rest for name, rest in beside.items()]
+        return RecordedMemory(resident_bytes=resident, peak_bytes=max(resident, *peaks))
+
+    def check_compute_alone(self) -> None:
+        """Makes sure that the seconds of compute are of compute alone.
+
+        Raises:
+          CrosshaulError: a program of the inner step's compute exchanges between replicas or their batches.
+        """
+        for name in ("gradients", "update"):
+            axes = {axis for each in self.described[name].collectives for axis in each.axis.split(",")}
+            if axes & {REPLICA_AXIS, DATA_AXIS}:
+                raise CrosshaulError("the compute programs exchange, so their seconds would not be compute alone")
+
+
+def programs_of(
+    inner: InnerPrograms, lane: Mesh, outer: Sequence[OuterPrograms], mesh: Mesh, schedule: Schedule | None
+) -> Programs:
+    """All programs of a run: the inner step on a lane, and the outer step of each fragment on the whole mesh.
+
+    With several fragments the number of its fragment stands behind the name of each program of the outer step.
+
+    Args:
+      inner: the programs of the inner step.
+      lane: where they were compiled for.
+      outer: those of the outer step of each fragment.
+      mesh: where these were compiled for.
+      schedule: when fragments are exchanged; None without outer steps.
+    """
+    came = [argument_bytes(programs.update, 1) for programs in outer]
+    under_way_bytes = schedule.most_under_way(came) if schedule else 0
+    # what came stays on the device until it is used, where that is another step
+    stays = (0, 1, 3) if under_way_bytes else (0, 3)
+    parts = {
+        "gradients": Part(inner.gradients, lane, resident=(0,)),
+        "exchange": Part(inner.exchange, lane),
+        "update": Part(inner.update, lane, resident=(0, 1), owned=(0, 1)),
+    }
+    for p, programs in enumerate(outer):
+        of = f" {p}" if len(outer) > 1 else ""
+        parts |= {
+            f"outer change{of}": Part(programs.change, mesh, resident=(0, 1, 2)),
+            f"{_OUTER_EXCHANGE}{of}": Part(programs.exchange, mesh),
+            f"outer update{of}": Part(programs.update, mesh, resident=stays, owned=(0,)),
+        }
+        if programs.finish is not programs.update:
+            parts[f"outer finish{of}"] = Part(programs.finish, mesh, resident=stays)
+    return Programs.of(parts, under_way_bytes)
+
+
+def count_payload(program: RecordedProgram) -> Payload:
+    """What an exchange program carries.
+
+    A compiler that does one exchange in stages of several group sizes (inside a slice, then between slices) makes
+    several collectives of it; what was asked for is then the payload.
+
+    Raises:
+      CrosshaulError: it has none, or they differ in their groups' size, which a trace cannot say.
+    """
+    made, asked = program.collectives, program.asked
+    counted = made if len({each.group_size for each in made}) == 1 else asked
+    sizes = {each.group_size for each in counted}
+    if len(sizes) != 1:
+        raise CrosshaulError(
+            "an exchange must have collectives of one group size, and this one has "
+            f"{sorted({each.group_size for each in made})}"
+        )
+    return Payload(_total(counted), sizes.pop(), _types(made), _total(asked) or None, _types(asked))
+
+
+def _total(collectives: tuple[RecordedCollective, ...]) -> int:
+    return sum(each.payload_bytes for each in collectives)
+
+
+def _types(collectives: tuple[RecordedCollective, ...]) -> str:
+    return "+".join(dict.fromkeys(part for each in collectives for part in each.dtype.split("+")))
+
+
+def _bytes(part: Part, positions: tuple[int, ...]) -> int:
+    return sum(argument_bytes(part.program, position) for position in positions) if part.program else 0

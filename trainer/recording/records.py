@@ -1,0 +1,135 @@
+"""The records of a trace, made of what steps cost; and the costs, read back from a trace."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Literal
+
+from sim.trace.file import Distribution, Exchange, Header, OuterStep, Record, RunSummary, Step, read_records
+
+from ..config.run import TrainConfig
+from ..training.costs import InnerCost, OuterCost
+from .inventory import Payload
+
+
+def inner_records(
+    config: TrainConfig, step: int, cost: InnerCost, payload: Payload | None, *, warmup: bool = False
+) -> Iterator[Record]:
+    """The records of one inner step: one a replica, and its exchange of gradients."""
+    tokens = config.batch_tokens // config.replicas
+    rows = zip(cost.compute_s, cost.whole_s, cost.losses, strict=True)
+    for replica, (compute_s, whole_s, loss) in enumerate(rows):
+        yield Step(
+            step=step,
+            replica=replica,
+            compute_s=compute_s,
+            whole_s=whole_s,
+            tokens=tokens,
+            loss=loss if math.isfinite(loss) else None,
+            warmup=warmup,
+        )
+    yield from exchange_records(step, "gradient", payload, cost.exchange_s, warmup=warmup)
+
+
+def outer_records(
+    step: int, costs: Sequence[OuterCost], payloads: Sequence[Payload], fragments: int, *, warmup: bool = False
+) -> Iterator[Record]:
+    """The records of what followed an inner step: of each part its own arithmetic, and its exchange.
+
+    Args:
+      step: the inner step.
+      costs: what each part cost, in order.
+      payloads: what the exchange of each fragment carries; nothing with one replica.
+      fragments: into how many the parameters are cut.
+      warmup: whether they belong to the warm-up.
+    """
+    for cost in costs:
+        fragment = cost.fragment if fragments > 1 else None
+        if cost.compute_s > 0:  # in a warm-up a result may be due that was never sent
+            whole_s = cost.whole_s
+            yield OuterStep(step=step, fragment=fragment, compute_s=cost.compute_s, whole_s=whole_s, warmup=warmup)
+        payload = payloads[cost.fragment] if payloads and cost.sent else None
+        yield from exchange_records(step, "outer", payload, cost.exchange_s, warmup=warmup, fragment=fragment)
+
+
+def exchange_records(
+    step: int,
+    kind: Literal["gradient", "outer"],
+    payload: Payload | None,
+    seconds: float | None,
+    *,
+    warmup: bool = False,
+    fragment: int | None = None,
+) -> Iterator[Record]:
+    """The record of one exchange; none where nobody exchanges."""
+    if payload is not None:
+        yield Exchange(
+            step=step,
+            fragment=fragment,
+            kind=kind,
+            group_size=payload.group_size,
+            payload_bytes=payload.payload_bytes,
+            seconds=seconds,
+            dtype=payload.dtype,
+            asked_bytes=payload.asked_bytes,
+            asked_dtype=payload.asked_dtype,
+            warmup=warmup,
+        )
+
+
+def summarize(header: Header, inner: list[InnerCost], outer: list[OuterCost]) -> RunSummary:
+    """How the seconds of a run spread, and how well they used the device.
+
+    Args:
+      header: the first line of its trace: flops of a step and the device's peak.
+      inner: its inner steps, at least one.
+      outer: its outer steps; where an exchange overlaps, its beginning and the use of its result apart.
+    """
+    compute = Distribution.of([seconds for cost in inner for seconds in cost.compute_s])
+    if compute is None:
+        raise ValueError("a run has at least one step")
+    peak = header.device.peak_flop_per_s
+    achieved = header.step_flop / compute.median_s if header.step_flop else None
+    by_rule = header.rule_flop / compute.median_s if header.rule_flop else None
+    return RunSummary(
+        compute=compute,
+        whole=Distribution.of([seconds for cost in inner for seconds in cost.whole_s if seconds is not None]),
+        gradient_exchange=Distribution.of([cost.exchange_s for cost in inner if cost.exchange_s is not None]),
+        outer_compute=Distribution.of([cost.compute_s for cost in outer]),
+        outer_exchange=Distribution.of([cost.exchange_s for cost in outer if cost.exchange_s is not None]),
+        flop_per_s=achieved,
+        utilization=achieved / peak if achieved and peak else None,
+        rule_utilization=by_rule / peak if by_rule and peak else None,
+    )
+
+
+def recorded(trace: Path) -> tuple[list[InnerCost], list[OuterCost]]:
+    """What the steps in a trace cost, as far as it says, without its warm-up."""
+    steps: dict[int, list[Step]] = {}
+    exchange_s: dict[int, float] = {}
+    outer: list[OuterCost] = []
+    for record in read_records(trace):
+        if isinstance(record, RunSummary) or record.warmup:
+            continue
+        if isinstance(record, Step):
+            steps.setdefault(record.step, []).append(record)
+        elif isinstance(record, OuterStep):
+            whole_s = record.compute_s if record.whole_s is None else record.whole_s
+            outer.append(OuterCost(record.fragment or 0, False, record.compute_s, None, whole_s))
+        elif record.kind == "gradient" and record.seconds is not None:
+            exchange_s[record.step] = record.seconds
+        elif record.kind == "outer" and outer:  # the exchange of the outer step in front of it
+            part = outer[-1]
+            outer[-1] = OuterCost(part.fragment, True, part.compute_s, record.seconds, part.whole_s)
+    inner = [
+        InnerCost(
+            compute_s=[record.compute_s for record in records],
+            exchange_s=exchange_s.get(step),
+            losses=[math.nan if record.loss is None else record.loss for record in records],
+            whole_s=[record.whole_s for record in records],
+        )
+        for step, records in sorted(steps.items())
+    ]
+    return inner, outer

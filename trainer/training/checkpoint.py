@@ -1,0 +1,292 @@
+"""Checkpoints: the state of a run in a folder a step, whole or not there.
+
+A checkpoint is written under another name and renamed when every byte of it is on the disk, so a killed process leaves
+none that looks whole. `checkpoint.json` names the digest of each index, an index that of each array, so damage done
+later is found when it is read, and the one before is used. Each process writes the shards that it holds the first copy
+of; they are put together by place, so a run may go on with another number of processes or another mesh of the same
+size, provided that all processes see the folder.
+
+    DIR/step-00000120/checkpoint.json    step, configuration, place in the trace, digests of the indexes
+                      index-0.json       of each piece: array, type, shape, where it belongs, offset, digest
+                      arrays-0.bin       the pieces, one behind the other
+
+Limits: written by the training loop itself, which stands still meanwhile.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.errors import InputError
+
+from ..parallel.processes import barrier, gathered, is_first
+from .durable_files import digest, sync, write
+
+FORMAT = 1
+KEPT = 2
+"""Checkpoints that are kept: the newest, and the one before in case it is damaged."""
+_NAME = re.compile(r"step-(\d{8,})")
+_FACTS = "checkpoint.json"
+
+
+_NOT_OURS = (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, MemoryError, RecursionError)
+"""What comes of JSON that is none of ours."""
+
+
+class _DamagedError(Exception):
+    """A checkpoint that is not what was written."""
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """A part of an array in a file: its half-open range in each dimension, and its bytes."""
+
+    file: Path
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+    ranges: tuple[tuple[int, int], ...]
+    offset: int
+    sha256: str
+
+    def read(self) -> NDArray[Any]:
+        extent = tuple(stop - start for start, stop in self.ranges)
+        size = math.prod(extent) * self.dtype.itemsize
+        with self.file.open("rb") as file:
+            if not 0 <= size <= file.seek(0, os.SEEK_END) - self.offset:
+                raise _DamagedError(f"{self.file.name} is cut short")
+            file.seek(self.offset)
+            content = file.read(size)
+        if hashlib.sha256(content).hexdigest() != self.sha256:
+            raise _DamagedError(f"{self.file.name} is damaged")
+        return np.frombuffer(content, self.dtype).reshape(extent)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint that was found whole.
+
+    Attributes:
+      path: its folder.
+      facts: what was saved beside the arrays; `step` among it.
+      pieces: the parts of each array, by the array's path in the pytree.
+    """
+
+    path: Path
+    facts: dict[str, Any]
+    pieces: Mapping[str, tuple[_Piece, ...]]
+
+    @property
+    def step(self) -> int:
+        """The inner step behind which it was taken."""
+        return int(self.facts["step"])
+
+    def array(self, name: str, index: tuple[slice, ...] | None = None) -> NDArray[Any]:
+        """An array, or a part of it.
+
+        Args:
+          name: its path in the pytree.
+          index: a slice for each dimension; all of it unless given.
+
+        Raises:
+          InputError: there is no such array, or parts of it are missing.
+        """
+        pieces = self.pieces.get(name)
+        if not pieces:
+            raise InputError(f"{self.path}: has no array {name}; it is of another configuration")
+        shape = pieces[0].shape
+        wanted = [part.indices(size) for part, size in zip(index or (slice(None),) * len(shape), shape, strict=True)]
+        out = np.empty([stop - start for start, stop, _ in wanted], pieces[0].dtype)
+        filled = 0
+        for piece in pieces:
+            shared = [(max(a, c), min(b, d)) for (a, b, _), (c, d) in zip(wanted, piece.ranges, strict=True)]
+            if all(start < stop for start, stop in shared):
+                to = tuple(slice(a - w[0], b - w[0]) for (a, b), w in zip(shared, wanted, strict=True))
+                own = tuple(slice(a - r[0], b - r[0]) for (a, b), r in zip(shared, piece.ranges, strict=True))
+                out[to] = piece.read()[own]
+                filled += out[to].size
+        if filled != out.size:
+            raise InputError(f"{self.path}: parts of {name} are missing; do all processes see this folder?")
+        return out
+
+    def restore(self, like: Any) -> Any:
+        """The saved pytree on the devices.
+
+        Args:
+          like: shapes with shardings, in the structure that was saved.
+
+        Raises:
+          InputError: it was saved with other arrays.
+        """
+
+        def one(path: Any, leaf: Any) -> jax.Array:
+            name = jax.tree_util.keystr(path)
+            found = self.pieces.get(name)
+            if not found or found[0].shape != leaf.shape:
+                raise InputError(f"{self.path}: has no array {name} of shape {leaf.shape}; resume with its own options")
+            return jax.make_array_from_callback(leaf.shape, leaf.sharding, lambda index: self.array(name, index))
+
+        return jax.tree_util.tree_map_with_path(one, like)
+
+
+def save(directory: Path, tree: Any, facts: Mapping[str, Any]) -> None:
+    """Writes a checkpoint; it is there when this returns, on every process.
+
+    Args:
+      directory: the folder of all checkpoints of a run.
+      tree: a pytree of arrays that lie on devices.
+      facts: what else is to be saved, as JSON; `step` is needed.
+
+    Raises:
+      InputError: the folder cannot be written.
+    """
+    step, process = int(facts["step"]), jax.process_index()
+    final, temporary = directory / f"step-{step:08d}", directory / f".step-{step:08d}.tmp"
+    try:
+        if is_first():
+            shutil.rmtree(temporary, ignore_errors=True)
+            temporary.mkdir(parents=True)
+        barrier(f"checkpoint {step} begins")
+        _write_pieces(temporary, process, tree)
+        barrier(f"checkpoint {step} is written")
+        if is_first():
+            indexes = sorted(temporary.glob("index-*.json"))
+            body = {"format": FORMAT, "facts": dict(facts), "indexes": {each.name: digest(each) for each in indexes}}
+            write(temporary / _FACTS, json.dumps({**body, "sha256": _own_digest(body)}).encode())
+            sync(temporary)
+            shutil.rmtree(final, ignore_errors=True)  # a damaged one of the same step
+            temporary.rename(final)
+            sync(directory)
+            for _, old in _found(directory)[KEPT:]:
+                shutil.rmtree(old, ignore_errors=True)
+        barrier(f"checkpoint {step} is there")
+    except OSError as error:
+        raise InputError(
+            f"--checkpoint {directory}: cannot be written ({error.strerror}); give another folder"
+        ) from None
+
+
+def newest(directory: Path) -> tuple[Checkpoint | None, list[str]]:
+    """The newest whole checkpoint of a run; every byte of it is read for that.
+
+    Args:
+      directory: the folder of all checkpoints of the run.
+
+    Returns:
+      The checkpoint, or None where there is none that is whole; and a line for each damaged one that was passed over.
+
+    Raises:
+      InputError: the folder's checkpoints are all damaged, or not of this format.
+    """
+    passed: list[str] = []
+    found = _found(directory)
+    whole = next((checkpoint for _, path in found if (checkpoint := _whole(path, passed))), None)
+    # every process says what it sees before any of them gives up
+    steps = gathered(np.array([float(whole.step) if whole else -1.0]))
+    if steps.min() != steps.max():
+        raise InputError(f"--checkpoint {directory}: the processes see different checkpoints; share the folder")
+    if found and whole is None:
+        raise InputError(f"--checkpoint {directory}: no checkpoint in it is whole; delete the folder to begin again")
+    return whole, passed
+
+
+def _whole(path: Path, passed: list[str]) -> Checkpoint | None:
+    """The checkpoint in a folder, every byte of it read; None with a line in `passed` where it is damaged."""
+    try:
+        checkpoint = _read(path)
+        for pieces in checkpoint.pieces.values():
+            for piece in pieces:
+                piece.read()
+    except (_DamagedError, OSError, *_NOT_OURS) as error:
+        passed.append(f"{path}: not whole ({error}); the one before is used")
+        return None
+    return checkpoint
+
+
+def _found(directory: Path) -> list[tuple[int, Path]]:
+    """The checkpoints in a folder, newest first, whole or not."""
+    if not directory.is_dir():
+        return []
+    named = ((_NAME.fullmatch(path.name), path) for path in directory.iterdir())
+    return sorted(((int(match[1]), path) for match, path in named if match), reverse=True)
+
+
+def _read(path: Path) -> Checkpoint:
+    document = json.loads((path / _FACTS).read_bytes())
+    if not isinstance(document, dict) or not isinstance(document.get("facts"), dict):
+        raise _DamagedError(f"{_FACTS} is damaged")
+    own = document.pop("sha256")
+    if document["format"] != FORMAT or own != _own_digest(document) or not isinstance(document["facts"]["step"], int):
+        raise _DamagedError(f"{_FACTS} is damaged")
+    pieces: dict[str, list[_Piece]] = {}
+    for name, said in document["indexes"].items():
+        if digest(path / name) != said:
+            raise _DamagedError(f"{name} is damaged")
+        file = path / name.replace("index", "arrays").replace(".json", ".bin")
+        for entry in json.loads((path / name).read_bytes()):
+            ranges = tuple((start, stop) for start, stop in entry["ranges"])
+            own_piece = _Piece(
+                file, np.dtype(entry["dtype"]), tuple(entry["shape"]), ranges, entry["offset"], entry["sha256"]
+            )
+            pieces.setdefault(entry["array"], []).append(own_piece)
+    for array, parts in pieces.items():
+        _check_parts(array, parts)
+    return Checkpoint(path, document["facts"], {name: tuple(parts) for name, parts in pieces.items()})
+
+
+def _check_parts(array: str, parts: list[_Piece]) -> None:
+    """Makes sure that the parts of an array are of one array and all of it, so that no more is made than was saved."""
+    shape, dtype = parts[0].shape, parts[0].dtype
+    for part in parts:
+        inside = all(0 <= start <= stop <= size for (start, stop), size in zip(part.ranges, shape, strict=True))
+        if part.shape != shape or part.dtype != dtype or not inside:
+            raise _DamagedError(f"the parts of {array} do not fit together")
+    held = sum(math.prod(stop - start for start, stop in part.ranges) for part in parts)
+    if held != math.prod(shape):
+        raise _DamagedError(f"parts of {array} are missing; do all processes see this folder?")
+
+
+def _write_pieces(folder: Path, process: int, tree: Any) -> None:
+    index: list[dict[str, Any]] = []
+    with (folder / f"arrays-{process}.bin").open("wb") as file:
+        for name, shape, ranges, content in _pieces(tree):
+            raw = np.ascontiguousarray(content).tobytes()
+            index.append(
+                {
+                    "array": name,
+                    "dtype": content.dtype.name,
+                    "shape": shape,
+                    "ranges": ranges,
+                    "offset": file.tell(),
+                    "sha256": hashlib.sha256(raw).hexdigest(),
+                }
+            )
+            file.write(raw)
+        file.flush()
+        os.fsync(file.fileno())
+    write(folder / f"index-{process}.json", json.dumps(index).encode())
+
+
+def _pieces(tree: Any) -> Iterator[tuple[str, tuple[int, ...], list[tuple[int, int]], NDArray[Any]]]:
+    """The shards that this process holds the first copy of."""
+    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
+        for shard in leaf.addressable_shards:
+            if shard.replica_id == 0:
+                ranges = [part.indices(size)[:2] for part, size in zip(shard.index, leaf.shape, strict=True)]
+                yield jax.tree_util.keystr(path), leaf.shape, ranges, np.asarray(shard.data)
+
+
+def _own_digest(body: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,94 @@
+"""What the moves of the training loop cost in seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import jax
+import numpy as np
+
+from ..parallel.processes import gathered
+
+
+@dataclass(frozen=True)
+class InnerCost:
+    """What an inner step cost: what one process saw of it, or all of them (`seen_by_all`).
+
+    Attributes:
+      compute_s: gradients and update of each replica [s]; 0 where this process has no part of it.
+      exchange_s: the slowest lane's exchange of gradients [s]; None where there is none.
+      losses: cross-entropy of each replica before the step [nats per token]; likewise NaN.
+      whole_s: the whole step of each replica on one clock, its exchange included [s]; None where nothing ran.
+      seen: data-parallel devices of each replica that its loss is the mean of; empty where nobody asks.
+    """
+
+    compute_s: list[float]
+    exchange_s: float | None
+    losses: list[float]
+    whole_s: Sequence[float | None]
+    seen: Sequence[int] = ()
+
+
+def seen_by_all(costs: Sequence[InnerCost]) -> list[InnerCost]:
+    """What some steps cost, put together from what every process saw: the slowest seconds, and the mean loss.
+
+    All processes meet here, so it is called where they have met anyway: replicas that train alone are not to wait for
+    each other at every step only to be recorded.
+
+    Args:
+      costs: of the same steps in every process.
+    """
+    if jax.process_count() == 1 or not costs:
+        return list(costs)
+    tables = [(cost.compute_s, cost.whole_s, np.nan_to_num(cost.losses) * cost.seen, cost.seen) for cost in costs]
+    exchange_s_S = np.array([cost.exchange_s or 0.0 for cost in costs])
+    every_PxSx4xM = gathered(np.array(tables, np.float64))
+    slowest_Sx4xM, sums_Sx4xM = every_PxSx4xM.max(axis=0), every_PxSx4xM.sum(axis=0)
+    slowest_exchange_S = gathered(exchange_s_S).max(axis=0)
+    return [
+        InnerCost(
+            compute_s=slowest_Sx4xM[step, 0].tolist(),
+            exchange_s=None if cost.exchange_s is None else float(slowest_exchange_S[step]),
+            losses=(sums_Sx4xM[step, 2] / sums_Sx4xM[step, 3]).tolist(),
+            whole_s=slowest_Sx4xM[step, 1].tolist(),
+        )
+        for step, cost in enumerate(costs)
+    ]
+
+
+@dataclass(frozen=True)
+class OuterCost:
+    """What a fragment's outer step, or a half of it, cost.
+
+    Attributes:
+      fragment: its number.
+      sent: whether its exchange is in this part.
+      compute_s: its own arithmetic, the change and the update [s].
+      exchange_s: the exchange between replicas [s]; None where there is none.
+      whole_s: the whole of this part on one clock [s].
+    """
+
+    fragment: int
+    sent: bool
+    compute_s: float
+    exchange_s: float | None
+    whole_s: float
+
+
+def paired(costs: list[OuterCost]) -> list[OuterCost]:
+    """Joins a fragment's exchange and the use of its result where one follows the other at once."""
+    joined: list[OuterCost] = []
+    for cost in costs:
+        before = joined[-1] if joined else None
+        if before and before.sent and not cost.sent and before.fragment == cost.fragment:
+            joined[-1] = OuterCost(
+                cost.fragment,
+                True,
+                before.compute_s + cost.compute_s,
+                before.exchange_s,
+                before.whole_s + cost.whole_s,
+            )
+        else:
+            joined.append(cost)
+    return joined

@@ -1,0 +1,246 @@
+"""The training loop's two moves, the inner step and what follows it, each with the seconds that its parts took."""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jax.sharding import Mesh
+
+from ..algorithms import make_algorithm
+from ..algorithms.outer.programs import OuterPrograms, OuterState
+from ..config.run import TrainConfig
+from ..data.batches import Rows
+from ..model.optimizers import inner_optimizer
+from ..model.transformer import Params, init_params, param_shapes
+from ..parallel.mesh import (
+    BY_REPLICA,
+    DATA_AXIS,
+    REPLICA_AXIS,
+    Lane,
+    abstract,
+    join,
+    make_lanes,
+    place_rows,
+    ready,
+    replicate,
+    split,
+)
+from ..programs.compile import InnerPrograms, compile_inner
+from .costs import InnerCost, OuterCost, paired
+
+
+class LaneState(NamedTuple):
+    """Parameters and inner optimizer state of a lane's replicas, stacked."""
+
+    params: Params
+    optimizer: Any
+
+
+class UnderWay(NamedTuple):
+    """An exchange whose result is not used yet: what came, and what was sent where that is needed again."""
+
+    came: Any
+    kept: Any
+
+
+class State(NamedTuple):
+    """Everything that training changes."""
+
+    lanes: list[LaneState]
+    outer: tuple[OuterState, ...]
+    """Outer state of each fragment on the whole mesh; empty for an algorithm without outer steps."""
+    under_way: tuple[UnderWay | None, ...]
+    """For each fragment the exchange that is under way."""
+
+
+class Trainer:
+    """A compiled training run.
+
+    Args:
+      config: the run.
+      rows: gives the token ids of some devices in a step; each process asks for those of its own devices.
+      mesh: the devices.
+      alone: whether each replica computes alone, one after the other (see `mesh`), rather than all at once.
+    """
+
+    def __init__(self, config: TrainConfig, rows: Rows, mesh: Mesh, *, alone: bool) -> None:
+        self.mesh = mesh
+        self.lanes = make_lanes(mesh, alone=alone)
+        self.algorithm = make_algorithm(config)
+        self.inner: list[InnerPrograms] = [compile_inner(config, lane.mesh) for lane in self.lanes]
+        self.outer = self.algorithm.compile_outer(mesh)
+        self._rows = rows
+        self._config = config
+
+    def start(self) -> State:
+        """The state before the first step: every replica begins with the same parameters."""
+        params = jax.device_get(
+            jax.jit(init_params, static_argnums=1)(jax.random.key(self._config.seed), self._config.model)
+        )
+        optimizer = jax.device_get(jax.jit(inner_optimizer(self._config).init)(params))
+        lanes = [LaneState(replicate(params, lane.mesh), replicate(optimizer, lane.mesh)) for lane in self.lanes]
+        outer = tuple(replicate(jax.device_get(programs.start(params)), self.mesh) for programs in self.outer)
+        return State(lanes, outer, (None,) * len(outer))
+
+    def inner_step(self, state: State, step: int) -> tuple[State, InnerCost]:
+        """One optimizer step of every replica.
+
+        Args:
+          state: given up; its memory is used again.
+          step: the step's number, from 1; decides the batch.
+
+        Returns:
+          The next state and what the step cost, as far as this process saw it.
+        """
+        lane_states = list(state.lanes)
+        lane_costs: dict[int, _LaneCost] = {}
+        numbered = list(enumerate(zip(self.lanes, self.inner, strict=True)))
+        # whoever computes first in a step finds colder caches, so lanes take turns at it
+        for index, (lane, programs) in numbered if step % 2 else reversed(numbered):
+            own = lane.own_devices
+            rows_GxBxL = self._rows(step, [lane.first_device + device for device in own])
+            tokens_GxBxL = ready(place_rows(rows_GxBxL, own, lane.mesh))
+            lane_states[index], lane_costs[index] = _lane_step(lane, programs, lane_states[index], tokens_GxBxL)
+        costs = [lane_costs[index] for index in range(len(self.lanes))]
+        return state._replace(lanes=lane_states), self._total(costs)
+
+    def follows(self, step: int) -> bool:
+        """Whether anything follows an inner step."""
+        return self.algorithm.schedule is not None and any(True for _ in self.algorithm.schedule.events(step))
+
+    def outer_step(self, state: State, step: int) -> tuple[State, list[OuterCost]]:
+        """What follows an inner step: exchanges that begin, and results that arrive.
+
+        Args:
+          state: given up; its memory is used again.
+          step: the inner step that was just taken.
+
+        Returns:
+          The next state and what each fragment's part cost, in order.
+        """
+        schedule = self.algorithm.schedule
+        events = list(schedule.events(step)) if schedule else []
+        if not events:
+            return state, []
+        params = join([lane.params for lane in state.lanes], self.mesh)
+        outer, under_way = list(state.outer), list(state.under_way)
+        costs: list[OuterCost] = []
+        for event in events:
+            p, programs = event.fragment, self.outer[event.fragment]
+            begin = end = time.perf_counter()
+            compute_s, exchange_s = 0.0, None
+            if event.kind != "arrive":
+                error, under_way[p], changed, end = _send(programs, outer[p], params)
+                outer[p] = outer[p]._replace(error=error)
+                compute_s, exchange_s = changed - begin, end - changed if programs.exchange else None
+            arrived = under_way[p]
+            if event.kind != "send" and arrived is not None:
+                move = programs.finish if event.kind == "finish" else programs.update
+                outer[p], params = ready(move(outer[p], arrived.came, arrived.kept, params))
+                under_way[p] = None
+                moved = time.perf_counter()
+                compute_s, end = compute_s + moved - end, moved
+            costs.append(OuterCost(p, event.kind != "arrive", compute_s, exchange_s, end - begin))
+        parts = split(params, self.lanes)
+        lanes = [LaneState(part, lane.optimizer) for part, lane in zip(parts, state.lanes, strict=True)]
+        return State(lanes, tuple(outer), tuple(under_way)), paired(costs)
+
+    def params(self, state: State) -> Params:
+        """The parameters of all replicas, stacked over the whole mesh."""
+        params: Params = join([lane.params for lane in state.lanes], self.mesh)
+        return params
+
+    def snapshot(self, state: State) -> Any:
+        """The state as one pytree over the whole mesh, without copying."""
+        lanes = LaneState(*(join(list(parts), self.mesh) for parts in zip(*state.lanes, strict=True)))
+        return lanes, state.outer, state.under_way
+
+    def restored(self, snapshot: Any) -> State:
+        """The state of which this is a snapshot."""
+        lanes, outer, under_way = snapshot
+        params, optimizer = split(lanes.params, self.lanes), split(lanes.optimizer, self.lanes)
+        return State([LaneState(*parts) for parts in zip(params, optimizer, strict=True)], outer, under_way)
+
+    def snapshot_shapes(self, step: int) -> Any:
+        """What the snapshot behind a step is made of, as shapes with shardings."""
+        params = param_shapes(self._config.model)
+        optimizer = jax.eval_shape(inner_optimizer(self._config).init, params)
+        outer = tuple(jax.eval_shape(programs.start, params) for programs in self.outer)
+        pending = self.algorithm.schedule.under_way(step) if self.algorithm.schedule else ()
+        # nothing that is kept is under way behind a step: eager updates use it at once
+        under_way = tuple(
+            UnderWay(programs.came, ()) if p in pending else None for p, programs in enumerate(self.outer)
+        )
+        return abstract((LaneState(params, optimizer), outer, under_way), self.mesh, BY_REPLICA)
+
+    def _total(self, costs: list[_LaneCost]) -> InnerCost:
+        """What a step cost over this process's lanes."""
+        count = self._config.replicas
+        compute_s, whole_s, losses, seen = [0.0] * count, [0.0] * count, [math.nan] * count, [0] * count
+        for lane, cost in zip(self.lanes, costs, strict=True):
+            for row, (compute, whole, each) in cost.rows.items():
+                replica = lane.first_replica + row
+                compute_s[replica], whole_s[replica] = compute, whole
+                losses[replica], seen[replica] = statistics.fmean(each) if each else math.nan, len(each)
+        exchange_s = max((cost.exchange_s or 0.0 for cost in costs), default=0.0) if self.inner[0].exchange else None
+        return InnerCost(compute_s, exchange_s, losses, whole_s, seen)
+
+
+def _send(programs: OuterPrograms, outer: OuterState, params: Params) -> tuple[Any, UnderWay, float, float]:
+    """Exchanges a fragment's change: the rounding error, what is under way, and when change and exchange were done."""
+    error, sent = ready(programs.change(outer.params, outer.error, params))
+    changed = time.perf_counter()
+    came = ready(programs.exchange(sent)) if programs.exchange else sent
+    return error, UnderWay(came, sent if programs.keeps else ()), changed, time.perf_counter()
+
+
+@dataclass(frozen=True)
+class _LaneCost:
+    """What an inner step cost a lane: of each replica with devices here, seconds (compute, whole) and losses."""
+
+    rows: dict[int, tuple[float, float, list[float]]]
+    exchange_s: float | None
+
+
+def _lane_step(
+    lane: Lane, programs: InnerPrograms, state: LaneState, tokens_GxBxL: jax.Array
+) -> tuple[LaneState, _LaneCost]:
+    first = begin = time.perf_counter()
+    gradients, cross_entropy_G = programs.gradients(state.params, tokens_GxBxL)
+    gradients_s = _seconds_to_ready(lane.mesh, (gradients, cross_entropy_G), begin)
+    exchange_s = None
+    if programs.exchange:
+        begin = time.perf_counter()
+        gradients = ready(programs.exchange(gradients))
+        exchange_s = time.perf_counter() - begin
+    begin = time.perf_counter()
+    params, optimizer = programs.update(state.params, state.optimizer, gradients)
+    update_s = _seconds_to_ready(lane.mesh, (params, optimizer), begin)
+    losses: dict[int, list[float]] = {row: [] for row in gradients_s}
+    for shard in cross_entropy_G.addressable_shards:
+        if shard.replica_id == 0:
+            row = (shard.index[0].start or 0) // lane.mesh.shape[DATA_AXIS]
+            losses[row].append(float(np.asarray(shard.data)[0]))
+    rows = {row: (gradients_s[row] + update_s[row], begin - first + update_s[row], losses[row]) for row in gradients_s}
+    return LaneState(params, optimizer), _LaneCost(rows, exchange_s)
+
+
+def _seconds_to_ready(mesh: Mesh, results: Any, begin: float) -> dict[int, float]:
+    """Blocks on one replica after the other; of each one here the seconds from `begin` until its results were there."""
+    if mesh.shape[REPLICA_AXIS] == 1:
+        ready(results)
+        return {0: time.perf_counter() - begin}
+    shards = [{shard.device: shard.data for shard in leaf.addressable_shards} for leaf in jax.tree.leaves(results)]
+    seconds = {}
+    for row, devices in enumerate(mesh.devices):
+        here = [leaf[device] for leaf in shards for device in devices.flat if device in leaf]
+        if here:
+            ready(here)
+            seconds[row] = time.perf_counter() - begin
+    return seconds

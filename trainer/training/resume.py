@@ -1,0 +1,222 @@
+"""Going on with a run that was stopped: what is saved when, and what a resumed run begins with."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from sim.documents.lock import lock
+from sim.errors import InputError
+from sim.trace.file import Record, TraceWriter
+
+from ..algorithms import make_algorithm
+from ..config.run import TrainConfig
+from ..model.transformer import Params, param_shapes
+from ..parallel.processes import gathered, is_first, together
+from .checkpoint import Checkpoint, newest, save
+from .costs import InnerCost, OuterCost
+from .loop import State
+
+_LOCK = ".lock"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is.
+
+    Attributes:
+      step: inner steps taken.
+      state: the state behind them.
+      fingerprint: hash of what it trains on.
+      inner, outer: what they and their outer steps cost, as the trace says.
+    """
+
+    step: int
+    state: State
+    fingerprint: str
+    inner: list[InnerCost]
+    outer: list[OuterCost]
+
+
+@dataclass(frozen=True)
+class Checkpoints:
+    """Where a run saves its state, and when.
+
+    Attributes:
+      directory: the folder of all its checkpoints.
+      every: inner steps between two of them; the last step has one as well.
+      resume: whether it goes on from the newest whole one.
+    """
+
+    directory: Path
+    every: int
+    resume: bool
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keeps the folder for this run until it ends, so that no other one saves there or cuts its trace.
+
+        Raises:
+          InputError: another run has it, or it cannot be written.
+        """
+        file = together("lock", lambda: self._locked() if is_first() else None)
+        try:
+            yield
+        finally:
+            if file is not None:
+                os.close(file)
+
+    def _locked(self) -> int:
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            handle = os.open(self.directory / _LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+        except OSError as error:
+            raise InputError(
+                f"--checkpoint {self.directory}: cannot be written ({error.strerror}); give another folder"
+            ) from None
+        if lock(handle):
+            with suppress(OSError):  # on a full disk nobody is told who holds it
+                os.ftruncate(handle, 0)
+                os.pwrite(handle, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
+            return handle
+        holder = os.pread(handle, 200, 0).decode(errors="replace") or "a process"
+        os.close(handle)
+        raise InputError(
+            f"--checkpoint {self.directory}: another record-trace ({holder}) is using it; wait until that has ended, "
+            "or give another folder"
+        )
+
+    def find(self, config: TrainConfig, note: Callable[[str], None]) -> Checkpoint | None:
+        """The checkpoint to go on from; None to begin.
+
+        Args:
+          config: the run.
+          note: is told of damaged checkpoints, and where the run goes on.
+
+        Raises:
+          InputError: the folder holds the checkpoints of another run, or of this one without `resume`.
+        """
+        found, damaged = newest(self.directory)
+        if found is None:
+            return None
+        if not self.resume:
+            raise InputError(
+                f"--checkpoint {self.directory}: holds checkpoints already; write --resume to go on with them, "
+                "or give another folder"
+            )
+        for line in damaged:
+            note(line)
+        saved, given = found.facts["config"], config.model_dump(mode="json")
+        other = [key for key in given if saved.get(key) != given[key]]
+        if other:
+            key = other[0]
+            raise InputError(
+                f"--resume: {key}: got {given[key]!r}, and the run in {self.directory} has {saved.get(key)!r}; "
+                "give the options that it was begun with"
+            )
+        note(f"going on behind step {found.step} of {config.steps}")
+        return found
+
+    def due(self, step: int, config: TrainConfig) -> bool:
+        """Whether a checkpoint follows a step."""
+        return step % self.every == 0 or step == config.steps
+
+    def save(self, snapshot: Any, config: TrainConfig, step: int, writer: TraceWriter | None, fingerprint: str) -> None:
+        """Writes a checkpoint and the place in the trace that belongs to it."""
+        facts = {
+            "step": step,
+            "config": config.model_dump(mode="json"),
+            "data": fingerprint,
+            "trace_bytes": writer.mark() if writer else None,
+            "trace_sha256": writer.sha256() if writer else None,
+        }
+        save(self.directory, snapshot, facts)
+
+
+def check_fingerprint(fingerprint: str, found: Checkpoint | None) -> None:
+    """Makes sure that all processes, and the run that is gone on with, train on the same text.
+
+    Args:
+      fingerprint: of this process's text, split and tokenizer.
+      found: the checkpoint to go on from, if any.
+
+    Raises:
+      InputError: they do not.
+    """
+    # as numbers that a float holds exactly
+    words = np.array([float(int(fingerprint[place : place + 8], 16)) for place in range(0, len(fingerprint), 8)])
+    if (gathered(words) != words).any():
+        raise InputError("--corpus: the processes read different texts; give all of them the same files")
+    if found is not None and found.facts["data"] != fingerprint:
+        raise InputError(
+            f"--resume: the text, its split or the tokenizer is not that of the run in {found.path.parent}; give the "
+            "same --corpus and --tokenizer files, or begin again with another --checkpoint"
+        )
+
+
+def write(writer: TraceWriter | None, line: Record) -> None:
+    """Writes a record, in the process that has a trace."""
+    if writer is not None:
+        writer.write(line)
+
+
+class TrainedModel(NamedTuple):
+    """A model in a checkpoint.
+
+    Attributes:
+      config: the run.
+      params: its global parameters as arrays of the host: for Data-Parallel those of its one replica, else theta,
+        averaged over the replicas, which for eager updates differ a little.
+      step: the step that they are of.
+      fingerprint: hash of the text that it was trained on.
+    """
+
+    config: TrainConfig
+    params: Params
+    step: int
+    fingerprint: str
+
+
+def read_model(directory: Path) -> TrainedModel:
+    """The global model in the newest whole checkpoint of a run, as evaluation wants it.
+
+    Args:
+      directory: the folder of the run's checkpoints.
+
+    Raises:
+      InputError: there is no whole checkpoint.
+    """
+    found, _ = newest(directory)
+    if found is None:
+        raise InputError(f"{directory}: holds no checkpoint; give the folder of record-trace --checkpoint")
+    config = TrainConfig.model_validate(found.facts["config"])
+    shapes = param_shapes(config.model)
+    fragments = make_algorithm(config).fragments
+    if not fragments:
+        return TrainedModel(config, _arrays(found, "[0].params", shapes), found.step, found.facts["data"])
+    params = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+    for p, fragment in enumerate(fragments):
+        own = jax.eval_shape(fragment.take, shapes)
+        params = fragment.put(params, _arrays(found, f"[1][{p}].params", own))
+    return TrainedModel(config, jax.device_get(params), found.step, found.facts["data"])
+
+
+def _arrays(found: Checkpoint, prefix: str, shapes: Params) -> Params:
+    """Arrays of a checkpoint, averaged over the replicas."""
+
+    def one(path: Any, leaf: Any) -> Any:
+        stacked = found.array(prefix + jax.tree_util.keystr(path))
+        # equal ones are taken as they are: a sum of three would be rounded
+        return stacked[0] if (stacked == stacked[0]).all() else stacked.mean(axis=0, dtype=leaf.dtype)
+
+    arrays: Params = jax.tree_util.tree_map_with_path(one, shapes)
+    return arrays
