@@ -1,6 +1,6 @@
 """The published bandwidth tables, every cell, beside ours.
 
-Claim: one mechanism (two replicas, one serial link, layer by layer; docs/background.md) with one set of parameters
+Claim: one mechanism (two replicas, one serial link, layer by layer; docs/questions.md) with one set of parameters
 (payload factor 0.8) gives every Data-Parallel, DiLoCo and streaming cell of arXiv 2503.09799 (Table 6), 2501.18512
 (Table 4) and 2502.12996 (Table 5, rows of H = 100) within one cell of the published grid, a factor of 1.207.
 

@@ -4,7 +4,7 @@ Claim (arXiv 2503.09799, Figures 6 and 12): at its own best batch, with chips in
 a loss sooner than Data-Parallel, the more so the thinner the links, and also when both train on more tokens.
 The chip rule of the paper is not printed. Ours: 4,096 tokens of a batch on a chip of 300 useful Tflop/s, so that a step
 computes as long whatever the batch. Losses: the published laws; beyond 2.4B parameters or 20 tokens per parameter they
-are carried over as docs/background.md says, and at 4 and 16 the replicas' lag is that at 1.
+are carried over as docs/model.md says, and at 4 and 16 the replicas' lag is that at 1.
 Verdict: with M >= 2 it does, on all three networks and at every size. At 2.4B and 20 tokens per parameter Data-Parallel
 takes 1.07, 2.64, 21.5 days on high-, medium-, low-bw for a loss of 2.314; DiLoCo M = 2 takes 0.44, 0.47, 0.73 days for
 the same loss (2.4, 5.7, 30 times sooner). M = 8 is sooner still (0.30, 0.32, 0.50 days) and ends 0.021 higher. On

@@ -14,8 +14,8 @@ Size = Annotated[int, Field(gt=0, le=10**18)]
 Few = Annotated[int, Field(gt=0, le=10**6)]
 """Layers, replicas, shards: likewise."""
 Bytes = Annotated[int, Field(gt=0, le=10**20)]
-Seconds = Annotated[float, Field(gt=0, le=1e12)]
-"""As a clock measures them: above zero and finite."""
+Seconds = Annotated[float, Field(ge=1e-12, le=1e12)]
+"""As a clock measures them, which never shows less than a picosecond."""
 
 
 class RecordedModel(Frozen):

@@ -146,7 +146,7 @@ def closed_form(job: Job) -> tuple[Term, ...]:
 
     What `overlap: layers` hides behind the backward pass is a summand below zero: what remains of the closed form.
 
-    Source: arXiv 2503.09799, appendix A; docs/background.md for the descendants.
+    Source: arXiv 2503.09799, appendix A; docs/strategies.md for the descendants.
     """
     whole_s = job.strategy.closed_form_s(job.setting)
     if whole_s is None:

@@ -76,8 +76,9 @@ def test_records_are_streamed_in_bounded_memory(trace):
         (lambda text: text.replace('"step":1', '"step":1,,', 1), r":3: a damaged line"),
         (
             lambda text: text.replace('"compute_s":1.0', '"compute_s":-1.0', 1),
-            r":3: compute_s: input should be greater than 0",
+            r":3: compute_s: input should be greater than or equal to 0.000000000001",
         ),
+        (lambda text: text.replace('"compute_s":1.0', '"compute_s":5e-324', 1), r":3: compute_s: .* 0.000000000001"),
         (lambda text: text.replace('"compute_s":1.0', '"compute_s":NaN', 1), r":3: "),
         (lambda text: text.replace('"record":"step"', '"record":"stride"', 1), r":2: record"),
         (
