@@ -3,7 +3,7 @@
 Claim: on thin links DiLoCo keeps chips busy where Data-Parallel cannot, and past some bandwidth it gains nothing more,
 because the exchange inside each datacenter is what is left (idealised wall-clock, arXiv 2503.09799, appendix A).
 Beyond 400 Gbit/s, what a chip has inside a datacenter, wider links help nobody: the ring goes through every chip.
-Run: python experiments/bandwidth_sweep.py (a few seconds). Writes results/bandwidth_sweep.csv and .png.
+Run: python -m experiments.bandwidth_sweep (a few seconds). Writes results/bandwidth_sweep.csv and .png.
 """
 
 from __future__ import annotations

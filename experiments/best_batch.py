@@ -13,7 +13,7 @@ Verdict:
   slope must be the mean of the four); -1.017 can, and puts the line where the others are (dash-dotted). As printed,
   it says 2.8e-5 at 2.4B where the joint fit says 2.1e-4.
 
-Run: python experiments/best_batch.py (a few seconds). Writes results/best_batch.csv and .png.
+Run: python -m experiments.best_batch (a few seconds). Writes results/best_batch.csv and .png.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ import numpy as np
 from sim.laws import FITTED_PARAMS, TOKENS_PER_PARAM, diloco
 from sim.laws.model_family import FAMILY
 from sim.laws.published import INNER_LEARNING_RATE, MISPRINTED_SLOPE
+
+from .tables import read_table
 
 RESULTS = Path(__file__).parent / "results"
 Row = dict[str, str | float]
@@ -100,8 +102,7 @@ def draw(path: Path) -> None:
         axes.set(xscale="log", yscale="log", xlabel="parameters N", ylabel=label)
     batch.plot([], [], color="#444444", lw=0.8, ls=":", label="joint fit of DiLoCo")
     batch.legend(frameon=False, fontsize=8)
-    with (Path(__file__).parent / "reference" / "outer_learning_rate.csv").open() as file:
-        measured = list(csv.DictReader(line for line in file if not line.startswith("#")))
+    measured = read_table(Path(__file__).parent / "reference" / "outer_learning_rate.csv")
     replicas_axis = [int(row["replicas"]) for row in measured]
     for size, marker in (("35m", "^"), ("90m", "s"), ("180m", "v")):
         outer.plot(

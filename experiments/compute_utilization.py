@@ -14,7 +14,7 @@ What the factor of 0.8 is: a cell is 0.829 wide, so tables that print the last g
 target look as if the payload were 0.829 of itself. A factor of 1 read that way fits 60 cells exactly, more than 0.8.
 Then a factor of 1 is the true need, and the published numbers are too small by up to a cell.
 
-Run: python experiments/compute_utilization.py (about a minute). Writes results/compute_utilization.csv (a line a cell),
+Run: python -m experiments.compute_utilization (about a minute). Writes results/compute_utilization.csv (a line a cell),
 results/compute_utilization_factor.csv (how well other payload factors fit) and results/compute_utilization.png.
 """
 
@@ -29,6 +29,8 @@ import numpy as np
 from sim.questions.bandwidth.bandwidth import PAPER_GRID_BITS_PER_S, answer
 from sim.questions.bandwidth.published_setting import study
 
+from .tables import read_table
+
 HERE = Path(__file__).parent
 RESULTS, REFERENCE = HERE / "results", HERE / "reference"
 FACTOR = 0.8
@@ -40,8 +42,7 @@ def published() -> list[dict[str, str]]:
     """The rows of both reference files."""
     found = []
     for name in ("compute_utilization.csv", "compute_utilization_eager.csv"):
-        with (REFERENCE / name).open(newline="") as file:
-            found += list(csv.DictReader(line for line in file if not line.startswith("#")))
+        found += read_table(REFERENCE / name)
     return found
 
 

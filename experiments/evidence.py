@@ -7,7 +7,7 @@ Verdict: `simulate validate` computes it; nothing here judges.
 `claims.csv` beside this file has the words, kinds, tolerances and reasons; this file puts the numbers to them. A folder
 of experiments may bring its own comparisons: `experiments/*/cases.csv` with the columns cases (the id of a claim),
 case, theirs, ours. Claims without numbers are left out.
-Run: python experiments/evidence.py (some seconds). Writes sim/questions/validate/evidence/*.csv and the table
+Run: python -m experiments.evidence (some seconds). Writes sim/questions/validate/evidence/*.csv and the table
 of docs/claims.md.
 """
 
@@ -22,6 +22,8 @@ from sim.questions.validate import live
 from sim.questions.validate.claims import committed
 from sim.questions.validate.published_syncs import predictions
 from sim.report.validate import shown
+
+from .tables import read_table
 
 HERE = Path(__file__).parent
 RESULTS, REFERENCE, SHIPPED = (
@@ -39,19 +41,13 @@ Pairs = dict[str, tuple[float, float]]
 """Theirs and ours by case; a claim with one pair has it under the name ""."""
 
 
-def table(path: Path) -> list[Row]:
-    """Rows of a CSV file; lines that begin with # are comments."""
-    with path.open(newline="") as file:
-        return list(csv.DictReader(line for line in file if not line.startswith("#")))
-
-
 def gather() -> tuple[list[Row], list[Row]]:
     """The lines of both files that ship: claims with their numbers, and cases."""
     numbers, counts = simgrid()
     for found in (fits(), laws(), tables(), wall_clocks(), four_fold(), syncs(), conformance(), wan(), folders()):
         numbers |= found
     claims, cases = [], []
-    for words in table(HERE / "claims.csv"):
+    for words in read_table(HERE / "claims.csv"):
         id = words["id"]
         pairs = numbers.get(id)
         if not pairs:
@@ -69,7 +65,7 @@ def gather() -> tuple[list[Row], list[Row]]:
 
 def fits() -> dict[str, Pairs]:
     """Scaling laws fitted again, beside the published ones."""
-    rows = [row for row in table(RESULTS / "loss_scaling.csv") if row["objective"] == "least squares"]
+    rows = [row for row in read_table(RESULTS / "loss_scaling.csv") if row["objective"] == "least squares"]
     called = [row for row in rows if row["sizes"] == "nominal"]
     joint = next(row for row in called if row["form"] == "joint")
     held_out = [row for row in rows if row["sizes"] == "counted" and row["published_held_out_residual"]]
@@ -80,7 +76,7 @@ def fits() -> dict[str, Pairs]:
 
     floors = {
         row["form"]: row
-        for row in table(RESULTS / "loss_scaling_floor.csv")
+        for row in read_table(RESULTS / "loss_scaling_floor.csv")
         if (row["objective"], row["fitted_up_to"]) == ("least squares", "1.3e+09")
     }
     residuals = floors["joint"]["published_mean_residual_2.4b"], floors["joint"]["mean_residual_2.4b"]
@@ -105,21 +101,21 @@ def fits() -> dict[str, Pairs]:
 
 def laws() -> dict[str, Pairs]:
     """Measured losses and the numbers of other papers, beside the laws that ship."""
-    sizes = {row["name"]: float(row["params"]) for row in table(REFERENCE / "models.csv")}
+    sizes = {row["name"]: float(row["params"]) for row in read_table(REFERENCE / "models.csv")}
     losses = {
         f"{sizes[row['model']] / 1e9:g}B {algorithm}": float(row[algorithm])
-        for row in table(REFERENCE / "eval_loss.csv")
+        for row in read_table(REFERENCE / "eval_loss.csv")
         for algorithm in live.ALGORITHMS
         if row[algorithm]
     }
     batches = {
         row["algorithm"] + (f"-{row['replicas']}" if row["algorithm"] == "diloco" else ""): row["derived_batch_tokens"]
-        for row in table(RESULTS / "best_batch.csv")
+        for row in read_table(RESULTS / "best_batch.csv")
         if row["derived_batch_tokens"]
     }
     (slope,) = (
         row["alpha"]
-        for row in table(REFERENCE / "scaling_fits.csv")
+        for row in read_table(REFERENCE / "scaling_fits.csv")
         if (row["quantity"], row["algorithm"]) == ("inner_learning_rate", "diloco")
     )
     printed = {  # arXiv 2401.00448: N, and the share of lifetime flop that it saves; see reference/laws.csv
@@ -144,14 +140,14 @@ PRINTED_INFERENCE = ((7e9, 0.17), (13.6e9, 0.28), (41.6e9, 0.12))
 def tables() -> dict[str, Pairs]:
     """The published bandwidth tables, by strategy and reading [Gbit/s]."""
     found: dict[str, Pairs] = {}
-    for row in table(RESULTS / "compute_utilization.csv"):
+    for row in read_table(RESULTS / "compute_utilization.csv"):
         method, every = row["method"], int(row["sync_every"])
         claim = "tables-" + (method if method in ("data-parallel", "diloco") else method.partition("-")[0])
         claim += "-30" if every == 30 else ""
         claim += "-read" if row["reading"] != "as defined" else ""
         case = live.cell_name(row["source"], float(row["params"]), method, every, float(row["target"]))
         found.setdefault(claim, {})[case] = (float(row["published_gbit_per_s"]), float(row["ours_gbit_per_s"]))
-    for row in table(RESULTS / "compute_utilization_factor.csv"):
+    for row in read_table(RESULTS / "compute_utilization_factor.csv"):
         if (row["payload_factor"], row["a_cell_is"]) == ("1.0", "the last that falls short"):
             found["tables-factor-1"] = {"": (float(row["cells"]), float(row["within_one"]))}
     return found
@@ -161,7 +157,7 @@ def wall_clocks() -> dict[str, Pairs]:
     """How many times sooner than Data-Parallel: the formula in plain arithmetic, beside the replay."""
     own = [
         row
-        for row in table(RESULTS / "idealised_wall_clock.csv")
+        for row in read_table(RESULTS / "idealised_wall_clock.csv")
         if (row["overtraining"], row["model"]) == ("1.0", "2.4b")
     ]
     first = {row["network"]: row for row in own if row["strategy"] == "Data-Parallel"}
@@ -203,7 +199,7 @@ def appendix_a_s(row: Row) -> float:
 def four_fold() -> dict[str, Pairs]:
     """Tokens in Data-Parallel's wall-clock, over four times its own."""
     found: dict[str, Pairs] = {}
-    for row in table(RESULTS / "four_fold.csv"):
+    for row in read_table(RESULTS / "four_fold.csv"):
         count, rule = int(float(row["replicas"])), row["rule"]
         if count == 1 or row["sync_every"] != "30.0":
             continue
@@ -219,7 +215,7 @@ def four_fold() -> dict[str, Pairs]:
 def syncs() -> dict[str, Pairs]:
     """Measured synchronisations and utilisations, beside the predicted ones."""
     found: dict[str, Pairs] = {}
-    for one in predictions(table(REFERENCE / "real_runs.csv")):
+    for one in predictions(read_table(REFERENCE / "real_runs.csv")):
         for (claim, case), ours in live.sync_numbers(one).items():
             theirs = one.measured_utilization if claim.startswith("use") else one.measured_s
             found.setdefault(claim, {})[case] = (theirs, ours)
@@ -229,7 +225,7 @@ def syncs() -> dict[str, Pairs]:
 def simgrid() -> tuple[dict[str, Pairs], dict[str, int]]:
     """The flow of each family that is furthest from SimGrid's, and how many flows there are [s]."""
     found, counts = {}, {}
-    for row in table(HERE / "simgrid_check" / "results.csv"):
+    for row in read_table(HERE / "simgrid_check" / "results.csv"):
         claim, pair = f"simgrid-{row['family']}", (float(row["simgrid_s"]), float(row["ours_s"]))
         counts[claim] = counts.get(claim, 0) + 1
         worst = found.get(claim, {"": pair})[""]
@@ -247,7 +243,7 @@ def wan(folder: Path = HERE / "wan_emulation") -> dict[str, Pairs]:
     path = folder / "results.csv"
     pairs = {
         _wan_case(row): (float(row["measured_s"]), float(row["predicted_s"]))
-        for row in (table(path) if path.exists() else [])
+        for row in (read_table(path) if path.exists() else [])
     }
     return {"wan-median": pairs, "wan-worst": pairs}
 
@@ -261,7 +257,7 @@ def folders() -> dict[str, Pairs]:
     """Comparisons that a folder of experiments brings along."""
     found: dict[str, Pairs] = {}
     for path in sorted(HERE.glob("*/cases.csv")):
-        for row in table(path):
+        for row in read_table(path):
             found.setdefault(row["cases"], {})[row["case"]] = (float(row["theirs"]), float(row["ours"]))
     return found
 

@@ -10,7 +10,7 @@ takes 1.07, 2.64, 21.5 days on high-, medium-, low-bw for a loss of 2.314; DiLoC
 the same loss (2.4, 5.7, 30 times sooner). M = 8 is sooner still (0.30, 0.32, 0.50 days) and ends 0.021 higher. On
 high-bw all of them compute half of the time, so what DiLoCo gains there is its larger batch on more chips. 4 or 16
 times the tokens multiply every wall-clock by as much and leave the ratios of the times; the losses come closer.
-Run: python experiments/idealised_wall_clock.py (0.1 minutes). Writes results/idealised_wall_clock.csv and .png.
+Run: python -m experiments.idealised_wall_clock (0.1 minutes). Writes results/idealised_wall_clock.csv and .png.
 """
 
 from __future__ import annotations

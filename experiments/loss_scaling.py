@@ -19,7 +19,7 @@ Verdict:
   low at 10B. The floor therefore is known to a tenth or two of a nat, and losses far beyond 10B no better than that
   lets them.
 
-Run: python experiments/loss_scaling.py (half a minute). Writes results/loss_scaling.csv, loss_scaling_floor.csv and
+Run: python -m experiments.loss_scaling (half a minute). Writes results/loss_scaling.csv, loss_scaling_floor.csv and
 .png.
 """
 
@@ -35,6 +35,8 @@ from sim.laws import diloco
 from sim.laws.fitting import HUBER_DELTA, Fitted, bootstrap, fit, minimise
 from sim.laws.forms import FormName
 
+from .tables import read_table
+
 FOLDER = Path(__file__).parent
 RESULTS = FOLDER / "results"
 Row = dict[str, str | float]
@@ -46,8 +48,7 @@ JOINT_FORMS: tuple[FormName, ...] = ("joint", "joint-floor", "exponent-floor", "
 
 def reference(name: str) -> list[dict[str, str]]:
     """Rows of a file of published numbers."""
-    with (FOLDER / "reference" / name).open() as file:
-        return list(csv.DictReader(line for line in file if not line.startswith("#")))
+    return read_table(FOLDER / "reference" / name)
 
 
 def sizes(how: str) -> dict[str, float]:

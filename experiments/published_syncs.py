@@ -16,7 +16,7 @@ Verdict, for 16 runs of one cluster (4 nodes, NCCL over TCP, egress shaped) and 
   `loss` slows flows by as much as one says, but nothing published says how much; nothing was fitted.
 - OpenDiLoCo: predicted from links published as a range only, placed by assumption; its 298 s would be a narrowest hop
   of 89 Mbit/s, below that range, so a third of its time is not bytes over bandwidth.
-Run: python experiments/published_syncs.py (a second). Writes results/published_syncs.csv.
+Run: python -m experiments.published_syncs (a second). Writes results/published_syncs.csv.
 """
 
 from __future__ import annotations
@@ -26,14 +26,15 @@ from pathlib import Path
 
 from sim.questions.validate.published_syncs import SyncPrediction, predictions
 
+from .tables import read_table
+
 HERE = Path(__file__).parent
 Row = dict[str, str | float]
 
 
 def published() -> list[dict[str, str]]:
     """The rows of reference/real_runs.csv."""
-    with (HERE / "reference" / "real_runs.csv").open() as file:
-        return list(csv.DictReader(line for line in file if not line.startswith("#")))
+    return read_table(HERE / "reference" / "real_runs.csv")
 
 
 def rows() -> list[Row]:

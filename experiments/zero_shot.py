@@ -2,7 +2,7 @@
 
 Claim: the evaluation works on the whole sets. A model of this size learns its text (its held-out loss is far below what
 token frequencies alone give) and answers near chance, as is to be expected of a third of a million parameters.
-Run: python experiments/zero_shot.py --hellaswag FILE --piqa FILE --arc-easy FILE (22 minutes on one core of a busy
+Run: python -m experiments.zero_shot --hellaswag FILE --piqa FILE --arc-easy FILE (22 minutes on one core of a busy
 machine; the sets are not part of this project). Writes results/zero_shot.csv. --steps 1 tries it out without writing.
 """
 

@@ -17,7 +17,7 @@ Four families of cases, 3 to 8 sites with routers, 5 to 20 flows with staggered 
   later. That they agree again says that the bias is all there is between us.
 
 Source: SimGrid, "The SimGrid models", network models CM02; Casanova and Marchal, INRIA RR-4596 (2002).
-Run: python experiments/simgrid_check/check.py (needs Debian's python3-simgrid; a minute). Writes results.csv.
+Run: python -m experiments.simgrid_check.check (needs Debian's python3-simgrid; a minute). Writes results.csv.
 """
 
 from __future__ import annotations

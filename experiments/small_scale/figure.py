@@ -1,6 +1,6 @@
 """The figures and the tables of the study, from runs.csv.
 
-Run: python experiments/small_scale/figure.py. Writes headline.png and ablations.png, and the tables in README.md
+Run: python -m experiments.small_scale.figure. Writes headline.png and ablations.png, and the tables in README.md
 between their marks.
 """
 
@@ -14,9 +14,9 @@ from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from cases import ABLATED, OUTER_SIZES, REPLICAS, SEEDS, SIZES, Case, Row, best_case, cells, key
-
 from sim.shell.delivery import write_atomically
+
+from .cases import ABLATED, OUTER_SIZES, REPLICAS, SEEDS, SIZES, Case, Row, best_case, cells, key
 
 HERE = Path(__file__).parent
 BEGIN, END = "<!-- {}: made by figure.py -->", "<!-- end of {} -->"

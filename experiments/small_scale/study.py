@@ -1,6 +1,6 @@
 """A small real study of Data-Parallel against DiLoCo: three sizes, real English text, two cores.
 
-Run: python experiments/small_scale/study.py (again, until it says that nothing is missing). Every finished run is a
+Run: python -m experiments.small_scale.study (again, until it says that nothing is missing). Every finished run is a
 line in runs.csv, appended at once; a run that is there is never made again. With --share 0/2 and --share 1/2 two
 processes divide the work. Ctrl-Z (SIGTSTP) pauses it, and the seconds of the pause do not count.
 """
@@ -20,7 +20,6 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=4 --xla_cpu_multi_thread_eigen=false")
 
 import jax
-from cases import SIZES, TEXT, Case, Row, cells, key, wanted
 
 from sim.errors import InputError
 from trainer.config.run import ModelConfig, TrainConfig
@@ -29,6 +28,8 @@ from trainer.evaluation.evaluate import held_out_loss, log_probs_of
 from trainer.model.transformer import count_params
 from trainer.parallel.mesh import make_mesh
 from trainer.training.loop import Trainer
+
+from .cases import SIZES, TEXT, Case, Row, cells, key, wanted
 
 RUNS = Path(__file__).parent / "runs.csv"
 VOCAB, LENGTH = 1024, 128

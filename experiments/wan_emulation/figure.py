@@ -1,6 +1,6 @@
 """The table and the picture of the emulation, from results.csv.
 
-Run: python experiments/wan_emulation/figure.py. Writes results.png, and the tables of this folder's page and of the
+Run: python -m experiments.wan_emulation.figure. Writes results.png, and the tables of this folder's page and of the
 project's between their marks.
 """
 
@@ -11,11 +11,11 @@ import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from cases import Case, Plan, read_plan
-from predict import TERMS, predicted
-from unshaped import Profile, read_profile
-
 from sim.shell.delivery import write_atomically
+
+from .cases import Case, Plan, read_plan
+from .predict import TERMS, predicted
+from .unshaped import Profile, read_profile
 
 HERE = Path(__file__).parent
 LABELS = {"data-parallel": "Data-Parallel", "diloco": "DiLoCo", "streaming-diloco": "Streaming DiLoCo"}

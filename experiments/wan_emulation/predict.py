@@ -8,14 +8,14 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from cases import Case, Plan
-from unshaped import Profile
-
 from sim.documents.validation import validate
 from sim.scenario.model import Scenario
 from sim.simulation.results import Run
 from sim.simulation.run import run
 from sim.trace.file import Header, Step, TraceWriter
+
+from .cases import Case, Plan
+from .unshaped import Profile
 
 SEGMENT_BYTES = 1448
 """Payload of a full packet: 1500 less 20 of IPv4 and 32 of TCP with timestamps; the shaper counts 1514."""

@@ -15,9 +15,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from namespaces import Sites
-
 from sim.errors import InputError
+
+from .namespaces import Sites
 
 HERE = Path(__file__).parent
 PORT = 9876
@@ -57,7 +57,14 @@ def run_together(
         end = time.monotonic() + limit_s
         try:
             for site, factor in enumerate(factors):
-                command = [sys.executable, str(HERE / "worker.py"), mode, "--config", str(where / "config.json")]
+                command = [
+                    sys.executable,
+                    "-m",
+                    "experiments.wan_emulation.worker",
+                    mode,
+                    "--config",
+                    str(where / "config.json"),
+                ]
                 command += ["--output", str(where / f"{site}.json"), "--coordinator", f"{sites.address(0)}:{PORT}"]
                 command += ["--processes", str(len(factors)), "--process", str(site), "--factor", str(factor)]
                 command += ["--core", str(cores[site % len(cores)])]

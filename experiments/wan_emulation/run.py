@@ -1,6 +1,6 @@
 """Real training over real, shaped links on one machine, predicted beforehand.
 
-Run, as root on Linux with iproute2: python experiments/wan_emulation/run.py [CASES.yaml] [--only NAME ...]
+Run, as root on Linux with iproute2: python -m experiments.wan_emulation.run [CASES.yaml] [--only NAME ...]
 First a profile of the unshaped trainer (*.profile.json), then the prediction of every case, then the runs; each is a
 line in results.csv, appended at once. Cases that are there are left alone: remove a line to make it again.
 """
@@ -18,15 +18,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from cases import Case, Plan, config_of, read_plan
-from namespaces import Sites, missing
-from predict import TERMS, predicted
-from processes import STARTUP_S, run_together
-from unshaped import Profile, profile_of, read_profile
-
 from sim.errors import CrosshaulError, InputError
 from sim.shell.delivery import write_atomically
 from sim.simulation.results import Run
+
+from .cases import Case, Plan, config_of, read_plan
+from .namespaces import Sites, missing
+from .predict import TERMS, predicted
+from .processes import STARTUP_S, run_together
+from .unshaped import Profile, profile_of, read_profile
 
 HERE = Path(__file__).parent
 CASES, RESULTS = HERE / "cases.yaml", HERE / "results.csv"

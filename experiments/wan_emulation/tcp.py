@@ -6,7 +6,7 @@ import statistics
 import subprocess
 import sys
 
-from namespaces import Sites
+from .namespaces import Sites
 
 RATE_BITS_PER_S = 100e6
 SECONDS = 4.0

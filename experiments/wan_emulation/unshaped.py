@@ -10,14 +10,14 @@ from importlib.metadata import version
 from itertools import accumulate
 from pathlib import Path
 
-from cases import Case, Plan, config_of
-from namespaces import Sites
-from processes import STARTUP_S, run_together
-from tcp import goodput_share
-
 from sim.documents.validation import Frozen, read_mapping, validate
 from sim.errors import InputError
 from sim.shell.delivery import write_atomically
+
+from .cases import Case, Plan, config_of
+from .namespaces import Sites
+from .processes import STARTUP_S, run_together
+from .tcp import goodput_share
 
 STEPS = 60
 TRAINED = ("layers", "width", "heads", "vocab", "sequence_length", "sequences", "burst_bytes")

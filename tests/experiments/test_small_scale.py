@@ -2,7 +2,6 @@
 
 import csv
 import importlib
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,21 +10,15 @@ import pytest
 from sim.errors import InputError
 
 FOLDER = Path(__file__).parents[2] / "experiments" / "small_scale"
-MODULES = ("cases", "figure", "study")
 
 
 @pytest.fixture
 def study(monkeypatch):
-    """The study's modules, which stand in a folder of scripts."""
-    monkeypatch.syspath_prepend(str(FOLDER))
+    """The study's modules by name."""
     for name in ("XLA_FLAGS", "JAX_PLATFORMS"):  # what the study sets is gone behind the test
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)
-    held = {name: sys.modules.pop(name) for name in MODULES if name in sys.modules}
-    yield importlib.import_module
-    for name in MODULES:
-        sys.modules.pop(name, None)
-    sys.modules.update(held)
+    return lambda name: importlib.import_module(f"experiments.small_scale.{name}")
 
 
 def made(cases, case, loss):

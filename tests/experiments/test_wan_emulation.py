@@ -13,18 +13,12 @@ import pytest
 from sim.errors import InputError
 
 FOLDER = Path(__file__).parents[2] / "experiments" / "wan_emulation"
-MODULES = ("cases", "namespaces", "predict", "processes", "tcp", "unshaped", "run", "figure")
 
 
 @pytest.fixture
-def emulation(monkeypatch):
-    """The experiment's modules, which stand in a folder of scripts."""
-    monkeypatch.syspath_prepend(str(FOLDER))
-    held = {name: sys.modules.pop(name) for name in MODULES if name in sys.modules}
-    yield importlib.import_module
-    for name in MODULES:
-        sys.modules.pop(name, None)
-    sys.modules.update(held)
+def emulation():
+    """The experiment's modules by name."""
+    return lambda name: importlib.import_module(f"experiments.wan_emulation.{name}")
 
 
 def plan_of(cases, case, **fields):
@@ -217,7 +211,7 @@ def test_two_small_cases_for_real(emulation, tmp_path):
         "  - {name: diloco, algorithm: diloco, sites: 2, sync_every: 5, rates: [50 Mbit/s, 20 Mbit/s], steps: 10}\n"
     )
     results = tmp_path / "results.csv"
-    command = [sys.executable, str(FOLDER / "run.py"), str(cases), "--results", str(results)]
+    command = [sys.executable, "-m", "experiments.wan_emulation.run", str(cases), "--results", str(results)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=500)
     assert done.returncode == 0, done.stderr
     with results.open(newline="") as file:

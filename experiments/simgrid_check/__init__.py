@@ -1,0 +1,1 @@
+"""Our flows beside those of SimGrid."""

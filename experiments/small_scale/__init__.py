@@ -1,0 +1,1 @@
+"""Small models trained for real, by both algorithms: does the ranking by loss hold?"""

@@ -1,0 +1,1 @@
+"""Real training between emulated sites, beside what the simulator predicts of it."""
