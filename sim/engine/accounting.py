@@ -17,6 +17,8 @@ class Mark(NamedTuple):
     begin_s: float
     done_s: float | None = None
     """When the exchange was done that the op waited for; `begin_s` is then when it began."""
+    credit_s: tuple[float, ...] = ()
+    """What the buckets of the links held when it was over (see `Carrier.credit_s`), where somebody looked [s]."""
 
 
 class Tally:

@@ -73,7 +73,7 @@ class _Replay:
                 yield compute(op.seconds)
                 tally.at(env.now, behind=False)
                 if self.marks is not None:
-                    self.marks[index].append(Mark(tally.steps, env.now, start_s))
+                    self.marks[index].append(Mark(tally.steps, env.now, start_s, None, self.credit_s(index)))
                 tally.computed(op, op.seconds if processor is None else env.now - start_s)
                 self.note(index, "compute" if op.useful else "pack", start_s)
             elif isinstance(op, Start):
@@ -215,18 +215,20 @@ class _Replay:
         begin_s, end_s = _known(exchange.begin_s), _known(exchange.end_s)
         tally.hidden += collective.count * collective.behind_s
         if self.marks is not None:
-            self.marks[index].append(Mark(tally.steps, self.env.now, begin_s, end_s))
+            self.marks[index].append(Mark(tally.steps, self.env.now, begin_s, end_s, self.credit_s(index)))
         shared.left += 1
         if shared.left == len(collective.members):
             del self.open[_key(collective)]
 
+    def credit_s(self, index: int) -> tuple[float, ...]:
+        """What the buckets of the links hold, for the marks of one worker: all others have the same links [s]."""
+        return self.carrier.credit_s() if index == 0 else ()
+
     def inside_s(self, exchange: _Exchange, exposed_s: float) -> float:
         """How much of what was exposed, the end of an exchange, was at work inside the worker's datacenter."""
-        if exchange.sites == 1:
-            return exposed_s
         served = exchange.served
-        if served is None:
-            return 0.0
+        if exchange.sites == 1 or served is None:
+            return exposed_s if exchange.sites == 1 else 0.0
         seen_s = self.env.now - exposed_s
         first_s = min(max(0.0, served.began_s + served.first_s - seen_s), served.first_s)
         return first_s + min(exposed_s, served.last_s)

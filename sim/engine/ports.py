@@ -49,6 +49,10 @@ class Carrier(Protocol):
         """Links that carry nothing although something waits for them."""
         ...
 
+    def credit_s(self) -> tuple[float, ...]:
+        """What the bucket of every link that has one holds now, as the seconds in which it fills so far [s]."""
+        ...
+
 
 class Network(Protocol):
     """How the engine sees a network."""

@@ -3,8 +3,8 @@
 With exchanges behind compute something is under way at all times, so a run has a beginning that differs from the
 rest: the link is idle at first, and a backlog may build up. What a worker does from some moment on follows from where
 all the workers stand, and from what is under way. If all of that is, seen from the beginning of a period, as it was
-some periods earlier, then everything repeats. The marks of a replay show it: when each op was over, and when the
-exchange that it waited for began and was done.
+some periods earlier, then everything repeats. The marks of a replay show it: when each op was over, when the exchange
+that it waited for began and was done, and what was left in the buckets of the links.
 """
 
 from __future__ import annotations
@@ -19,11 +19,15 @@ from .accounting import Mark
 
 _SAME = 1e-9
 """Two moments are the same if they differ by less than this share of a period."""
+_SAME_CREDIT = 1e-12
+"""Buckets hold the same if it differs by less than this share of it, or of a period: what still drifts counts."""
 _LAG = 2
 """An exchange is waited for this many periods after it began, at the latest."""
 _MOST_PERIODS, _MOST_CYCLES, _MOST_MARKS = 1024, 4, 1_000_000
 
 Marks = list[list[Mark]]
+_View = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""All moments of a period from its beginning, and what the buckets hold in its end [s]."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,7 @@ def find_rhythm(
             replay(periods * period, marks)
             if found := _settled(marks, period, periods):
                 return found
-            if sum(map(len, marks)) > _MOST_MARKS:
+            if sum(1 + len(mark.credit_s) for own in marks for mark in own) > _MOST_MARKS:
                 most = 0
         periods *= 2
     return None
@@ -79,7 +83,7 @@ def _settled(marks: Marks, period: int, periods: int) -> Rhythm | None:
     for last in range(2 * _LAG, periods):
         length_s = begin_s[0][last] - begin_s[0][last - 1]
         for cycle in range(1, min(_MOST_CYCLES, last - 2 * _LAG + 1) + 1):
-            if all(_same(views[k], views[k - cycle], _SAME * length_s) for k in range(last - _LAG, last + 1)):
+            if all(_same(views[k], views[k - cycle], length_s) for k in range(last - _LAG, last + 1)):
                 return Rhythm(last, cycle, begin_s[0][last] - begin_s[0][last - cycle])
     return None
 
@@ -96,16 +100,22 @@ def _begins(marks: list[Mark], period: int, periods: int) -> list[float]:
     return begins
 
 
-def _view(marks: Marks, period: int, k: int, begin_s: float) -> NDArray[np.float64]:
-    """All moments of a period, from its beginning [s]."""
+def _view(marks: Marks, period: int, k: int, begin_s: float) -> _View:
     moments = [
         (mark.end_s, mark.begin_s, mark.end_s if mark.done_s is None else mark.done_s)
         for own in marks
         for mark in own
         if mark.step // period == k
     ]
-    return np.asarray(moments, np.float64).reshape(-1) - begin_s
+    credits_s = [mark.credit_s for mark in marks[0] if mark.step // period == k]
+    return np.asarray(moments, np.float64).reshape(-1) - begin_s, np.asarray(credits_s[-1] if credits_s else ())
 
 
-def _same(one: NDArray[np.float64], other: NDArray[np.float64], tolerance_s: float) -> bool:
-    return one.shape == other.shape and bool((np.abs(one - other) <= tolerance_s).all())
+def _same(one: _View, other: _View, length_s: float) -> bool:
+    (moments, credit), (others, others_credit) = one, other
+    if moments.shape != others.shape or credit.shape != others_credit.shape:
+        return False
+    left_s = _SAME_CREDIT * np.maximum(length_s, credit)
+    return bool(
+        (np.abs(moments - others) <= _SAME * length_s).all() and (np.abs(credit - others_credit) <= left_s).all()
+    )

@@ -291,6 +291,9 @@ class _FlowCarrier:
     def stalled(self) -> list[str]:
         return self._flows.stalled()
 
+    def credit_s(self) -> tuple[float, ...]:
+        return self._flows.credit_s()
+
 
 def _then(event: simpy.Event, callback: Callable[[simpy.Event], None]) -> None:
     assert event.callbacks is not None, "the event has not fired yet"

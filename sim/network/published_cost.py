@@ -98,3 +98,6 @@ class _PublishedCostCarrier:
 
     def stalled(self) -> list[str]:
         return []
+
+    def credit_s(self) -> tuple[float, ...]:
+        return ()

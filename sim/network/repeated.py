@@ -92,3 +92,7 @@ class RepeatingCarrier:
     def stalled(self) -> list[str]:
         """No link: they all stay as they are."""
         return []
+
+    def credit_s(self) -> tuple[float, ...]:
+        """Nothing: no link has a bucket."""
+        return ()

@@ -99,16 +99,18 @@ def _alone(scenario: Scenario, job: Job, *, full: bool) -> Outcome:
     """Replays a job on a network of its own, and continues it exactly once it repeats itself.
 
     The programs of all workers repeat once H and the recorded cycle have come round together. If nothing is left over
-    from before a synchronisation, so does the run; otherwise when it has settled. A steady replay makes the beginning,
-    the remainder and one period, and again with one period more. Where nothing repeats, every step is replayed.
+    from before a synchronisation, so does the run; otherwise when it has settled, the buckets of links included. A
+    steady replay makes the beginning, the remainder and one period, and again with one period more. Where nothing
+    repeats, every step is replayed.
     """
     strategy, steps = job.strategy, job.setting.load.steps
     every_step = full or not _repeats(scenario, job)
-    network = _network(scenario, [job], one_at_a_time=strategy.blocking and not every_step)
+    alike = strategy.blocking and not every_step and not _bucketed(scenario)
+    network = _network(scenario, [job], one_at_a_time=alike)
     used = network.collective(job.setting.everyone, strategy.outer_bytes(job.setting))
     period = period_of(job)
     first, more = period, period
-    if not _drains(scenario, job) and not every_step:
+    if not every_step and not (_drains(scenario, job) and not _bucketed(scenario)):
         found = _rhythm([network], job, steps // period)
         first, more = (found.settled * period, found.cycle * period) if found else (steps, period)
     shorter = first + (steps - first) % more  # a whole number of cycles is left
@@ -146,15 +148,15 @@ def utilization(scenario: Scenario) -> float:
 def _repeats(scenario: Scenario, job: Job) -> bool:
     """Whether a long run of a job repeats itself.
 
-    It does not on links that change, nor where workers who never meet slow each other down on a host: moments are then
-    no longer sums and maxima of earlier ones, and what looks like a rhythm may drift.
+    It does not on links whose bandwidth changes, nor where workers who never meet slow each other down on a host:
+    moments are then no longer sums and maxima of earlier ones, and what looks like a rhythm may drift.
     """
     apart = job.setting.shares_compute and not _drains(scenario, job)
     return job.strategy.repeats and not apart and not _changing(scenario)
 
 
 def _changing(scenario: Scenario) -> bool:
-    """Whether the same exchange may take another time later: bandwidth changes, or a bucket is full or empty.
+    """Whether the same exchange may take another time later, because a bandwidth changes with the clock.
 
     A link that has nothing, for ever, counts too: a replay step by step says who waits for it.
     """
@@ -163,7 +165,12 @@ def _changing(scenario: Scenario) -> bool:
 
 def _changes(link: Link) -> bool:
     profile = link.profile()
-    return link.burst_bytes > 0 or profile.next_change_s(0.0) is not None or not profile.capacity_at(0.0)
+    return profile.next_change_s(0.0) is not None or not profile.capacity_at(0.0)
+
+
+def _bucketed(scenario: Scenario) -> bool:
+    """Whether how long an exchange takes depends on those before it, which leave less in the buckets of links."""
+    return scenario.algorithm != PUBLISHED and any(link.burst_bytes for link in scenario.topology.links)
 
 
 def period_of(job: Job) -> int:
@@ -184,7 +191,7 @@ def _starts(scenario: Scenario, job: Job) -> list[Network]:
     Where workers share a host's compute, moments are no longer sums and maxima of earlier ones, and how a run begins
     may decide how it goes on.
     """
-    network = _network(scenario, [job], one_at_a_time=job.strategy.blocking)
+    network = _network(scenario, [job], one_at_a_time=job.strategy.blocking and not _bucketed(scenario))
     if _drains(scenario, job) or job.setting.shares_compute or not isinstance(network, PublishedCostNetwork):
         return [network]
     period = replace(job.setting, load=replace(job.setting.load, steps=period_of(job)))

@@ -25,6 +25,15 @@ class Division:
         self.moving = bool(rates.all())
         self.held_s = 0.0
 
+    def book(self, busy_s: Floats, full_s: Floats, peak: Floats) -> None:
+        """Adds for how long it has been so to how long each wire was busy and full, and to its peak."""
+        if not self.held_s:
+            return
+        np.maximum(peak, self.share, out=peak)
+        busy_s += np.where(self.load > 0, self.held_s, 0.0)
+        full_s += np.where(self.full, self.held_s, 0.0)
+        self.held_s = 0.0
+
 
 class Divider:
     """Solves for the rates of the flows under way.

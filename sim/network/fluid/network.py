@@ -103,7 +103,7 @@ class FluidNetwork:
         """What each wire has carried so far: all of the flows over it, less what those under way have left."""
         self._settle()
         for division in (*(each for _, each in self._course), *self._divider.remembered):
-            self._book(division)
+            division.book(self._busy_s, self._full_s, self._peak)
         left = load_of(self._slots.routes[:, : self._slots.n], self._slots.left[: self._slots.n], len(self._capacity))
         bits = np.array([*self._sent_bits, 0.0]) - left
         columns = (column[:-1].tolist() for column in (bits, self._busy_s, self._full_s, self._peak))
@@ -113,6 +113,13 @@ class FluidNetwork:
         """Names of wires that carry nothing although flows are waiting on them."""
         self._capacities.take(self._env.now)
         return self._capacities.stalled(self._slots.routes[:, : self._slots.n])
+
+    def credit_s(self) -> tuple[float, ...]:
+        """What every bucket holds now, as the seconds in which its wire fills it so far [s]."""
+        if not self._buckets:
+            return ()
+        self._settle()
+        return self._buckets.credit_s(self._capacity)
 
     def _settle(self, elapsed_s: float | None = None) -> None:
         """Counts what was sent since the rates last changed.
@@ -140,15 +147,6 @@ class FluidNetwork:
             now = self._course[0][1]
             self._buckets.spend(self._capacity, now.load, now.full, begin_s, elapsed_s)
 
-    def _book(self, division: Division) -> None:
-        """Adds how long the wires were divided so."""
-        if not division.held_s:
-            return
-        np.maximum(self._peak, division.share, out=self._peak)
-        self._busy_s += np.where(division.load > 0, division.held_s, 0.0)
-        self._full_s += np.where(division.full, division.held_s, 0.0)
-        division.held_s = 0.0
-
     def _changed(self, level: float) -> None:
         """Asks for new rates at the end of this instant, for the flows of at least a level."""
         self._level = min(self._level, level)
@@ -163,7 +161,7 @@ class FluidNetwork:
             self._capacity_changed()
         for _, old in self._course:
             if not old.kept:
-                self._book(old)
+                old.book(self._busy_s, self._full_s, self._peak)
         if self._buckets:
             self._pour(self._buckets)
         self._course, self._turn_s = [(math.inf, self._divide())], math.inf
@@ -186,7 +184,8 @@ class FluidNetwork:
         """Max-min fair rates for the flows of now."""
         division = self._divider.divide(self._level)
         if self._buckets:  # wires with credit hold nobody back, and are used all the same
-            self._book(division)  # as it was used until now: the same rates may be another share of what there is
+            # as it was used until now: the same rates may be another share of what there is
+            division.book(self._busy_s, self._full_s, self._peak)
             load = division.load
             used = np.divide(load, self._capacity, out=np.zeros_like(load), where=load > 0)
             division.share = np.minimum(used, 1.0)

@@ -37,6 +37,12 @@ class Buckets:
         self._credit = self._burst.copy()
         self._next = np.zeros(0, dtype=np.intp)
 
+    def credit_s(self, capacity: Floats) -> tuple[float, ...]:
+        """What each bucket holds, as the seconds in which its wire would fill it so far: shape (buckets,) [s]."""
+        some = self._burst > 0
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return tuple((self._credit[some] / capacity[some]).tolist())
+
     def open(self, capacity: Floats) -> NDArray[np.bool_]:
         """Which wires let everything pass, shape (L + 1,); the last place, for no wire, does.
 

@@ -102,7 +102,7 @@ def replayed(cell: Cell, limit_s: float) -> Entry | None:
             too_many = steps
         if cell.kept_steps or cell.option.ask.tokens_per_param is not None:
             break
-        if found is not None and cell.coarse and share >= _CLOSE:
+        if found is not None and cell.coarse and _CLOSE <= share <= 1:
             break
         if found is not None and too_many and too_many - fits <= max(1, _RESOLUTION[cell.closed_form] * fits):
             break

@@ -30,14 +30,24 @@ SUMS = (
 
 
 def scenario(
-    strategy, bandwidth, *, collective="ideal", steps=303, workload=None, replay="steady", slow=1.0, inside=None
+    strategy,
+    bandwidth,
+    *,
+    collective="ideal",
+    steps=303,
+    workload=None,
+    replay="steady",
+    slow=1.0,
+    inside=None,
+    burst="0 B",
 ):
     sites = [{"name": name, **({"inside": inside} if inside else {})} for name in "abc"]
     if slow != 1:
         sites = [
             {**site, "chip_speed": f"{300 * speed!r} Tflop/s"} for site, speed in zip(sites, (1, 1, slow), strict=True)
         ]
-    links = [{"between": list(pair), "bandwidth": bandwidth, "latency": "20 ms"} for pair in ("ab", "bc", "ac")]
+    link = {"bandwidth": bandwidth, "latency": "20 ms", "burst": burst}
+    links = [{"between": list(pair), **link} for pair in ("ab", "bc", "ac")]
     return Scenario.model_validate(
         {
             "topology": {"name": "three", "datacenters": sites, "links": links, "collective": collective},
@@ -92,6 +102,15 @@ def test_a_steady_replay_is_the_full_one_where_the_link_is_hardly_or_just_not_en
     bandwidth = f"{enough * just_enough_bits_per_s(strategy, collective)!r} bit/s"
     steps = 303 if "sync_every" in strategy else 83
     both(strategy, bandwidth, collective=collective, steps=steps, inside=NO_TIME_INSIDE)
+
+
+@pytest.mark.parametrize("strategy", [*CASES, {"kind": "data-parallel"}], ids=lambda s: "-".join(map(str, s.values())))
+@pytest.mark.parametrize("enough", [0.3, 0.98, 4])
+@pytest.mark.parametrize("burst", ["1 MB", "700 MB", "20 GB"])
+def test_a_steady_replay_is_the_full_one_on_links_with_buckets(strategy, enough, burst):
+    bandwidth = f"{enough * just_enough_bits_per_s(strategy, 'ring')!r} bit/s"
+    steps = 303 if "sync_every" in strategy else 83
+    both(strategy, bandwidth, collective="ring", steps=steps, burst=burst)
 
 
 def test_a_backlog_that_builds_up_slowly_is_not_taken_for_a_rhythm():

@@ -19,7 +19,7 @@ FLOP = 1000 * 0.4 * 989e12 * 30 * 86_400
 """1,000 chips at 40% of 989 Tflop/s for 30 days [flop]."""
 
 
-def sites(count, bandwidth="1 Gbit/s", chips=8, inside="400 Gbit/s", collective="ideal", latency="10 ms"):
+def sites(count, bandwidth="1 Gbit/s", chips=8, inside="400 Gbit/s", collective="ideal", latency="10 ms", burst="0 B"):
     names = ["a", "b", "c", "d"][:count]
     return Topology.model_validate(
         {
@@ -30,7 +30,7 @@ def sites(count, bandwidth="1 Gbit/s", chips=8, inside="400 Gbit/s", collective=
                 for name in names
             ],
             "links": [
-                {"between": [a, b], "bandwidth": bandwidth, "latency": latency}
+                {"between": [a, b], "bandwidth": bandwidth, "latency": latency, "burst": burst}
                 for i, a in enumerate(names)
                 for b in names[i + 1 :]
             ],
@@ -132,6 +132,19 @@ def test_not_a_step_more_would_fit():
 
     assert best.wall_clock_s == wall_clock_s(best.steps) <= 86_400 < wall_clock_s(best.steps + 1)
     assert best.tokens == best.steps * best.batch_tokens
+
+
+def test_on_links_with_buckets_a_plan_uses_the_time_that_it_has_and_is_replayed_in_short():
+    """The front, too: no plan ends long before its share of the deadline, as a few steps more would still fit."""
+    topology = sites(2, bandwidth="10 Gbit/s", collective="auto", chips=64, burst="1 GB")
+    found = answer(Ask(topology, days=1))
+    shares = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 3 / 4, 1)
+    assert [entry.wall_clock_s / 86_400 for entry in found.front] == pytest.approx(shares, rel=1e-3)
+    option = next(o for o in options(found.ask, equipped(found.ask)) if o.strategy.label == found.best.label)
+    scenario = option.scenario(found.best.params, found.best.batch_tokens, found.best.steps)
+    (only,) = outcomes(scenario)
+    assert only.timeline.wall_clock_s == found.best.wall_clock_s
+    assert only.replayed_steps < 1000 < found.best.steps
 
 
 def test_a_site_is_left_out_where_its_link_costs_more_than_its_chips_bring():
