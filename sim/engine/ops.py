@@ -11,6 +11,29 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 
+class _Many(tuple[int, ...]):
+    """Members of a collective, hashed once: when there are a thousand, each of them looks for what it joins."""
+
+    _known: int
+
+    def __hash__(self) -> int:
+        try:
+            return self._known
+        except AttributeError:
+            self._known = super().__hash__()
+            return self._known
+
+
+_MANY = 32
+"""Members from which on hashing them each time takes longer than calling `__hash__`."""
+
+
+def group(workers: Iterable[int]) -> tuple[int, ...]:
+    """Some workers as members of a collective."""
+    found = tuple(workers)
+    return found if len(found) < _MANY else _Many(found)
+
+
 @dataclass(frozen=True, slots=True)
 class Collective:
     """An all-reduce among the chips of some workers; or one worker's transfer to or from a server.
@@ -58,7 +81,7 @@ class Collective:
         def at(worker: int | None) -> int | None:
             return None if worker is None else worker + by
 
-        members = tuple(member + by for member in self.members)
+        members = group(member + by for member in self.members)
         return replace(self, members=members, source=at(self.source), target=at(self.target))
 
 

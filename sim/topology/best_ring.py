@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import chain, permutations
 from typing import NamedTuple
 
@@ -36,11 +37,23 @@ class _Rings:
         self._capacity: list[float] = []
         self._number: dict[tuple[str, str], int] = {}
         self._hops: dict[tuple[str, str], tuple[float, tuple[int, ...], float]] = {}
+        self._widest_out: dict[str, float] = {}
+        self._widest_in: dict[str, float] = {}
+        self._direct_s: dict[str, dict[str, float]] = {}
+        self._least_out_s: dict[str, float] = {}
+        self._least_in_s: dict[str, float] = {}
         for link in topology.links:
             for direction in link.directions():
                 if link.duplex == "full" or direction == link.ends:
                     self._capacity.append(link.bandwidth_bits_per_s)
                 self._number[direction] = len(self._capacity) - 1
+                start, end = direction
+                width, latency_s = link.bandwidth_bits_per_s, link.latency_s
+                self._widest_out[start] = max(width, self._widest_out.get(start, 0.0))
+                self._widest_in[end] = max(width, self._widest_in.get(end, 0.0))
+                self._direct_s.setdefault(start, {})[end] = latency_s
+                self._least_out_s[start] = min(latency_s, self._least_out_s.get(start, math.inf))
+                self._least_in_s[end] = min(latency_s, self._least_in_s.get(end, math.inf))
 
     def hop(self, start: str, end: str) -> tuple[float, tuple[int, ...], float]:
         """Latency [s], numbers of the links and bandwidth when alone [bit/s] of the route between two sites."""
@@ -51,6 +64,24 @@ class _Rings:
             latency_s = sum(self._topology.wires[hop].latency_s for hop in path)
             found = self._hops[start, end] = (latency_s, links, min(self._capacity[link] for link in links))
         return found
+
+    def leaves_wider(self, site: str, bits_per_s: float) -> bool:
+        """Whether a hop from a site could be wider when alone; if not, none is."""
+        return self._widest_out.get(site, 0.0) > bits_per_s
+
+    def comes_wider(self, site: str, bits_per_s: float) -> bool:
+        """Whether a hop to a site could be."""
+        return self._widest_in.get(site, 0.0) > bits_per_s
+
+    def bounds(self, start: str, ends: Collection[str]) -> tuple[float, float]:
+        """What no hop from a site to any of some others beats: the least latency [s], and the most bandwidth [bit/s].
+
+        A hop of several links leaves by one and arrives by another.
+        """
+        direct_s = (latency_s for end, latency_s in self._direct_s.get(start, {}).items() if end in ends)
+        around_s = self._least_out_s.get(start, math.inf) + min(self._least_in_s.get(end, math.inf) for end in ends)
+        widest = min(self._widest_out.get(start, 0.0), max(self._widest_in.get(end, 0.0) for end in ends))
+        return min(around_s, *direct_s, math.inf), widest
 
     def score(self, order: Sequence[str]) -> RingScore:
         """How good an order is."""
@@ -106,6 +137,12 @@ def best_ring(topology: Topology, sites: Sequence[str]) -> tuple[str, ...]:
     Limits: beyond 8 sites a good order, not surely the best; schedules and outages are not looked at.
     """
     order = tuple(sites)
+    if order not in topology.known_rings:
+        topology.known_rings[order] = _best_ring(topology, order)
+    return topology.known_rings[order]
+
+
+def _best_ring(topology: Topology, order: tuple[str, ...]) -> tuple[str, ...]:
     if len(order) < 3 or _all_alike(topology, order):
         return order
     rings = _Rings(topology)
@@ -137,16 +174,21 @@ def _all_alike(topology: Topology, sites: tuple[str, ...]) -> bool:
 
 
 def _nearest(sites: tuple[str, ...], rings: _Rings, *, widest: bool) -> tuple[str, ...]:
-    """From each site to the one of those left that is nearest, or joined by the widest route."""
+    """From each site to the one of those left that is nearest, or joined by the widest route; the first of equals."""
 
-    def worth(start: str, end: str) -> tuple[float, float]:
-        latency_s, _, bandwidth = rings.hop(start, end)
+    def worth(latency_s: float, bandwidth: float) -> tuple[float, float]:
         return (-bandwidth, latency_s) if widest else (latency_s, -bandwidth)
 
-    order, left = [sites[0]], list(sites[1:])
+    order, left = [sites[0]], dict.fromkeys(sites[1:])
     while left:
-        nearest = min(left, key=lambda end: worth(order[-1], end))
-        left.remove(nearest)
+        most, best, nearest = worth(*rings.bounds(order[-1], left)), (math.inf, math.inf), ""
+        for end in left:
+            latency_s, _, bandwidth = rings.hop(order[-1], end)
+            if (own := worth(latency_s, bandwidth)) < best:
+                best, nearest = own, end
+            if best == most:  # nobody is nearer
+                break
+        del left[nearest]
         order.append(nearest)
     return tuple(order)
 
@@ -208,6 +250,10 @@ def _relieved(order: tuple[str, ...], rings: _Rings, narrowest: float) -> Iterat
     for position in rings.tightest(order):
         turned = order[position + 1 :] + order[: position + 1]  # the tight hop is the one from the last to the first
         first, last = turned[0], turned[-1]
+        if not rings.leaves_wider(last, narrowest) or not (
+            rings.leaves_wider(first, narrowest) or rings.comes_wider(first, narrowest)
+        ):
+            continue  # each change has a hop from the last, and one from or to the first
         for cut in range(2, len(order) - 1):
             before, after = turned[cut - 1], turned[cut]
             if wider((last, before), (first, after)):

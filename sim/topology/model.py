@@ -207,6 +207,11 @@ class Topology(Frozen):
     def _known_routes(self) -> dict[tuple[str, ...], dict[tuple[str, str], Route]]:
         return {}
 
+    @cached_property
+    def known_rings(self) -> dict[tuple[str, ...], tuple[str, ...]]:
+        """The best rings of some sites that have been looked for (see `best_ring`)."""
+        return {}
+
     def places_of(self, sites: Sequence[Datacenter]) -> tuple[Place | None, ...]:
         """Where each of some datacenters computes; None for a host of its own."""
         hosts = {host.name: host for host in self.hosts}

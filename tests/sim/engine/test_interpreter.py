@@ -36,6 +36,9 @@ class FixedNetwork:
     def stalled(self):
         return []
 
+    def credit_s(self):
+        return ()
+
     def crossing_bytes(self, collective):
         return collective.payload_bytes if len(collective.members) > 1 else 0.0
 
