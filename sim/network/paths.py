@@ -6,7 +6,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..topology.capacity import CapacityOverTime
 from ..topology.model import Topology
+from .collectives import Phase
 from .fluid.wire import Wire
 
 MATHIS_CONSTANT = math.sqrt(3 / 2)
@@ -91,6 +93,31 @@ class Paths:
         if (start, end) not in self._ways:
             self._ways[start, end] = self._find(start, end)
         return self._ways[start, end]
+
+    def idle_wires(self) -> list[Wire]:
+        """The wires, as if those that change had their full bandwidth all the time."""
+        return [
+            Wire(wire.name, CapacityOverTime((0.0,), (bits,)), wire.burst_bits)
+            for wire, bits in zip(self.wires, self.idle_bits_per_s, strict=True)
+        ]
+
+    def least_s(self, sites: Sequence[str], phases: Sequence[Phase]) -> float:
+        """What an exchange takes on idle wires at the least: in each phase, what its busiest wire needs [s].
+
+        Args:
+          sites: the datacenter of each worker.
+          phases: of the exchange, by worker.
+        """
+        return math.fsum(self._phase_least_s(sites, phase) for phase in phases)
+
+    def _phase_least_s(self, sites: Sequence[str], phase: Phase) -> float:
+        bits: dict[int, float] = {}
+        for transfer in phase.transfers:
+            for wire in self.way(sites[transfer.source], sites[transfer.target]).wires:
+                bits[wire] = bits.get(wire, 0.0) + 8 * transfer.size_bytes
+        return max(
+            ((b - self.wires[wire].burst_bits) / self.idle_bits_per_s[wire] for wire, b in bits.items()), default=0.0
+        )
 
     def _find(self, start: str, end: str) -> NetworkPath:
         hops = self.topology.path(start, end)

@@ -1,0 +1,83 @@
+"""How an exchange is made: what is skipped while looking for the best way could not have won."""
+
+import random
+
+import pytest
+from sim.collectives import ALGORITHMS
+from sim.flowing import CHUNKED, FlowingNetwork
+from sim.rings import _best_ring, _Rings, best_ring
+
+from sim.network import Placement
+from sim.topology import Topology
+
+
+def topology(seed, count):
+    """A star, a ring or a mesh of some sites, with equal links or all kinds of them."""
+    rng = random.Random(seed)
+    names = [f"s{number}" for number in range(count)]
+    shape = rng.choice(["star", "star", "ring", "mesh"])
+    if shape == "star":
+        pairs = [(name, "hub") for name in names]
+    elif shape == "ring":
+        pairs = list(zip(names, [*names[1:], names[0]], strict=True))
+    else:
+        pairs = [(a, b) for position, a in enumerate(names) for b in names[position + 1 :]]
+    uneven = rng.random() < 0.6
+
+    def link():
+        kind = {
+            "bandwidth": f"{rng.choice([1, 2, 4, 10])} Gbit/s",
+            "latency": f"{rng.choice([0, 1, 20])} ms",
+            "duplex": rng.choice(["full", "full", "half"]),
+            "burst": rng.choice(["0 B", "0 B", "10 MB", "1 GB"]),
+        }
+        if rng.random() < 0.3:
+            kind["bandwidth"] = f"{rng.uniform(0.1, 10)!r} Gbit/s"
+        return kind
+
+    same = link()
+    document = {
+        "name": "t",
+        "datacenters": [{"name": name} for name in names],
+        "links": [{"between": list(pair), **(link() if uneven else same)} for pair in pairs],
+        "transport": {"exchange_overhead": rng.choice(["0 s", "30 ms"])},
+    }
+    if shape == "star":
+        document["routers"] = ["hub"]
+    return Topology.model_validate(document)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_the_plan_is_the_best_of_all(seed):
+    rng = random.Random(seed)
+    where = topology(seed, rng.randint(3, 9))
+    network = FlowingNetwork(
+        Placement(where, where.nodes[: len(where.datacenters)], (4,) * len(where.datacenters)), "auto"
+    )
+    members = tuple(sorted(rng.sample(range(len(where.datacenters)), rng.randint(2, len(where.datacenters)))))
+    size = rng.choice([1e5, 1e8, 2e9])
+    names = [name for name in ALGORITHMS if name != CHUNKED]
+    everything = [(name, phases) for name in names for phases in network._orders(name, members, size)]
+    assert network.plan(members, size) == min(everything, key=lambda plan: network.alone(plan[1], members)[0])
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_no_exchange_beats_the_bound_that_it_is_skipped_by(seed):
+    where = topology(seed, 6)
+    network = FlowingNetwork(Placement(where, where.nodes[:6], (4,) * 6), "auto")
+    for name in ALGORITHMS:
+        for phases in network._orders(name, (0, 1, 2, 3, 4, 5), 3e8):
+            taken_s, _ = network.alone(phases, (0, 1, 2, 3, 4, 5))
+            assert network.wiring.least_s(network.placement.sites, phases) <= taken_s * (1 + 1e-12)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_what_a_search_for_a_ring_skips_could_not_have_won(seed, monkeypatch):
+    where = topology(seed, 9 + seed % 8)
+    names = where.nodes[: len(where.datacenters)]
+    found = best_ring(where, names)
+    assert best_ring(where, names) is found  # is known from then on
+    monkeypatch.setattr(_Rings, "leaves_wider", lambda *_: True)
+    monkeypatch.setattr(_Rings, "comes_wider", lambda *_: True)
+    monkeypatch.setattr(_Rings, "bounds", lambda *_: (-1.0, float("inf")))
+    assert _best_ring(where, names) == found
