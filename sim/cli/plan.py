@@ -97,6 +97,7 @@ def plan(
     from ..questions.plan.options import Ask
     from ..questions.plan.plan import answer
     from ..report.plan import PLAN_RENDERERS
+    from ..shell.progress import Progress
     from ..topology.model import load_topology
     from ..units.quantities import CHIP_SPEED, parse
 
@@ -122,7 +123,7 @@ def plan(
         payload_bits=payload_bits,
         layers=layers,
     )
-    deliver(PLAN_RENDERERS[shape](answer(ask)), output)
+    deliver(PLAN_RENDERERS[shape](answer(ask, Progress())), output)
 
 
 def _count(option: str, text: str) -> float:

@@ -90,7 +90,7 @@ class LinkNetwork:
         return best
 
     def alone(self, phases: list[Phase], members: tuple[int, ...]) -> tuple[float, tuple[LinkUse, ...]]:
-        """How long the part across of an exchange takes on an idle network [s], and what its links then have carried."""
+        """How long the part across of an exchange takes on an idle network [s], and what its links have carried."""
         env = simpy.Environment()
         carrier = _FlowCarrier(self, env, self.wiring.idle_wires())
         env.process(carrier.across(phases))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ from .options import Ask, describe_chips, equipped, options
 from .replay import Entry, replayed, undominated
 from .search import Cell, Grid, grid, params_to_try
 
+Say = Callable[[str], None]
 FRONT_SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 3 / 4, 1.0)
 """Shares of the deadline at which the front is looked for."""
 _PER_OPTION = 12
@@ -55,7 +56,7 @@ class Plan:
     closed_form: bool
 
 
-def answer(ask: Ask) -> Plan:
+def answer(ask: Ask, say: Say = lambda _: None) -> Plan:
     """Evaluates every combination of strategy, datacenters, H, N and B, and replays those that may be best.
 
     Steps are as many as fit into the deadline (and the cost), so tokens follow from seconds of a step. With inference
@@ -64,6 +65,7 @@ def answer(ask: Ask) -> Plan:
 
     Args:
       ask: what is asked.
+      say: is told what the search is at, before whatever may take long.
 
     Returns:
       The plan.
@@ -76,8 +78,11 @@ def answer(ask: Ask) -> Plan:
     topology = equipped(ask)
     everything = options(ask, topology)
     params = params_to_try(ask, max(option.flop_per_s for option in everything))
-    grids = [grid(option, params) for option in everything]
-    bench = _Bench()
+    grids = []
+    for number, option in enumerate(everything):
+        say(f"estimating {number + 1:,} of {len(everything):,} choices of strategy and datacenters")
+        grids.append(grid(option, params))
+    bench = _Bench(say)
     entries = bench.contest(_by_family(_candidates(ask, grids, ask.limit_s)), ask.limit_s, 2)
     if not entries:
         raise InputError(f"--days {ask.days:g}: nothing fits{_why(ask)}; allow more of it, or smaller --params")
@@ -168,10 +173,22 @@ def _by_family(cells: Iterable[Cell]) -> list[list[Cell]]:
 
 
 class _Bench:
-    """Replays combinations, and counts how many."""
+    """Replays combinations, and counts how many.
 
-    def __init__(self) -> None:
+    Args:
+      say: is told before each replay.
+    """
+
+    def __init__(self, say: Say) -> None:
+        self._say = say
         self.replays = 0
+
+    def replay(self, cell: Cell, limit_s: float, left: int) -> Entry | None:
+        """One combination, of which there are so many more to try at most."""
+        self.replays += 1
+        sites = len(cell.option.sites)
+        what = f"replaying {cell.option.strategy.label} in {sites} datacenter(s), {cell.params:.2g} parameters"
+        return replayed(cell, limit_s, lambda steps: self._say(f"{what}, {steps:,} steps; {left:,} more at most"))
 
     def contest(self, groups: Sequence[Sequence[Cell]], limit_s: float, places: int) -> list[Entry]:
         """The best plan of each of the best groups; estimates decide whom to replay, replays decide who wins.
@@ -182,6 +199,7 @@ class _Bench:
           places: how many groups are wanted.
         """
         winners: list[Entry] = []
+        left = sum(map(len, groups))
         for cells in groups:
             if len(winners) >= places and _behind(cells[0], winners[places - 1]):
                 break
@@ -190,8 +208,8 @@ class _Bench:
                 enough = _behind(cell, found) or (cell.coarse and tried >= _PER_COARSE_GROUP) if found else False
                 if enough:
                     break
-                self.replays += 1
-                entry = replayed(cell, limit_s)
+                left -= 1
+                entry = self.replay(cell, limit_s, left)
                 if entry is not None and (found is None or entry.score < found.score):
                     found = entry
             if found is not None:
@@ -208,7 +226,7 @@ def _front(bench: _Bench, grids: Sequence[Grid]) -> list[Entry]:
     """The best plans by loss within shares of the deadline; with prices, for every number of chips."""
     found: list[Entry] = []
     ask = grids[0].option.ask
-    for share in FRONT_SHARES:
+    for number, share in enumerate(FRONT_SHARES):
         by_chips: dict[int, list[Grid]] = {}
         for one in grids:
             by_chips.setdefault(one.option.chips if ask.priced else 0, []).append(one)
@@ -220,8 +238,7 @@ def _front(bench: _Bench, grids: Sequence[Grid]) -> list[Entry]:
                 cells += one.cells(steps, one.loss(steps), 1)
             cells = sorted(cells, key=lambda cell: cell.score)[:1]
             for cell in cells:
-                bench.replays += 1
-                entry = replayed(cell, limit_s)
+                entry = bench.replay(cell, limit_s, len(FRONT_SHARES) - number - 1)
                 found += [entry] if entry is not None else []
     return found
 

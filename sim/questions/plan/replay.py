@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,7 +77,7 @@ class Entry:
         return self.compared_loss if self.lifetime_flop is None else self.lifetime_flop
 
 
-def replayed(cell: Cell, limit_s: float) -> Entry | None:
+def replayed(cell: Cell, limit_s: float, before: Callable[[int], None] = lambda _: None) -> Entry | None:
     """Replays a combination and corrects its steps until as many as possible fit into the time and the cost.
 
     Whole outer steps make the wall-clock a staircase over the steps, so the last step that fits is bracketed and then
@@ -86,6 +86,7 @@ def replayed(cell: Cell, limit_s: float) -> Entry | None:
     Args:
       cell: the combination; where its steps are part of the choice, or follow from N, they stay as they are.
       limit_s: how long it may take [s].
+      before: is told the steps before each replay.
 
     Returns:
       The plan, or None if it does not fit after all.
@@ -95,6 +96,7 @@ def replayed(cell: Cell, limit_s: float) -> Entry | None:
     for number in range(_ROUNDS):
         if steps < 1 or too_many == 1:
             return None
+        before(steps)
         outcome, share = _outcome(cell, steps, limit_s)
         if share <= 1:
             fits, found = steps, outcome

@@ -12,6 +12,7 @@ from sim.errors import InputError
 from sim.questions.plan.options import Ask, equipped, options
 from sim.questions.plan.plan import answer
 from sim.questions.plan.replay import undominated
+from sim.shell.progress import Progress
 from sim.simulation.run import outcomes
 from sim.topology.model import Topology, load_topology
 
@@ -145,6 +146,20 @@ def test_on_links_with_buckets_a_plan_uses_the_time_that_it_has_and_is_replayed_
     (only,) = outcomes(scenario)
     assert only.timeline.wall_clock_s == found.best.wall_clock_s
     assert only.replayed_steps < 1000 < found.best.steps
+
+
+def test_a_long_search_says_what_it_is_at_and_how_much_is_left():
+    said = []
+    answer(Ask(sites(2), days=0.01, params=(5e8, 5.1e8)), said.append)
+    assert said[0] == "estimating 1 of 5 choices of strategy and datacenters"
+    replays = [line for line in said if line.startswith("replaying ")]
+    left = [int(line.split("; ")[1].split()[0]) for line in replays]
+    assert left[-1] == 0  # the end of the front
+    lines, now_s = [], iter([0.0, 0.9, 9.0, 10.5, 12.0, 21.0])
+    progress = Progress(lambda: next(now_s), lines.append)
+    for what in "abcde":
+        progress(what)
+    assert lines == ["c", "e"]  # every ten seconds, as nobody looks on here
 
 
 def test_a_site_is_left_out_where_its_link_costs_more_than_its_chips_bring():

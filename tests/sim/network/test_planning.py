@@ -3,12 +3,12 @@
 import random
 
 import pytest
-from sim.collectives import ALGORITHMS
-from sim.flowing import CHUNKED, FlowingNetwork
-from sim.rings import _best_ring, _Rings, best_ring
 
-from sim.network import Placement
-from sim.topology import Topology
+from sim.network.collectives import ALGORITHMS
+from sim.network.over_links import CHUNKED, LinkNetwork
+from sim.network.placement import Placement
+from sim.topology.best_ring import _best_ring, _Rings, best_ring
+from sim.topology.model import Topology
 
 
 def topology(seed, count):
@@ -51,7 +51,7 @@ def topology(seed, count):
 def test_the_plan_is_the_best_of_all(seed):
     rng = random.Random(seed)
     where = topology(seed, rng.randint(3, 9))
-    network = FlowingNetwork(
+    network = LinkNetwork(
         Placement(where, where.nodes[: len(where.datacenters)], (4,) * len(where.datacenters)), "auto"
     )
     members = tuple(sorted(rng.sample(range(len(where.datacenters)), rng.randint(2, len(where.datacenters)))))
@@ -64,7 +64,7 @@ def test_the_plan_is_the_best_of_all(seed):
 @pytest.mark.parametrize("seed", range(60))
 def test_no_exchange_beats_the_bound_that_it_is_skipped_by(seed):
     where = topology(seed, 6)
-    network = FlowingNetwork(Placement(where, where.nodes[:6], (4,) * 6), "auto")
+    network = LinkNetwork(Placement(where, where.nodes[:6], (4,) * 6), "auto")
     for name in ALGORITHMS:
         for phases in network._orders(name, (0, 1, 2, 3, 4, 5), 3e8):
             taken_s, _ = network.alone(phases, (0, 1, 2, 3, 4, 5))
