@@ -117,6 +117,8 @@ def simulate(
     if output:
         check_writable(output, scenario, topology, workload, trace)
     shape = chosen(format_, output)
+    if detail and shape is Format.csv:
+        raise InputError(f"--detail: CSV has a line a run and no {detail}; write --format json, which has all of them")
     from ..questions.bottleneck import answer
     from ..report import RENDERERS
     from ..report.run import on_stdout

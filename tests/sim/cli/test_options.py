@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+from importlib.metadata import version
 
 import pytest
 import typer
@@ -14,10 +17,13 @@ BANDWIDTH = ["bandwidth", "--params", "1e9", "--layers", "12", "--step-time", "0
 DILOCO = ["--strategy", "diloco"]
 FRAGMENTED = ["--strategy", "streaming-diloco"]
 SAVED = ["--scenario", "{scenario}"]
+UNEVEN = ["bandwidth", "--topology", "{uneven}", "--workload", "35m", "--strategy", "diloco", "--target", "0.5"]
+BUDGET = ["budget", "--topology", "low-bw", "--rule", "equal-chips", *SHORT]
+EXPLAIN = ["explain", *DILOCO, *SHORT]
 PLAN = ["plan", "--topology", "h100-two-sites", "--days", "3", "--params", "1e9"]
 PREDICT = ["predict", "--params", "1e9"]
 
-# What stands before the option, and what it is given; a list of other words takes the place of the option left out.
+# What stands before the option, and what it is given; None for a flag, which is given nothing.
 PAIRS: dict[str, tuple[list[str], str | None]] = {
     " --scenario": (SHORT, "{scenario}"),
     " --topology": (SHORT, "medium-bw"),
@@ -30,8 +36,15 @@ PAIRS: dict[str, tuple[list[str], str | None]] = {
     "budget --topology": (["budget", *SHORT], "medium-bw"),
     "budget --strategy": (["budget", *SHORT], "diloco:replicas=2,sync_every=7"),
     "budget --scenario": (["budget", *SHORT], "{scenario}"),
-    "explain --set": (["explain", *DILOCO, *SHORT], "topology.transport.header=66 B"),
-    "explain --topology": (["explain", *DILOCO, *SHORT], "medium-bw"),
+    "budget --workload": (BUDGET, "2.4b"),
+    "budget --trace": (["budget", "--topology", "h100-two-sites", "--rule", "equal-chips", *SAVED], "35m-diloco-cpu"),
+    "budget --target-loss": (BUDGET, "5.5"),
+    "budget --unique-tokens": (BUDGET, "2e6"),
+    "explain --set": (EXPLAIN, "topology.transport.header=66 B"),
+    "explain --topology": (EXPLAIN, "medium-bw"),
+    "explain --scenario": (EXPLAIN, "{scenario}"),
+    "explain --workload": (EXPLAIN, "2.4b"),
+    "explain --trace": (["explain", *DILOCO, *SAVED], "35m-diloco-cpu"),
     "explain --strategy": (["explain", *SHORT], "data-parallel"),
     "bandwidth --params": (["bandwidth", "--layers", "12", "--step-time", "0.8", "--target", "0.5"], "2e9"),
     "bandwidth --layers": ([*BANDWIDTH, "--overlap", "layers"], "24"),
@@ -44,12 +57,21 @@ PAIRS: dict[str, tuple[list[str], str | None]] = {
     "bandwidth --overlap-steps": ([*BANDWIDTH, *FRAGMENTED], "5"),
     "bandwidth --fragments": ([*BANDWIDTH, *FRAGMENTED], "2"),
     "bandwidth --overlap": ([*BANDWIDTH, "--strategy", "data-parallel"], "none"),
+    "bandwidth --datacenters": ([*BANDWIDTH, "--strategy", "data-parallel"], "4"),
+    "bandwidth --replicas": ([*BANDWIDTH, *DILOCO], "4"),
+    "bandwidth --scenario": (["bandwidth", "--topology", "low-bw", "--target", "0.5", *DILOCO], "{scenario}"),
+    "bandwidth --topology": ([*BANDWIDTH, *DILOCO], "{uneven}"),
+    "bandwidth --workload": (["bandwidth", "--topology", "low-bw", "--target", "0.5", *DILOCO], "2.4b"),
+    "bandwidth --set": (UNEVEN, "topology.transport.exchange_overhead=5 ms"),
+    "bandwidth --link": (UNEVEN, "a <-> b"),
+    "bandwidth --full": ([*BANDWIDTH, *FRAGMENTED], None),
     "predict --params": (["predict"], "2e9"),
     "predict --tokens": (PREDICT, "1e9"),
     "predict --strategy": (PREDICT, "diloco"),
     "predict --replicas": ([*PREDICT, *DILOCO], "4"),
     "predict --batch-tokens": (PREDICT, "2097152"),
     "predict --unique-tokens": (PREDICT, "1e9"),
+    "predict --sync-every": ([*PREDICT, *DILOCO], "100"),
     "plan --topology": (["plan", "--days", "3", "--params", "1e9"], "h100-one-site"),
     "plan --days": (PLAN, "5"),
     "plan --chip-speed": (PLAN, "200 Tflop/s"),
@@ -59,19 +81,41 @@ PAIRS: dict[str, tuple[list[str], str | None]] = {
     "plan --payload-bits": (PLAN, "4"),
     "plan --unique-tokens": (PLAN, "1e9"),
     "plan --price-chip-hour": (PLAN, "2"),
+    "plan --price-gb": (PLAN, "2"),
+    "plan --max-cost": ([*PLAN, "--price-chip-hour", "2"], "20000"),
+    "plan --chips": (PLAN, "500"),
+    "plan --tokens-per-param": (PLAN, "20"),
+    "plan --inference-tokens": (PLAN, "1e12"),
+    "plan --loss-slack": ([*PLAN, "--inference-tokens", "1e12"], "0.1"),
+    "plan --layers": ([*PLAN, "--strategy", "diloco:replicas=2,overlap=layers"], "7"),
+    "validate --only": (["validate"], "syncs"),
+    "validate --live": (["validate", "--only", "syncs"], None),
 }
 """Options, by command: a command line in which it changes the numbers that are printed."""
-NOT_YET = {
-    "bandwidth": "--datacenters --replicas --scenario --topology --workload --set --link --full --grid --plot",
-    "budget": "--workload --trace --target-loss --unique-tokens",
-    "explain": "--scenario --workload --trace",
-    "predict": "--sync-every",
-    "plan": "--chips --tokens-per-param --inference-tokens --loss-slack --price-gb --max-cost --layers",
-    "validate": "--only --cases --live",
+TABLES: dict[str, tuple[list[str], str | None]] = {
+    " --detail": (SHORT, "sites"),
+    "bandwidth --grid": ([*BANDWIDTH, *DILOCO], "paper"),
+    "validate --cases": (["validate", "--only", "syncs"], None),
 }
-"""Options whose pairs are to be written; their own tests have them."""
-HOW = {"--format", "--output", "--detail", "--version", "--help"}
-"""Options that change how an answer is printed and not what it is."""
+"""Options that say what a table shows of the answer, likewise; the JSON has all of it in any case."""
+COMMANDS = {
+    "": [*DILOCO, *SHORT],
+    "bandwidth": [*BANDWIDTH, *DILOCO],
+    "budget": [*BUDGET, *DILOCO],
+    "explain": EXPLAIN,
+    "flows": ["flows", "{flows}"],
+    "plan": PLAN,
+    "predict": PREDICT,
+    "validate": ["validate", "--only", "syncs"],
+}
+"""Of every command that prints an answer, one that is quick."""
+OF_EVERY_COMMAND = {"--format", "--output"}
+"""How the answer is printed, and where: `test_every_command_prints_what_its_format_says_where_it_is_told_to`."""
+OWN = {" --version", "bandwidth --plot"}
+"""Options that have a test of their own below."""
+ECHOED = {"scenario", "scenarios", "asked", "varied", "name", "label", "strategy", "topology", "live", "target"}
+ECHOED |= {"replicas", "sync_every", "fragments", "overlap_steps", "payload_bits", "payload_factor", "params", "tokens"}
+"""Keys of an answer that may only repeat the question."""
 
 
 def options():
@@ -79,48 +123,110 @@ def options():
     group = typer.main.get_command(app)
     for name, command in {"": group, **group.commands}.items():
         for parameter in command.params:
-            if parameter.param_type_name == "option" and parameter.opts[-1] not in HOW:
+            if parameter.param_type_name == "option" and parameter.opts[-1] != "--help":
                 yield f"{name} {parameter.opts[-1]}"
 
 
-def test_every_option_has_a_pair_of_command_lines_that_differ():
-    waiting = {f"{command} {option}" for command, some in NOT_YET.items() for option in some.split()}
-    missing = set(options()) - set(PAIRS) - waiting
+def test_every_option_has_a_test():
+    of_every_command = {f"{command} {option}" for command in COMMANDS for option in OF_EVERY_COMMAND}
+    missing = set(options()) - set(PAIRS) - set(TABLES) - of_every_command - OWN
     assert not missing, (
         f"add to PAIRS a command line in which they change what is printed: {', '.join(sorted(missing))}"
     )
 
 
-@pytest.mark.parametrize("option", [key for key in PAIRS if key.split()[-1] not in HOW])
-def test_an_option_changes_the_answer(option, simulate, scenario_file, tmp_path):
-    words, value = PAIRS[option]
-    scenario = scenario_file(
-        {
-            "topology": "medium-bw",
-            "workload": {"params": 1e9, "steps": 30},
-            "strategies": [{"kind": "data-parallel"}, {"kind": "diloco", "replicas": 2}],
-        }
-    )
-    here = {"{scenario}": str(scenario)}
-    words = [here.get(word, word) for word in words]
-    code, without, error = simulate(*words, "--format", "json")
+@pytest.fixture
+def files(scenario_file):
+    """What stands for itself in the command lines above."""
+    strategies = [{"kind": "data-parallel"}, {"kind": "diloco", "replicas": 2}]
+    workload = {"params": 1e9, "steps": 30}
+    links = [
+        {"between": ["a", "b"], "bandwidth": "1 Gbit/s", "latency": "1 ms"},
+        {"between": ["b", "c"], "bandwidth": "3 Gbit/s", "latency": "2 ms"},
+    ]
+    uneven = {"name": "uneven", "datacenters": [{"name": name} for name in "acb"], "links": links}
+    flows = {"topology": uneven, "flows": [{"from": "a", "to": "c", "size": "1 GB"}]}
+    documents = {
+        "{scenario}": {"topology": "medium-bw", "workload": workload, "strategies": strategies},
+        "{uneven}": uneven,
+        "{flows}": flows,
+    }
+    return {word: str(scenario_file(each, f"{word[1:-1]}.yaml")) for word, each in documents.items()}
+
+
+def pair(entry, option, files):
+    """The two command lines of an entry: without the option, and with it."""
+    words, value = entry
+    flag, without = option.split()[-1], [files.get(word, word) for word in words]
+    if flag in without and flag not in ("--strategy", "--set"):  # the other value takes the place of the one there
+        place = without.index(flag) + 1
+        return without, [*without[:place], files.get(value, value), *without[place + 1 :]]
+    return without, [*without, flag, *([] if value is None else [files.get(value, value)])]
+
+
+@pytest.mark.parametrize("option", PAIRS)
+def test_an_option_changes_the_answer(option, simulate, files):
+    without, withit = pair(PAIRS[option], option, files)
+    code, before, error = simulate(*without, "--format", "json")
     assert code == 0 or option.split()[-1] in ("--params", "--topology"), error
-    given = here.get(value, value)
-    flag = option.split()[-1]
-    if flag in words and flag not in ("--strategy", "--set"):  # the other value takes the place of the one there
-        words[words.index(flag) + 1] = given
-    else:
-        words += [flag, given]
-    code, withit, error = simulate(*words, "--format", "json")
+    code, after, error = simulate(*withit, "--format", "json")
     assert code == 0, error
-    assert answer_of(withit) != answer_of(without)
+    assert answer_of(after) != answer_of(before)
+
+
+@pytest.mark.parametrize("option", TABLES)
+def test_an_option_changes_what_the_table_shows(option, simulate, files):
+    (code, before, _), (again, after, _) = (simulate(*words) for words in pair(TABLES[option], option, files))
+    assert (code, again) == (0, 0)
+    assert before != after
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_prints_what_its_format_says_where_it_is_told_to(command, simulate, files, tmp_path):
+    words = [files.get(word, word) for word in COMMANDS[command]]
+    printed = {}
+    for shape in ("table", "json", "csv"):
+        code, printed[shape], error = simulate(*words, "--format", shape)
+        assert code == 0, error
+    assert isinstance(json.loads(printed["json"]), dict)
+    header, first, *_ = csv.reader(io.StringIO(printed["csv"]))
+    assert len(header) == len(first) > 1
+    assert printed["table"] not in (printed["json"], printed["csv"])
+    file = tmp_path / "answer.csv"
+    assert simulate(*words, "--output", file) == (0, "", f"wrote {file}\n")
+    assert file.read_text() == printed["csv"]
+
+
+def test_a_table_within_the_answer_is_not_asked_for_in_a_format_without_it(simulate):
+    code, out, error = simulate(*SHORT, "--detail", "links", "--format", "csv")
+    assert (code, out) == (2, "")
+    assert "--detail" in error
+    assert "--format json" in error
+
+
+def test_the_version_is_printed_and_nothing_else(simulate):
+    code, out, _ = simulate("--version")
+    assert (code, out) == (0, f"crosshaul {version('crosshaul')}\n")
+
+
+def test_a_plot_is_drawn_of_the_answer(simulate, tmp_path):
+    pytest.importorskip("matplotlib")
+    words = [*BANDWIDTH, *DILOCO, "--plot"]
+    pictures = [tmp_path / name for name in ("one.png", "same.png", "other.png")]
+    printed = [simulate(*words, pictures[0]), simulate(*words, pictures[1])]
+    assert printed[0] == printed[1] == simulate(*words[:-1])
+    assert simulate(*words, pictures[2], "--sync-every", "7")[0] == 0
+    one, same, other = (picture.read_bytes() for picture in pictures)
+    assert one[:4] == b"\x89PNG"
+    assert one == same != other
 
 
 def answer_of(text):
     """What was printed, without the question."""
-    if not text:
-        return None
-    document = json.loads(text)
-    for echo in ("scenario", "asked", "ask", "question", "name"):
-        document.pop(echo, None)
-    return document
+    return without_echo(json.loads(text)) if text else None
+
+
+def without_echo(value):
+    if isinstance(value, dict):
+        return {key: without_echo(each) for key, each in value.items() if key not in ECHOED}
+    return [without_echo(each) for each in value] if isinstance(value, list) else value
