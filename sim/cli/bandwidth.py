@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -14,7 +14,10 @@ from ..shell.delivery import deliver
 from ..shell.formats import FormatOption, OutputOption, chosen
 
 if TYPE_CHECKING:
+    from ..questions.bandwidth.bandwidth import BandwidthAnswer
+    from ..questions.without_effect import Called
     from ..scenario.model import Scenario
+    from ..simulation.without_effect.keys import Reason
 
 
 class Grid(StrEnum):
@@ -120,8 +123,6 @@ def bandwidth(
     if output:
         check_writable(output, scenario, topology, workload)
     shape = chosen(format_, output)
-    from ..questions.bandwidth.bandwidth import TARGETS, answer
-    from ..questions.bandwidth.published_setting import ROUNDS
     from ..report.bandwidth import BANDWIDTH_RENDERERS, check_drawable, draw_curve
     from ..scenario.loading import naming
 
@@ -142,18 +143,39 @@ def bandwidth(
     if params is not None:
         if scenario or workload or set_:
             raise InputError("--params: a scenario or workload has its own; leave out --params, or all of those")
-        asked, rounds = _study(params, layers, step_time, strategy or (), given, topology, datacenters), ROUNDS
+        asked = _study(params, layers, step_time, strategy or (), given, topology, datacenters)
     else:
-        rounds = None
         if datacenters is not None:
             raise InputError("--datacenters: goes with --params; a scenario's topology has its own, leave it out")
         alone = layers is not None or step_time is not None
         asked = _scenario(alone, strategy or (), given, scenario, topology, workload, set_ or ())
     with naming(scenario):
-        found = answer(_replayed(asked, full), tuple(targets) or TARGETS, link=link, rounds=rounds)
+        found = _answered(asked, full, tuple(targets), link)
     if plot:
         draw_curve(found, plot)
     deliver(BANDWIDTH_RENDERERS[shape](found, grid is not None), output)
+
+
+class _Asked(NamedTuple):
+    """A scenario made of options: its rounds, what a person calls its keys, and which options it has no use for."""
+
+    scenario: Scenario
+    rounds: int | None = None
+    called: Called = str
+    ignored: tuple[Reason, ...] = ()
+
+
+def _answered(asked: _Asked, full: bool, targets: Sequence[float], link: str | None) -> BandwidthAnswer:
+    from ..questions.bandwidth.bandwidth import TARGETS, answer
+
+    return answer(
+        _replayed(asked.scenario, full),
+        targets or TARGETS,
+        link=link,
+        rounds=asked.rounds,
+        called=asked.called,
+        ignored=asked.ignored,
+    )
 
 
 def _share(text: str) -> float:
@@ -173,21 +195,24 @@ def _study(
     given: dict[str, Any],
     topology: str | None,
     datacenters: int | None,
-) -> Scenario:
-    from ..questions.bandwidth.published_setting import STUDIED, study
+) -> _Asked:
+    from ..questions.bandwidth.published_setting import ROUNDS, STUDIED, study
+    from ..questions.without_effect import called_in_study, in_study
     from ..topology.model import load_topology
 
     if step_time is None:
         raise InputError('--step-time: how long does a step compute? write for instance --step-time "0.8 s"')
-    return study(
+    entries, there = strategies or STUDIED, load_topology(topology) if topology else None
+    asked = study(
         params=params,
         layers=layers,
         step_time_s=_seconds(step_time),
-        strategies=strategies or STUDIED,
+        strategies=entries,
         parameters=given,
-        topology=load_topology(topology).model_dump(mode="json", exclude_none=True) if topology else None,
+        topology=there.model_dump(mode="json", exclude_none=True) if there else None,
         datacenters=datacenters,
     )
+    return _Asked(asked, ROUNDS, called_in_study(there), tuple(in_study(asked, there, datacenters, entries, given)))
 
 
 def _seconds(text: str) -> float:
@@ -211,9 +236,10 @@ def _scenario(
     topology: str | None,
     workload: str | None,
     settings: Sequence[str],
-) -> Scenario:
+) -> _Asked:
     from ..documents.validation import validate
     from ..questions.bandwidth.published_setting import strategy_documents
+    from ..questions.without_effect import own_keys
     from ..scenario.loading import load_scenario
     from ..scenario.model import Scenario
 
@@ -226,13 +252,14 @@ def _scenario(
         raise InputError("--layers, --step-time: go with --params; in a scenario use --set workload.layers=48")
     loaded = load_scenario(path, topology=topology, workload=workload, strategies=strategies, settings=settings)
     if not given:
-        return loaded
+        return _Asked(loaded)
     document = loaded.model_dump(mode="json", exclude_none=True)
     entries = strategies or [each["kind"] for each in document["strategies"]]
     changed = strategy_documents(entries, given, given)
     if not strategies:
         changed = [old | new for old, new in zip(document["strategies"], changed, strict=True)]
-    return validate(Scenario, document | {"strategies": changed}, source=str(path or "scenario"))
+    asked = validate(Scenario, document | {"strategies": changed}, source=str(path or "scenario"))
+    return _Asked(asked, ignored=tuple(own_keys(strategies, given)) if strategies else ())
 
 
 def _replayed(scenario: Scenario, full: bool) -> Scenario:

@@ -26,6 +26,7 @@ def bandwidth_json(answer: BandwidthAnswer) -> str:
     document = {
         "scenario": answer.scenario.model_dump(mode="json", exclude_none=True),
         "varied": answer.what,
+        "notes": list(answer.notes),
         "rows": [asdict(row) for row in answer.rows],
         "curve": [asdict(point) for point in answer.curve],
     }
@@ -112,7 +113,7 @@ def _remarks(answer: BandwidthAnswer) -> list[str]:
             "Asynchronous replicas never wait for each other, so the utilisation is a mean over them: the one beside "
             "the server needs no link."
         )
-    return remarks
+    return [*remarks, *answer.notes]
 
 
 def _table(*columns: str) -> Table:

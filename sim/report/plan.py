@@ -42,6 +42,7 @@ def plan_json(plan: Plan) -> str:
         "combinations": plan.combinations,
         "replays": plan.replays,
         "closed_form": plan.closed_form,
+        "notes": list(plan.notes),
     }
     return as_json(SCHEMA_VERSION, document)
 
@@ -157,7 +158,7 @@ def _sentences(plan: Plan) -> list[str]:
         found.append("H: no law says what another H than 30 costs in loss, so a larger one looks free here.")
     how = "by closed form" if plan.closed_form else "by closed form where there is one, else from probes by replay"
     found.append(f"{plan.combinations:,} combinations {how}; {plan.replays} replayed, among them all that are shown.")
-    return found
+    return [*found, *plan.notes]
 
 
 def _table(*columns: str) -> Table:

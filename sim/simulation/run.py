@@ -17,6 +17,7 @@ from ..network.placement import Placement
 from ..network.published_cost import PublishedCostNetwork
 from ..scenario.model import Scenario
 from ..strategies import DataParallel
+from ..strategies.shared.strategy import told_apart
 from ..topology.links import Link
 from ..topology.model import PUBLISHED
 from .assumptions import assumptions
@@ -24,6 +25,9 @@ from .jobs import check_chips, jobs, plan_job, workers_of
 from .results import Job, Outcome, Result
 from .summary import summarise
 from .without_effect.keys import without_effect
+
+_FEW = 4
+"""Rounds after which every link that carries anything has done so."""
 
 
 def run(scenario: Scenario) -> Result:
@@ -38,7 +42,11 @@ def run(scenario: Scenario) -> Result:
 def result_of(scenario: Scenario, found: Sequence[Outcome]) -> Result:
     """The answer to a scenario whose strategies have been replayed; only a missing Data-Parallel is replayed here."""
     compare = _Reference(scenario, found)
-    runs = tuple(summarise(each, scenario.topology.name, compare.wall_clock_s(each.job)) for each in found)
+    labels = told_apart([each.job.strategy.label for each in found])
+    runs = tuple(
+        replace(summarise(each, scenario.topology.name, compare.wall_clock_s(each.job)), label=label)
+        for each, label in zip(found, labels, strict=True)
+    )
     notes = (*found[0].job.setting.load.notes, *assumptions(scenario, runs, found))
     carried = frozenset(link.name for each in runs for link in each.links if link.bytes)
     ignored = without_effect(scenario, [each.job for each in found], carried or None)
@@ -121,10 +129,15 @@ def _alone(scenario: Scenario, job: Job, *, full: bool) -> Outcome:
 
 
 def utilization(scenario: Scenario) -> float:
-    """Share of the time that the workers of a scenario's first strategy compute in the long run.
+    """Share of the time that the workers of a scenario's first strategy compute in the long run (see `long_run`)."""
+    return long_run(scenario)[0]
+
+
+def long_run(scenario: Scenario) -> tuple[float, bool]:
+    """Share of the time that the workers of a scenario's first strategy compute, and whether it is that for ever.
 
     Once the run repeats itself that is the compute of a cycle over its length; where it does not, or with
-    `replay: full`, the compute of the whole run over its wall-clock.
+    `replay: full`, the compute of the whole run over its wall-clock: then it depends on how long the run is.
 
     Raises:
       InputError: as for `run`.
@@ -138,11 +151,22 @@ def utilization(scenario: Scenario) -> float:
             first, count = found.settled * period_of(job), found.cycle * period_of(job)
             if job.setting.shares_compute:  # how long a step took is not in the workload then
                 one, two = (_replay(starts[0], job, steps) for steps in (first, first + count))
-                return (two.mean("compute_s") - one.mean("compute_s")) / found.seconds
+                return (two.mean("compute_s") - one.mean("compute_s")) / found.seconds, True
             workers, compute_s = job.setting.everyone, job.setting.load.compute_s
-            return math.fsum(compute_s(worker, first, count) for worker in workers) / len(workers) / found.seconds
+            return math.fsum(compute_s(worker, first, count) for worker in workers) / len(workers) / found.seconds, True
     timeline = _replay(_network(scenario, [job]), job, job.setting.load.steps)
-    return timeline.mean("compute_s") / timeline.wall_clock_s
+    return timeline.mean("compute_s") / timeline.wall_clock_s, False
+
+
+def carrying(scenario: Scenario, planned: Sequence[Job]) -> frozenset[str] | None:
+    """Names of the links that carry anything in the first rounds of some jobs.
+
+    None where nobody counts (at the published cost), or where the way of an exchange depends on its size (`auto`).
+    """
+    if scenario.algorithm in (PUBLISHED, "auto"):
+        return None
+    replays = [_replay(_network(scenario, [job]), job, _FEW * job.strategy.steps_per_sync) for job in planned]
+    return frozenset(link.name for each in replays for link in each.links if link.carried_bytes) or None
 
 
 def _repeats(scenario: Scenario, job: Job) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,10 @@ from ...documents.validation import nearest
 from ...errors import InputError
 from ...scenario.model import Scenario
 from ...scenario.variation import Document, wider
-from ...simulation.run import utilization
+from ...simulation.run import long_run
+from ...simulation.without_effect.keys import Reason
+from ...strategies.shared.strategy import told_apart
+from ..without_effect import Called, in_bandwidth
 
 TARGETS = (0.5, 0.8, 0.9, 0.95, 0.99)
 PAPER_GRID_BITS_PER_S = 1e9 * np.logspace(-1, 3, 50)
@@ -65,17 +68,24 @@ class CurvePoint:
 
 @dataclass(frozen=True)
 class BandwidthAnswer:
-    """What was asked, a row for each strategy and target, and how utilisation grows with bandwidth."""
+    """What was asked, a row for each strategy and target, how utilisation grows with bandwidth, what had no effect."""
 
     scenario: Scenario
     what: str
     """Which links were made wider, in words."""
     rows: tuple[Need, ...]
     curve: tuple[CurvePoint, ...]
+    notes: tuple[str, ...]
 
 
 def answer(
-    scenario: Scenario, targets: Sequence[float] = TARGETS, *, link: str | None = None, rounds: int | None = None
+    scenario: Scenario,
+    targets: Sequence[float] = TARGETS,
+    *,
+    link: str | None = None,
+    rounds: int | None = None,
+    called: Called = str,
+    ignored: Iterable[Reason] = (),
 ) -> BandwidthAnswer:
     """How wide the links must be for each strategy of a scenario and each target.
 
@@ -87,6 +97,8 @@ def answer(
       targets: shares of the time, between 0 and 1.
       link: `a -> b` or `a <-> b`; None: all links.
       rounds: replay so many rounds of each strategy's own H where nothing repeats, instead of the workload's steps.
+      called: what a person calls a key of the scenario, for the notes; None for one that nobody asked for.
+      ignored: what else was asked for and has no effect, and why.
 
     Raises:
       InputError: a target is out of range, there is no such link, or nothing to vary.
@@ -101,13 +113,15 @@ def answer(
         raise InputError(f"topology {topology.name}: has no links between datacenters; nothing can be made wider")
     if link is not None and link not in _names(scenario):
         raise InputError(f"--link: there is none named {link!r}; {nearest(link, list(_names(scenario)))}")
-    rows, curve = [], []
+    rows, curve, settled = [], [], []
     for position in range(len(scenario.strategies)):
         probe = _Probe(scenario, position, link, rounds)
         curve += [probe.point(scale) for scale in probe.curve_scales()]
         rows += [probe.need(target) for target in targets]
+        settled.append(probe.settled)
     what = "all links between datacenters by the same factor" if link is None else f"the link {link} alone"
-    return BandwidthAnswer(scenario, what, tuple(rows), tuple(curve))
+    notes = in_bandwidth(scenario, settled, called, ignored)
+    return BandwidthAnswer(scenario, what, tuple(rows), tuple(curve), notes)
 
 
 def _dump(scenario: Scenario) -> Document:
@@ -122,16 +136,21 @@ class _Probe:
         self._document["strategies"] = [self._document["strategies"][position]]
         self._link = link
         self._strategy = scenario.strategies[position]
+        self._label = told_apart([each.label for each in scenario.strategies])[position]
         if rounds is not None:
             self._document["workload"]["steps"] = rounds * self._strategy.steps_per_sync
         self._bandwidth = _bandwidth(scenario, self._strategy.workers(len(scenario.topology.datacenters)), link)
         self._seen: dict[float, float] = {}
+        self.settled = True
+        """Whether every utilisation so far is that of the long run."""
 
     def utilization(self, scale: float) -> float:
         if scale not in self._seen:
             topology = _copy(self._document["topology"])
             wider(topology, self._link, scale)
-            self._seen[scale] = utilization(Scenario.model_validate(self._document | {"topology": topology}))
+            varied = Scenario.model_validate(self._document | {"topology": topology})
+            self._seen[scale], settled = long_run(varied)
+            self.settled = self.settled and settled
         return self._seen[scale]
 
     def curve_scales(self) -> Iterator[float]:
@@ -140,7 +159,7 @@ class _Probe:
 
     def point(self, scale: float) -> CurvePoint:
         kind = str(self._strategy.model_dump()["kind"])
-        return CurvePoint(kind, self._strategy.label, scale * self._bandwidth, self.utilization(scale))
+        return CurvePoint(kind, self._label, scale * self._bandwidth, self.utilization(scale))
 
     def need(self, target: float) -> Need:
         unlimited = self.utilization(_UNLIMITED)
@@ -149,7 +168,7 @@ class _Probe:
         fields = self._strategy.model_dump()
         return Need(
             strategy=fields["kind"],
-            label=self._strategy.label,
+            label=self._label,
             replicas=self._strategy.replica_count,
             sync_every=self._strategy.steps_per_sync,
             fragments=fields.get("fragments"),

@@ -85,7 +85,7 @@ def strategy_documents(entries: Sequence[str], shared: Mapping[str, Any], asked:
       InputError: no strategy has one of the parameters that were asked for.
     """
     documents = [parse_strategy(entry) for entry in entries]
-    known = [_keys(document["kind"]) for document in documents]
+    known = [keys_of(document["kind"]) for document in documents]
     for key in asked:
         if not any(key in keys for keys in known):
             instead = ", or write --datacenters for how many sites there are" if key == "replicas" else ""
@@ -103,5 +103,6 @@ def _at_least(least: int, document: Document, key: str) -> int:
     return max(least, int(value)) if isinstance(value, int | float) and abs(value) < 1e9 else least
 
 
-def _keys(kind: str) -> set[str]:
+def keys_of(kind: str) -> set[str]:
+    """The keys that strategies of a kind have."""
     return {field.alias or name for name, field in STRATEGIES[kind].model_fields.items()}

@@ -13,7 +13,9 @@ from ...simulation.predicted_loss import Loss, loss_after
 from ...simulation.results import Job
 from ...simulation.run import alone
 from ...strategies import DataParallel
+from ...strategies.shared.strategy import told_apart
 from ...workload.load import Load
+from ..without_effect import in_budgets
 from .comparison_rules import HAIR, RULES, Rule, entrants, on_equal_chips, whole_steps, with_reference
 
 _MOST_STEPS = 2**40
@@ -124,12 +126,14 @@ def answer(
     times: list[LossRow] = []
     notes: list[str] = []
     resolved = [on_equal_chips(with_reference(scenario), notes) for scenario in scenarios]
-    for scenario in resolved:
-        for rule in rules:
-            there = _Place(scenario, rule, unique_tokens)
-            found = entrants(scenario, rule, notes)
+    planned = [[entrants(scenario, rule, notes) for rule in rules] for scenario in resolved]
+    names = told_apart([scenario.topology.name for scenario in resolved])
+    for name, scenario, by_rule in zip(names, resolved, planned, strict=True):
+        for rule, found in zip(rules, by_rule, strict=True):
+            there = _Place(name, scenario, rule, unique_tokens)
             rows += _budgets(there, found)
             times += [_time(there, job, target) for target in target_losses for job in found]
+    notes += in_budgets(names, scenarios, planned)
     return BudgetAnswer(tuple(resolved), tuple(rows), tuple(times), tuple(dict.fromkeys(notes)))
 
 
@@ -197,9 +201,16 @@ class _Clock:
 class _Place:
     """Where and by which rule strategies are compared."""
 
+    name: str
     scenario: Scenario
     rule: Rule
     unique_tokens: float | None
+
+    def label(self, job: Job) -> str:
+        """What tells the rows of a job from those of others."""
+        strategies = self.scenario.strategies
+        labels = told_apart([each.label for each in strategies])
+        return next(label for each, label in zip(strategies, labels, strict=True) if each is job.strategy)
 
     def loss(self, job: Job, steps: int) -> Loss:
         """What the laws say of a job after so many steps."""
@@ -226,9 +237,9 @@ def _budgets(there: _Place, found: Sequence[Job]) -> Iterator[BudgetRow]:
         steps = most_steps(clock, reference_s, guess, beyond=beyond)
         own = there.loss(job, steps)
         yield BudgetRow(
-            topology=there.scenario.topology.name,
+            topology=there.name,
             strategy=str(job.strategy.model_dump()["kind"]),
-            label=job.strategy.label,
+            label=there.label(job),
             replicas=job.strategy.replica_count,
             sync_every=job.strategy.steps_per_sync,
             rule=there.rule,
@@ -256,9 +267,9 @@ def _time(there: _Place, job: Job, target: float) -> LossRow:
     steps = _fewest_steps(loss, target)
     tokens = steps * load.batch_tokens if steps else None
     return LossRow(
-        topology=there.scenario.topology.name,
+        topology=there.name,
         strategy=str(job.strategy.model_dump()["kind"]),
-        label=job.strategy.label,
+        label=there.label(job),
         replicas=job.strategy.replica_count,
         sync_every=job.strategy.steps_per_sync,
         rule=there.rule,

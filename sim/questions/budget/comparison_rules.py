@@ -59,6 +59,7 @@ def on_equal_chips(scenario: Scenario, notes: list[str]) -> Scenario:
         )
     notes.append(f"{scenario.topology.name}: {fewest} chips for every strategy, as all of them can have so many")
     document = scenario.model_dump(mode="json", exclude_none=True)
+    document["workload"] = {key: value for key, value in document["workload"].items() if key != "tokens_per_chip"}
     document["workload"]["chips"] = fewest
     return validate(Scenario, document, source=scenario.name)
 

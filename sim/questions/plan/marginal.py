@@ -65,7 +65,7 @@ def marginals(ask: Ask, topology: Document, params: NDArray[np.float64], grids: 
     def change(name: str, doubled: bool) -> float:
         if name == "days":
             return best_loss(grids, ask.limit_s + (ask.limit_s if doubled else 86_400)) - base
-        changed = options(_asked(ask, name, doubled), _changed(topology, name, doubled))
+        changed = options(_asked(ask, name, doubled), enlarged(topology, name, doubled))
         hopeful = [one for one in changed if one.name in leading or one.name in exact]
         hopeful = [option for option in hopeful if bound(option, params, ask.limit_s) < base]
         return min(0.0, best_loss([grid(option, params) for option in hopeful], ask.limit_s) - base)
@@ -82,7 +82,7 @@ def _asked(ask: Ask, name: str, doubled: bool) -> Ask:
     return ask
 
 
-def _changed(topology: Document, name: str, doubled: bool) -> Document:
+def enlarged(topology: Document, name: str, doubled: bool) -> Document:
     """A copy of the topology with more chips, or with wider links."""
     document = deepcopy(topology)
     for site in document["datacenters"]:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from ...errors import InputError, brief
 from ...units.quantities import LATENCY, MOST_CHIPS, MOST_LAYERS, MOST_STEPS
-from .marginal import Marginal, marginals
+from ..without_effect import in_plan
+from .marginal import Marginal, enlarged, marginals
 from .options import Ask, describe_chips, equipped, options
 from .replay import Entry, replayed, undominated
 from .search import Cell, Grid, grid, params_to_try
@@ -42,6 +43,7 @@ class Plan:
       combinations: how many were evaluated.
       replays: how many of them were replayed.
       closed_form: whether all of them have a closed form.
+      notes: what was given and has no effect.
     """
 
     ask: Ask
@@ -54,6 +56,7 @@ class Plan:
     combinations: int
     replays: int
     closed_form: bool
+    notes: tuple[str, ...]
 
 
 def answer(ask: Ask, say: Say = lambda _: None) -> Plan:
@@ -101,6 +104,7 @@ def answer(ask: Ask, say: Say = lambda _: None) -> Plan:
         combinations=int(sum(np.isfinite(one.step_s).sum() for one in grids)),
         replays=bench.replays,
         closed_form=all(one.exact for one in grids),
+        notes=in_plan(ask, everything, options(ask, enlarged(topology, "chips", doubled=True))),
     )
 
 

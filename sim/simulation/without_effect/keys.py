@@ -8,7 +8,7 @@ was looked at.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ...scenario.model import Scenario
 from ...topology.model import Topology
@@ -16,6 +16,9 @@ from ..results import Job
 from ..without_effect import network
 from .given import given
 from .training import TRAINING
+
+Reason = tuple[str, Iterable[str]]
+"""Why keys have no effect, and which ones."""
 
 
 def without_effect(scenario: Scenario, jobs: Sequence[Job], carried: frozenset[str] | None) -> Iterator[str]:
@@ -26,8 +29,22 @@ def without_effect(scenario: Scenario, jobs: Sequence[Job], carried: frozenset[s
       jobs: its strategies in their settings.
       carried: names of the links (or their directions) that carried anything; None where nobody counted.
     """
+    yield from sentences(by_path(reasons(scenario, jobs, carried)))
+
+
+def reasons(scenario: Scenario, jobs: Sequence[Job], carried: frozenset[str] | None) -> Iterator[Reason]:
+    """Every reason why keys of a scenario have no effect on its jobs, whatever is asked about them."""
     idle = [] if carried is None else [("the link carries nothing in these runs", network.idle(carried))]
-    yield from _sentences((why, rule(scenario, jobs)) for why, rule in (*network.NETWORK, *TRAINING, *idle))
+    yield from ((why, rule(scenario, jobs)) for why, rule in (*network.NETWORK, *TRAINING, *idle))
+
+
+def by_path(found: Iterable[Reason]) -> dict[str, str]:
+    """The first reason for each key."""
+    named: dict[str, str] = {}
+    for why, paths in found:
+        for path in paths:
+            named.setdefault(path, why)
+    return named
 
 
 def without_effect_on_flows(topology: Topology, streams: Iterable[int | None]) -> Iterator[str]:
@@ -46,25 +63,22 @@ def without_effect_on_flows(topology: Topology, streams: Iterable[int | None]) -
         [] if transport.header_bytes or network.lossy(topology) else given(transport, "topology.transport", "segment")
     )
     alike = set(streams) == {None} and transport.window_bytes is None and not network.lossy(topology)
-    yield from _sentences(
-        (
-            ("flows are sent as they are: nothing is computed, and nothing exchanged", unused),
-            (network.NO_HEADER, segment),
-            (network.AS_MANY, given(transport, "topology.transport", "streams") if alike else ()),
-            (network.OWN_LATENCY, network.places(topology)),
-            (network.NOT_JOINED, network.unjoined(topology)),
-        )
-    )
+    found: list[Reason] = [
+        ("flows are sent as they are: nothing is computed, and nothing exchanged", unused),
+        (network.NO_HEADER, segment),
+        (network.AS_MANY, given(transport, "topology.transport", "streams") if alike else ()),
+        (network.OWN_LATENCY, network.places(topology)),
+        (network.NOT_JOINED, network.unjoined(topology)),
+    ]
+    yield from sentences(by_path(found))
 
 
-def _sentences(reasons: Iterable[tuple[str, Iterable[str]]]) -> Iterator[str]:
-    """One for each reason that holds for keys that no other named before."""
-    named: set[str] = set()
-    for why, found in reasons:
-        paths = [path for path in found if path not in named]
-        named.update(paths)
-        if paths:
-            yield f"without effect: {', '.join(_shortened(paths))} ({why})"
+def sentences(named: Mapping[str, str]) -> Iterator[str]:
+    """One for each reason, with the keys that have no effect for it."""
+    grouped: dict[str, list[str]] = {}
+    for path, why in named.items():
+        grouped.setdefault(why, []).append(path)
+    yield from (f"without effect: {', '.join(_shortened(paths))} ({why})" for why, paths in grouped.items())
 
 
 def _shortened(paths: Sequence[str]) -> Iterator[str]:

@@ -181,7 +181,7 @@ NETWORK: tuple[tuple[str, Rule], ...] = (
     ("nobody there slows anybody down", _hosts),
     ("a single worker computes there", _lone_workers),
     (NOT_JOINED, lambda s, _: unjoined(s.topology)),
-    ("no route between two datacenters goes over it", _off_the_way),
+    ("no route between two datacenters that compute goes over it", _off_the_way),
     ("nobody competes with anybody", _together),
 )
 """Reasons, and the keys that each holds for."""

@@ -14,6 +14,8 @@ from ..results import Job
 from .given import given, insides, strategies
 from .network import Rule
 
+OWN_BITS = "every strategy has payload bits of its own"
+
 
 def _spans(job: Job) -> bool:
     """Whether gradients cross datacenters, and nothing is exchanged inside one."""
@@ -64,8 +66,8 @@ def _given_seconds(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
     workload = scenario.workload
     timed = isinstance(workload, AnalyticWorkload) and workload.step_time_s is not None
     recorded = isinstance(workload, TraceWorkload) and not workload.rescale
-    if timed:
-        yield from given(workload, "workload", "active_params")
+    if timed and (jobs[0].setting.load.active_params or 0.0) >= jobs[0].setting.load.params:
+        yield from given(workload, "workload", "active_params")  # fewer than all would have no law of loss
     if (timed or recorded) and workload.split == "even":
         for position, site in enumerate(scenario.topology.datacenters):
             yield from given(site, f"topology.datacenters[{position}]", "chip_speed")
@@ -119,18 +121,36 @@ def _forward(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
         yield from given(scenario.workload, "workload", "forward_share")
 
 
-def _bits(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
-    own = all(job.strategy.payload_bits for job in jobs) and any(isinstance(job.strategy, DataParallel) for job in jobs)
-    if own and all(_spans(job) or max(job.setting.load.deal.worker_chips) <= 1 for job in jobs):
+def own_bits(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
+    """Payload bits of a workload that no exchange of these jobs goes by."""
+
+    def by_its_own(job: Job) -> bool:
+        # gradients, inside a datacenter or over all of them, have the workload's bits; those of Data-Parallel its own
+        alone = job.strategy.replica_count > 1 and max(job.setting.load.deal.worker_chips) <= 1
+        return job.strategy.payload_bits is not None and (isinstance(job.strategy, DataParallel) or alone)
+
+    if all(by_its_own(job) for job in jobs):
         yield from given(scenario.workload, "workload", "payload_bits")
+
+
+def _bits(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
+    # without Data-Parallel one is replayed to compare with, and has the workload's bits
+    if any(isinstance(job.strategy, DataParallel) for job in jobs):
+        yield from own_bits(scenario, jobs)
 
 
 def _buckets(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
     yield from strategies(scenario, lambda s: isinstance(s, OverlappingStrategy) and not s.by_layer, "bucket")
 
 
+def _with_jobs(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[tuple[int, Job]]:
+    """The jobs of a scenario's own strategies, with the positions of these."""
+    for job in jobs:
+        yield from ((position, job) for position, each in enumerate(scenario.strategies) if each == job.strategy)
+
+
 def _patterns(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
-    for position, job in enumerate(jobs):
+    for position, job in _with_jobs(scenario, jobs):
         layers, count = job.setting.load.layers, _fragments(job)
         alike = not layers or (len(set(layers)) == 1 and len(layers) % count == 0 and not job.strategy.by_layer)
         if isinstance(job.strategy, FragmentedStrategy) and (count == 1 or alike):
@@ -138,7 +158,7 @@ def _patterns(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
 
 
 def _closing(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
-    for position, job in enumerate(jobs):
+    for position, job in _with_jobs(scenario, jobs):
         whole = job.setting.load.steps % job.strategy.steps_per_sync == 0 and _fragments(job) == 1
         if whole and not isinstance(job.strategy, AsyncDiLoCo):
             yield from given(job.strategy, f"strategies[{position}]", "closing_exchange")
@@ -155,7 +175,7 @@ TRAINING: tuple[tuple[str, Rule], ...] = (
     ("all datacenters are equally fast", _split),
     ("no strategy goes by layers", _layers),
     ("nothing is exchanged behind a backward pass", _forward),
-    ("every strategy has payload bits of its own", _bits),
+    (OWN_BITS, _bits),
     ("layers are bundled with `overlap: layers` only", _buckets),
     ("it changes what is learned and not when", lambda s, _: strategies(s, lambda each: True, "mixing")),
     ("there is one fragment, or all are alike", _patterns),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from pydantic import Field
 
@@ -24,6 +24,14 @@ def rounds_of(steps: int, every: int, *, closing: bool) -> Iterator[tuple[int, i
     for index, first in enumerate(range(0, steps, every)):
         end = min(first + every, steps)
         yield index, first, end, closing or end - first == every
+
+
+def told_apart(labels: Sequence[str]) -> list[str]:
+    """Labels of rows that stand beside each other: one that is there already has a number behind it."""
+    return [
+        f"{label} ({earlier + 1})" if (earlier := labels[:place].count(label)) else label
+        for place, label in enumerate(labels)
+    ]
 
 
 def open_end(closing: bool) -> str:

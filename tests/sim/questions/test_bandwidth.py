@@ -275,7 +275,7 @@ def test_json_and_csv_have_the_same_rows(simulate):
     code, out, _ = simulate(*options, "--target", "50%", "--target", "0.9", "--format", "json")
     found = json.loads(out)
     assert code == 0
-    keys = {"schema_version", "crosshaul_version", "scenario", "varied", "rows", "curve"}
+    keys = {"schema_version", "crosshaul_version", "scenario", "varied", "notes", "rows", "curve"}
     assert set(found) == keys
     assert set(found["rows"][0]) == ROW
     assert [row["target"] for row in found["rows"]] == [0.5, 0.9]

@@ -315,8 +315,8 @@ OTHERS: dict[tuple[str, str], list] = {
     ("Datacenter", "location"): [{"latitude": 0.0, "longitude": 9.0}],
     ("Router", "location"): [{"latitude": 0.0, "longitude": 9.0}],
     ("Topology", "transport"): [{"exchange_overhead": "5 ms"}],
-    ("Link", "schedule"): [{"points": [{"at": "0 s", "bandwidth": "0.1 Gbit/s"}]}],
-    ("Link", "outages"): [[{"start": "0.1 s", "duration": "10 s"}]],
+    ("Link", "schedule"): [{"points": [{"at": "0 s", "bandwidth": each}]} for each in ("0.1 Gbit/s", "1 Mbit/s")],
+    ("Link", "outages"): [[{"start": "0.1 s", "duration": "10 s"}], [{"start": "0.1 s", "duration": "1000 s"}]],
     ("Link", "burst"): ["1 MB"],
     ("Link", "loss"): [0.001, 0.3],
     ("LinkTemplate", "loss"): [0.001],
@@ -467,7 +467,8 @@ def numbers(value):
 def names(note, path):
     """Whether a note names a key, what it is part of, or a part of it.
 
-    Numbers of entries aside, as a note tells the first of many; and what `generate` makes has the place of its last key.
+    Numbers of entries aside, as a note tells the first of many; and what `generate` makes has the place of its last key,
+    or is among links or datacenters that are named as a whole.
     """
     if not note.startswith("without effect"):
         return False
@@ -476,7 +477,7 @@ def names(note, path):
     return any(
         ".".join(parts[: depth + 1]) in whole or any(word.startswith(".".join(parts) + ".") for word in whole)
         for depth in range(len(parts))
-    ) or ("generate" in parts and any(word.endswith(f".{parts[-1]}") for word in whole))
+    ) or ("generate" in parts and any(word.endswith((f".{parts[-1]}", ".links", ".datacenters")) for word in whole))
 
 
 @functools.cache
@@ -508,8 +509,11 @@ def changed(document, path, value):
     return varied
 
 
-def verdict(document, model, key, field, path):
-    """What a key does in a place: `differs`, `noted`, `ignored`, or `refused` where no other value is possible."""
+def verdict(document, model, key, field, path, answered=answered):
+    """What a key does in a place: `differs`, `noted`, `ignored`, or `refused` where no other value is possible.
+
+    `answered` asks the question: for a document it has what was understood, the numbers of the answer, and its notes.
+    """
     here = document
     for part in path[:-1]:
         here = here[part]

@@ -1,0 +1,281 @@
+"""Keys and options that change nothing in the answer to a question: the rules of a run, and what each question decides.
+
+A run has its rules in `effects`. A question reads other keys than a run: it may have no use for some (the steps of a
+run, where the long run is asked about) or decide some itself, as `plan` does most. It also has no Data-Parallel beside
+it to compare with, which would go by keys that its own strategies do not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import permutations
+
+from ..documents.validation import validate
+from ..scenario.model import Scenario
+from ..scenario.overrides import parse_strategy
+from ..simulation.jobs import jobs, plan_job
+from ..simulation.results import Job
+from ..simulation.run import carrying
+from ..simulation.without_effect.given import given
+from ..simulation.without_effect.keys import Reason, by_path, reasons, sentences
+from ..simulation.without_effect.network import MOST_SITES, NOT_JOINED, unjoined
+from ..simulation.without_effect.training import OWN_BITS, own_bits
+from ..topology.model import Topology
+from ..workload.documents import AnalyticWorkload, Workload
+from .bandwidth.published_setting import keys_of
+from .plan.options import Ask, Option
+
+_COMPUTING = ("chips", "chip_speed", "inside", "host")
+"""Keys of a datacenter that matter where it computes, and not where it only passes on what others send."""
+_SECONDS = "the seconds of a step are given"
+Called = Callable[[str], str | None]
+"""What a person calls a key: itself, the option that it was made of, or None where nobody asked for it."""
+
+
+def in_bandwidth(
+    scenario: Scenario, settled: Sequence[bool], called: Called = str, more: Iterable[Reason] = ()
+) -> tuple[str, ...]:
+    """Sentences on what changes nothing in the bandwidth for a utilisation.
+
+    Args:
+      scenario: what was asked about.
+      settled: for each strategy whether its utilisation is that of the long run, however long the run.
+      called: what a person calls a key.
+      more: reasons that are not in the scenario.
+    """
+    there = _within_reach(scenario)
+    planned = jobs(there)
+    found = _renamed(_of_jobs(there, planned), scenario, there)
+    found |= by_path(_of_bandwidth(scenario, planned, settled))
+    named = by_path(more) | {name: why for path, why in found.items() if (name := called(path)) is not None}
+    return tuple(sentences(named))
+
+
+def _of_bandwidth(scenario: Scenario, planned: Sequence[Job], settled: Sequence[bool]) -> Iterator[Reason]:
+    workload, sites = scenario.workload, scenario.topology.datacenters
+    most = max(job.setting.workers for job in planned)
+    yield "no strategy here computes there", _idle_sites(scenario.topology, most)
+    long = "in the long run it does not matter; --full asks about the whole run"
+    if all(settled):
+        yield long, given(workload, "workload", "steps", "tokens", "overtraining")
+    for position, (strategy, ever) in enumerate(zip(scenario.strategies, settled, strict=True)):
+        if ever:
+            yield long, given(strategy, f"strategies[{position}]", "closing_exchange")
+    if not _timed(workload):
+        return
+    yield from _of_given_seconds(scenario)
+    yield _SECONDS, given(workload, "workload", "active_params")
+    if workload.chips is not None or (workload.tokens_per_chip is None and all(s.chips for s in sites[:most])):
+        yield "chips and the seconds of a step are given", given(workload, "workload", "batch_tokens")
+
+
+def _of_jobs(scenario: Scenario, planned: Sequence[Job]) -> Iterator[Reason]:
+    """The reasons of a run, without a Data-Parallel beside it."""
+    yield from reasons(scenario, planned, carrying(scenario, planned))
+    yield OWN_BITS, own_bits(scenario, planned)
+
+
+def _timed(workload: Workload) -> bool:
+    return isinstance(workload, AnalyticWorkload) and workload.step_time_s is not None
+
+
+def _of_given_seconds(scenario: Scenario) -> Iterator[Reason]:
+    """Who has how much of a batch is told of a run alone; where it takes the same time, nothing else tells."""
+    if _timed(scenario.workload):
+        sites = enumerate(scenario.topology.datacenters)
+        yield _SECONDS, list(given(scenario.workload, "workload", "split"))
+        yield _SECONDS, [path for place, site in sites for path in given(site, _site(place), "chip_speed")]
+
+
+def _site(position: int) -> str:
+    return f"topology.datacenters[{position}]"
+
+
+def _idle_sites(topology: Topology, most: int) -> Iterator[str]:
+    """Datacenters behind the first few, which are all that compute; of one that others send through, what computes."""
+    names = [site.name for site in topology.datacenters]
+    few = most <= MOST_SITES
+    passed = {node for pair in permutations(names[:most], 2) for hop in topology.path(*pair) for node in hop if few}
+    for position, site in enumerate(topology.datacenters[most:], most):
+        whole = few and site.name not in passed
+        yield from [_site(position)] if whole else given(site, _site(position), *_COMPUTING)
+
+
+def _within_reach(scenario: Scenario) -> Scenario:
+    """The scenario with those datacenters alone that a strategy computes in; the others only pass on what crosses."""
+    sites = scenario.topology.datacenters
+    most = max(strategy.workers(len(sites)) for strategy in scenario.strategies)
+    if most >= len(sites):
+        return scenario
+    document = scenario.model_dump(mode="json", exclude_none=True)
+    topology = document["topology"]
+    left_out = [
+        {key: value for key, value in site.items() if key in ("name", "location")}
+        for site in topology["datacenters"][most:]
+    ]
+    routers = [*topology.get("routers", []), *left_out]
+    document["topology"] = topology | {"datacenters": topology["datacenters"][:most], "routers": routers}
+    return validate(Scenario, document, source=scenario.name)
+
+
+def _renamed(found: Iterable[Reason], scenario: Scenario, there: Scenario) -> dict[str, str]:
+    """Reasons for keys of a scenario, where they were found in one that has some of its datacenters as routers."""
+    first, most = len(scenario.topology.routers), len(there.topology.datacenters)
+    names = {
+        f"topology.routers[{first + place}].location": f"topology.datacenters[{most + place}].location"
+        for place in range(len(there.topology.routers) - first)
+    }
+    made = {f"topology.routers[{place}]" for place in range(first, len(there.topology.routers))}
+    return {names.get(path, path): why for path, why in by_path(found).items() if path not in made}
+
+
+def called_in_study(topology: Topology | None) -> Called:
+    """What a person calls the keys of a study, which is made of options.
+
+    Args:
+      topology: what it was asked on, if not on one serial link.
+    """
+
+    def called(path: str) -> str | None:
+        if path == "workload.layers":
+            return "--layers"
+        asked_for = path.startswith("strategies[") or (topology is not None and path.startswith("topology."))
+        return path if asked_for else None
+
+    return called
+
+
+def in_study(
+    scenario: Scenario, topology: Topology | None, datacenters: int | None, entries: Sequence[str], asked: Iterable[str]
+) -> Iterator[Reason]:
+    """What of a study's options, and of its topology, it has no use for.
+
+    Args:
+      scenario: the study.
+      topology: what it was asked on, if not on one serial link.
+      datacenters: how many were asked for.
+      entries: strategies as they were asked for.
+      asked: keys that were given for all strategies that have them.
+    """
+    if topology is not None:
+        chips = (path for place, site in enumerate(topology.datacenters) for path in given(site, _site(place), "chips"))
+        yield "with --params a datacenter counts as one chip", chips
+    strategies, sites = scenario.strategies, len(scenario.topology.datacenters)
+    if datacenters is not None and all(each.workers(sites) < sites for each in strategies):
+        yield "no strategy here spans all datacenters", ["--datacenters"]
+    yield from own_keys(entries, asked)
+
+
+def in_budgets(
+    names: Sequence[str], scenarios: Sequence[Scenario], planned: Sequence[Sequence[Sequence[Job]]]
+) -> Iterator[str]:
+    """Sentences on what changes nothing in the budgets; the topology is named where one does not hold for all.
+
+    Args:
+      names: of the topologies.
+      scenarios: what was asked about on each.
+      planned: what runs there by each rule, a plain Data-Parallel among it if there was none.
+    """
+    found = [list(sentences(_of_budget(*each))) for each in zip(scenarios, planned, strict=True)]
+    for name, own in zip(names, found, strict=True):
+        for sentence in own:
+            yield sentence if all(sentence in others for others in found) else f"{name}: {sentence}"
+
+
+def _of_budget(scenario: Scenario, planned: Sequence[Sequence[Job]]) -> dict[str, str]:
+    seconds = list(_of_given_seconds(scenario))
+    found = [[*reasons(scenario, each, carrying(scenario, each)), *seconds] for each in planned]
+    return _in_all([by_path(own) for own in found])
+
+
+def in_plan(ask: Ask, everything: Sequence[Option], larger: Sequence[Option]) -> tuple[str, ...]:
+    """Sentences on what changes nothing in a plan.
+
+    Args:
+      ask: what is asked.
+      everything: that it can choose from; a key has no effect if it has none on any of it.
+      larger: the same with twice the chips, which a plan says the worth of.
+    """
+    views = [_seen_by(ask, option) for option in (*_telling(everything), *_telling(larger))]
+    return tuple(sentences(by_path(_of_plan(ask, everything)) | _in_all(views)))
+
+
+def _of_plan(ask: Ask, everything: Sequence[Option]) -> Iterator[Reason]:
+    """What options of a plan leave no room for, and options without anything to say."""
+    sites = list(enumerate(ask.topology.datacenters))
+    yield NOT_JOINED, unjoined(ask.topology)
+    if ask.chips is not None:
+        yield "--chips goes before it", (p for place, site in sites for p in given(site, _site(place), "chips"))
+    if ask.chip_flop_per_s is not None:
+        yield (
+            "--chip-speed goes before it",
+            (p for place, site in sites for p in given(site, _site(place), "chip_speed")),
+        )
+    if ask.layers != Ask.layers and not any(option.strategy.by_layer for option in everything):
+        yield "no strategy exchanges layer by layer", ["--layers"]
+    if ask.loss_slack != Ask.loss_slack and ask.inference_tokens is None:
+        yield "it goes with --inference-tokens", ["--loss-slack"]
+    if ask.sync_every != Ask.sync_every:
+        yield from own_keys(ask.strategies, ["sync_every"])
+
+
+def _telling(everything: Sequence[Option]) -> Iterator[Option]:
+    """Of each strategy those on the most datacenters, then on a single one: the others use no more of the network."""
+    most: dict[tuple[object, ...], int] = {}
+    for option in everything:
+        most[option.family[0],] = max(len(option.sites), most.get((option.family[0],), 0))
+    first: dict[tuple[object, ...], Option] = {}
+    for option in everything:
+        if len(option.sites) in (1, most[option.family[0],]):
+            first.setdefault((option.family[0], option.sites), option)
+    yield from sorted(first.values(), key=lambda option: -len(option.sites))
+
+
+def _seen_by(ask: Ask, option: Option) -> dict[str, str]:
+    """Keys of an ask without effect on one of its options; without a reason where the option has no such thing."""
+    scenario = option.scenario(ask.params[0] if ask.params else 1e9, 2.0**20, option.sync_every)
+    job = plan_job(scenario, option.strategy, 1)
+    places = {site.name: place for place, site in enumerate(ask.topology.datacenters)}
+    entry = next(p for p, each in enumerate(ask.strategies) if parse_strategy(each).items() <= option.document.items())
+    found: dict[str, str] = {_site(place): "" for name, place in places.items() if name not in option.sites}
+    found |= {f"strategies[{place}]": "" for place in range(len(ask.strategies)) if place != entry}
+    if len(option.sites) == 1:
+        found |= dict.fromkeys(
+            (f"topology.{key}" for key in ("links", "routes", "routers", "transport", "collective")), ""
+        )
+    names = {f"{_site(place)}": _site(places[name]) for place, name in enumerate(option.sites)}
+    names |= {"strategies[0]": f"strategies[{entry}]", "workload.payload_bits": "--payload-bits"}
+    for path, why in by_path(_of_jobs(scenario, [job])).items():
+        start = next((start for start in names if path.startswith(start)), None)
+        if start:
+            found[names[start] + path.removeprefix(start)] = why
+        elif path.startswith("topology."):
+            found[path] = why
+    return found
+
+
+def _in_all(views: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """Keys that each view names, or what they are part of; and the first reason.
+
+    The last round is left out: how long a run is follows from the answer, so it may end in the middle of a round.
+    """
+    first: dict[str, str] = {}
+    for named in views:
+        first |= {path: why for path, why in named.items() if why and path not in first}
+    return {
+        path: why
+        for path, why in first.items()
+        if all(_named(path, named) for named in views) and not path.endswith(".closing_exchange")
+    }
+
+
+def _named(path: str, named: Mapping[str, str]) -> bool:
+    return path in named or any(path.startswith((f"{each}.", f"{each}[")) for each in named)
+
+
+def own_keys(entries: Sequence[str], asked: Iterable[str]) -> Iterator[Reason]:
+    """Options for the keys of all strategies, where each that has the key has a value of its own."""
+    documents = [parse_strategy(entry) for entry in entries]
+    for key in asked:
+        if all(key in document for document in documents if key in keys_of(document["kind"])):
+            yield "every strategy that has it says its own", [f"--{key.replace('_', '-')}"]
