@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Any
 
@@ -14,6 +14,7 @@ from ...scenario.model import Scenario
 from ...scenario.overrides import parse_strategy
 from ...simulation.jobs import plan_job
 from ...strategies import STRATEGIES, AbstractStrategy, Setting
+from ...strategies.shared.strategy import told_apart
 from ...topology.hosts import crowded
 from ...topology.model import Topology
 from ...units.in_words import human_count
@@ -94,6 +95,7 @@ class Option:
       flop_per_s: useful, of all of them [flop/s].
       algorithm, replicas: what the loss laws know it as.
       ask: what it is an option of.
+      label: the strategy with its parameters, for people, told apart from all others.
     """
 
     document: Document
@@ -105,6 +107,7 @@ class Option:
     algorithm: str
     replicas: int
     ask: Ask = field(repr=False)
+    label: str
 
     @property
     def sync_every(self) -> int:
@@ -201,7 +204,14 @@ def options(ask: Ask, topology: Document) -> list[Option]:
                 f"--strategy {document['kind']}: needs more datacenters than the {sites} of topology "
                 f"{ask.topology.name}; leave it out, ask for fewer replicas, or take a topology with more datacenters"
             )
-    return list(found.values())
+    return _told_apart(list(found.values()))
+
+
+def _told_apart(everything: Sequence[Option]) -> list[Option]:
+    """The options, each strategy with a label of its own."""
+    known = {str(option.document): option.label for option in everything}
+    labels = dict(zip(known, told_apart(list(known.values())), strict=True))
+    return [replace(option, label=labels[str(option.document)]) for option in everything]
 
 
 def _strategies(document: Document, sites: int, sync_every: Sequence[int]) -> Iterator[Document]:
@@ -233,6 +243,7 @@ def _option(ask: Ask, document: Document, part: Topology) -> Option:
         algorithm="data-parallel" if document["kind"] == "data-parallel" else "diloco",
         replicas=strategy.replica_count,
         ask=ask,
+        label=strategy.label,
     )
 
 

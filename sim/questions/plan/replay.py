@@ -136,7 +136,7 @@ def _entry(cell: Cell, steps: int, outcome: Outcome) -> Entry:
         params=cell.params,
         tokens=tokens,
         strategy=option.document["kind"],
-        label=option.strategy.label,
+        label=option.label,
         replicas=option.replicas,
         sync_every=option.sync_every,
         batch_tokens=cell.batch_tokens,
