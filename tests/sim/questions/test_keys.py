@@ -99,6 +99,10 @@ LOOKED_AT = {
     ("Inside", "bandwidth"): "another datacenter is slower, and this one waits for it",
     ("Inside", "node_chips"): "likewise",
     ("Transport", "segment"): "a limit that does not bind",
+    (
+        "Link",
+        "schedule",
+    ): "likewise, where loss or a window binds; and below those nothing fits into the days of a plan",
 }
 """Keys that may change nothing here without a note, and why; a run tells of every link what it did, which changes."""
 
