@@ -37,11 +37,16 @@ def brief(value: Any) -> str:
     if isinstance(value, dict | list | tuple):
         return "a mapping" if isinstance(value, dict) else "a list"
     if isinstance(value, str):
-        return repr(value if len(value) <= _SHOWN else f"{value[:_SHOWN]}...")
+        return repr(shortened(value))
     if isinstance(value, int) and value.bit_length() > 4 * _SHOWN:  # Python may refuse to write it out
         return "a number of very many digits"
     shown = repr(value)
     return shown if len(shown) <= 2 * _SHOWN else f"{shown[: 2 * _SHOWN]}..."
+
+
+def shortened(text: str) -> str:
+    """A text as a message shows it: the beginning of what is long."""
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
 def is_plain(character: str) -> bool:

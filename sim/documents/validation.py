@@ -13,7 +13,7 @@ from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from ..errors import InputError, brief, is_plain
+from ..errors import InputError, brief, is_plain, shortened
 from .reading import MOST_YAML_BYTES, line_of, parse_yaml, read_text
 
 __all__ = [
@@ -53,6 +53,8 @@ class Frozen(BaseModel):
 
 
 Model = TypeVar("Model", bound=BaseModel)
+MOST_WORDS = 10_000
+"""Characters of a description."""
 _TOLD = 20
 """Mistakes that one message tells of."""
 
@@ -79,7 +81,7 @@ Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_can_b
 """What something is called: printed in tables as it stands."""
 FileName = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_can_be_shown)]
 """A path, or a name that ships."""
-Words = Annotated[str, Field(max_length=10_000), AfterValidator(lambda text: _can_be_shown(text, "\n\t"))]
+Words = Annotated[str, Field(max_length=MOST_WORDS), AfterValidator(lambda text: _can_be_shown(text, "\n\t"))]
 """A description: printed as running text."""
 
 
@@ -161,7 +163,7 @@ def _describe(model: type[BaseModel], data: Any, mistake: Mapping[str, Any], sou
         return f"{place}: {message}"
     if kind == "union_tag_invalid":
         known = [tag.strip("' ") for tag in str(context["expected_tags"]).split(",")]
-        return f"{place}: there is no kind {context['tag']!r}; {nearest(str(context['tag']), known)}"
+        return f"{place}: there is no kind {brief(context['tag'])}; {nearest(str(context['tag']), known)}"
     if kind == "union_tag_not_found":
         key = str(context["discriminator"])
         return f"{place}: {shown}; " + (f"add the key {key}" if "'" in key else "must be a name, a path or a mapping")
@@ -188,7 +190,7 @@ def _without_tags(loc: Loc, data: Any, *, missing: bool) -> Loc:
 
 
 def _dotted(loc: Loc) -> str:
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc).lstrip(".")
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{shortened(part)}" for part in loc).lstrip(".")
 
 
 def _models_at(model: type[BaseModel], loc: Loc) -> list[type[BaseModel]]:

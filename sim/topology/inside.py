@@ -9,7 +9,7 @@ from pydantic import Field, GetJsonSchemaHandler, model_validator
 from pydantic_core import CoreSchema
 
 from ..documents.validation import Frozen, nearest
-from ..errors import InputError
+from ..errors import InputError, brief
 from ..units.quantities import Bandwidth, Latency
 
 
@@ -86,7 +86,8 @@ class Inside(Frozen):
         given = {key: value for key, value in data.items() if key != "preset"}
         name = data["preset"]
         if name not in PRESETS:
-            raise InputError(f"preset: there is none named {name!r}; {nearest(str(name), list(PRESETS))}, or numbers")
+            known = nearest(str(name), list(PRESETS))
+            raise InputError(f"preset: there is none named {brief(name)}; {known}, or numbers")
         preset = PRESETS[name]
         numbers: dict[str, Any] = {"bandwidth": preset.bandwidth, "node_chips": preset.node_chips}
         if preset.node_bandwidth:

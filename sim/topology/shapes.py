@@ -9,7 +9,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from ..documents.validation import Frozen, Name, nearest, validate
-from ..errors import InputError
+from ..errors import InputError, brief
 from ..units.quantities import MOST_SITES, Bandwidth, Chips, ChipSpeed, Latency, SizeOrNone
 from .inside import Inside
 from .links import BANDWIDTH_EXAMPLES, BURST_EXAMPLES, LATENCY_EXAMPLES, Duplex
@@ -133,7 +133,7 @@ def generated(data: Any) -> dict[str, list[Any]]:
     shape = data.get("shape") if isinstance(data, dict) else None
     known = list(SHAPES)
     if not isinstance(shape, str) or shape not in SHAPES:
-        given = f"there is no shape {shape!r}" if shape is not None else "has no shape"
+        given = f"there is no shape {brief(shape)}" if shape is not None else "has no shape"
         raise InputError(f"generate: {given}; write `shape:` with one of the shapes, {nearest(str(shape), known)}")
     return validate(SHAPES[shape], data, source="generate").documents()
 

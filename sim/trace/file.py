@@ -21,8 +21,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, TypeAdapter, ValidationError
 
 from ..documents.lock import claim, cut
-from ..documents.validation import Frozen, validate
-from ..errors import InputError
+from ..documents.validation import Frozen, Name, Words, validate
+from ..errors import InputError, brief, shortened
 from .lines import lines_of, opened
 from .records import (
     Distribution,
@@ -70,7 +70,7 @@ class Header(Frozen):
     record: Literal["header"] = "header"
     schema_name: Literal["crosshaul-trace"] = Field(default=SCHEMA, alias="schema")
     schema_version: Literal[1] = SCHEMA_VERSION
-    algorithm: str
+    algorithm: Name
     """The names of `sim/strategies`."""
     model: RecordedModel
     replicas: Few
@@ -85,10 +85,10 @@ class Header(Frozen):
     sequence_length: Size
     """Tokens in a training sequence [tokens]."""
     device: RecordedDevice
-    libraries: dict[str, str] = Field(default_factory=dict)
+    libraries: dict[Name, Name] = Field(default_factory=dict)
     """Versions of python, jax, ..."""
     seed: int = 0
-    data: str = ""
+    data: Words = ""
     """Where the text came from and how it became tokens."""
     times: Literal["measured", "estimated"] = "measured"
     """`estimated`: nothing ran; seconds follow from counted flops at a stated utilisation of the device's peak."""
@@ -102,11 +102,11 @@ class Header(Frozen):
     """Memory of one device; null where the compiler did not say."""
     programs: tuple[RecordedProgram, ...] = ()
     """The compiled programs: flops, memory, and bytes of each collective by mesh axis."""
-    timing: str = ""
+    timing: Words = ""
     """How time was measured: which clock, what is in it and what is not."""
-    command: str = ""
+    command: Words = ""
     """The command line that made the trace."""
-    recorded_at: str = ""
+    recorded_at: Words = ""
     """When the run began (ISO 8601)."""
 
 
@@ -267,7 +267,7 @@ def _header(path: Path, lines: Iterator[tuple[int, bytes]]) -> Header:
     version = data.get("schema_version")
     if version != SCHEMA_VERSION:
         raise InputError(
-            f"{path}:1: schema_version: got {version!r}; this crosshaul reads version {SCHEMA_VERSION}: "
+            f"{path}:1: schema_version: got {brief(version)}; this crosshaul reads version {SCHEMA_VERSION}: "
             "record the trace anew, or install the crosshaul that wrote it"
         )
     return validate(Header, data, source=f"{path}:1")
@@ -281,6 +281,8 @@ def _bad_line(path: Path, number: int, line: bytes, error: ValidationError) -> s
     first = error.errors()[0]
     if first["type"] == "json_invalid":
         return f"{path}:{number}: a damaged line (not JSON); delete it or record the trace anew"
-    field = ".".join(str(part) for part in first["loc"][1:]) or "record"
+    field = ".".join(shortened(str(part)) for part in first["loc"][1:]) or "record"
     message = f"{first['msg'][0].lower()}{first['msg'][1:]}"
+    if first["type"] == "union_tag_invalid":
+        message = f"got {brief(first['ctx']['tag'])}, which is no kind of line"
     return f"{path}:{number}: {field}: {message}; delete the line or record the trace anew"

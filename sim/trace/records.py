@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field
 
-from ..documents.validation import Frozen
+from ..documents.validation import Frozen, Name, Words
 
 Size = Annotated[int, Field(gt=0, le=10**18)]
 """Parameters, tokens, steps: a number that something may have."""
@@ -21,7 +21,7 @@ Seconds = Annotated[float, Field(ge=1e-12, le=1e12)]
 class RecordedModel(Frozen):
     """The model that was trained."""
 
-    name: str
+    name: Name
     """A name of the family, or `custom`."""
     params: Size
     """Parameters N, counted from the arrays; each is exchanged."""
@@ -38,7 +38,7 @@ class RecordedDevice(Frozen):
     """What the run was measured on, or compiled for."""
 
     platform: Literal["cpu", "gpu", "tpu"]
-    kind: str
+    kind: Name
     """The device kind as JAX names it, or the processor's model."""
     count: Size
     """Devices in the mesh (on a CPU: forced host devices, which share its cores)."""
@@ -48,16 +48,16 @@ class RecordedDevice(Frozen):
     """Published dense bfloat16 peak of one device; null where none is known for this kind [flop/s]."""
     memory_bytes: float | None = Field(default=None, gt=0)
     """Published memory of one device; null where none is known for this kind [byte]."""
-    source: str = ""
+    source: Words = ""
     """Where peak and memory come from, or why there are none."""
 
 
 class RecordedCollective(Frozen):
     """The collectives of one kind, along the same mesh axes, that a program runs once it is called."""
 
-    kind: str
+    kind: Name
     """`all-reduce`, `all-gather`, ..."""
-    axis: str
+    axis: Name
     """Mesh axes along which its groups lie, joined by a comma."""
     group_size: int = Field(gt=1)
     """Devices in one group."""
@@ -65,7 +65,7 @@ class RecordedCollective(Frozen):
     """Bytes that each device contributes in all of them together [byte]."""
     count: int = Field(gt=0)
     """How many there are; one inside a loop counts as often as it runs."""
-    dtype: str
+    dtype: Name
     """Element types."""
     between_slices: bool = False
     """Whether it crosses the datacenter network between TPU slices."""
@@ -74,7 +74,7 @@ class RecordedCollective(Frozen):
 class RecordedProgram(Frozen):
     """One compiled program of the run, as one device sees it."""
 
-    name: str
+    name: Name
     """`gradients`, `exchange`, `update`; `outer change`, `outer exchange`, `outer update`, `outer finish`.
 
     With several fragments each program of the outer step has the number of its fragment behind its name.

@@ -15,7 +15,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 
 from ..defaults import PAYLOAD_BITS
 from ..documents.validation import FileName, nearest
-from ..errors import InputError
+from ..errors import InputError, brief
 from ..laws import TOKENS_PER_PARAM, default_batch_tokens
 from ..laws.model_family import FAMILY
 from ..topology.model import Datacenter
@@ -51,7 +51,7 @@ class AnalyticWorkload(AbstractWorkload):
         if (self.model is None) == (self.params is None):
             raise InputError("a workload needs either `model` (a name) or `params` (a number), and not both")
         if self.model is not None and self.model not in FAMILY:
-            raise InputError(f"model: there is none named {self.model!r}; {nearest(self.model, list(FAMILY))}")
+            raise InputError(f"model: there is none named {brief(self.model)}; {nearest(self.model, list(FAMILY))}")
         if self.step_time_s is not None and self.chip_flop_per_s != CHIP_FLOP_PER_S:
             raise InputError("`step_time` and `chip_speed` say the same twice; keep one of them")
         return self

@@ -9,7 +9,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from sim.documents.validation import Frozen, nearest
+from sim.documents.validation import Frozen, Name, nearest
 from sim.errors import InputError
 from sim.laws.model_family import FAMILY, VOCAB
 
@@ -20,7 +20,7 @@ BYTE_VOCAB = 257
 class ModelConfig(Frozen):
     """The shape of a decoder-only transformer."""
 
-    name: str = "custom"
+    name: Name = "custom"
     """A name of the family, or `custom`."""
     layers: int = Field(gt=0, le=10**5, examples=[2])
     width: int = Field(gt=0, le=10**6, examples=[64])

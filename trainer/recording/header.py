@@ -8,6 +8,8 @@ from importlib import metadata
 
 from jax.sharding import Mesh
 
+from sim.documents.validation import MOST_WORDS
+from sim.errors import printable
 from sim.trace.file import Header, RecordedModel
 
 from ..config.run import TrainConfig
@@ -53,7 +55,7 @@ def make_header(
         device=recorded_device(list(mesh.devices.flat)),
         libraries={"python": platform.python_version(), **_versions((*_LIBRARIES, *libraries))},
         seed=config.seed,
-        data=data,
+        data=_shown(data),
         times="measured" if utilization is None else "estimated",
         utilization=utilization,
         step_flop=programs.step_flop,
@@ -61,9 +63,14 @@ def make_header(
         memory=programs.memory(),
         programs=tuple(programs.described.values()),
         timing=timing,
-        command=command,
+        command=_shown(command),
         recorded_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
+
+
+def _shown(text: str) -> str:
+    """A text with a path in it, whose name may hold anything: as a header may have it."""
+    return printable(text)[:MOST_WORDS]
 
 
 def _versions(names: tuple[str, ...]) -> dict[str, str]:

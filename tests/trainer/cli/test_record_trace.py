@@ -122,6 +122,13 @@ def test_the_header_says_what_was_compiled(text, tmp_path):
     assert {(e.asked_bytes, e.asked_dtype) for e in records(path, Exchange)} == {(4 * params, "f32")}
 
 
+def test_a_path_that_a_terminal_would_act_upon_is_written_out(text, tmp_path):
+    hostile = text.rename(tmp_path / "\x1b[2J\u202e.txt")
+    path = tmp_path / "run.jsonl"
+    assert call(*arguments(hostile, path, "--replicas", "1", steps=1)) == 0
+    assert "\\x1b[2J\\u202e.txt" in read_header(path).data
+
+
 def test_a_profile_is_of_steps_that_no_record_is_of(text, tmp_path):
     from trainer.training.profiling import PROFILED_STEPS, busiest
 
