@@ -1,5 +1,5 @@
 """`python -m trainer` is `record-trace`."""
 
-from .cli.record_trace import main
+from .cli.command import record_trace
 
-main()
+record_trace()
