@@ -9,9 +9,10 @@ from typing import Annotated, NoReturn
 import typer
 
 from ..errors import InputError
-from ..shell.delivery import Format, check_writable, deliver, print_out
+from ..shell.delivery import Format, check_writable, deliver
 from ..shell.exit_codes import run_and_exit
 from ..shell.formats import FormatOption, OutputOption, chosen
+from ..shell.printing import print_out
 from ..shell.repeated_options import OnceCommand, OnceGroup
 from .bandwidth import bandwidth
 from .budget import budget, explain, predict

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from ..shell.delivery import check_writable, deliver
-from ..shell.exit_codes import tell
 from ..shell.formats import FormatOption, OutputOption, chosen
+from ..shell.printing import tell
 
 OnlyOption = Annotated[
     str | None,

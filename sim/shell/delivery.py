@@ -6,7 +6,6 @@ import errno
 import os
 import re
 import stat
-import sys
 import tempfile
 import time
 from contextlib import suppress
@@ -16,7 +15,7 @@ from typing import NoReturn
 
 from ..documents.reading import was_read
 from ..errors import InputError
-from .exit_codes import abandon_stdout, tell
+from .printing import print_out, tell
 
 _DESCRIPTOR = re.compile(r"/dev/(?P<name>stdout|stderr)|(?:/dev/fd|/proc/self/fd)/(?P<number>[0-9]{1,6})")
 """Files that stand for what the process has open already, process substitution among them."""
@@ -47,25 +46,6 @@ def deliver(text: str, output: Path | None) -> None:
         _refuse_input(output)
     write_atomically(output, text)
     tell(f"wrote {output}")
-
-
-def print_out(text: str) -> None:
-    """Writes to standard output; a reader that has seen enough (`| head`) is no fault.
-
-    Raises:
-      InputError: standard output is closed, or has no room.
-    """
-    if sys.stdout is None:
-        raise InputError("standard output is closed; leave it open, or write to a file with --output FILE")
-    encoding = sys.stdout.encoding or "utf-8"
-    try:
-        sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
-        sys.stdout.flush()
-    except BrokenPipeError:
-        abandon_stdout()
-    except OSError as error:
-        abandon_stdout()
-        raise InputError(f"standard output cannot be written ({error.strerror}); write to another place") from None
 
 
 def check_writable(path: Path, *inputs: Path | str | None) -> None:

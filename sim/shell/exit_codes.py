@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 import select
 import signal
 import sys
@@ -15,7 +14,8 @@ from contextlib import contextmanager, suppress
 from typing import Any, NoReturn
 
 from ..documents.reading import noting_reads
-from ..errors import CrosshaulError, printable
+from ..errors import CrosshaulError
+from .printing import abandon_stdout, tell
 
 INTERRUPTED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
 
@@ -25,26 +25,6 @@ def run_and_exit(command: Callable[[], Any]) -> NoReturn:
     with _terminable(), noting_reads():
         code = _outcome(command)
     sys.exit(code)
-
-
-def tell(text: str, *, red: bool = False) -> None:
-    """A line for people on standard error; nobody may be there to read it."""
-    if sys.stderr is None:
-        return
-    coloured = red and sys.stderr.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
-    line = printable(text)
-    with suppress(OSError, ValueError):
-        line = line.encode(sys.stderr.encoding or "ascii", "backslashreplace").decode(sys.stderr.encoding or "ascii")
-        sys.stderr.write(f"\x1b[31m{line}\x1b[0m\n" if coloured else f"{line}\n")
-        sys.stderr.flush()
-
-
-def abandon_stdout() -> None:
-    """Sends what is left for standard output nowhere, so that the interpreter does not fail on it once more."""
-    with suppress(OSError, ValueError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
 
 
 def _outcome(command: Callable[[], Any]) -> int:

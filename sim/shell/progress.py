@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from .exit_codes import tell
+from .printing import tell
 
 _PERSON_S, _LOG_S = 1.0, 10.0
 """A line so often at most, and none before, where a person looks on and where a file or a pipe is written [s]."""

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import math
-import os
 import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sim.errors import InputError
 from sim.units.in_words import human_bytes, human_count, human_seconds
 
 if TYPE_CHECKING:
@@ -18,29 +15,6 @@ if TYPE_CHECKING:
     from ..config.run import TrainConfig
     from ..recording.inventory import Payload
     from ..recording.recorder import Summary
-
-
-def say(text: str, end: str = "\n") -> None:
-    """Prints a result; a reader that has seen enough (`| head`), or none at all, is no fault.
-
-    Raises:
-      InputError: it cannot be written, as on a full disk.
-    """
-    if sys.stdout is None:  # closed by whoever started this
-        return
-    try:
-        sys.stdout.write(text + end)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        _write_nowhere()
-    except OSError as error:
-        _write_nowhere()
-        raise InputError(f"standard output: cannot be written ({error.strerror}); send it elsewhere") from None
-
-
-def _write_nowhere() -> None:
-    """So that Python does not try again at its end."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def closing(config: TrainConfig, summary: Summary, output: Path) -> str:

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 import typer
 
 from sim.errors import InputError
+from sim.shell.printing import print_out
 from sim.shell.repeated_options import OnceCommand
 
-from .closing_words import say
 from .record_trace import exit_codes
 from .signals import ending
 
@@ -101,7 +101,7 @@ def evaluation_app(load: Loader) -> typer.Typer:
         given: dict[Kind, Path | None] = {"hellaswag": hellaswag, "piqa": piqa, "arc-easy": arc_easy}
         sets = {kind: path for kind, path in given.items() if path is not None}
         with exit_codes():
-            say(_evaluated(load, checkpoint, sets, batch_tokens, form), end="")
+            print_out(_evaluated(load, checkpoint, sets, batch_tokens, form))
 
     return app
 

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from sim.documents.validation import validate
-from sim.errors import CrosshaulError, InputError
+from sim.errors import CrosshaulError, InputError, printable
 from sim.laws.model_family import FAMILY, VOCAB
+from sim.shell.printing import print_out, tell
 from sim.shell.repeated_options import OnceCommand
 from sim.units.in_words import human_seconds
 
-from ..cli import options
-from .closing_words import closing, say
+from . import options
+from .closing_words import closing
 from .signals import Ending, ending
 
 if TYPE_CHECKING:
@@ -152,7 +153,7 @@ def _run(
             profile=profile,
         )
     if summary is not None:
-        say(closing(config, summary, output))
+        _close(closing(config, summary, output))
 
 
 def _compile(config: TrainConfig, path: Path | None, parameters: Mapping[str, Any], target: str, output: Path) -> None:
@@ -174,7 +175,12 @@ def _compile(config: TrainConfig, path: Path | None, parameters: Mapping[str, An
             overwrite=parameters["overwrite"],
             listener=listener,
         )
-    say(closing(config, summary, output))
+    _close(closing(config, summary, output))
+
+
+def _close(words: str) -> None:
+    if sys.stdout is not None:  # what they say is in the trace: who has closed it misses nothing
+        print_out(f"{words}\n")
 
 
 def _config(path: Path | None, parameters: Mapping[str, Any]) -> TrainConfig:
@@ -224,16 +230,16 @@ def exit_codes() -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        print(f"error: {needed_extra(error)}", file=sys.stderr)
+        tell(f"error: {needed_extra(error)}")
         raise typer.Exit(InputError.exit_code) from None
     except CrosshaulError as error:
-        print(f"error: {error}", file=sys.stderr)
+        tell(f"error: {error}")
         raise typer.Exit(error.exit_code) from None
 
 
 def _give_up(message: str) -> None:
     """Ends the process from another thread, while this one waits where it cannot be reached."""
-    print(f"error: {message}", file=sys.stderr, flush=True)
+    tell(f"error: {message}")
     os._exit(InputError.exit_code)
 
 
@@ -272,6 +278,6 @@ def _progress(steps: int) -> Iterator[Listener]:
             bar.update(task, completed=number, description=f"loss {loss:.3f}, {human_seconds(compute_s)} a step")
 
         def note(line: str) -> None:
-            bar.console.print(f"note: {line}", markup=False, highlight=False, soft_wrap=True)
+            bar.console.print(printable(f"note: {line}"), markup=False, highlight=False, soft_wrap=True)
 
         yield Listener(stage, step, note)

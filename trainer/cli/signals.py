@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
+from sim.errors import printable
+
 _SAID = {signal.SIGINT: "interrupted", signal.SIGTERM: "stopped by SIGTERM"}
 _SHOW_CURSOR = "\x1b[?25h"
 _STDERR = 2
@@ -40,11 +42,14 @@ class Ending:
 
     def end(self, number: int) -> None:
         """Ends the process because of a signal."""
-        # not through sys.stderr: the thread that is stopped may be in the middle of writing to it
-        with suppress(OSError):
-            cursor = _SHOW_CURSOR if os.isatty(_STDERR) else ""
-            os.write(_STDERR, f"{cursor}\n{_SAID[signal.Signals(number)]}; {self.left()}\n".encode())
-        os._exit(128 + number)
+        try:
+            # not through sys.stderr: the thread that is stopped may be in the middle of writing to it
+            with suppress(OSError):
+                cursor = _SHOW_CURSOR if os.isatty(_STDERR) else ""
+                said = printable(f"{_SAID[signal.Signals(number)]}; {self.left()}")  # a path may be no text
+                os.write(_STDERR, f"{cursor}\n{said}\n".encode())
+        finally:  # whatever is wrong with the words, the signal counts
+            os._exit(128 + number)
 
 
 @contextmanager

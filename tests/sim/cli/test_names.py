@@ -6,7 +6,7 @@ import pytest
 
 from sim.documents.validation import validate
 from sim.errors import InputError
-from sim.shell.exit_codes import tell
+from sim.shell.printing import tell
 from sim.topology.model import Topology
 
 MARKUP = ["[/]", "[bold]x[/bold]", "a[/x]b", "[link=http://x]y[/link]", "[red", ":smile:", "[@click=x]y[/]", "\\[x]"]

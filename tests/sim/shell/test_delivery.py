@@ -11,7 +11,8 @@ import pytest
 
 from sim.documents.reading import noting_reads, read_text
 from sim.errors import InputError
-from sim.shell.delivery import check_writable, deliver, print_out, write_atomically
+from sim.shell.delivery import check_writable, deliver, write_atomically
+from sim.shell.printing import print_out
 
 SHELL = f"{sys.executable} -c 'from sim.cli.command import main; main()'"
 RUN = "--workload 10b --strategy data-parallel --set workload.steps=10 --format csv"

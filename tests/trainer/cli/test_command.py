@@ -39,7 +39,18 @@ def interrupted(command, module, environment, folder, number=signal.SIGINT):
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-@pytest.mark.parametrize("module", ["trainer.cli.record_trace", "typer", "pydantic", "sim.units.quantities", "jax", "numpy", "trainer.training.resume"])
+@pytest.mark.parametrize(
+    "module",
+    [
+        "trainer.cli.record_trace",
+        "typer",
+        "pydantic",
+        "sim.units.quantities",
+        "jax",
+        "numpy",
+        "trainer.training.resume",
+    ],
+)
 def test_ctrl_c_while_a_command_is_loaded(command, module, environment, tmp_path):
     ended = interrupted(command, module, environment, tmp_path)
     assert (ended.returncode, ended.stdout) == (130, "")

@@ -243,6 +243,24 @@ def test_a_signal_is_never_lost_and_keeps_the_old_file(number, code, said, text,
     assert path.read_text() == "precious"
 
 
+@pytest.mark.parametrize(("left", "said"), [(r"'a\udcff\x1b[2Jb holds'", "a\\udcff\\x1b[2Jb holds"), ("1 / 0", "")])
+def test_a_signal_counts_whatever_is_left(left, said, environment):
+    code = (
+        f"import os, time; from trainer.signals import ending\nwith ending() as end:\n    end.left = lambda: {left}\n"
+    )
+    code += "    os.kill(os.getpid(), 15)\n    time.sleep(60)"
+    ended = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False, timeout=50
+    )
+    assert ended.returncode == 143
+    assert said in ended.stderr
+
+
+def test_an_error_with_a_name_that_a_terminal_acts_upon_is_written_out(capsys):
+    assert call("--config", "\x1b[2J\udcff.yaml", "--output", "x.jsonl") == 2
+    assert "\\x1b[2J\\udcff.yaml" in capsys.readouterr().err
+
+
 def test_a_signal_shows_the_cursor_again(text, tmp_path, environment):
     terminal, end = pty.openpty()
     command = [sys.executable, "-c", DEAF, *arguments(text, tmp_path / "run.jsonl"), str(int(signal.SIGTERM))]
@@ -278,7 +296,7 @@ def test_output_that_nobody_takes_is_no_traceback(target, text, tmp_path, enviro
     bash = ["bash", "-c", f"set -o pipefail; {command} {end}"]
     ended = subprocess.run(bash, env=environment, capture_output=True, text=True, check=False, timeout=300)
     assert ended.returncode == (2 if target == "full" else 0), ended.stderr
-    assert ("standard output: cannot be written (No space left on device)" in ended.stderr) == (target == "full")
+    assert ("standard output cannot be written (No space left on device)" in ended.stderr) == (target == "full")
     assert "Traceback" not in ended.stderr
     assert len(records(path, Step)) == 3
 
