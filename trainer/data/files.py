@@ -14,11 +14,12 @@ import io
 import json
 import lzma
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, cast
 
 from sim.errors import InputError
+from sim.units import human_bytes
 
 FIELD = "text"
 _TEXT = (".txt",)
@@ -30,7 +31,13 @@ _MAX_TEXT_CHARACTERS = 256_000_000
 """A text file is held in memory whole, since it is one document."""
 MAX_LINE_CHARACTERS = 64_000_000
 """And so is a line of a file of lines; the longest of C4 and Dolma are a fiftieth of it."""
+MAX_PACKED = 200
+"""How often larger than a Parquet file its parts may be; ten times is much for language."""
+MAX_PART_BYTES = 2**28
+"""A part (row group) that unpacks to less may be packed better still [byte]."""
 _BLOCK_BYTES = 2**20
+_ROWS = 64
+"""Of a Parquet file, read at a time; fewer where they may be long."""
 
 
 def find_files(spec: str) -> list[Path]:
@@ -49,8 +56,10 @@ def find_files(spec: str) -> list[Path]:
         if not found:
             raise InputError(f"--corpus {spec}: the folder holds no text ({endings}); put text there, or give one file")
         return found
-    if path.exists():
+    if path.is_file():
         return [path]
+    if path.exists():
+        raise InputError(f"--corpus {spec}: a device or a pipe, and a text is read more than once; save it to a file")
     if any(mark in spec for mark in "*?["):
         anchor = Path(path.anchor)
         found = sorted(file for file in anchor.glob(str(path.relative_to(anchor))) if file.is_file())
@@ -123,6 +132,8 @@ def read_files(paths: Sequence[Path]) -> Iterator[str]:
             raise InputError(f"--corpus {path}: not UTF-8 text (byte {error.start}); save it as UTF-8") from None
         except damages() as error:
             raise InputError(f"--corpus {path}: damaged or cut short ({error}); fetch it again") from None
+        except MemoryError:
+            raise InputError(f"--corpus {path}: there is not enough memory to unpack it; pack it less well") from None
         except OSError as error:
             raise _unreadable(path, error) from None
 
@@ -225,16 +236,39 @@ def _rows(path: Path) -> Iterator[str]:
         raise _missing(path, "pyarrow") from None
 
     try:
-        with parquet.ParquetFile(path) as file:
+        with parquet.ParquetFile(path, pre_buffer=False, buffer_size=_BLOCK_BYTES) as file:
             names = file.schema_arrow.names
             kind = file.schema_arrow.field(FIELD).type if FIELD in names else None
             if kind not in (pyarrow.string(), pyarrow.large_string()):
                 has = f"has the columns {', '.join(names)}" if kind is None else f"holds {kind} in {FIELD}"
                 raise InputError(f'--corpus {path}: {has}; a column "{FIELD}" of strings is wanted: rename one')
-            for batch in file.iter_batches(columns=[FIELD]):
-                yield from (text or "" for text in batch.column(0).to_pylist())
-    except pyarrow.ArrowInvalid as error:
+            for group in range(file.num_row_groups):
+                size = _unpacked_bytes(path, file.metadata.row_group(group))
+                # a text that is kept once and named by many rows is as large as all of the part, and so is each row
+                rows = max(1, min(_ROWS, MAX_PART_BYTES // max(size, 1)))
+                for batch in file.iter_batches(rows, row_groups=[group], columns=[FIELD]):
+                    yield from _bounded(path, (text or "" for text in batch.column(0).to_pylist()))
+    except (pyarrow.ArrowException, OverflowError) as error:
         raise InputError(f"--corpus {path}: not Parquet, or damaged ({error}); fetch it again") from None
+
+
+def _unpacked_bytes(path: Path, group: Any) -> int:
+    """Bytes of a row group of a Parquet file, which must be packed no better than language can be."""
+    size, packed = int(group.total_byte_size), path.stat().st_size  # a damaged column's own figures may end Python
+    if size > MAX_PART_BYTES and size > MAX_PACKED * packed:
+        raise InputError(
+            f"--corpus {path}: a row group unpacks to {human_bytes(size)}, more than {MAX_PACKED} times the file; "
+            f"write groups of at most {human_bytes(MAX_PART_BYTES)}, or .jsonl.zst"
+        )
+    return size
+
+
+def _bounded(path: Path, texts: Iterable[str]) -> Iterator[str]:
+    for text in texts:
+        if len(text) > MAX_LINE_CHARACTERS:
+            limit = f"{MAX_LINE_CHARACTERS:,} characters"
+            raise InputError(f"--corpus {path}: has a row of more than {limit}; a document a row is wanted: part it")
+        yield text
 
 
 def _missing(path: Path, package: str) -> InputError:

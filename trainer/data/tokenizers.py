@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.errors import InputError
+from sim.units import human_bytes
 
 from ..config.run import BYTE_VOCAB
 from .cache import cached
@@ -25,6 +26,8 @@ from .held_out import Split
 _TRAINER_VERSION = 2
 _TRAINING_CHARACTERS = 200_000_000
 _CHUNK_CHARACTERS = 1_000_000
+_MAX_BYTES = 2**28
+"""Of a tokenizer's file; those of 200,000 tokens have a tenth of it [byte]."""
 _END_OF_DOCUMENT = 1
 _ENDS = ("<|endoftext|>", "</s>", "<|end_of_text|>", "<eos>", "<|eos|>")
 """What makers of tokenizers call the token that ends a text."""
@@ -187,12 +190,16 @@ def load_tokenizer(kind: str, vocab: int, corpus: Corpus, split: Split) -> Token
 
 def _read(path: Path, vocab: int) -> Tokenizer:
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(_MAX_BYTES + 1)
     except OSError as error:
         raise InputError(
             f"--tokenizer {path}: cannot be read ({error.strerror}); write bpe, bytes, or the path of a sentencepiece "
             ".model or a tokenizer.json"
         ) from None
+    if len(content) > _MAX_BYTES:
+        limit = human_bytes(_MAX_BYTES)
+        raise InputError(f"--tokenizer {path}: larger than {limit}, as no tokenizer is; write the path of one")
     tokenizer: Tokenizer
     if path.suffix == ".json":
         tokenizer = HubTokenizer(content, name=str(path))

@@ -2,8 +2,11 @@ import bz2
 import gzip
 import json
 import lzma
+import os
+import subprocess
 import sys
 import tracemalloc
+from functools import partial
 from importlib import metadata
 from types import SimpleNamespace
 
@@ -12,6 +15,7 @@ import pytest
 from sim.errors import InputError
 from trainer.data import hub, packages
 from trainer.data.corpus import load_corpus
+from trainer.data.held_out import split_of
 from trainer.data.tokenizers import load_tokenizer
 
 
@@ -100,6 +104,89 @@ def test_hostile_lines_are_wrong_input(case, tmp_path):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(InputError, match=says):
         list(load_corpus(str(tmp_path / name)).documents())
+
+
+PACKED = {"bz2": bz2.compress, "gz": gzip.compress, "xz": partial(lzma.compress, preset=0), "zst": zstd}
+# memory of decompressors is not Python's, so the process says what it has taken at most
+READ = """
+import resource, sys, trainer.data.files
+trainer.data.files.MAX_LINE_CHARACTERS = trainer.data.files._MAX_TEXT_CHARACTERS = 1_000_000
+from sim.errors import InputError
+from trainer.data.corpus import load_corpus
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+try:
+    list(load_corpus(sys.argv[1]).documents())
+except InputError as error:
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before, error)
+"""
+
+
+@pytest.mark.parametrize("packing", PACKED)
+@pytest.mark.parametrize("kind", ["txt", "jsonl"])
+def test_a_small_file_that_unpacks_to_much_takes_little_memory(packing, kind, tmp_path, environment):
+    path = tmp_path / f"bomb.{kind}.{packing}"
+    path.write_bytes(PACKED[packing](b" " * 100_000_000))
+    line = [sys.executable, "-c", READ, str(path)]
+    ended = subprocess.run(line, env=environment, capture_output=True, text=True, check=True)
+    kilobytes, _, said = ended.stdout.partition(" ")
+    assert int(kilobytes) < 40_000
+    assert f"{path}: " in said
+    assert "1,000,000 characters" in said
+
+
+def test_parquet_that_unpacks_to_much_is_refused_before_it_is_read(tmp_path, monkeypatch):
+    pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    monkeypatch.setattr("trainer.data.files.MAX_PART_BYTES", 10_000_000)
+    table = pyarrow.table({"text": ["x" * 50_000_000, "y"], "other": ["z", "z"]})
+    parquet.write_table(table, tmp_path / "a.parquet", compression="zstd", use_dictionary=False)
+    pool = pyarrow.default_memory_pool()
+    before = pool.max_memory()
+    says = r"a\.parquet: a row group unpacks to 50.0 MB, more than 200 times the file; write groups of at most 10"
+    with pytest.raises(InputError, match=says):
+        list(load_corpus(str(tmp_path / "a.parquet")).documents())
+    assert pool.max_memory() < before + 10_000_000
+
+
+def test_a_text_that_parquet_keeps_once_is_not_held_once_a_row(tmp_path, monkeypatch):
+    pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    monkeypatch.setattr("trainer.data.files.MAX_PART_BYTES", 10_000_000)
+    once = pyarrow.DictionaryArray.from_arrays(pyarrow.array([0] * 200, pyarrow.int32()), ["x" * 5_000_000])
+    parquet.write_table(pyarrow.table({"text": once}), tmp_path / "a.parquet", compression="zstd", store_schema=False)
+    assert (tmp_path / "a.parquet").stat().st_size < 10_000
+    pool = pyarrow.default_memory_pool()
+    before = pool.max_memory()
+    assert sum(len(text) for text in load_corpus(str(tmp_path / "a.parquet")).documents()) == 1_000_000_000
+    assert pool.max_memory() < before + 100_000_000
+
+
+def test_a_row_that_is_too_long_is_refused(tmp_path, monkeypatch):
+    pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    monkeypatch.setattr("trainer.data.files.MAX_LINE_CHARACTERS", 1000)
+    parquet.write_table(pyarrow.table({"text": ["y" * 1000, "x" * 1001]}), tmp_path / "a.parquet")
+    with pytest.raises(InputError, match=r"has a row of more than 1,000 characters; .*: part it"):
+        list(load_corpus(str(tmp_path / "a.parquet")).documents())
+
+
+def test_what_can_be_read_once_or_for_ever_is_no_corpus(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in ("/dev/zero", tmp_path / "pipe"):
+        with pytest.raises(InputError, match="a text is read more than once; save it to a file"):
+            load_corpus(str(path))
+
+
+def test_a_tokenizer_without_end_is_refused(text, monkeypatch):
+    monkeypatch.setattr("trainer.data.tokenizers._MAX_BYTES", 10_000_000)
+    corpus = load_corpus(str(text))
+    with pytest.raises(InputError, match=r"--tokenizer /dev/zero: larger than 10.0 MB, as no tokenizer is"):
+        load_tokenizer("/dev/zero", 300, corpus, split_of(corpus, 0.01))
+
+
+def test_rows_of_several_groups_come_in_order(tmp_path):
+    pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    texts = [None if n % 7 == 0 else f"text {n}" for n in range(1000)]
+    table = pyarrow.table({"id": range(1000), "text": pyarrow.array(texts, pyarrow.large_string())})
+    parquet.write_table(table, tmp_path / "a.parquet", row_group_size=150)
+    assert list(load_corpus(str(tmp_path / "a.parquet")).documents()) == [text or "" for text in texts]
 
 
 def test_a_line_that_unpacks_to_gigabytes_takes_little_memory(tmp_path, monkeypatch):
