@@ -221,7 +221,13 @@ def _model(name: str | None, shape: dict[str, int], tokenizer: str) -> Any:
 def _left(output: Path) -> Callable[[], str]:
     """What an interrupted run leaves, asked for when it is."""
     before = _written_at(output)
-    return lambda: f"{output} holds the steps so far" if _written_at(output) != before else "nothing was recorded yet"
+
+    def left() -> str:
+        if _written_at(output) == before:
+            return "nothing was recorded yet"
+        return f"{output} holds the steps so far" if output.stat().st_size else f"nothing was recorded yet in {output}"
+
+    return left
 
 
 @contextmanager

@@ -256,6 +256,16 @@ def test_a_signal_counts_whatever_is_left(left, said, environment):
     assert said in ended.stderr
 
 
+def test_a_signal_before_the_first_line_of_a_trace_promises_no_steps(text, tmp_path, environment):
+    code = DEAF.replace("import trainer.record\n", "import trainer.record, sim.trace\n")
+    code = code.replace("trainer.record.load_data = deaf", "sim.trace.claim = deaf")
+    path = tmp_path / "run.jsonl"
+    command = [sys.executable, "-c", code, *arguments(text, path, "--replicas", "1", steps=1), str(int(signal.SIGTERM))]
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    assert ended.returncode == 143, ended.stderr
+    assert f"nothing was recorded yet in {path}" in ended.stderr
+
+
 def test_an_error_with_a_name_that_a_terminal_acts_upon_is_written_out(capsys):
     assert call("--config", "\x1b[2J\udcff.yaml", "--output", "x.jsonl") == 2
     assert "\\x1b[2J\\udcff.yaml" in capsys.readouterr().err
