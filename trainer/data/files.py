@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from sim.errors import InputError
-from sim.units import human_bytes
+from sim.units.in_words import human_bytes
 
 FIELD = "text"
 _TEXT = (".txt",)

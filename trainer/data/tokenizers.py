@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.errors import InputError
-from sim.units import human_bytes
+from sim.units.in_words import human_bytes
 
 from ..config.run import BYTE_VOCAB
 from .cache import cached
