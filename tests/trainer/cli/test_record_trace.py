@@ -222,8 +222,8 @@ def deaf(*_):
             time.sleep(600)
         except BaseException:
             pass
-trainer.record.load_data = deaf
-from trainer.cli import main
+trainer.recording.recorder.load_data = deaf
+from trainer.cli.record_trace import main
 main()
 """
 """A run in which, as in a compilation, exceptions are lost; a signal comes while it reads its text."""
@@ -245,9 +245,7 @@ def test_a_signal_is_never_lost_and_keeps_the_old_file(number, code, said, text,
 
 @pytest.mark.parametrize(("left", "said"), [(r"'a\udcff\x1b[2Jb holds'", "a\\udcff\\x1b[2Jb holds"), ("1 / 0", "")])
 def test_a_signal_counts_whatever_is_left(left, said, environment):
-    code = (
-        f"import os, time; from trainer.signals import ending\nwith ending() as end:\n    end.left = lambda: {left}\n"
-    )
+    code = f"import os, time; from trainer.cli.signals import ending\nwith ending() as end:\n    end.left = lambda: {left}\n"
     code += "    os.kill(os.getpid(), 15)\n    time.sleep(60)"
     ended = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False, timeout=50
@@ -257,8 +255,8 @@ def test_a_signal_counts_whatever_is_left(left, said, environment):
 
 
 def test_a_signal_before_the_first_line_of_a_trace_promises_no_steps(text, tmp_path, environment):
-    code = DEAF.replace("import trainer.record\n", "import trainer.record, sim.trace\n")
-    code = code.replace("trainer.record.load_data = deaf", "sim.trace.claim = deaf")
+    code = DEAF.replace("import trainer.recording.recorder\n", "import trainer.recording.recorder, sim.trace.file\n")
+    code = code.replace("trainer.recording.recorder.load_data = deaf", "sim.trace.file.claim = deaf")
     path = tmp_path / "run.jsonl"
     command = [sys.executable, "-c", code, *arguments(text, path, "--replicas", "1", steps=1), str(int(signal.SIGTERM))]
     ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
@@ -290,7 +288,7 @@ def test_a_signal_shows_the_cursor_again(text, tmp_path, environment):
 def test_a_signal_that_is_ignored_stays_ignored(text, tmp_path, environment):
     """As a job in the background ignores Ctrl-C."""
     code = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
-    code += "import os, trainer.record as r; old = r.load_data\n"
+    code += "import os, trainer.recording.recorder as r; old = r.load_data\n"
     code += "r.load_data = lambda config: os.kill(os.getpid(), signal.SIGINT) or old(config)\n"
     code += "from trainer.cli.record_trace import main; main()"
     command = [sys.executable, "-c", code, *arguments(text, tmp_path / "run.jsonl", steps=1)]

@@ -14,7 +14,7 @@ from sim.trace.file import Exchange, read_header, read_records  # noqa: E402
 from trainer.cli.record_trace import main  # noqa: E402
 from trainer.parallel.processes import bind_address  # noqa: E402
 
-from .conftest import free_port  # noqa: E402
+from ..conftest import free_port  # noqa: E402
 
 TINY = ["--layers", "1", "--width", "16", "--heads", "2", "--sequence-length", "16", "--sequences", "1"]
 
@@ -91,7 +91,7 @@ def test_processes_that_see_different_checkpoints_all_end(command, processes, te
 
 LISTENING = """
 import os, sys
-from trainer.distributed import start
+from trainer.parallel.processes import start
 start(f"{sys.argv[1]}:{sys.argv[2]}", 1, 0, print)
 for table in ("tcp", "tcp6"):
     for line in open(f"/proc/self/net/{table}").read().splitlines()[1:]:
