@@ -128,20 +128,21 @@ def test_every_public_function_is_documented():
         assert ast.get_docstring(tree) or path.stat().st_size == 0, path
 
 
-SHOWN = re.findall(r"```console\n\$ simulate (.*?)\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+PAGES = "".join((ROOT / page).read_text() for page in ("README.md", "docs/tour.md"))
+SHOWN = re.findall(r"```console\n\$ simulate (.*?)\n(.*?)```", PAGES, re.DOTALL)
 
 
 @pytest.mark.parametrize(("arguments", "shown"), SHOWN, ids=[arguments for arguments, _ in SHOWN])
-def test_a_command_of_the_readme_prints_what_the_readme_shows(simulate, arguments, shown):
+def test_a_command_of_the_pages_prints_what_they_show(simulate, arguments, shown):
     assert simulate(*shlex.split(arguments))[1] == shown
 
 
-def test_the_readme_shows_the_main_job_a_bandwidth_and_a_plan():
-    assert [arguments.split()[0] for arguments, _ in SHOWN] == ["--topology", "bandwidth", "plan"]
+def test_the_pages_show_the_main_job_a_bandwidth_and_a_plan():
+    assert [arguments.split()[0] for arguments, _ in SHOWN] == ["--workload", "bandwidth", "plan"]
 
 
-def test_the_plans_that_the_readme_compares_are_the_plans(simulate):
-    rows = re.findall(r"^\| `(plan --topology .*?)` \| (.*?) \|$", (ROOT / "README.md").read_text(), re.MULTILINE)
+def test_the_plans_that_the_tour_compares_are_the_plans(simulate):
+    rows = re.findall(r"^\| `(plan --topology .*?)` \| (.*?) \|$", PAGES, re.MULTILINE)
     assert len(rows) >= 3
     for command, row in rows:
         best = json.loads(simulate(*shlex.split(command), "--format", "json")[1])["best"]

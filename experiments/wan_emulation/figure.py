@@ -167,7 +167,7 @@ def main() -> None:
     table = rows()
     draw(table, HERE / "results.png")
     fill(HERE / "README.md", {"table": markdown(table), "terms": terms(table)})
-    fill(HERE.parent.parent / "README.md", {"emulation": excerpt(table)})
+    fill(HERE.parent.parent / "docs" / "tour.md", {"emulation": excerpt(table)})
     print(summary(table))
 
 

@@ -181,7 +181,7 @@ def test_the_page_shows_the_committed_table(emulation):
     page = (FOLDER / "README.md").read_text()
     assert "\n".join(figure.markdown(figure.rows())) in page
     assert "\n".join(figure.terms(figure.rows())) in page
-    assert "\n".join(figure.excerpt(figure.rows())) in (FOLDER.parents[1] / "README.md").read_text()
+    assert "\n".join(figure.excerpt(figure.rows())) in (FOLDER.parents[1] / "docs" / "tour.md").read_text()
 
 
 def test_without_root_the_reason_is_told(emulation, monkeypatch):
