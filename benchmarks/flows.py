@@ -53,7 +53,7 @@ def ring(topology: Topology) -> float:
     network = LinkNetwork(Placement(topology, sites, (1.0,) * len(sites)), "ring")
     members = tuple(range(len(sites)))
     _, phases = network.plan(members, 1e9)
-    return network.alone(phases, members)[0]
+    return network.alone(phases)[0]
 
 
 def uneven_run(rounds: int) -> float:

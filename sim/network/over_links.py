@@ -68,7 +68,7 @@ class LinkNetwork:
     def _once(self, collective: Collective) -> Once:
         first_s, last_s = self.parts_inside_s(collective, collective.members)
         _, phases = self.plan(collective.members, collective.payload_bytes)
-        across_s, links = self.alone(phases, collective.members)
+        across_s, links = self.alone(phases)
         return Once(first_s, across_s, last_s, links)
 
     def plan(self, members: tuple[int, ...], payload_bytes: float) -> tuple[str, list[Phase]]:
@@ -77,19 +77,19 @@ class LinkNetwork:
         if key not in self._plans:
             names = [self._algorithm] if self._algorithm != "auto" else _candidates(len(members))
             plans = [(name, phases) for name in names for phases in self._orders(name, members, payload_bytes)]
-            self._plans[key] = plans[0] if len(plans) == 1 else self._quickest(plans, members)
+            self._plans[key] = plans[0] if len(plans) == 1 else self._quickest(plans)
         return self._plans[key]
 
-    def _quickest(self, plans: list[tuple[str, list[Phase]]], members: tuple[int, ...]) -> tuple[str, list[Phase]]:
+    def _quickest(self, plans: list[tuple[str, list[Phase]]]) -> tuple[str, list[Phase]]:
         """The first of those that take the least time; one that cannot is not tried."""
         best, best_s = plans[0], math.inf
         for plan in plans:
             if self.wiring.least_s(self.placement.sites, plan[1]) <= best_s * (1 + 1e-9):  # rounding apart
-                taken_s, _ = self.alone(plan[1], members)
+                taken_s, _ = self.alone(plan[1])
                 best, best_s = (plan, taken_s) if taken_s < best_s else (best, best_s)
         return best
 
-    def alone(self, phases: list[Phase], members: tuple[int, ...]) -> tuple[float, tuple[LinkUse, ...]]:
+    def alone(self, phases: list[Phase]) -> tuple[float, tuple[LinkUse, ...]]:
         """How long the part across of an exchange takes on an idle network [s], and what its links have carried."""
         env = simpy.Environment()
         carrier = _FlowCarrier(self, env, self.wiring.idle_wires())

@@ -41,7 +41,7 @@ def mesh(sites, chips=1.0, algorithm="ring", latency="3 ms"):
 def seconds(network, sites, payload=S):
     members = tuple(range(sites))
     _, phases = network.plan(members, payload)
-    return network.alone(phases, members)[0]
+    return network.alone(phases)[0]
 
 
 @pytest.mark.parametrize("name", CLOSED_FORMS)

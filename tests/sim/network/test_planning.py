@@ -58,7 +58,7 @@ def test_the_plan_is_the_best_of_all(seed):
     size = rng.choice([1e5, 1e8, 2e9])
     names = [name for name in ALGORITHMS if name != CHUNKED]
     everything = [(name, phases) for name in names for phases in network._orders(name, members, size)]
-    assert network.plan(members, size) == min(everything, key=lambda plan: network.alone(plan[1], members)[0])
+    assert network.plan(members, size) == min(everything, key=lambda plan: network.alone(plan[1])[0])
 
 
 @pytest.mark.parametrize("seed", range(60))
@@ -67,7 +67,7 @@ def test_no_exchange_beats_the_bound_that_it_is_skipped_by(seed):
     network = LinkNetwork(Placement(where, where.nodes[:6], (4,) * 6), "auto")
     for name in ALGORITHMS:
         for phases in network._orders(name, (0, 1, 2, 3, 4, 5), 3e8):
-            taken_s, _ = network.alone(phases, (0, 1, 2, 3, 4, 5))
+            taken_s, _ = network.alone(phases)
             assert network.wiring.least_s(network.placement.sites, phases) <= taken_s * (1 + 1e-12)
 
 
