@@ -14,6 +14,7 @@ from typing import Annotated, Any, Self, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from ..errors import InputError, brief, is_plain, shortened
+from ..units.quantities import IN_SI
 from .reading import MOST_YAML_BYTES, line_of, parse_yaml, read_text
 
 __all__ = [
@@ -45,11 +46,26 @@ class Frozen(BaseModel):
         use_attribute_docstrings=True,
     )
 
-    def varied(self, **changes: Any) -> Self:
-        """A validated copy with some public keys changed (pydantic's own `model_copy` does not validate)."""
-        return validate(
-            type(self), {**self.model_dump(mode="json", exclude_none=True), **changes}, source="varied copy"
-        )
+    def replaced(self, **changes: Any) -> Self:
+        """A copy with some public keys changed, validated as a whole; parts that stay are taken as they are.
+
+        What was given stays given, and what was left out stays left out. (Pydantic's own `model_copy` does not
+        validate, and keeps what the old one computed of itself.)
+
+        Args:
+          changes: new values: models, plain data, or quantities as text or as bare numbers in their SI base unit.
+
+        Raises:
+          InputError: an unknown key, or a value out of its range.
+        """
+        return validate(type(self), {**self._given(), **changes}, source=type(self).__name__.lower(), in_si=True)
+
+    def _given(self) -> dict[str, Any]:
+        """The values that were given, by public key."""
+        fields = type(self).model_fields
+        return {
+            field.alias or name: getattr(self, name) for name, field in fields.items() if name in self.model_fields_set
+        }
 
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -94,7 +110,7 @@ def read_mapping(path: Path, what: str) -> tuple[dict[str, Any], str]:
     return data, text
 
 
-def validate(model: type[Model], data: Any, *, source: str, text: str | None = None) -> Model:
+def validate(model: type[Model], data: Any, *, source: str, text: str | None = None, in_si: bool = False) -> Model:
     """Builds a model from plain data.
 
     Args:
@@ -102,12 +118,13 @@ def validate(model: type[Model], data: Any, *, source: str, text: str | None = N
       data: what YAML, JSON or a caller gave.
       source: the file (or option) that the data came from, for messages.
       text: the YAML text, to name lines.
+      in_si: whether a bare number is a quantity in its SI base unit, and not one without a unit.
 
     Raises:
       InputError: one line for each mistake: source, line, field path, what was given, what to write instead.
     """
     try:
-        return model.model_validate(data)
+        return model.model_validate(data, context=IN_SI if in_si else None)
     except ValidationError as error:
         told = [one for one in error.errors(include_url=False) if not _follows(one)]
         mistakes = list(dict.fromkeys(_describe(model, data, one, source, text) for one in told[:_TOLD]))
@@ -180,7 +197,7 @@ def _without_tags(loc: Loc, data: Any, *, missing: bool) -> Loc:
     here = data
     for depth, part in enumerate(loc):
         inside = (isinstance(here, Mapping) and part in here) or (
-            isinstance(here, list) and isinstance(part, int) and part < len(here)
+            isinstance(here, list | tuple) and isinstance(part, int) and part < len(here)
         )
         if inside:
             here = here[part]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
+from pydantic import BeforeValidator, Field, PlainSerializer, ValidationInfo, WithJsonSchema
 
 from ..errors import InputError, brief
 from .registry import SCALE, factor_of, slip_in
@@ -112,11 +112,22 @@ def to_text(value: float, unit: Unit) -> str:
     return min(exact, key=len, default=f"{value!r} {unit.base}")
 
 
+IN_SI = object()
+"""Context of a validation in which a bare number is a quantity in its SI base unit, and not one without a unit."""
+
+
 def _quantity(unit: Unit, *, zero: bool = False) -> tuple[BeforeValidator, PlainSerializer, WithJsonSchema]:
-    def read(value: Any) -> float:
-        if not isinstance(value, str):
+    def read(value: Any, info: ValidationInfo) -> float:
+        if isinstance(value, str):
+            return parse(value, unit, zero=zero)
+        if info.context is not IN_SI or isinstance(value, bool) or not isinstance(value, int | float):
             raise InputError(f'{brief(value)} has no unit; write {unit.noun} with its unit, such as "{unit.example}"')
-        return parse(value, unit, zero=zero)
+        if not unit.accepts(value, zero=zero):
+            raise InputError(
+                f"{brief(value)} {unit.base} is outside of what is simulated; write {unit.noun} of "
+                f"{unit.span(zero=zero)}"
+            )
+        return float(value)
 
     def write(value: float) -> str:
         return to_text(value, unit)

@@ -154,7 +154,7 @@ class TrainConfig(Frozen):
         """The same run with the precision that suits a platform, where none was given."""
         if self.precision is not None:
             return self
-        return self.varied(precision="float32" if platform == "cpu" else "bfloat16")
+        return self.replaced(precision="float32" if platform == "cpu" else "bfloat16")
 
 
 def read_config(path: Path, changes: dict[str, Any]) -> TrainConfig:

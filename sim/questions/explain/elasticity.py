@@ -181,7 +181,7 @@ def _heavier(job: Job, factor: float) -> Job:
     load, strategy = job.setting.load, job.strategy
     heavier = replace(load, gradient_bytes=load.gradient_bytes * factor, outer_bytes=load.outer_bytes * factor)
     if strategy.payload_bits:
-        strategy = strategy.varied(payload_bits=strategy.payload_bits * factor)
+        strategy = strategy.replaced(payload_bits=strategy.payload_bits * factor)
     return replace(_with(job, heavier), strategy=strategy)
 
 
@@ -208,6 +208,6 @@ def _sync_every(scenario: Scenario, job: Job) -> Elasticity:
 
     def variant(factor: float) -> Variant:
         value = high if factor > 1 else low
-        return value, scenario, replace(job, strategy=strategy.varied(sync_every=value))
+        return value, scenario, replace(job, strategy=strategy.replaced(sync_every=value))
 
     return _measured("sync every", "steps", variant)

@@ -167,7 +167,7 @@ def _topology(row: Published, payload_share: float) -> Topology:
         links = [link.model_dump(mode="json", exclude_none=True) for link in there.links]
         for document, link in zip(links, there.links, strict=True):
             document["bandwidth"] = f"{link.bandwidth_bits_per_s * payload_share!r} bit/s"
-        return there.varied(links=links)
+        return there.replaced(links=links)
     nodes = [f"node{number}" for number in range(int(row["nodes"]))]
     number, unit = row["link"].split()
     wire = {"bandwidth": f"{float(number) * payload_share!r} {unit}", "latency": "0.1 ms"}

@@ -88,7 +88,7 @@ def _routes(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
     topology = scenario.topology
     if not topology.route_overrides:
         return
-    plain = topology.model_copy(update={"route_overrides": ()})
+    plain = topology.replaced(routes=())
     sites = {site.name for site in topology.datacenters}
     for position, override in enumerate(topology.route_overrides):
         ways = override.ways()

@@ -552,6 +552,26 @@ def test_a_key_changes_the_answer_or_is_named_in_a_note(base):
     )
 
 
+def test_a_route_that_leaves_the_shortest_way_is_not_said_to_be_without_effect():
+    """Traffic between a and c goes by b, and none on their own link: by hand, from the shares of the links."""
+    links = [link("a", "b"), link("b", "c"), link("a", "c", latency="15 ms")]
+    bare = {"name": "t", "datacenters": SITES, "links": links, "collective": "direct"}
+    by_b = bare | {"routes": [{"between": ["a", "c"], "via": ["b"]}]}
+    (only, *_), notes = ran(by_b)
+    assert {one.name for one in only.links if one.bytes} == {"a -> b", "b -> a", "b -> c", "c -> b"}
+    assert not any("topology.routes[0]" in note for note in notes)
+    assert any("topology.links[2] (no route" in note for note in notes)
+    anyway = bare | {"routes": [{"between": ["a", "c"], "via": []}]}
+    assert any("topology.routes[0] (the route is that of least latency" in note for note in ran(anyway)[1])
+
+
+def ran(where):
+    """Runs on a topology, and the notes."""
+    document = {"topology": where, "workload": SMALL, "strategies": [{"kind": "data-parallel"}]}
+    found = run(validate(Scenario, document, source="test"))
+    return found.runs, found.notes
+
+
 def all_keys():
     """Every key of every document that computes, with the places for it in the base scenarios."""
     found = {}

@@ -139,7 +139,7 @@ def test_a_row_does_not_depend_on_its_neighbours():
     def rows(*replicas):
         strategies = [f"diloco:sync_every=100,replicas={each}" for each in replicas]
         asked = study(params=10e9, layers=48, step_time_s=0.8, strategies=strategies)
-        return [utilization(asked.varied(strategies=[s.model_dump(by_alias=True)])) for s in asked.strategies]
+        return [utilization(asked.replaced(strategies=[s.model_dump(by_alias=True)])) for s in asked.strategies]
 
     assert rows(2, 8)[0] == rows(2)[0]
     runs = run(

@@ -141,7 +141,7 @@ def test_a_measured_file_lies_beside_the_topology(tmp_path, monkeypatch):
     assert profile == CapacityOverTime((0.0, 60.0, 120.0), (1e9, 2.5e9, 0.0), 180.0)
     assert topology.links[0].bandwidth_bits_per_s == 2.5e9
     (tmp_path / "deep" / "measured.csv").unlink()
-    assert topology.varied(name="again").links == topology.links
+    assert topology.replaced(name="again").links == topology.links
 
 
 def test_a_schedule_survives_writing_and_reading():

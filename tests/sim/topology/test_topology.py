@@ -6,6 +6,7 @@ import pytest
 
 from sim.documents.validation import validate
 from sim.errors import InputError
+from sim.topology.links import Link
 from sim.topology.model import Route, Topology, load_topology, topology_names
 from sim.units.quantities import BANDWIDTH, LATENCY, parse
 
@@ -98,13 +99,32 @@ def test_a_document_survives_writing_and_reading():
         assert Topology.model_validate(shipped.model_dump(mode="json", exclude_none=True)) == shipped
 
 
-def test_a_varied_copy_is_validated():
+def test_a_copy_with_replaced_keys_is_validated_and_knows_nothing_of_the_old_one():
     shipped = load_topology("low-bw")
-    assert shipped.varied(name="other").name == "other"
+    shipped.path("dc1", "dc2")
+    assert shipped.replaced(name="other").name == "other"
     with pytest.raises(InputError, match="nonsense"):
-        shipped.varied(nonsense=1)
+        shipped.replaced(nonsense=1)
     with pytest.raises(InputError, match="datacenters"):
-        shipped.varied(datacenters=[])
+        shipped.replaced(datacenters=[])
+    with pytest.raises(
+        InputError, match=r"link: bandwidth: 1e\+31 bit/s is outside .* write a bandwidth of 1 to 1e\+30"
+    ):
+        shipped.links[0].replaced(bandwidth=1e31)
+    with pytest.raises(InputError, match=r"True has no unit"):
+        shipped.links[0].replaced(bandwidth=True)
+    by_way_of = shipped.replaced(routes=[{"between": ["dc1", "dc2"], "via": ["dc3"]}])
+    assert by_way_of.path("dc1", "dc2") == (("dc1", "dc3"), ("dc3", "dc2"))
+
+
+def test_what_was_given_stays_given_and_quantities_may_be_bare_numbers_in_si():
+    before = Link.model_validate({"between": ["a", "b"], "bandwidth": "2 Gbit/s", "latency": "5 ms", "duplex": "full"})
+    after = before.replaced(bandwidth=3e9, burst=4096)
+    assert after == Link.model_validate(
+        {"between": ["a", "b"], "bandwidth": "3 Gbit/s", "latency": "5 ms", "burst": "4096 B"}
+    )
+    assert after.model_fields_set == {"between", "bandwidth_bits_per_s", "latency_s", "duplex", "burst_bytes"}
+    assert before.bandwidth_bits_per_s == 2e9
 
 
 def test_ties_go_to_fewer_hops_and_then_to_the_names():

@@ -182,7 +182,7 @@ def test_a_file_gives_what_its_keys_say_and_options_win(tmp_path):
     path.write_text(YAML)
     run = read_config(path, {})
     assert (run.algorithm, run.replicas, run.steps, run.learning_rate) == ("streaming-diloco", 2, 12, 0.01)
-    assert read_config(path, {"steps": 5}) == run.varied(steps=5)
+    assert read_config(path, {"steps": 5}) == run.replaced(steps=5)
 
 
 @pytest.mark.parametrize(

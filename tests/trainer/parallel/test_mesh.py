@@ -108,7 +108,7 @@ def test_rematerialisation_needs_less_memory():
     deep = config(model={**MODEL.model_dump(), "layers": 8}, sequences=16)
     needed = []
     for remat in ("none", "layer"):
-        run = deep.varied(remat=remat)
+        run = deep.replaced(remat=remat)
         trainer = Trainer(run, rows_of(lambda step: None), make_mesh(2, 1), alone=False)
         needed.append(trainer.inner[0].gradients.compiled.memory_analysis().temp_size_in_bytes)
     assert needed[1] < 0.6 * needed[0]
