@@ -7,7 +7,7 @@ unit or a misspelt key reads the same everywhere.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar
 
@@ -34,7 +34,11 @@ Loc = tuple[int | str, ...]
 
 
 class Frozen(BaseModel):
-    """Base of every document model: immutable, strict about its keys, written and read by its public keys."""
+    """Base of every document model: immutable, strict about its keys, written and read by its public keys.
+
+    A program makes one by its class, `DiLoCo(replicas=4)`. It may then give numbers in SI base units where a document
+    must write the unit.
+    """
 
     model_config = ConfigDict(
         frozen=True,
@@ -45,6 +49,26 @@ class Frozen(BaseModel):
         allow_inf_nan=False,
         use_attribute_docstrings=True,
     )
+
+    def __init__(self, /, **data: Any) -> None:
+        """Checks what a program gives like a document, and says what is wrong with it in the same words."""
+        try:
+            self.__pydantic_validator__.validate_python(data, self_instance=self, context=IN_SI)
+        except ValidationError as error:
+            raise _refusal(type(self), data, error, type(self).__name__, None) from None
+
+    # pydantic's mark of an __init__ that a document need not go through: it is for programs alone
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """What is not as it would be by default, under its public keys."""
+        for name, field in type(self).model_fields.items():
+            value = getattr(self, name)
+            if field.is_required() or value != field.get_default(call_default_factory=True):
+                yield field.alias or name, value
+
+    def __str__(self) -> str:
+        return repr(self)
 
     def replaced(self, **changes: Any) -> Self:
         """A copy with some public keys changed, validated as a whole; parts that stay are taken as they are.
@@ -126,10 +150,14 @@ def validate(model: type[Model], data: Any, *, source: str, text: str | None = N
     try:
         return model.model_validate(data, context=IN_SI if in_si else None)
     except ValidationError as error:
-        told = [one for one in error.errors(include_url=False) if not _follows(one)]
-        mistakes = list(dict.fromkeys(_describe(model, data, one, source, text) for one in told[:_TOLD]))
-        more = [f"{source}: and {len(told) - _TOLD:,} more; mend these first"] if len(told) > _TOLD else []
-        raise InputError("\n".join(mistakes + more)) from None
+        raise _refusal(model, data, error, source, text) from None
+
+
+def _refusal(model: type[BaseModel], data: Any, error: ValidationError, source: str, text: str | None) -> InputError:
+    told = [one for one in error.errors(include_url=False) if not _follows(one)]
+    mistakes = list(dict.fromkeys(_describe(model, data, one, source, text) for one in told[:_TOLD]))
+    more = [f"{source}: and {len(told) - _TOLD:,} more; mend these first"] if len(told) > _TOLD else []
+    return InputError("\n".join(mistakes + more))
 
 
 def _follows(mistake: Mapping[str, Any]) -> bool:

@@ -11,6 +11,7 @@ import math
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from numbers import Real
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, PlainSerializer, ValidationInfo, WithJsonSchema
@@ -95,7 +96,24 @@ def parse(text: str, unit: Unit, *, zero: bool = False) -> float:
     factor = None if slip else factor_of(name, unit.base)
     if factor is None:
         raise InputError(f"{shown} is not {unit.noun}{': ' if slip else ''}{slip}; {write} {_HINT}")
-    value = number * factor
+    return _accepted(number * factor, unit, shown, write, zero=zero)
+
+
+def from_si(value: Real, unit: Unit, *, zero: bool = False) -> float:
+    """A number in the unit's SI base, as a program gives it; the range is that of what people write.
+
+    Raises:
+      InputError: the number is outside the unit's range.
+    """
+    write = f'write {unit.noun} in {unit.base}, or with its unit, such as "{unit.example}"'
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    return _accepted(number, unit, f"{brief(value)} {unit.base}", write, zero=zero)
+
+
+def _accepted(value: float, unit: Unit, shown: str, write: str, *, zero: bool) -> float:
     if not math.isfinite(value) or value < 0 or (value == 0 and not zero):
         wanted = "0 or more" if zero else "above 0"
         raise InputError(f"{shown} must be finite and {wanted}; {write}")
@@ -118,16 +136,11 @@ IN_SI = object()
 
 def _quantity(unit: Unit, *, zero: bool = False) -> tuple[BeforeValidator, PlainSerializer, WithJsonSchema]:
     def read(value: Any, info: ValidationInfo) -> float:
-        if isinstance(value, str):
-            return parse(value, unit, zero=zero)
-        if info.context is not IN_SI or isinstance(value, bool) or not isinstance(value, int | float):
+        if info.context is IN_SI and isinstance(value, Real) and not isinstance(value, bool):
+            return from_si(value, unit, zero=zero)
+        if not isinstance(value, str):
             raise InputError(f'{brief(value)} has no unit; write {unit.noun} with its unit, such as "{unit.example}"')
-        if not unit.accepts(value, zero=zero):
-            raise InputError(
-                f"{brief(value)} {unit.base} is outside of what is simulated; write {unit.noun} of "
-                f"{unit.span(zero=zero)}"
-            )
-        return float(value)
+        return parse(value, unit, zero=zero)
 
     def write(value: float) -> str:
         return to_text(value, unit)

@@ -10,7 +10,6 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
 from sim.engine.interpreter import replay
 from sim.engine.ops import Compute, Start, Wait
@@ -513,7 +512,7 @@ def test_a_fragment_must_be_back_before_it_goes_out_again():
     assert StreamingDiLoCo(sync_every=5, overlap_steps=4).overlap_steps == 4
     for overlap_steps in (5, 6):
         with pytest.raises(
-            ValidationError, match=r"overlap_steps: got \d; .*sync_every = 5 .*write 4 or less.*eager-diloco"
+            InputError, match=r"overlap_steps: got \d; .*sync_every = 5 .*write 4 or less.*eager-diloco"
         ):
             StreamingDiLoCo(sync_every=5, overlap_steps=overlap_steps)
 
