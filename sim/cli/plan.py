@@ -21,7 +21,8 @@ ChipsOption = Annotated[
 ChipSpeedOption = Annotated[
     str | None,
     typer.Option(
-        help='Useful speed of a chip, such as "395 Tflop/s". [default: the topology\'s, else 300 Tflop/s]',
+        help='Useful speed of a chip, such as "395 Tflop/s", or its name, such as h100. '
+        "[default: the topology's, else 300 Tflop/s]",
         metavar="SPEED",
     ),
 ]
@@ -99,10 +100,10 @@ def plan(
     from ..report.plan import PLAN_RENDERERS
     from ..shell.progress import Progress
     from ..topology.model import load_topology
-    from ..units.quantities import CHIP_SPEED, parse
+    from ..units.quantities import read_chip_speed
 
     try:
-        speed = None if chip_speed is None else parse(chip_speed, CHIP_SPEED)
+        speed = None if chip_speed is None else read_chip_speed(chip_speed)
     except InputError as error:
         raise InputError(f"--chip-speed: {error}") from None
     ask = Ask(

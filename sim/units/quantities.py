@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from numbers import Real
@@ -17,6 +18,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, PlainSerializer, ValidationInfo, WithJsonSchema
 
 from ..errors import InputError, brief
+from .chips import CHIPS, UTILIZATION, useful_flop_per_s
 from .registry import SCALE, factor_of, slip_in
 
 
@@ -134,23 +136,47 @@ IN_SI = object()
 """Context of a validation in which a bare number is a quantity in its SI base unit, and not one without a unit."""
 
 
-def _quantity(unit: Unit, *, zero: bool = False) -> tuple[BeforeValidator, PlainSerializer, WithJsonSchema]:
+def read_chip_speed(text: str) -> float:
+    """Useful flop/s as people write them, `"300 Tflop/s"`, or those of a chip by its name, `h100` [flop/s].
+
+    Raises:
+      InputError: neither a speed nor the name of a chip.
+    """
+    named = useful_flop_per_s(text)
+    if named is not None:
+        return named
+    try:
+        return parse(text, CHIP_SPEED)
+    except InputError as error:
+        chips = ", ".join(chip.name for chip in CHIPS)
+        raise InputError(f"{error}; or the name of a chip: {chips}") from None
+
+
+def _quantity(
+    unit: Unit, *, zero: bool = False, words: Callable[[str], float] | None = None
+) -> tuple[BeforeValidator, PlainSerializer, WithJsonSchema]:
     def read(value: Any, info: ValidationInfo) -> float:
         if info.context is IN_SI and isinstance(value, Real) and not isinstance(value, bool):
             return from_si(value, unit, zero=zero)
         if not isinstance(value, str):
             raise InputError(f'{brief(value)} has no unit; write {unit.noun} with its unit, such as "{unit.example}"')
-        return parse(value, unit, zero=zero)
+        return words(value) if words else parse(value, unit, zero=zero)
 
     def write(value: float) -> str:
         return to_text(value, unit)
 
-    schema = {
+    schema: dict[str, Any] = {
         "type": "string",
         "pattern": rf"^\s*{_NUMBER}\s*{_UNIT}\s*$",
         "examples": [unit.example],
         "$comment": f"{unit.noun} with its unit: {unit.span(zero=zero)}",
     }
+    if words:
+        named = {
+            "enum": [chip.name for chip in CHIPS],
+            "description": f"A chip, at {UTILIZATION:.0%} of its published peak.",
+        }
+        schema = {"type": "string", "anyOf": [schema, named]}
     return BeforeValidator(read), PlainSerializer(write, return_type=str), WithJsonSchema(schema)
 
 
@@ -199,7 +225,8 @@ Time = Annotated[float, *_quantity(LATENCY)]
 Size = Annotated[float, *_quantity(SIZE)]
 SizeOrNone = Annotated[float, *_quantity(SIZE, zero=True)]
 """A size that may be 0: nothing of the kind."""
-ChipSpeed = Annotated[float, *_quantity(CHIP_SPEED)]
+ChipSpeed = Annotated[float, *_quantity(CHIP_SPEED, words=read_chip_speed)]
+"""A speed, or the name of a chip."""
 Count = Annotated[float, *_count(1e-6, 1e24)]
 """A plain number of things: tokens of a run, of a batch, of a chip's share of it."""
 Params = Annotated[float, *_count(1e-3, 1e18)]

@@ -20,6 +20,7 @@ from ..laws import TOKENS_PER_PARAM, default_batch_tokens
 from ..laws.model_family import FAMILY
 from ..topology.model import Datacenter
 from ..trace.series import Recording, read_recording, recording_path
+from ..units.chips import described
 from ..units.in_words import human_count, human_seconds
 from ..units.quantities import Bits, ChipSpeed, Params, Time
 from .extent import CHIP_FLOP_PER_S, TOKENS_PER_CHIP, AbstractWorkload
@@ -69,7 +70,7 @@ class AnalyticWorkload(AbstractWorkload):
             f"compute: {human_seconds(self.step_time_s)} a step, as given"
             if self.step_time_s
             else f"compute: 6 x {human_count(self.active_params or params)} flops a token on chips of "
-            f"{_range(deal.speeds)} Tflop/s useful: {human_seconds(max(step_s))} a step"
+            f"{_range(deal.speeds)} Tflop/s useful{_chip(deal.speeds)}: {human_seconds(max(step_s))} a step"
         )
         payload_bytes = params * self.payload_bits / 8
         return Load(
@@ -182,7 +183,7 @@ class TraceWorkload(AbstractWorkload):
             speed = self.chip_flop_per_s or CHIP_FLOP_PER_S
             step_s = recording.flop_per_token * tokens_per_chip / speed
             how = (
-                f"rescaled by flops to {speed / 1e12:g} Tflop/s and {tokens_per_chip:,.0f} tokens per "
+                f"rescaled by flops to {speed / 1e12:g} Tflop/s{_chip([speed])} and {tokens_per_chip:,.0f} tokens per "
                 f"chip: {human_seconds(step_s)} a step, varying from step to step as recorded"
             )
         else:
@@ -223,3 +224,9 @@ Workload = Annotated[
 def _range(speeds: Sequence[float]) -> str:
     low, high = min(speeds) / 1e12, max(speeds) / 1e12
     return f"{low:g}" if low == high else f"{low:g} to {high:g}"
+
+
+def _chip(speeds: Sequence[float]) -> str:
+    """Which chips at which share of their peak have such speeds, where a name stands for them; begins with a blank."""
+    known = dict.fromkeys(described(speed) for speed in speeds)
+    return f" ({', '.join(filter(None, known))})" if any(known) else ""

@@ -118,7 +118,7 @@ def test_a_run_too_large_for_the_chip_says_by_how_much(message):
 @pytest.fixture
 def any_chip(monkeypatch):
     """A chip of 100 Tflop/s, whatever the devices are called."""
-    chip = devices.Chip((), 1e14, 1e10, "of this test")
+    chip = devices.Chip("of a test", (), 1e14, 1e10, "of this test")
     for module in (devices, target):
         monkeypatch.setattr(module, "find_chip", lambda kind: chip)
 
