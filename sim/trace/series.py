@@ -60,6 +60,7 @@ class Recording:
       counted: whether any exchange was recorded (a run on one device has none: then 32 bits a parameter).
       outer_step_s: mean seconds of the outer optimizer's own arithmetic over the whole model, between one exchange of
         each parameter and its next; 0 where no outer step was recorded [s].
+      given: whether somebody wrote the seconds out, and no trace was read.
     """
 
     header: Header
@@ -68,6 +69,7 @@ class Recording:
     outer_bytes: float
     counted: bool
     outer_step_s: float = 0.0
+    given: bool = False
 
     @property
     def steps(self) -> int:
@@ -148,7 +150,7 @@ def _read(path: Path, version: tuple[int, int] | None) -> Recording:
     steps = min(map(len, seconds.values())) if len(seconds) == header.replicas else 0
     if steps == 0:
         raise InputError(f"{path}: no replica-complete inner step is in it; let record-trace run for a step at least")
-    replicas = tuple(Series(_cumulative(seconds[replica], steps)) for replica in range(header.replicas))
+    replicas = tuple(Series(cumulative(seconds[replica], steps)) for replica in range(header.replicas))
     payload: dict[str, int] = {}
     for (kind, _), size in parts.items():  # the fragments of a model add up to all of it
         payload[kind] = payload.get(kind, 0) + size
@@ -160,7 +162,8 @@ def _read(path: Path, version: tuple[int, int] | None) -> Recording:
     return Recording(header, replicas, float(gradient), float(outer), bool(payload), outer_step_s)
 
 
-def _cumulative(seconds: Sequence[float], steps: int) -> NDArray[np.float64]:
+def cumulative(seconds: Sequence[float], steps: int) -> NDArray[np.float64]:
+    """Sums of the first 0, 1, ..., `steps` of some seconds, shape (steps + 1,) [s]."""
     import numpy as np
 
     return np.concatenate(([0.0], np.cumsum(np.asarray(seconds, dtype=np.float64)[:steps])))

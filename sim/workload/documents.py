@@ -19,6 +19,7 @@ from ..errors import InputError, brief
 from ..laws import TOKENS_PER_PARAM, default_batch_tokens
 from ..laws.model_family import FAMILY
 from ..topology.model import Datacenter
+from ..trace.given import GivenSeconds, as_recording
 from ..trace.series import Recording, read_recording, recording_path
 from ..units.chips import described
 from ..units.in_words import human_count, human_seconds
@@ -98,6 +99,12 @@ class AnalyticWorkload(AbstractWorkload):
         return f"{self.model} of the published family, analytic" if self.model else "analytic"
 
 
+FileOrSeconds = Annotated[
+    Annotated[FileName, Tag("(file)")] | Annotated[GivenSeconds, Tag("(seconds)")],
+    Discriminator(lambda value: "(seconds)" if isinstance(value, dict | GivenSeconds) else "(file)"),
+]
+
+
 class TraceWorkload(AbstractWorkload):
     """A recorded run: its seconds and bytes, as recorded or rescaled to other chips.
 
@@ -106,8 +113,8 @@ class TraceWorkload(AbstractWorkload):
     Rescaled, there are 4,096 tokens on a chip unless said.
     """
 
-    trace: FileName = Field(examples=["run.jsonl"])
-    """A file that record-trace wrote, or the name of a recording that ships."""
+    trace: FileOrSeconds = Field(examples=["run.jsonl"])
+    """A file that record-trace wrote, the name of a recording that ships, or the measured seconds themselves."""
     rescale: bool = False
     """Whether to rescale the recorded seconds by flops to `chip_speed` and to other tokens per chip."""
     chip_flop_per_s: ChipSpeed | None = Field(default=None, alias="chip_speed", examples=["300 Tflop/s"])
@@ -125,7 +132,7 @@ class TraceWorkload(AbstractWorkload):
 
     def load(self, sites: Sequence[Datacenter], split: int) -> Load:
         """Spreads the recording over sites; rescaled seconds have the mean 6 N_active (B/R) / Q."""
-        recording = read_recording(recording_path(self.trace))
+        recording = self._recording()
         header = recording.header
         tokens_per_chip = self.tokens_per_chip or (TOKENS_PER_CHIP if self.rescale else recording.tokens_per_chip)
         wanted = self.batch_tokens / tokens_per_chip if self.batch_tokens else header.device.count
@@ -136,8 +143,9 @@ class TraceWorkload(AbstractWorkload):
             math.isclose(tokens, recording.tokens_per_chip, rel_tol=1e-9) for tokens in deal.flop_per_chip(batch_tokens)
         )
         if not self.rescale and not as_recorded:
+            what = "trace" if recording.given else self.trace
             raise InputError(
-                f"{self.trace}: was recorded with {recording.tokens_per_chip:g} tokens per chip, and "
+                f"{what}: was recorded with {recording.tokens_per_chip:g} tokens per chip, and "
                 f"{tokens_per_chip:g} are asked for; add `rescale: true` to the workload, or keep the recorded batch"
             )
         flops = deal.flop_per_chip(recording.flop_per_token * batch_tokens)
@@ -163,19 +171,15 @@ class TraceWorkload(AbstractWorkload):
             cycle_steps=recording.steps,
             compute_s=lambda worker, first, count: factors[worker] * series[worker].seconds(first, count),
             notes=self._notes(recording, tokens_per_chip, deal.chips, outer_step_s),
-            layers=self._layers(header.model.layers),
+            layers=self._layers(None if recording.given else header.model.layers),
             forward_share=self.forward_share,
             outer_step_s=outer_step_s,
         )
 
     def _notes(self, recording: Recording, tokens_per_chip: float, chips: int, outer_step_s: float) -> tuple[str, ...]:
         header = recording.header
-        of = f"{header.algorithm} M={header.replicas}" + (f" H={header.sync_every}" if header.sync_every else "")
-        did = "recorded"
-        if header.times == "estimated":
-            did = f"compiled, never run; seconds from flops at {header.utilization or 0:.0%} of the peak"
         was = (
-            f"{did}: {recording.steps} steps of {of} on {header.device.count} x {header.device.kind}, "
+            f"{_origin(recording)}, "
             f"{human_seconds(recording.mean_s)} a step of {recording.tokens_per_chip:,.0f} tokens per chip "
             f"({recording.chip_flop_per_s / 1e12:.3g} Tflop/s)"
         )
@@ -187,14 +191,11 @@ class TraceWorkload(AbstractWorkload):
                 f"chip: {human_seconds(step_s)} a step, varying from step to step as recorded"
             )
         else:
-            how = "seconds replayed as recorded, cycled over the steps of the run"
+            how = f"seconds replayed as {'given' if recording.given else 'recorded'}, cycled over the steps of the run"
             if chips != header.device.count:
                 how += f"; on {chips} such chips, so that the datacenters share them evenly"
         bits = self.payload_bits or 8 * recording.outer_bytes / header.model.params
-        origin = "as asked for" if self.payload_bits else "counted from the compiled program"
-        origin = (
-            origin if self.payload_bits or recording.counted else "float32, as nothing was exchanged in the recording"
-        )
+        origin = "as asked for" if self.payload_bits else _payload_origin(recording)
         payload = f"payload: {bits:g} bits per parameter, {origin}"
         if not outer_step_s:
             return was, how, payload
@@ -204,7 +205,12 @@ class TraceWorkload(AbstractWorkload):
 
     def describe(self) -> str:
         """The workload in a few words."""
-        return f"recorded trace {Path(self.trace).name}"
+        return "measured seconds" if isinstance(self.trace, GivenSeconds) else f"recorded trace {Path(self.trace).name}"
+
+    def _recording(self) -> Recording:
+        if isinstance(self.trace, GivenSeconds):
+            return as_recording(self.trace)
+        return read_recording(recording_path(self.trace))
 
 
 def _kind(data: Any) -> str | None:
@@ -219,6 +225,26 @@ def _kind(data: Any) -> str | None:
 Workload = Annotated[
     Annotated[AnalyticWorkload, Tag("(analytic)")] | Annotated[TraceWorkload, Tag("(trace)")], Discriminator(_kind)
 ]
+
+
+def _origin(recording: Recording) -> str:
+    """How the seconds came about, and on what."""
+    header = recording.header
+    if recording.given:
+        return f"given: {recording.steps} steps of {header.replicas} replica(s) on {header.device.count} chip(s)"
+    did = "recorded"
+    if header.times == "estimated":
+        did = f"compiled, never run; seconds from flops at {header.utilization or 0:.0%} of the peak"
+    of = f"{header.algorithm} M={header.replicas}" + (f" H={header.sync_every}" if header.sync_every else "")
+    return f"{did}: {recording.steps} steps of {of} on {header.device.count} x {header.device.kind}"
+
+
+def _payload_origin(recording: Recording) -> str:
+    """Where the bytes of an exchange come from."""
+    if recording.given:
+        return "bfloat16, as nobody says"
+    counted = "counted from the compiled program"
+    return counted if recording.counted else "float32, as nothing was exchanged in the recording"
 
 
 def _range(speeds: Sequence[float]) -> str:
