@@ -17,13 +17,14 @@ from pydantic import Field, GetJsonSchemaHandler, model_validator
 from pydantic_core import CoreSchema
 
 from ..documents.reading import exists
-from ..documents.validation import Frozen, Name, Words, nearest, read_mapping, requires_one_of, validate
+from ..documents.validation import Name, Words, nearest, read_mapping, requires_one_of, validate
 from ..errors import InputError
 from ..units.quantities import MOST_SITES
 from .geography import FIBRE_STRETCH, listed, with_latency
 from .hosts import Host, Place, check_hosts
 from .inside import Inside
 from .links import Link, RouteOverride, Transport
+from .regular import RegularTopology
 from .routes import Route, Routing
 from .shapes import SHAPES, generated
 from .sites import Datacenter, Router, RouterOrName
@@ -51,7 +52,7 @@ CollectiveName = Literal[
 ]
 
 
-class Topology(Frozen):
+class Topology(RegularTopology):
     """Datacenters, routers, and the links between them."""
 
     name: Name = Field(examples=["two-sites"])
@@ -130,6 +131,9 @@ class Topology(Frozen):
                     )
                 decided.add((way[0], way[-1]))
         return self
+
+    def __repr__(self) -> str:
+        return f"<Topology {self.name}: {len(self.datacenters)} datacenter(s), {len(self.links)} link(s)>"
 
     @property
     def nodes(self) -> tuple[str, ...]:

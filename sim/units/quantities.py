@@ -213,6 +213,8 @@ def _count(least: float, most: float) -> tuple[BeforeValidator, WithJsonSchema]:
     return BeforeValidator(lambda value: read_count(value, least, most)), WithJsonSchema({"anyOf": [number, text]})
 
 
+Quantity = str | float
+"""What a program may give: a number in the SI base, or text with a unit."""
 Bandwidth = Annotated[float, *_quantity(BANDWIDTH)]
 BandwidthOrNone = Annotated[float, *_quantity(BANDWIDTH, zero=True)]
 """A bandwidth that may be 0: nothing moves."""
