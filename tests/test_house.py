@@ -17,7 +17,9 @@ from sim.scenario import model as scenario
 from sim.trace import file as trace
 
 ROOT = Path(__file__).parent.parent
-MODULES = sorted(path for package in ("sim", "trainer", "topologies") for path in (ROOT / package).rglob("*.py"))
+MODULES = sorted(
+    path for package in ("crosshaul", "sim", "trainer", "topologies") for path in (ROOT / package).rglob("*.py")
+)
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 

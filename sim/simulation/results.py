@@ -10,6 +10,7 @@ from ..errors import InputError
 from ..scenario.model import Scenario
 from ..strategies import AbstractStrategy, Setting
 from ..topology.model import Datacenter
+from ..units.in_words import human_seconds
 
 
 @dataclass(frozen=True)
@@ -143,6 +144,9 @@ class Run:
     loss_notes: tuple[str, ...]
     sites: tuple[SiteUse, ...]
     links: tuple[LinkShare, ...]
+
+    def __repr__(self) -> str:
+        return f"<Run {self.label} on {self.topology}: {human_seconds(self.wall_clock_s)}>"
 
     def __post_init__(self) -> None:
         """Demands numbers: an answer with an infinity or NaN in it is none.

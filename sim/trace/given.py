@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field
 
 from ..defaults import PAYLOAD_BITS
 from ..documents.validation import Frozen
-from ..units.quantities import MOST_CHIPS
+from ..units.quantities import MOST_CHIPS, read_count
 from .file import Header
 from .records import RecordedDevice, RecordedModel, Seconds, Size
 from .series import Recording, Series, cumulative
@@ -22,7 +22,9 @@ def _of_replicas(value: Any) -> Any:
 
 
 def _whole(value: Any) -> Any:
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    """`7e9` and `7B` are whole numbers as people write them."""
+    number = read_count(value) if isinstance(value, str | float) else None
+    return int(number) if number is not None and number.is_integer() else value
 
 
 Replicas = Annotated[tuple[Annotated[tuple[Seconds, ...], Field(min_length=1)], ...], BeforeValidator(_of_replicas)]

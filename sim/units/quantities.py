@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from numbers import Real
-from typing import Annotated, Any
+from typing import Annotated, Any, SupportsFloat
 
 from pydantic import BeforeValidator, Field, PlainSerializer, ValidationInfo, WithJsonSchema
 
@@ -101,7 +101,7 @@ def parse(text: str, unit: Unit, *, zero: bool = False) -> float:
     return _accepted(number * factor, unit, shown, write, zero=zero)
 
 
-def from_si(value: Real, unit: Unit, *, zero: bool = False) -> float:
+def from_si(value: SupportsFloat, unit: Unit, *, zero: bool = False) -> float:
     """A number in the unit's SI base, as a program gives it; the range is that of what people write.
 
     Raises:

@@ -9,6 +9,7 @@ from ...strategies import AsyncDiLoCo, DataParallel, DiLoCo, EagerDiLoCo, Elasti
 from ...strategies.shared.fragments import FragmentedStrategy
 from ...strategies.shared.layer_by_layer import OverlappingStrategy
 from ...topology.model import PUBLISHED
+from ...trace.given import GivenSeconds
 from ...workload.documents import AnalyticWorkload, TraceWorkload
 from ..results import Job
 from .given import given, insides, strategies
@@ -71,6 +72,13 @@ def _given_seconds(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
     if (timed or recorded) and workload.split == "even":
         for position, site in enumerate(scenario.topology.datacenters):
             yield from given(site, f"topology.datacenters[{position}]", "chip_speed")
+
+
+def _rescaled(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
+    workload = scenario.workload
+    if isinstance(workload, TraceWorkload) and isinstance(workload.trace, GivenSeconds):
+        unused = "batch_tokens" if workload.rescale else "active_params"
+        yield from given(workload.trace, "workload.trace", unused)
 
 
 def _own_speeds(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
@@ -170,6 +178,7 @@ TRAINING: tuple[tuple[str, Rule], ...] = (
     ("the published cost of an exchange across datacenters does not know it", _published_inside),
     ("measured seconds of a step hold the exchange of gradients inside", _measured),
     ("the seconds of a step are given", _given_seconds),
+    ("flops count where seconds are rescaled, and the batch where they are not", _rescaled),
     ("every datacenter has a speed of its own", _own_speeds),
     ("how many chips work is said in the workload, or not of every datacenter; it is a limit only", _own_chips),
     ("all datacenters are equally fast", _split),

@@ -266,6 +266,30 @@ BASES: dict[str, dict] = {
         "workload": {"trace": RECORDING, "overtraining": 0.001, "rescale": True, "chip_speed": "200 Tflop/s"},
         "strategies": [{"kind": "data-parallel"}, DILOCO],
     },
+    "given seconds": {
+        "topology": topology(sites=[site("a"), site("b"), site("c")]),
+        "workload": {
+            "trace": {
+                "seconds": [[0.1, 0.3, 0.2], [0.2, 0.2, 0.1]],
+                "params": 3e7,
+                "active_params": 1e7,
+                "batch_tokens": 65536,
+                "chips": 6,
+            },
+            "rescale": True,
+            "chip_speed": "200 Tflop/s",
+            "steps": 23,
+        },
+        "strategies": [{"kind": "data-parallel"}, {**DILOCO, "replicas": 3}],
+    },
+    "given seconds as they are": {
+        "topology": topology(sites=[site("a"), site("b"), site("c")]),
+        "workload": {
+            "trace": {"seconds": [0.1, 0.3, 0.2], "params": 3e7, "batch_tokens": 65536, "chips": 6},
+            "tokens": 1e6,
+        },
+        "strategies": [{"kind": "data-parallel"}, {**DILOCO, "replicas": 3}],
+    },
     "one datacenter": {
         "topology": {
             "name": "t",

@@ -42,7 +42,10 @@ def test_keys_of_the_topology_may_stand_beside_those_of_its_links():
     [
         (lambda: Topology.ring(2, **SI), "Topology.ring: datacenters: got 2; must be greater than 2"),
         (lambda: Topology.star(3, **SI, chps=3), "Topology.star: chps: unknown key; did you mean 'chips'"),
-        (lambda: Topology.full_mesh(3, bandwidth=-1, latency=0), "Topology.full_mesh: bandwidth: -1 bit/s must be finite"),
+        (
+            lambda: Topology.full_mesh(3, bandwidth=-1, latency=0),
+            "Topology.full_mesh: bandwidth: -1 bit/s must be finite",
+        ),
         (lambda: Topology.full_mesh(3, **SI, collective="rng"), "Topology.full_mesh: collective: got 'rng'"),
     ],
 )

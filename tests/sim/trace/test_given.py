@@ -44,6 +44,7 @@ def test_seconds_survive_being_written_to_json():
 def test_the_seconds_of_one_replica_need_no_list_around_them():
     one = TraceWorkload(trace={**GIVEN, "seconds": (0.5, 0.25)})
     assert one.trace.seconds == ((0.5, 0.25),)
+    assert TraceWorkload(trace={**GIVEN, "params": "7B"}).trace.params == 7_000_000_000
 
 
 @pytest.mark.parametrize(
@@ -51,7 +52,8 @@ def test_the_seconds_of_one_replica_need_no_list_around_them():
     [
         ({"seconds": []}, "seconds: got 0 entries; must have at least 1"),
         ({"seconds": [1.0, -2.0]}, r"must be greater than 0"),
-        ({"params": "seven"}, "params: got 'seven'; must be a whole number"),
+        ({"params": "seven"}, "params: 'seven' is not a number; write a plain number such as 10e9, or 10B"),
+        ({"params": 2.5}, r"params: got 2\.5; must be a whole number"),
         ({"chip": 4}, "chip: unknown key; did you mean 'chips'"),
     ],
 )

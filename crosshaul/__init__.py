@@ -1,0 +1,150 @@
+"""How long a training run takes over the links between datacenters: the public Python API (docs/api.md).
+
+    import crosshaul as ch
+
+    world = ch.Topology.full_mesh(4, bandwidth="10 Gbit/s", latency="10 ms")
+    work = ch.Workload(params=7e9, tokens=140e9, chips=256, chip="h100")
+    runs = ch.run(world, work, [ch.DataParallel(), ch.DiLoCo(replicas=4)])
+
+Importing this costs nothing: a name is looked up in its home when it is first used. Numbers are SI (bit/s, byte, s,
+flop/s), times a constant such as `Gbit`, or text with a unit. Whatever is wrong with an argument is an `InputError`.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sim.api.answers import Bandwidth, Budget, Explanation, FlowTimes, Plan, Prediction, Validation
+    from sim.api.constants import (
+        GB,
+        MB,
+        TB,
+        Gbit,
+        Gflop,
+        GiB,
+        KiB,
+        Mbit,
+        MiB,
+        Pflop,
+        Tbit,
+        Tflop,
+        bit,
+        byte,
+        day,
+        flop,
+        hour,
+        kB,
+        kbit,
+        minute,
+        ms,
+        s,
+        us,
+    )
+    from sim.api.given import Workload, flow, load, topology
+    from sim.api.questions import bandwidth, budget, explain, flows, plan, predict, run, validate
+    from sim.api.runs import Runs
+    from sim.errors import CrosshaulError, InputError
+    from sim.scenario.model import Scenario
+    from sim.simulation.results import Run
+    from sim.strategies import AsyncDiLoCo, DataParallel, DiLoCo, EagerDiLoCo, ElasticDiLoCo, StreamingDiLoCo
+    from sim.topology.inside import Inside
+    from sim.topology.links import Link, Transport
+    from sim.topology.model import Topology
+    from sim.topology.sites import Datacenter
+    from sim.workload.documents import TraceWorkload
+
+__all__ = [
+    "GB",
+    "MB",
+    "TB",
+    "AsyncDiLoCo",
+    "Bandwidth",
+    "Budget",
+    "CrosshaulError",
+    "DataParallel",
+    "Datacenter",
+    "DiLoCo",
+    "EagerDiLoCo",
+    "ElasticDiLoCo",
+    "Explanation",
+    "FlowTimes",
+    "Gbit",
+    "Gflop",
+    "GiB",
+    "InputError",
+    "Inside",
+    "KiB",
+    "Link",
+    "Mbit",
+    "MiB",
+    "Pflop",
+    "Plan",
+    "Prediction",
+    "Run",
+    "Runs",
+    "Scenario",
+    "StreamingDiLoCo",
+    "Tbit",
+    "Tflop",
+    "Topology",
+    "TraceWorkload",
+    "Transport",
+    "Validation",
+    "Workload",
+    "bandwidth",
+    "bit",
+    "budget",
+    "byte",
+    "day",
+    "explain",
+    "flop",
+    "flow",
+    "flows",
+    "hour",
+    "kB",
+    "kbit",
+    "load",
+    "minute",
+    "ms",
+    "plan",
+    "predict",
+    "run",
+    "s",
+    "topology",
+    "us",
+    "validate",
+]
+
+_HOMES = {
+    "sim.api.answers": ("Bandwidth", "Budget", "Explanation", "FlowTimes", "Plan", "Prediction", "Validation"),
+    "sim.api.given": ("Workload", "flow", "load", "topology"),
+    "sim.api.questions": ("bandwidth", "budget", "explain", "flows", "plan", "predict", "run", "validate"),
+    "sim.api.runs": ("Runs",),
+    "sim.errors": ("CrosshaulError", "InputError"),
+    "sim.scenario.model": ("Scenario",),
+    "sim.simulation.results": ("Run",),
+    "sim.strategies": ("AsyncDiLoCo", "DataParallel", "DiLoCo", "EagerDiLoCo", "ElasticDiLoCo", "StreamingDiLoCo"),
+    "sim.topology.inside": ("Inside",),
+    "sim.topology.links": ("Link", "Transport"),
+    "sim.topology.model": ("Topology",),
+    "sim.topology.sites": ("Datacenter",),
+    "sim.workload.documents": ("TraceWorkload",),
+}
+"""Which module holds which names; the units are in `sim.api.constants`."""
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return import_module("importlib.metadata").version("crosshaul")
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOME.get(name, "sim.api.constants")), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

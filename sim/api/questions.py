@@ -1,0 +1,289 @@
+"""The questions as functions: the same that the commands answer, with objects in the place of files and options."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from ..documents.validation import nearest
+from ..errors import InputError
+from ..questions.bandwidth import bandwidth as bandwidths
+from ..questions.budget import budget as budgets
+from ..questions.budget.comparison_rules import RULES, Rule
+from ..questions.explain import explain as explanations
+from ..questions.flows import Flows, FlowSpec
+from ..questions.flows import answer as flows_answer
+from ..questions.plan import plan as plans
+from ..questions.plan.options import Ask
+from ..questions.predict import answer as predict_answer
+from ..questions.validate.claims import answer as validate_answer
+from ..simulation import run as simulation
+from ..strategies import AbstractStrategy, DataParallel, DiLoCo
+from ..topology.model import CollectiveName, Topology
+from ..units.quantities import CHIP_SPEED, Quantity, from_si, read_chip_speed, read_count
+from ..workload.extent import AbstractWorkload
+from .answers import Bandwidth, Budget, Explanation, FlowTimes, Plan, Prediction, Validation
+from .given import Where, chip_flop_per_s, scenario, topology
+from .runs import Runs
+
+Strategies = Sequence[AbstractStrategy] | AbstractStrategy
+Count = float | str
+"""A number, or as people write it: `7e9`, `"7B"`."""
+
+
+def run(
+    where: Where,
+    workload: AbstractWorkload | None = None,
+    strategies: Strategies | None = None,
+    *,
+    collective: CollectiveName | None = None,
+    jobs: Literal["alone", "together"] | None = None,
+    replay: Literal["steady", "full"] | None = None,
+) -> Runs:
+    """How long each strategy takes, and how busy it keeps the chips.
+
+    Args:
+      where: a `Topology`, the name or path of one, or a whole `Scenario`.
+      workload: what is trained.
+      strategies: what to compare; Data-Parallel and DiLoCo unless given.
+      collective: how an all-reduce between datacenters is done; the topology's way unless given.
+      jobs: `alone`, each strategy has the network to itself; `together`, all run at once and compete for the links.
+      replay: `steady`, until the run repeats itself; `full`, every step.
+
+    Returns:
+      A run for each strategy, in their order.
+
+    Raises:
+      InputError: an argument is wrong, or the topology cannot carry a strategy.
+    """
+    return Runs(simulation.run(scenario(where, workload, strategies, collective=collective, jobs=jobs, replay=replay)))
+
+
+def bandwidth(
+    where: Where,
+    workload: AbstractWorkload | None = None,
+    strategies: Strategies | None = None,
+    *,
+    targets: Sequence[float] | float = bandwidths.TARGETS,
+    link: str | None = None,
+) -> Bandwidth:
+    """How much bandwidth between datacenters a utilisation needs, for each strategy.
+
+    Args:
+      where: as of `run`, like the next two.
+      workload: what is trained.
+      strategies: whose need is asked for.
+      targets: shares of the time that the chips shall compute, between 0 and 1.
+      link: vary this link alone, as `"a -> b"`; all of them unless given.
+
+    Raises:
+      InputError: an argument is wrong, or nothing can be varied.
+    """
+    wanted = (targets,) if isinstance(targets, int | float) else tuple(targets)
+    return Bandwidth.of(bandwidths.answer(scenario(where, workload, strategies), wanted, link=link))
+
+
+def budget(
+    where: Where | list[Where] | tuple[Where, ...],
+    workload: AbstractWorkload | None = None,
+    strategies: Strategies | None = None,
+    *,
+    rules: Sequence[Rule] = RULES,
+    target_losses: Sequence[float] = (),
+    unique_tokens: Count | None = None,
+) -> Budget:
+    """How many tokens each strategy can afford in the time that Data-Parallel needs, and the loss they buy.
+
+    Args:
+      where: as of `run`, like the next two; or a list of them, each asked by itself.
+      workload: what is trained.
+      strategies: what to compare.
+      rules: `equal-chips`, all at one batch; `best-batch`, each at its own, on chips in proportion to it.
+      target_losses: also ask when each strategy reaches these [nats per token].
+      unique_tokens: tokens of data before they repeat; enough unless given.
+
+    Raises:
+      InputError: an argument is wrong, or the chips cannot be shared.
+    """
+    unknown = next((rule for rule in rules if rule not in RULES), None)
+    if unknown is not None:
+        raise InputError(f"rules: there is none named {unknown!r}; {nearest(str(unknown), RULES)}")
+    places = where if isinstance(where, list | tuple) else [where]
+    asked = [scenario(place, workload, strategies) for place in places]
+    unique = None if unique_tokens is None else _count("unique_tokens", unique_tokens)
+    return Budget.of(budgets.answer(asked, rules=rules, target_losses=target_losses, unique_tokens=unique))
+
+
+def explain(
+    where: Where, workload: AbstractWorkload | None = None, strategy: AbstractStrategy | None = None
+) -> Explanation:
+    """Where every second of one run goes, the formula with the numbers in it, and what it is sensitive to.
+
+    Args:
+      where: as of `run`, like the next.
+      workload: what is trained.
+      strategy: the one to explain; DiLoCo unless given, or the scenario's own.
+
+    Raises:
+      InputError: an argument is wrong, or a scenario has more than one strategy.
+    """
+    asked = strategy if strategy is not None or workload is None else DiLoCo()
+    return Explanation.of(explanations.answer(scenario(where, workload, asked)))
+
+
+def plan(
+    where: Topology | str,
+    *,
+    days: float,
+    chips: int | None = None,
+    chip: str | None = None,
+    chip_speed: Quantity | None = None,
+    strategies: Strategies | None = None,
+    sync_every: int | Sequence[int] = (30,),
+    params: Count | tuple[Count, Count] | None = None,
+    tokens_per_param: float | None = None,
+    unique_tokens: Count | None = None,
+    inference_tokens: Count | None = None,
+    loss_slack: float = 0.01,
+    price_chip_hour: float | None = None,
+    price_gb: float | None = None,
+    max_cost: float | None = None,
+    payload_bits: float = 16.0,
+    layers: int = 48,
+) -> Plan:
+    """What to train on these chips in this time, how, and what loss it will reach.
+
+    Args:
+      where: a `Topology`, or the name or path of one.
+      days: the deadline [days].
+      chips: in all datacenters together; those of the topology unless given.
+      chip: the kind of chip, by its name.
+      chip_speed: or its useful speed [flop/s].
+      strategies: to choose from, Data-Parallel and DiLoCo unless given; what one leaves open (replicas, H) is searched.
+      sync_every: the H to choose from.
+      params: N, or the ends of a range of it; around what fits unless given.
+      tokens_per_param: tokens for each parameter; free unless given.
+      unique_tokens: different tokens that there are; more of them are repeats.
+      inference_tokens: that the model will process in its life: then the least compute over it is chosen.
+      loss_slack: with inference tokens, the share of the best loss to give up for it.
+      price_chip_hour: price of a chip for an hour.
+      price_gb: price of a GB sent between datacenters.
+      max_cost: what the run may cost, in the unit of the prices.
+      payload_bits: bits per exchanged parameter [bit].
+      layers: of the model, for strategies that exchange layer by layer.
+
+    Raises:
+      InputError: an argument is wrong, or nothing fits.
+    """
+    ends = params if isinstance(params, tuple) else (params, params)
+    several = [strategies] if isinstance(strategies, AbstractStrategy) else strategies
+    entries = Ask.strategies if several is None else tuple(_entry(each) for each in several)
+    ask = Ask(
+        topology=where if isinstance(where, Topology) else topology(where),
+        days=days,
+        chips=chips,
+        chip_flop_per_s=_speed(chip, chip_speed),
+        strategies=entries,
+        sync_every=(sync_every,) if isinstance(sync_every, int) else tuple(sync_every),
+        params=None if params is None else tuple(_count("params", end) for end in ends if end is not None),
+        tokens_per_param=tokens_per_param,
+        unique_tokens=None if unique_tokens is None else _count("unique_tokens", unique_tokens),
+        inference_tokens=None if inference_tokens is None else _count("inference_tokens", inference_tokens),
+        loss_slack=loss_slack,
+        price_chip_hour=price_chip_hour,
+        price_gb=price_gb,
+        max_cost=max_cost,
+        payload_bits=payload_bits,
+        layers=layers,
+    )
+    return Plan.of(plans.answer(ask))
+
+
+def predict(
+    params: Count,
+    strategy: AbstractStrategy | None = None,
+    *,
+    tokens: Count | None = None,
+    batch_tokens: Count | None = None,
+    unique_tokens: Count | None = None,
+) -> Prediction:
+    """Loss, best batch and best learning rates of a model, from the scaling laws; nothing is replayed.
+
+    Args:
+      params: parameters N.
+      strategy: `DataParallel()` (unless given) or `DiLoCo(...)`, for which there are laws.
+      tokens: tokens D; 20 N unless given.
+      batch_tokens: global batch to predict the loss at; the best one unless given.
+      unique_tokens: of the tokens, how many are not repeats; all unless given.
+
+    Raises:
+      InputError: there is no law for the strategy, or a number is out of range.
+    """
+    chosen = strategy or DataParallel()
+    parallel = isinstance(chosen, DataParallel)
+    given = {"tokens": tokens, "batch_tokens": batch_tokens, "unique_tokens": unique_tokens}
+    counts = {name: _count(name, value) for name, value in given.items() if value is not None}
+    found = predict_answer(
+        _count("params", params),
+        str(chosen.model_dump()["kind"]),
+        replicas=chosen.replica_count,
+        sync_every=None if parallel else chosen.steps_per_sync,
+        **counts,
+    )
+    return Prediction.of(found)
+
+
+def flows(where: Topology | str, sent: Sequence[FlowSpec] | FlowSpec) -> FlowTimes:
+    """The network alone: when given flows over a topology finish, and what the links carry.
+
+    Args:
+      where: a `Topology`, or the name or path of one.
+      sent: what is sent, each made by `flow`.
+
+    Raises:
+      InputError: a flow begins or ends nowhere, or waits for ever.
+    """
+    place = where if isinstance(where, Topology) else topology(where)
+    several = (sent,) if isinstance(sent, FlowSpec) else tuple(sent)
+    return FlowTimes.of(flows_answer(Flows(topology=place, flows=several)))
+
+
+def validate(only: str | None = None, *, live: bool = False) -> Validation:
+    """What others measured, printed or simulated beside what we say: error, tolerance, verdict.
+
+    Args:
+      only: text that a claim's id, topic, words or source must contain; all claims unless given.
+      live: compute what takes seconds again.
+
+    Raises:
+      InputError: no claim contains the text.
+    """
+    return Validation.of(validate_answer(only, live=live))
+
+
+def _entry(strategy: AbstractStrategy) -> str:
+    """A strategy as a plan takes it: what is not given is left open."""
+    given: dict[str, Any] = strategy.model_dump(mode="json", exclude_unset=True)
+    kind = given.pop("kind", None) or strategy.model_dump()["kind"]
+    return f"{kind}:" + ",".join(f"{key}={json.dumps(value)}" for key, value in given.items())
+
+
+def _speed(chip: str | None, chip_speed: Quantity | None) -> float | None:
+    if chip is not None and chip_speed is not None:
+        raise InputError("`chip` and `chip_speed` say the same twice; keep one of them")
+    if chip is not None:
+        return chip_flop_per_s(chip)
+    if chip_speed is None:
+        return None
+    try:
+        return read_chip_speed(chip_speed) if isinstance(chip_speed, str) else from_si(chip_speed, CHIP_SPEED)
+    except InputError as error:
+        raise InputError(f"chip_speed: {error}") from None
+
+
+def _count(name: str, value: Count) -> float:
+    try:
+        return read_count(value)
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from None
