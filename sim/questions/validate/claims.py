@@ -6,23 +6,20 @@ has a tolerance. Verdicts are computed here from the numbers and the tolerance; 
 
 from __future__ import annotations
 
-import csv
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib.resources import files
 from statistics import median
 from typing import Literal
 
 from ...errors import InputError
+from .evidence_files import Key, read
 
 Kind = Literal["relative", "absolute", "cells", "at-least"]
 Word = Literal["agrees", "misses", "no verdict"]
 SAME = 1e-5
 """A number run again is the committed one within this share of it: committed numbers have six digits."""
 _CELLS = 50
-Key = tuple[str, str]
-"""A claim or a set of cases, and the case in it; no case where the claim is one pair."""
 
 
 @dataclass(frozen=True)
@@ -219,12 +216,6 @@ def _claim(row: Mapping[str, str], cases: Mapping[str, Sequence[Case]]) -> Claim
         cases=own,
         count=int(row["count"] or len(own)),
     )
-
-
-def read(name: str) -> Iterator[dict[str, str]]:
-    """Rows of one of the files that ship; lines that begin with # are comments."""
-    lines = (files("sim.questions.validate.evidence") / name).read_text(encoding="utf-8").splitlines()
-    return csv.DictReader(line for line in lines if not line.startswith("#"))
 
 
 def cells_apart(theirs_gbit_per_s: float, ours_gbit_per_s: float) -> int:

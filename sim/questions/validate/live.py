@@ -18,7 +18,7 @@ from ..bandwidth.bandwidth import answer as bandwidth_answer
 from ..bandwidth.published_setting import study
 from ..budget.budget import answer as budget_answer
 from ..budget.comparison_rules import entrants
-from .claims import Key, read
+from .evidence_files import Key, read
 from .published_syncs import SyncPrediction, predictions
 
 Numbers = dict[Key, float]

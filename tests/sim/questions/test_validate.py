@@ -12,7 +12,8 @@ import pytest
 
 from sim.errors import InputError
 from sim.questions.validate import live as validate_live
-from sim.questions.validate.claims import Case, Claim, Validation, answer, cells_apart, committed, read, refreshed
+from sim.questions.validate.claims import Case, Claim, Validation, answer, cells_apart, committed, refreshed
+from sim.questions.validate.evidence_files import read
 from sim.questions.validate.published_syncs import predictions, share, sync_s
 from sim.report.validate import shown, validate_text
 

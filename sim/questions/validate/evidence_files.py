@@ -1,0 +1,16 @@
+"""The evidence that ships with the package: rows of its files, and the key that each of our numbers has in them."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from importlib.resources import files
+
+Key = tuple[str, str]
+"""A claim or a set of cases, and the case in it; no case where the claim is one pair."""
+
+
+def read(name: str) -> Iterator[dict[str, str]]:
+    """Rows of one of the files that ship; lines that begin with # are comments."""
+    lines = (files("sim.questions.validate.evidence") / name).read_text(encoding="utf-8").splitlines()
+    return csv.DictReader(line for line in lines if not line.startswith("#"))
