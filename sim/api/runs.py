@@ -77,7 +77,7 @@ class Runs(Shown, Sequence[Run]):
         Raises:
           InputError: there is no such change, or its result is not possible.
         """
-        varied: Scenario = self.scenario.vary(**changes)  # type: ignore[attr-defined]
+        varied: Scenario = self.scenario.vary(**changes)
         return Runs(run(varied))
 
     @overload

@@ -209,7 +209,7 @@ def _study(
         step_time_s=_seconds(step_time),
         strategies=entries,
         parameters=given,
-        topology=there.model_dump(mode="json", exclude_none=True) if there else None,
+        topology=there,
         datacenters=datacenters,
     )
     return _Asked(asked, ROUNDS, called_in_study(there), tuple(in_study(asked, there, datacenters, entries, given)))
@@ -263,9 +263,4 @@ def _scenario(
 
 
 def _replayed(scenario: Scenario, full: bool) -> Scenario:
-    from ..documents.validation import validate
-
-    if not full:
-        return scenario
-    document = scenario.model_dump(mode="json", exclude_none=True) | {"replay": "full"}
-    return validate(type(scenario), document, source="scenario")
+    return scenario.replaced(replay="full") if full else scenario

@@ -77,19 +77,18 @@ class Frozen(BaseModel):
         validate, and keeps what the old one computed of itself.)
 
         Args:
-          changes: new values: models, plain data, or quantities as text or as bare numbers in their SI base unit.
+          changes: new values: models, plain data, quantities as text or as bare numbers in their SI base unit; None
+            takes a key out.
 
         Raises:
           InputError: an unknown key, or a value out of its range.
         """
-        return validate(type(self), {**self._given(), **changes}, source=type(self).__name__.lower(), in_si=True)
+        return validate_copy(self, changes, source=type(self).__name__.lower())
 
-    def _given(self) -> dict[str, Any]:
-        """The values that were given, by public key."""
-        fields = type(self).model_fields
-        return {
-            field.alias or name: getattr(self, name) for name, field in fields.items() if name in self.model_fields_set
-        }
+    @classmethod
+    def public_keys(cls) -> set[str]:
+        """The keys that a document of it may have."""
+        return {field.alias or name for name, field in cls.model_fields.items()}
 
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -158,6 +157,19 @@ def _refusal(model: type[BaseModel], data: Any, error: ValidationError, source: 
     mistakes = list(dict.fromkeys(_describe(model, data, one, source, text) for one in told[:_TOLD]))
     more = [f"{source}: and {len(told) - _TOLD:,} more; mend these first"] if len(told) > _TOLD else []
     return InputError("\n".join(mistakes + more))
+
+
+Copied = TypeVar("Copied", bound=Frozen)
+
+
+def validate_copy(model: Copied, changes: Mapping[str, Any], *, source: str) -> Copied:
+    """The copy that `Frozen.replaced` makes, with the caller's own word for where the changes come from."""
+    fields = type(model).model_fields
+    given = {
+        field.alias or name: getattr(model, name) for name, field in fields.items() if name in model.model_fields_set
+    }
+    kept = {key: value for key, value in {**given, **changes}.items() if value is not None}
+    return validate(type(model), kept, source=source, in_si=True)
 
 
 def _follows(mistake: Mapping[str, Any]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any, Literal
 
 from pydantic import Field
@@ -10,6 +11,7 @@ from ..documents.validation import Frozen, Name
 from ..strategies import Strategy
 from ..topology.model import PUBLISHED, CollectiveName, Topology
 from ..workload.documents import Workload
+from .variation import Capacities, with_amounts, with_bits, with_parameters
 
 
 class Scenario(Frozen):
@@ -35,6 +37,74 @@ class Scenario(Frozen):
         """How an all-reduce between datacenters is done; `ideal` is the old name of `published`."""
         given = self.collective or self.topology.collective
         return PUBLISHED if given == "ideal" else given
+
+    def vary(
+        self,
+        *,
+        bandwidth_across: float | None = None,
+        latency_across: float | None = None,
+        bandwidth_inside: float | None = None,
+        latency_inside: float | None = None,
+        chip_speed: float | None = None,
+        compute: float | None = None,
+        link: str | None = None,
+        site: str | None = None,
+        clip: bool = False,
+        chips: int | None = None,
+        steps: int | None = None,
+        tokens: float | str | None = None,
+        batch_tokens: float | str | None = None,
+        params: float | str | None = None,
+        payload_bits: float | None = None,
+        **parameters: Any,
+    ) -> Scenario:
+        """A copy of the scenario with some of it changed.
+
+        What the hardware offers (links, insides, chips) is changed by a factor; how much there is to do, and how, by
+        its new value. Everything else stays: names and descriptions, and a key that was left out is still left out.
+
+        Example:
+          `scenario.vary(bandwidth_across=2.0, sync_every=100)`: links twice as wide, an outer step every 100 steps.
+
+        Args:
+          bandwidth_across: factor on the bandwidth of the links between sites, at all times where it varies.
+          latency_across: factor on the latency of the links.
+          bandwidth_inside: factor on what a chip has for an all-reduce inside its datacenter (between nodes, if any).
+          latency_inside: factor on the latency of an exchange inside a datacenter.
+          chip_speed: factor on the useful flop/s of the chips, wherever it is said.
+          compute: the same factor where a step is given as a `step_time` too, which becomes so many times shorter.
+          link: `a -> b` or `a <-> b`: changes this link alone, in both directions where it has two.
+          site: the name of a datacenter: changes chips and network inside this one alone.
+          clip: whether a capacity out of the range of what is simulated is brought back into it, rather than refused.
+          chips: value: chips in all, R.
+          steps: value: inner steps T, in place of tokens.
+          tokens: value: tokens to train on, D, in place of steps (140e9, or "140B") [tokens].
+          batch_tokens: value: global batch B [tokens].
+          params: value: parameters N of a model of the same layers; what was left out follows from it.
+          payload_bits: value: bits per exchanged parameter, of the workload and of strategies with bits of their own.
+          parameters: values: keys of strategies, set in every strategy that has the key: `sync_every=100`,
+            `replicas=4`, `grace=5.0` (a bare number is in the SI base unit) or `grace="5 s"`; None: as if left out.
+
+        Raises:
+          InputError: a result is out of range, or there is no such link, site or parameter; names the argument.
+        """
+        capacities = Capacities(
+            bandwidth_across, latency_across, bandwidth_inside, latency_inside, chip_speed, compute, link, site, clip
+        )
+        amounts = {
+            "chips": chips,
+            "steps": steps,
+            "tokens": tokens,
+            "batch_tokens": batch_tokens,
+            "params": params,
+            "payload_bits": payload_bits,
+        }
+        known = [*(field.name for field in fields(Capacities)), *amounts]
+        return self.replaced(
+            topology=capacities.topology(self.topology, self.workload),
+            workload=with_amounts(capacities.workload(self.workload, self.topology), amounts),
+            strategies=with_parameters(with_bits(self.strategies, payload_bits), parameters, known),
+        )
 
 
 def schema() -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..engine.timeline import Timeline
 from ..errors import InputError
@@ -11,6 +11,7 @@ from ..scenario.model import Scenario
 from ..strategies import AbstractStrategy, Setting
 from ..topology.model import Datacenter
 from ..units.in_words import human_seconds
+from ..workload.load import Load
 
 
 @dataclass(frozen=True)
@@ -205,6 +206,10 @@ class Job:
     strategy: AbstractStrategy
     setting: Setting
     sites: tuple[Datacenter, ...]
+
+    def with_load(self, load: Load) -> Job:
+        """The same job with another workload."""
+        return replace(self, setting=replace(self.setting, load=load))
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal, Self
 
 from pydantic import (
@@ -95,6 +96,18 @@ class Link(Frozen):
         """The directed pairs that the link stands for."""
         start, end = self.ends
         return [(start, end), (end, start)] if self.between else [(start, end)]
+
+    def with_bandwidth(self, change: Callable[[float], float]) -> Self:
+        """The link with another bandwidth, at all times where it varies.
+
+        Args:
+          change: the new bandwidth for one that it has; 0 is that of a stall [bit/s].
+        """
+        changes: dict[str, Any] = {"bandwidth": change(self.bandwidth_bits_per_s)}
+        if self.schedule is not None:
+            points = (point.replaced(bandwidth=change(point.bandwidth_bits_per_s)) for point in self.schedule.points)
+            changes["schedule"] = self.schedule.replaced(points=tuple(points))
+        return self.replaced(**changes)
 
     def profile(self, share: float = 1.0) -> CapacityOverTime:
         """Capacity over time, of each direction (of both together on a half-duplex link).

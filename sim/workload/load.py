@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..errors import InputError
 from ..units.quantities import LATENCY, MOST_CHIPS, MOST_STEPS
@@ -111,6 +111,34 @@ class Load:
     def chips(self) -> int:
         """R, chips in all."""
         return self.deal.chips
+
+    def scaled(
+        self, *, params: float = 1.0, batch: float = 1.0, chips: float = 1.0, chip_speed: float = 1.0, bits: float = 1.0
+    ) -> Load:
+        """So many times as much of something, dealt out as before; the steps stay.
+
+        A step takes params x batch / (chips x chip_speed) times as long, an exchange carries params x bits times as
+        much. Chips need not be whole, and recorded seconds are scaled like any others.
+
+        Args:
+          params: factor on N.
+          batch: factor on B.
+          chips: factor on the chips of every worker.
+          chip_speed: factor on how fast they are.
+          bits: factor on the bits of an exchanged parameter.
+        """
+        seconds, carried = params * batch / (chips * chip_speed), params * bits
+        compute_s = self.compute_s
+        return replace(
+            self,
+            params=self.params * params,
+            batch_tokens=self.batch_tokens * batch,
+            deal=replace(self.deal, worker_chips=tuple(each * chips for each in self.deal.worker_chips)),
+            gradient_bytes=self.gradient_bytes * carried,
+            outer_bytes=self.outer_bytes * carried,
+            mean_step_s=tuple(each_s * seconds for each_s in self.mean_step_s),
+            compute_s=lambda worker, first, count: compute_s(worker, first, count) * seconds,
+        )
 
 
 def rounded_up(chips: float, split: int) -> int:

@@ -11,7 +11,7 @@ import numpy as np
 from ...documents.validation import nearest
 from ...errors import InputError
 from ...scenario.model import Scenario
-from ...scenario.variation import Document, wider
+from ...scenario.variation import links_by_name
 from ...simulation.run import long_run
 from ...simulation.without_effect.keys import Reason
 from ...strategies.shared.strategy import told_apart
@@ -111,8 +111,8 @@ def answer(
     topology = scenario.topology
     if not topology.links:
         raise InputError(f"topology {topology.name}: has no links between datacenters; nothing can be made wider")
-    if link is not None and link not in _names(scenario):
-        raise InputError(f"--link: there is none named {link!r}; {nearest(link, list(_names(scenario)))}")
+    if link is not None and link not in (names := links_by_name(topology)):
+        raise InputError(f"--link: there is none named {link!r}; {nearest(link, list(names))}")
     rows, curve, settled = [], [], []
     for position in range(len(scenario.strategies)):
         probe = _Probe(scenario, position, link, rounds)
@@ -124,21 +124,16 @@ def answer(
     return BandwidthAnswer(scenario, what, tuple(rows), tuple(curve), notes)
 
 
-def _dump(scenario: Scenario) -> Document:
-    return scenario.model_dump(mode="json", exclude_none=True)
-
-
 class _Probe:
     """Utilisation of one strategy against the width of links, each width replayed once."""
 
     def __init__(self, scenario: Scenario, position: int, link: str | None, rounds: int | None) -> None:
-        self._document = _dump(scenario)
-        self._document["strategies"] = [self._document["strategies"][position]]
         self._link = link
         self._strategy = scenario.strategies[position]
         self._label = told_apart([each.label for each in scenario.strategies])[position]
+        self._scenario = scenario.replaced(strategies=(self._strategy,))
         if rounds is not None:
-            self._document["workload"]["steps"] = rounds * self._strategy.steps_per_sync
+            self._scenario = self._scenario.vary(steps=rounds * self._strategy.steps_per_sync)
         self._bandwidth = _bandwidth(scenario, self._strategy.workers(len(scenario.topology.datacenters)), link)
         self._seen: dict[float, float] = {}
         self.settled = True
@@ -146,9 +141,7 @@ class _Probe:
 
     def utilization(self, scale: float) -> float:
         if scale not in self._seen:
-            topology = _copy(self._document["topology"])
-            wider(topology, self._link, scale)
-            varied = Scenario.model_validate(self._document | {"topology": topology})
+            varied = self._scenario.vary(bandwidth_across=scale, link=self._link, clip=True)
             self._seen[scale], settled = long_run(varied)
             self.settled = self.settled and settled
         return self._seen[scale]
@@ -202,17 +195,6 @@ class _Probe:
         return float(1 / root)
 
 
-def _copy(topology: Document) -> Document:
-    return topology | {"links": [_link_copy(link) for link in topology["links"]]}
-
-
-def _link_copy(link: Document) -> Document:
-    if "schedule" not in link:
-        return dict(link)
-    points = [dict(point) for point in link["schedule"].get("points", [])]
-    return link | {"schedule": link["schedule"] | ({"points": points} if points else {})}
-
-
 def _bandwidth(scenario: Scenario, workers: int, link: str | None) -> float:
     """Bandwidth of the link that is varied, or of the narrowest way between the datacenters used [bit/s]."""
     topology = scenario.topology
@@ -220,17 +202,7 @@ def _bandwidth(scenario: Scenario, workers: int, link: str | None) -> float:
         share = topology.transport.payload_share if workers > 1 else 1.0
         sites = tuple(site.name for site in topology.datacenters[:workers])
         return topology.narrowest(sites).bandwidth_bits_per_s / share
-    return _names(scenario)[link]
-
-
-def _names(scenario: Scenario) -> dict[str, float]:
-    """Links as people write them, each with its bandwidth [bit/s]."""
-    names: dict[str, float] = {}
-    for link in scenario.topology.links:
-        a, b = link.ends
-        ways = (f"{a} -> {b}", f"{b} -> {a}", f"{a} <-> {b}") if link.between else (f"{a} -> {b}",)
-        names |= dict.fromkeys(ways, link.bandwidth_bits_per_s)
-    return names
+    return links_by_name(topology)[link].bandwidth_bits_per_s
 
 
 def _on_grid(bandwidth_bits_per_s: float) -> float | None:

@@ -9,11 +9,11 @@ from ...documents.validation import validate
 from ...errors import InputError
 from ...scenario.model import Scenario
 from ...scenario.overrides import parse_strategy
-from ...scenario.variation import Document
 from ...strategies import STRATEGIES
-from ...topology.model import PUBLISHED
+from ...topology.model import PUBLISHED, Topology
 from ...units.quantities import LATENCY, to_text
 
+Document = dict[str, Any]
 STUDIED = ("data-parallel", "diloco", "streaming-diloco", "eager-diloco", "async-diloco")
 ROUNDS = 400
 """Of each strategy's own H, where a run never repeats itself."""
@@ -27,7 +27,7 @@ def study(
     step_time_s: float,
     strategies: Sequence[str] = STUDIED,
     parameters: Mapping[str, Any] | None = None,
-    topology: Document | None = None,
+    topology: Topology | None = None,
     datacenters: int | None = None,
 ) -> Scenario:
     """The setting of the published tables: replicas joined by one serial link each, and nothing else in the way.
@@ -41,7 +41,7 @@ def study(
       step_time_s: compute of a step [s].
       strategies: `kind` or `kind:key=value,...`; exchanges run layer by layer behind the backward pass unless said.
       parameters: keys for all strategies that have them (`sync_every`, `fragments`, ...), unless said in an entry.
-      topology: as dumped from the model, to ask on other links.
+      topology: to ask on other links.
       datacenters: how many there are, without a topology; as many as the most replicas, at least two, unless given.
 
     Raises:
@@ -52,21 +52,26 @@ def study(
     if layers is None and any(document.get("overlap") == "layers" for document in documents):
         raise InputError("--layers: exchanges begin layer by layer; write --layers 48, or --overlap none")
     sites = _sites(documents, datacenters, topology)
-    names = [f"dc{number + 1}" for number in range(sites)]
-    pairs = [[a, b] for i, a in enumerate(names) for b in names[i + 1 :]]
-    links = [{"between": pair, "bandwidth": "1 Gbit/s", "latency": "0 s"} for pair in pairs]
-    plain: Document = {"name": "one serial link", "datacenters": [{"name": name} for name in names], "links": links}
-    there: Document = topology or plain | {"collective": PUBLISHED}
-    there = there | {"datacenters": [site | {"chips": 1} for site in there["datacenters"]]}
+    there = topology or _serial_links(sites)
+    there = there.replaced(datacenters=tuple(site.replaced(chips=1) for site in there.datacenters))
     every = max(_at_least(1, document, "sync_every") for document in documents)
     workload: Document = {"params": params, "step_time": to_text(step_time_s, LATENCY)}
-    workload |= {"batch_tokens": 4096 * len(there["datacenters"]), "steps": ROUNDS * every}
+    workload |= {"batch_tokens": 4096 * len(there.datacenters), "steps": ROUNDS * every}
     workload |= {} if layers is None else {"layers": layers}
     document = {"name": "bandwidth", "topology": there, "workload": workload, "strategies": documents}
     return validate(Scenario, document, source="bandwidth")
 
 
-def _sites(documents: Sequence[Document], datacenters: int | None, topology: Document | None) -> int:
+def _serial_links(sites: int) -> Topology:
+    """A link of its own between every two sites, at the published cost."""
+    names = [f"dc{number + 1}" for number in range(sites)]
+    pairs = [[a, b] for i, a in enumerate(names) for b in names[i + 1 :]]
+    links = [{"between": pair, "bandwidth": "1 Gbit/s", "latency": "0 s"} for pair in pairs]
+    document = {"name": "one serial link", "datacenters": [{"name": name} for name in names], "links": links}
+    return validate(Topology, document | {"collective": PUBLISHED}, source="bandwidth")
+
+
+def _sites(documents: Sequence[Document], datacenters: int | None, topology: Topology | None) -> int:
     """How many datacenters there are in a study without a topology."""
     most = max(_at_least(1, document, "replicas") for document in documents)
     if datacenters is not None and (topology or not max(2, most) <= datacenters <= _MOST_SITES):

@@ -185,8 +185,7 @@ class _Clock:
             half_s, whole_s = self(self.longest // 2), self(self.longest)
             return whole_s + (whole_s - half_s) / (self.longest - self.longest // 2) * (steps - self.longest)
         if steps not in self._seen:
-            load = replace(self._job.setting.load, steps=steps)
-            varied = replace(self._job, setting=replace(self._job.setting, load=load))
+            varied = self._job.with_load(replace(self._job.setting.load, steps=steps))
             self._seen[steps] = alone(self._scenario, varied).timeline.wall_clock_s
         return self._seen[steps]
 

@@ -6,13 +6,12 @@ import math
 from dataclasses import replace
 from typing import Literal
 
-from ...documents.validation import validate
 from ...errors import InputError
 from ...scenario.model import Scenario
 from ...simulation.jobs import jobs
 from ...simulation.results import Job
 from ...strategies import DataParallel
-from ...workload.load import Deal, Load
+from ...workload.load import Load
 from ..predict import best_batch
 
 Rule = Literal["equal-chips", "best-batch"]
@@ -31,9 +30,7 @@ def with_reference(scenario: Scenario) -> Scenario:
         raise InputError("jobs: together: a budget is of one strategy at a time; write jobs: alone")
     if any(isinstance(strategy, DataParallel) for strategy in scenario.strategies):
         return scenario
-    document = scenario.model_dump(mode="json", exclude_none=True)
-    document["strategies"].insert(0, {"kind": "data-parallel"})
-    return validate(Scenario, document, source=scenario.name)
+    return scenario.replaced(strategies=(DataParallel(), *scenario.strategies))
 
 
 def on_equal_chips(scenario: Scenario, notes: list[str]) -> Scenario:
@@ -58,10 +55,7 @@ def on_equal_chips(scenario: Scenario, notes: list[str]) -> Scenario:
             "set workload.chips, or leave out a strategy"
         )
     notes.append(f"{scenario.topology.name}: {fewest} chips for every strategy, as all of them can have so many")
-    document = scenario.model_dump(mode="json", exclude_none=True)
-    document["workload"] = {key: value for key, value in document["workload"].items() if key != "tokens_per_chip"}
-    document["workload"]["chips"] = fewest
-    return validate(Scenario, document, source=scenario.name)
+    return scenario.vary(chips=fewest)
 
 
 def entrants(scenario: Scenario, rule: Rule, notes: list[str]) -> list[Job]:
@@ -85,18 +79,15 @@ def entrants(scenario: Scenario, rule: Rule, notes: list[str]) -> list[Job]:
         if short:
             notes.append(f"{scenario.topology.name}: {job.strategy.label} has no {rule} row: {short[0]}")
         else:
-            found.append(replace(job, setting=replace(job.setting, load=load)))
+            found.append(job.with_load(load))
     return found
 
 
 def _grown(load: Load, batch_tokens: float) -> Load:
     """A load with another batch, on chips in proportion to it: a step takes as long as before."""
     factor = batch_tokens / load.batch_tokens
-    deal = Deal(
-        tuple(chips * factor for chips in load.deal.worker_chips), load.deal.speeds, by_speed=load.deal.by_speed
-    )
-    tokens = load.steps * load.batch_tokens
-    return replace(load, batch_tokens=batch_tokens, deal=deal, steps=whole_steps(tokens / batch_tokens))
+    steps = whole_steps(load.steps * load.batch_tokens / batch_tokens)
+    return replace(load.scaled(batch=factor, chips=factor), batch_tokens=batch_tokens, steps=steps)
 
 
 def whole_steps(steps: float) -> int:

@@ -6,13 +6,10 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from ...documents.validation import validate
 from ...scenario.model import Scenario
-from ...scenario.variation import Document, times, wider
 from ...simulation.jobs import jobs
 from ...simulation.results import Job
 from ...simulation.run import alone
-from ...units.quantities import BANDWIDTH, LATENCY
 from ...workload.load import Load
 
 STEP = 1.05
@@ -46,8 +43,52 @@ class Elasticity:
 
 
 _ROUNDS = 400
-Variant = tuple[float, Scenario, Job]
-"""The value of the input, and what to replay for it."""
+
+
+@dataclass(frozen=True)
+class _Case:
+    """What is replayed: a job of a scenario."""
+
+    scenario: Scenario
+    job: Job
+
+    def on(self, scenario: Scenario) -> _Case:
+        """The first job of a varied scenario."""
+        return _Case(scenario, jobs(scenario)[0])
+
+    def scaled(self, **factors: float) -> _Case:
+        """The job with a varied workload (see `Load.scaled`)."""
+        return replace(self, job=self.job.with_load(self.load.scaled(**factors)))
+
+    @property
+    def load(self) -> Load:
+        """The job's workload, dealt out."""
+        return self.job.setting.load
+
+    @property
+    def wall_clock_s(self) -> float:
+        """Of its replay [s]."""
+        return alone(self.scenario, self.job).timeline.wall_clock_s
+
+
+@dataclass(frozen=True)
+class _Knob:
+    """An input, and how it is turned up and down.
+
+    Attributes:
+      input, unit: what it is called, and what it is measured in.
+      value: what it is in a case [unit].
+      turned: the case with so many times as much of the input, everything else as it was.
+      absent: why it cannot be turned in a case; None where it can.
+      whole: whether it is a whole number, so that what was replayed says by how much it was turned.
+    """
+
+    input: str
+    unit: str
+    value: Callable[[_Case], float]
+    turned: Callable[[_Case, float], _Case]
+    absent: Callable[[_Case], str | None] = lambda case: None
+    whole: bool = False
 
 
 def elasticities(scenario: Scenario) -> tuple[Elasticity, ...]:
@@ -64,43 +105,8 @@ def elasticities(scenario: Scenario) -> tuple[Elasticity, ...]:
       is just hidden) it is the slope across it. Of a run that never repeats itself 400 rounds stand for the whole.
     """
     scenario = _no_longer_than_needed(scenario)
-    job = jobs(scenario)[0]
-    links = [link.latency_s for link in scenario.topology.links]
-    bandwidth = job.setting.across.bandwidth_bits_per_s / scenario.topology.transport.payload_share
-    one_site = "all of it runs inside one datacenter" if job.setting.workers == 1 else None
-    inside_s = max(route.latency_s for route in job.setting.inside)
-    inside_bits = min(route.bandwidth_bits_per_s for route in job.setting.inside)
-    no_latency = None if any(links) else "the latency is 0"
-    load = job.setting.load
-    bits = 8 * job.strategy.outer_bytes(job.setting) / load.params
-    found = [
-        _measured(
-            "bandwidth across", "bit/s", lambda f: _on(scenario, bandwidth * f, lambda t: _links_wider(t, f)), one_site
-        ),
-        _measured(
-            "latency across",
-            "s",
-            lambda f: _on(scenario, job.setting.across.latency_s * f, lambda t: _links_later(t, f)),
-            one_site or no_latency,
-        ),
-        _measured("bandwidth inside", "bit/s", lambda f: _on(scenario, inside_bits * f, lambda t: _inside(t, f, 1.0))),
-        _measured(
-            "latency inside",
-            "s",
-            lambda f: _on(scenario, inside_s * f, lambda t: _inside(t, 1.0, f)),
-            None if inside_s else "the latency is 0",
-        ),
-        _measured("chip speed", "x", lambda f: (f, scenario, _with(job, _computing(load, 1 / f)))),
-        _measured(
-            "chips", "chips", lambda f: (load.chips * f, scenario, _with(job, _more_chips(load, f))), _too_few(load)
-        ),
-        _measured("payload bits", "bit", lambda f: (bits * f, scenario, _heavier(job, f))),
-        _sync_every(scenario, job),
-        _measured("batch", "tokens", lambda f: (load.batch_tokens * f, scenario, _with(job, _larger_batch(load, f)))),
-        _measured("params", "", lambda f: (load.params * f, scenario, _larger(job, f))),
-        _measured("tokens", "tokens", lambda f: _longer(scenario, job, f)),
-    ]
-    return tuple(found)
+    case = _Case(scenario, jobs(scenario)[0])
+    return tuple(_measured(case, knob) for knob in _KNOBS)
 
 
 def _no_longer_than_needed(scenario: Scenario) -> Scenario:
@@ -109,105 +115,129 @@ def _no_longer_than_needed(scenario: Scenario) -> Scenario:
     longest = _ROUNDS * job.strategy.steps_per_sync
     if job.strategy.repeats or scenario.replay == "full" or job.setting.load.steps <= longest:
         return scenario
-    document = scenario.model_dump(mode="json", exclude_none=True)
-    kept = {key: value for key, value in document["workload"].items() if key not in ("tokens", "overtraining")}
-    return validate(Scenario, document | {"workload": kept | {"steps": longest}}, source=scenario.name)
+    return scenario.vary(steps=longest)
 
 
-def _measured(name: str, unit: str, variant: Callable[[float], Variant], why_not: str | None = None) -> Elasticity:
+def _measured(case: _Case, knob: _Knob) -> Elasticity:
+    name, unit = knob.input, knob.unit
+    why_not = knob.absent(case)
     if why_not:
         return Elasticity(name, unit, None, None, None, None, None, why_not)
-    (low, on_low, low_job), (high, on_high, high_job) = variant(1 / STEP), variant(STEP)
+    factors, turned = (1 / STEP, STEP), (knob.turned(case, 1 / STEP), knob.turned(case, STEP))
+    low, high = (knob.value(each) for each in turned) if knob.whole else (knob.value(case) * each for each in factors)
     if low >= high:
         return Elasticity(name, unit, low, high, None, None, None, "the run is too short to vary it")
-    low_s, high_s = alone(on_low, low_job).timeline.wall_clock_s, alone(on_high, high_job).timeline.wall_clock_s
+    low_s, high_s = (each.wall_clock_s for each in turned)
     return Elasticity(name, unit, low, high, low_s, high_s, math.log(high_s / low_s) / math.log(high / low))
 
 
-def _on(scenario: Scenario, value: float, change: Callable[[Document], None]) -> Variant:
-    """The scenario on a changed topology."""
-    document = scenario.model_dump(mode="json", exclude_none=True)
-    change(document["topology"])
-    varied = validate(Scenario, document, source=scenario.name)
-    return value, varied, jobs(varied)[0]
+def _bandwidth_across(case: _Case) -> float:
+    return case.job.setting.across.bandwidth_bits_per_s / case.scenario.topology.transport.payload_share
 
 
-def _links_wider(topology: Document, factor: float) -> None:
-    wider(topology, None, factor)
+def _latency_inside(case: _Case) -> float:
+    return max(route.latency_s for route in case.job.setting.inside)
 
 
-def _links_later(topology: Document, factor: float) -> None:
-    for link in topology["links"]:
-        link["latency"] = times(link["latency"], factor, LATENCY)
+def _payload_bits(case: _Case) -> float:
+    return 8 * case.job.strategy.outer_bytes(case.job.setting) / case.load.params
 
 
-def _inside(topology: Document, bandwidth: float, latency: float) -> None:
-    for site in topology["datacenters"]:
-        inside = site["inside"]
-        inside["bandwidth"] = times(inside["bandwidth"], bandwidth, BANDWIDTH)
-        inside["latency"] = times(inside["latency"], latency, LATENCY)
+def _one_site(case: _Case) -> str | None:
+    return "all of it runs inside one datacenter" if case.job.setting.workers == 1 else None
 
 
-def _with(job: Job, load: Load) -> Job:
-    return replace(job, setting=replace(job.setting, load=load))
+def _no_latency_across(case: _Case) -> str | None:
+    there_is = any(link.latency_s for link in case.scenario.topology.links)
+    return _one_site(case) or (None if there_is else "the latency is 0")
 
 
-def _computing(load: Load, factor: float) -> Load:
-    """A load whose steps take so many times as long."""
-    compute_s = load.compute_s
-    return replace(
-        load,
-        mean_step_s=tuple(seconds * factor for seconds in load.mean_step_s),
-        compute_s=lambda worker, first, count: compute_s(worker, first, count) * factor,
-    )
+def _no_latency_inside(case: _Case) -> str | None:
+    return None if _latency_inside(case) else "the latency is 0"
 
 
-def _more_chips(load: Load, factor: float) -> Load:
-    deal = replace(load.deal, worker_chips=tuple(chips * factor for chips in load.deal.worker_chips))
-    return replace(_computing(load, 1 / factor), deal=deal)
+def _too_few_chips(case: _Case) -> str | None:
+    return "a datacenter has a lone chip" if min(case.load.deal.worker_chips) <= STEP else None
 
 
-def _too_few(load: Load) -> str | None:
-    return "a datacenter has a lone chip" if min(load.deal.worker_chips) <= STEP else None
+def _every_step(case: _Case) -> str | None:
+    has = "sync_every" in type(case.job.strategy).model_fields
+    return None if has else "it synchronises at every step"
 
 
-def _larger_batch(load: Load, factor: float) -> Load:
-    tokens, batch_tokens = load.steps * load.batch_tokens, load.batch_tokens * factor
-    return replace(_computing(load, factor), batch_tokens=batch_tokens, steps=max(1, round(tokens / batch_tokens)))
+def _wider(case: _Case, factor: float) -> _Case:
+    return case.on(case.scenario.vary(bandwidth_across=factor, clip=True))
 
 
-def _heavier(job: Job, factor: float) -> Job:
+def _later(case: _Case, factor: float) -> _Case:
+    return case.on(case.scenario.vary(latency_across=factor, clip=True))
+
+
+def _wider_inside(case: _Case, factor: float) -> _Case:
+    return case.on(case.scenario.vary(bandwidth_inside=factor, clip=True))
+
+
+def _later_inside(case: _Case, factor: float) -> _Case:
+    return case.on(case.scenario.vary(latency_inside=factor, clip=True))
+
+
+def _heavier(case: _Case, factor: float) -> _Case:
     """Every exchange carries so many times as much."""
-    load, strategy = job.setting.load, job.strategy
-    heavier = replace(load, gradient_bytes=load.gradient_bytes * factor, outer_bytes=load.outer_bytes * factor)
-    if strategy.payload_bits:
-        strategy = strategy.replaced(payload_bits=strategy.payload_bits * factor)
-    return replace(_with(job, heavier), strategy=strategy)
+    job, own_bits = case.scaled(bits=factor).job, case.job.strategy.payload_bits
+    strategy = job.strategy.replaced(payload_bits=own_bits * factor) if own_bits else job.strategy
+    return replace(case, job=replace(job, strategy=strategy))
 
 
-def _larger(job: Job, factor: float) -> Job:
-    """So many times the parameters: more compute, and more payload at the same bits for each."""
-    load = replace(_computing(job.setting.load, factor), params=job.setting.load.params * factor)
-    load = replace(load, gradient_bytes=load.gradient_bytes * factor, outer_bytes=load.outer_bytes * factor)
-    return _with(job, load)
+def _rarer(case: _Case, factor: float) -> _Case:
+    """An outer step every so many times as many inner steps, at the least one more or less; from 1 only upwards."""
+    strategy = case.job.strategy
+    every = strategy.steps_per_sync
+    wanted = max(every + 1, round(every * _WIDE)) if factor > 1 else min(every - 1, round(every / _WIDE))
+    changed = strategy.replaced(sync_every=max(1, wanted, getattr(strategy, "overlap_steps", 0) + 1))
+    return replace(case, job=replace(case.job, strategy=changed))
 
 
-def _longer(scenario: Scenario, job: Job, factor: float) -> Variant:
-    load = job.setting.load
-    longer = replace(load, steps=max(1, round(load.steps * factor)))
-    return longer.steps * load.batch_tokens, scenario, _with(job, longer)
+def _in_larger_batches(case: _Case, factor: float) -> _Case:
+    load = case.load
+    larger = load.scaled(batch=factor)
+    steps = max(1, round(load.steps * load.batch_tokens / larger.batch_tokens))
+    return replace(case, job=case.job.with_load(replace(larger, steps=steps)))
 
 
-def _sync_every(scenario: Scenario, job: Job) -> Elasticity:
-    """That of H; from 1 only upwards."""
-    every, strategy = job.strategy.steps_per_sync, job.strategy
-    if "sync_every" not in type(strategy).model_fields:
-        return _measured("sync every", "steps", lambda f: (f, scenario, job), "it synchronises at every step")
-    low, high = min(every - 1, round(every / _WIDE)), max(every + 1, round(every * _WIDE))
-    low = max(1, low, getattr(strategy, "overlap_steps", 0) + 1)
+def _longer(case: _Case, factor: float) -> _Case:
+    load = case.load
+    return replace(case, job=case.job.with_load(replace(load, steps=max(1, round(load.steps * factor)))))
 
-    def variant(factor: float) -> Variant:
-        value = high if factor > 1 else low
-        return value, scenario, replace(job, strategy=strategy.replaced(sync_every=value))
 
-    return _measured("sync every", "steps", variant)
+_KNOBS = (
+    _Knob("bandwidth across", "bit/s", _bandwidth_across, _wider, _one_site),
+    _Knob("latency across", "s", lambda case: case.job.setting.across.latency_s, _later, _no_latency_across),
+    _Knob(
+        "bandwidth inside",
+        "bit/s",
+        lambda case: min(route.bandwidth_bits_per_s for route in case.job.setting.inside),
+        _wider_inside,
+    ),
+    _Knob("latency inside", "s", _latency_inside, _later_inside, _no_latency_inside),
+    _Knob("chip speed", "x", lambda case: 1.0, lambda case, factor: case.scaled(chip_speed=factor)),
+    _Knob(
+        "chips",
+        "chips",
+        lambda case: case.load.chips,
+        lambda case, factor: case.scaled(chips=factor),
+        _too_few_chips,
+    ),
+    _Knob("payload bits", "bit", _payload_bits, _heavier),
+    _Knob("sync every", "steps", lambda case: case.job.strategy.steps_per_sync, _rarer, _every_step, whole=True),
+    _Knob("batch", "tokens", lambda case: case.load.batch_tokens, _in_larger_batches),
+    _Knob("params", "", lambda case: case.load.params, lambda case, factor: case.scaled(params=factor)),
+    _Knob(
+        "tokens",
+        "tokens",
+        lambda case: case.load.steps * case.load.batch_tokens,
+        _longer,
+        whole=True,
+    ),
+)
+"""What is turned, in the order of the report. Links and insides are varied in the scenario; the workload after it was
+dealt out (`Load.scaled`), so that chips need not be whole and a recording can be scaled like any model."""

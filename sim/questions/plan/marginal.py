@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import deepcopy
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...units.quantities import BANDWIDTH, parse, to_text
-from .options import Ask, Document, options
+from ...topology.model import Topology
+from ...units.quantities import BANDWIDTH
+from .options import Ask, options
 from .search import Grid, best_loss, bound, grid
 
 _UNIT_BITS_PER_S = 1e9
@@ -42,7 +43,7 @@ class Marginal:
     doubled_loss_change: float
 
 
-def marginals(ask: Ask, topology: Document, params: NDArray[np.float64], grids: Sequence[Grid]) -> dict[str, Marginal]:
+def marginals(ask: Ask, topology: Topology, params: NDArray[np.float64], grids: Sequence[Grid]) -> dict[str, Marginal]:
     """The lowest loss with more of one thing, less the lowest loss as things are; for each thing that limits a run.
 
     Args:
@@ -55,7 +56,7 @@ def marginals(ask: Ask, topology: Document, params: NDArray[np.float64], grids: 
       that lead as things are.
     """
     names = ["days", "chips", "inside_bandwidth"]
-    names += ["bandwidth"] if topology["links"] else []
+    names += ["bandwidth"] if topology.links else []
     names += ["unique_tokens"] if ask.unique_tokens is not None else []
     names += ["cost"] if ask.max_cost is not None else []
     base = best_loss(grids, ask.limit_s)
@@ -82,21 +83,21 @@ def _asked(ask: Ask, name: str, doubled: bool) -> Ask:
     return ask
 
 
-def enlarged(topology: Document, name: str, doubled: bool) -> Document:
-    """A copy of the topology with more chips, or with wider links."""
-    document = deepcopy(topology)
-    for site in document["datacenters"]:
-        if name == "chips":
-            site["chips"] += site["chips"] if doubled else 1
-        if name == "inside_bandwidth":
-            site["inside"]["bandwidth"] = _more(site["inside"]["bandwidth"], doubled)
-    for link in document["links"] if name == "bandwidth" else []:
-        link["bandwidth"] = _more(link["bandwidth"], doubled)
-        for point in link.get("schedule", {}).get("points", []):
-            point["bandwidth"] = _more(point["bandwidth"], doubled)
-    return document
+def enlarged(topology: Topology, name: str, doubled: bool) -> Topology:
+    """The topology with more chips, or with wider links; as it is where neither is asked for."""
 
+    def more(bits_per_s: float) -> float:
+        return BANDWIDTH.within(bits_per_s + (bits_per_s if doubled else _UNIT_BITS_PER_S))
 
-def _more(text: str, doubled: bool) -> str:
-    bits_per_s = parse(text, BANDWIDTH, zero=True)
-    return to_text(BANDWIDTH.within(bits_per_s + (bits_per_s if doubled else _UNIT_BITS_PER_S)), BANDWIDTH)
+    changes: dict[str, Any] = {}
+    sites = topology.datacenters
+    if name == "chips":
+        changes["datacenters"] = tuple(
+            site.replaced(chips=(site.chips or 0) + ((site.chips or 0) if doubled else 1)) for site in sites
+        )
+    if name == "inside_bandwidth":
+        wider = (site.inside.replaced(bandwidth=more(site.inside.bandwidth_bits_per_s)) for site in sites)
+        changes["datacenters"] = tuple(site.replaced(inside=inside) for site, inside in zip(sites, wider, strict=True))
+    if name == "bandwidth":
+        changes["links"] = tuple(link.with_bandwidth(more) for link in topology.links)
+    return topology.replaced(**changes)

@@ -16,9 +16,8 @@ from ...simulation.jobs import plan_job
 from ...strategies import STRATEGIES, AbstractStrategy, Setting
 from ...strategies.shared.strategy import told_apart
 from ...topology.hosts import crowded
-from ...topology.model import Topology
+from ...topology.model import Datacenter, Topology
 from ...units.in_words import human_count
-from ...units.quantities import CHIP_SPEED, parse, to_text
 from ...workload.extent import CHIP_FLOP_PER_S
 
 Document = dict[str, Any]
@@ -128,10 +127,10 @@ class Option:
     def scenario(self, params: float, batch_tokens: float, steps: int) -> Scenario:
         """The run as a scenario of its own, which `simulate --scenario` takes as well."""
         workload = {"params": params, "batch_tokens": batch_tokens, "steps": steps, "split": "by-speed"}
-        workload |= {"payload_bits": self.ask.payload_bits, "chip_speed": to_text(_speed(self.ask), CHIP_SPEED)}
+        workload |= {"payload_bits": self.ask.payload_bits, "chip_speed": _speed(self.ask)}
         workload |= {"layers": self.ask.layers} if self.strategy.by_layer else {}
-        document = {"name": "plan", "topology": self.topology, "workload": workload, "strategies": [self.document]}
-        return validate(Scenario, document, source="plan")
+        document = {"name": "plan", "topology": self.topology, "workload": workload, "strategies": [self.strategy]}
+        return validate(Scenario, document, source="plan", in_si=True)
 
     def setting(self, scenario: Scenario) -> Setting:
         """What its closed form is evaluated in."""
@@ -142,8 +141,8 @@ def _speed(ask: Ask) -> float:
     return ask.chip_flop_per_s or CHIP_FLOP_PER_S
 
 
-def equipped(ask: Ask) -> Document:
-    """The topology as plain data, each datacenter with the chips and the speed that the plan counts on.
+def equipped(ask: Ask) -> Topology:
+    """The topology, each datacenter with the chips and the speed that the plan counts on.
 
     Raises:
       InputError: nobody says how many chips there are, they cannot be shared evenly, or datacenters share a host.
@@ -154,10 +153,9 @@ def equipped(ask: Ask) -> Document:
             "and a plan counts on chips that nobody else uses; take `host` out of the datacenters, or replay one run "
             "with simulate --topology"
         )
-    document: Document = ask.topology.model_dump(mode="json", exclude_none=True)
-    sites = document["datacenters"]
+    sites = ask.topology.datacenters
     if ask.chips is None:
-        bare = [site["name"] for site in sites if "chips" not in site]
+        bare = [site.name for site in sites if site.chips is None]
         if bare:
             raise InputError(
                 f"--chips: topology {ask.topology.name} does not say how many chips {bare[0]!r} has; write --chips "
@@ -170,15 +168,16 @@ def equipped(ask: Ask) -> Document:
             f"--chips: {ask.chips} chips cannot be shared evenly by the {len(sites)} datacenters of topology "
             f"{ask.topology.name}; use {choices}"
         )
-    for site in sites:
-        if ask.chips is not None:
-            site["chips"] = ask.chips // len(sites)
-        if ask.chip_flop_per_s is not None or "chip_speed" not in site:
-            site["chip_speed"] = to_text(_speed(ask), CHIP_SPEED)
-    return document
+    return ask.topology.replaced(datacenters=tuple(_counted_on(ask, site) for site in sites))
 
 
-def options(ask: Ask, topology: Document) -> list[Option]:
+def _counted_on(ask: Ask, site: Datacenter) -> Datacenter:
+    chips = site.chips if ask.chips is None else ask.chips // len(ask.topology.datacenters)
+    own = None if ask.chip_flop_per_s is not None else site.chip_flop_per_s
+    return site.replaced(chips=chips, chip_speed=own or _speed(ask))
+
+
+def options(ask: Ask, topology: Topology) -> list[Option]:
     """Every strategy on every choice of datacenters that differs from the others, with every H.
 
     Args:
@@ -189,7 +188,7 @@ def options(ask: Ask, topology: Document) -> list[Option]:
       InputError: an unknown strategy, or one that needs more datacenters than there are.
     """
     parsed = [parse_strategy(entry) for entry in ask.strategies]
-    parts = [_part(topology, chosen) for chosen in _choices(validate(Topology, topology, source="plan"))]
+    parts = [_part(topology, chosen) for chosen in _choices(topology)]
     found: dict[str, Option] = {}
     for document in parsed:
         before = len(found)
@@ -199,7 +198,7 @@ def options(ask: Ask, topology: Document) -> list[Option]:
                 if option.strategy.workers(len(part.datacenters)) == len(part.datacenters):
                     found.setdefault(option.name, option)
         if len(found) == before:
-            sites = len(topology["datacenters"])
+            sites = len(topology.datacenters)
             raise InputError(
                 f"--strategy {document['kind']}: needs more datacenters than the {sites} of topology "
                 f"{ask.topology.name}; leave it out, ask for fewer replicas, or take a topology with more datacenters"
@@ -262,20 +261,19 @@ def _choices(topology: Topology) -> list[tuple[str, ...]]:
     return list(found.values())
 
 
-def _part(topology: Document, chosen: tuple[str, ...]) -> Topology:
+def _part(topology: Topology, chosen: tuple[str, ...]) -> Topology:
     """The chosen datacenters first; those left out only pass on what crosses them."""
-    sites = {site["name"]: site for site in topology["datacenters"]}
-    document = topology | {"datacenters": [sites[name] for name in chosen]}
+    sites = {site.name: site for site in topology.datacenters}
+    datacenters = tuple(sites[name] for name in chosen)
     if len(chosen) == 1:
-        document |= {"routers": [], "links": [], "routes": []}
-    else:
-        document["routers"] = [*topology.get("routers", []), *(name for name in sites if name not in chosen)]
-    return validate(Topology, document, source="plan")
+        return topology.replaced(datacenters=datacenters, routers=(), links=(), routes=())
+    left_out = (name for name in sites if name not in chosen)
+    return topology.replaced(datacenters=datacenters, routers=(*topology.routers, *left_out))
 
 
-def describe_chips(ask: Ask, topology: Document) -> str:
+def describe_chips(ask: Ask, topology: Topology) -> str:
     """Chips and their speed in a few words."""
-    chips = sum(site["chips"] for site in topology["datacenters"])
-    speeds = sorted({parse(site["chip_speed"], CHIP_SPEED) for site in topology["datacenters"]})
+    chips = sum(site.chips or 0 for site in topology.datacenters)
+    speeds = sorted({site.chip_flop_per_s or 0.0 for site in topology.datacenters})
     shown = " to ".join(dict.fromkeys(f"{speed / 1e12:g}" for speed in (speeds[0], speeds[-1])))
     return f"{human_count(chips)} chips of {shown} Tflop/s useful, {ask.days:g} days"

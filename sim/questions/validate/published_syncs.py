@@ -164,10 +164,9 @@ def _topology(row: Published, payload_share: float) -> Topology:
     """The sites of a run: nodes shaped at their egress, or OpenDiLoCo's four; links carry a share of their rate."""
     if "-" in row["link"]:
         there = load_topology("open-diloco")
-        links = [link.model_dump(mode="json", exclude_none=True) for link in there.links]
-        for document, link in zip(links, there.links, strict=True):
-            document["bandwidth"] = f"{link.bandwidth_bits_per_s * payload_share!r} bit/s"
-        return there.replaced(links=links)
+        return there.replaced(
+            links=tuple(link.with_bandwidth(lambda bits_per_s: bits_per_s * payload_share) for link in there.links)
+        )
     nodes = [f"node{number}" for number in range(int(row["nodes"]))]
     number, unit = row["link"].split()
     wire = {"bandwidth": f"{float(number) * payload_share!r} {unit}", "latency": "0.1 ms"}

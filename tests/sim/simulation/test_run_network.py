@@ -156,6 +156,17 @@ def test_an_even_split_waits_for_the_weakest_site():
     assert found.doubled == pytest.approx(1 - saved / only.wall_clock_s, rel=1e-6)
 
 
+def test_no_site_is_named_where_the_seconds_of_a_step_are_given():
+    """Two of three share a processor and hold the third up; chips of any speed take the seconds that are given."""
+    topology = around_an_exchange(*["100 Gbit/s"] * 3) | {"hosts": [{"name": "h"}]}
+    for site in topology["datacenters"][:2]:
+        site["host"] = "h"
+    result = run(scenario(topology, {"params": 1e9, "steps": 60, "step_time": "3 s"}, [diloco(3)]))
+    (only,) = result.runs
+    assert max(site.held_up_s for site in only.sites) > 0.1 * only.wall_clock_s
+    assert [found.kind for found in bottlenecks(result, only)] == ["link"]
+
+
 def test_a_split_by_speed_makes_all_sites_finish_together():
     (only,) = run(uneven(split="by-speed")).runs
     assert [site.tokens_share for site in only.sites] == pytest.approx([24 / 44, 8 / 44, 12 / 44])
