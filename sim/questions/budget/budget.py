@@ -15,10 +15,10 @@ from ...simulation.run import alone
 from ...strategies import DataParallel
 from ...strategies.shared.strategy import told_apart
 from ...workload.load import Load
+from ..whole_numbers import MOST, first_that_reaches, last_that_fits
 from ..without_effect import in_budgets
 from .comparison_rules import HAIR, RULES, Rule, entrants, on_equal_chips, whole_steps, with_reference
 
-_MOST_STEPS = 2**40
 _ROUNDS = 400
 
 
@@ -150,17 +150,8 @@ def most_steps(wall_clock_s: Callable[[int], float], limit_s: float, guess: int,
     Returns:
       The number; 0 if not even one step fits.
     """
-    limit_s *= 1 + HAIR
-    low, high, at, turn = 0, _MOST_STEPS, max(1, guess), 0
-    while high - low > 1:
-        now_s = wall_clock_s(at)
-        low, high = (at, high) if now_s <= limit_s else (low, at)
-        turn += 1
-        paced = at + math.floor((limit_s - now_s) * at / now_s)
-        # the mean pace so far finds the place in a few turns; halving ends the search where it does not
-        halve = turn % 4 == 0 and high < _MOST_STEPS
-        at = min(max((low + high) // 2 if halve else paced, low + 1), high - 1)
-    return next((n for n in range(low + beyond, low, -1) if wall_clock_s(n) <= limit_s), low)
+    fits = last_that_fits(lambda steps: wall_clock_s(steps) / (limit_s * (1 + HAIR)), guess)
+    return next((n for n in range(fits + beyond, fits, -1) if wall_clock_s(n) <= limit_s * (1 + HAIR)), fits)
 
 
 def _chips(load: Load) -> float:
@@ -177,7 +168,7 @@ class _Clock:
         self._scenario, self._job = scenario, job
         self._seen: dict[int, float] = {}
         endless = not job.strategy.repeats and scenario.replay == "steady"
-        self.longest = _ROUNDS * job.strategy.steps_per_sync if endless else _MOST_STEPS
+        self.longest = _ROUNDS * job.strategy.steps_per_sync if endless else MOST
         """More steps than these are not replayed."""
 
     def __call__(self, steps: int) -> float:
@@ -263,7 +254,7 @@ def _time(there: _Place, job: Job, target: float) -> LossRow:
     def loss(steps: int) -> float | None:
         return there.loss(job, steps).value
 
-    steps = _fewest_steps(loss, target)
+    steps = first_that_reaches(lambda steps: (found := loss(steps)) is not None and found <= target)
     tokens = steps * load.batch_tokens if steps else None
     return LossRow(
         topology=there.name,
@@ -276,22 +267,9 @@ def _time(there: _Place, job: Job, target: float) -> LossRow:
         chips=_chips(load),
         batch_tokens=load.batch_tokens,
         target_loss=target,
-        lowest_loss=loss(_MOST_STEPS),
+        lowest_loss=loss(MOST),
         overtraining_multiple=tokens / (TOKENS_PER_PARAM * load.params) if tokens else None,
         steps=steps,
         tokens=tokens,
         wall_clock_s=_Clock(there.scenario, job)(steps) if steps else None,
     )
-
-
-def _fewest_steps(loss: Callable[[int], float | None], target: float) -> int | None:
-    """The fewest steps after which the law predicts a loss, which falls with every step; None if it never does."""
-    low, high = 0, _MOST_STEPS
-    final = loss(high)
-    if final is None or final > target:
-        return None
-    while high - low > 1:
-        half = (low + high) // 2
-        found = loss(half)
-        low, high = (low, half) if found is not None and found <= target else (half, high)
-    return high

@@ -11,12 +11,11 @@ import numpy as np
 from ... import laws
 from ...simulation.results import Outcome
 from ...simulation.run import outcomes
+from ..whole_numbers import last_that_fits
 from .objective import best_batch_tokens, compared_loss
 from .options import Ask, Option
 from .search import Cell
 
-_ROUNDS, _GUESSES = 60, 3
-"""Replays of a combination, and how many of them guess by proportion before bisection takes over."""
 _CLOSE = 0.999
 """Share of a limit that is enough where each replay is dear: exchanges behind compute without a closed form."""
 _RESOLUTION = {True: 1e-6, False: 1e-4}
@@ -80,8 +79,8 @@ class Entry:
 def replayed(cell: Cell, limit_s: float, before: Callable[[int], None] = lambda _: None) -> Entry | None:
     """Replays a combination and corrects its steps until as many as possible fit into the time and the cost.
 
-    Whole outer steps make the wall-clock a staircase over the steps, so the last step that fits is bracketed and then
-    found by bisection, to one part in a million (less where replays are dear).
+    Whole outer steps make the wall-clock a staircase over the steps, so the last step that fits is searched for, to one
+    part in a million (less where replays are dear).
 
     Args:
       cell: the combination; where its steps are part of the choice, or follow from N, they stay as they are.
@@ -91,28 +90,18 @@ def replayed(cell: Cell, limit_s: float, before: Callable[[int], None] = lambda 
     Returns:
       The plan, or None if it does not fit after all.
     """
-    steps, fits, too_many = cell.steps, 0, 0
-    found: Outcome | None = None
-    for number in range(_ROUNDS):
-        if steps < 1 or too_many == 1:
-            return None
-        before(steps)
-        outcome, share = _outcome(cell, steps, limit_s)
-        if share <= 1:
-            fits, found = steps, outcome
-        else:
-            too_many = steps
-        if cell.kept_steps or cell.option.ask.tokens_per_param is not None:
-            break
-        if found is not None and cell.coarse and _CLOSE <= share <= 1:
-            break
-        if found is not None and too_many and too_many - fits <= max(1, _RESOLUTION[cell.closed_form] * fits):
-            break
-        steps = math.floor(steps / share * (1 + 1e-12))
-        if too_many and (number >= _GUESSES or not fits < steps < too_many):
-            steps = (fits + too_many) // 2
-        steps = max(steps, fits + 1)
-    return _entry(cell, fits, found) if found is not None else None
+    tried: dict[int, Outcome] = {}
+
+    def share(steps: int) -> float:
+        tried[steps], taken = _outcome(cell, steps, limit_s)
+        return taken
+
+    if cell.kept_steps or cell.option.ask.tokens_per_param is not None:
+        steps = cell.steps if share(cell.steps) <= 1 else 0
+    else:
+        near = _CLOSE if cell.coarse else math.inf
+        steps = last_that_fits(share, cell.steps, resolution=_RESOLUTION[cell.closed_form], near=near)
+    return _entry(cell, steps, tried[steps]) if steps else None
 
 
 def _outcome(cell: Cell, steps: int, limit_s: float) -> tuple[Outcome, float]:
