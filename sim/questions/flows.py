@@ -135,7 +135,7 @@ def load_flows(path: Path) -> Flows:
         try:
             data["topology"] = load_topology(topology, folder=path.parent)
         except InputError as error:
-            raise InputError(f"{path}: {error}") from None
+            raise error.within(path) from None
     return validate(Flows, data, source=str(path), text=text)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from ..errors import InputError
+from ..errors import ArgumentError
 from ..laws import (
     FITTED_ALGORITHMS,
     FITTED_SYNC_EVERY,
@@ -72,14 +72,18 @@ def answer(
     """
     if strategy not in FITTED_ALGORITHMS:
         known = " or ".join(FITTED_ALGORITHMS)
-        raise InputError(f"--strategy: nobody has published laws for {strategy!r}; write {known}")
+        told = "{strategy}: nobody has published laws for {got!r}; write {known}"
+        raise ArgumentError(told, got=strategy, known=known)
     parallel = strategy == "data-parallel"
     if parallel and (replicas or 1) > 1:
-        raise InputError(f"--replicas: got {replicas}, and Data-Parallel trains one model; write --strategy diloco")
+        raise ArgumentError(
+            f"{{replicas}}: got {replicas}, and Data-Parallel trains one model; write {{strategy:diloco}}"
+        )
     if parallel and sync_every:
-        raise InputError("--sync-every: Data-Parallel synchronises at every step; leave it out, or --strategy diloco")
+        told = "{sync_every}: Data-Parallel synchronises at every step; leave it out, or {strategy:diloco}"
+        raise ArgumentError(told)
     if (replicas is not None and replicas < 1) or (sync_every is not None and sync_every < 1):
-        raise InputError("--replicas, --sync-every: are whole numbers from 1 up; write for instance --replicas 2")
+        raise ArgumentError("{replicas}, {sync_every}: are whole numbers from 1 up; write for instance {replicas:2}")
     count = replicas or (1 if parallel else 2)
     every = None if parallel else sync_every or FITTED_SYNC_EVERY
     budget = tokens or TOKENS_PER_PARAM * params

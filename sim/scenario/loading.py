@@ -11,7 +11,7 @@ from typing import Any
 
 from ..documents.reading import exists, note_read
 from ..documents.validation import nearest, read_mapping, read_text, validate
-from ..errors import InputError
+from ..errors import ArgumentError, InputError
 from ..laws.model_family import FAMILY
 from ..topology.model import Topology, load_topology, read_topology, topology_path
 from ..trace.series import recording_names
@@ -43,7 +43,7 @@ def load_scenario(
       InputError: anything is wrong in the file or in the options.
     """
     if workload and trace:
-        raise InputError("--workload and --trace both name the workload; give one of them")
+        raise ArgumentError("{workload} and {trace} both name the workload; give one of them")
     source = path or Path(str(resources.files("sim.scenario") / "shipped" / "recorded-35m.yaml"))
     document, text = _read(source)
     folder = source.parent
@@ -105,7 +105,7 @@ def naming(path: Path | None) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        raise InputError(f"{path}: {error}" if path else str(error)) from None
+        raise (error.within(path) if path else error) from None
 
 
 class _Elsewhere(str):

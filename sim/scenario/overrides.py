@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from ..documents.validation import nearest, parse_yaml
-from ..errors import InputError
+from ..errors import ArgumentError, InputError
 from ..strategies import STRATEGIES
 
 
@@ -18,13 +18,15 @@ def parse_strategy(entry: str) -> dict[str, Any]:
     """
     kind, _, rest = entry.partition(":")
     if kind not in STRATEGIES:
-        raise InputError(f"--strategy: there is none named {kind!r}; {nearest(kind, list(STRATEGIES))}")
+        known = nearest(kind, list(STRATEGIES))
+        raise ArgumentError("{strategies}: there is none named {kind!r}; {known}", kind=kind, known=known)
     document: dict[str, Any] = {"kind": kind}
     for part in filter(None, rest.split(",")):
         key, equals, value = part.partition("=")
         if not equals:
-            raise InputError(f"--strategy {entry}: {part!r} sets nothing; write {kind}:key=value,key=value")
-        document[key.strip()] = parse_yaml(value, f"--strategy {entry}")
+            told = "{strategies} {entry}: {part!r} sets nothing; write {kind}:key=value,key=value"
+            raise ArgumentError(told, entry=entry, part=part, kind=kind)
+        document[key.strip()] = _value(value, "{strategies} {entry}", entry)
     return document
 
 
@@ -33,9 +35,18 @@ def split_setting(entry: str) -> tuple[list[str | int], Any]:
     path, equals, value = entry.partition("=")
     parts = re.findall(r"[^.\[\]]+", path)
     if not equals or not parts:
-        raise InputError(f"--set {entry}: sets nothing; write --set key.path=value, such as workload.steps=1000")
+        told = "{settings} {entry}: sets nothing; write {settings} key.path=value, such as workload.steps=1000"
+        raise ArgumentError(told, entry=entry)
     keys = [int(part) if re.fullmatch("[0-9]{1,9}", part) else part.strip() for part in parts]
-    return keys, parse_yaml(value, f"--set {entry}")
+    return keys, _value(value, "{settings} {entry}", entry)
+
+
+def _value(text: str, source: str, entry: str) -> Any:
+    """The value of a key, as YAML; a mistake in it names the argument that it stands in."""
+    try:
+        return parse_yaml(text, "")
+    except InputError as error:
+        raise ArgumentError(f"{source}{{reason}}", entry=entry, reason=error) from None
 
 
 def assign(document: dict[str, Any], path: list[str | int], value: Any) -> None:
@@ -46,9 +57,11 @@ def assign(document: dict[str, Any], path: list[str | int], value: Any) -> None:
         last = depth == len(path) - 1
         if isinstance(here, list):
             if not isinstance(part, int) or part >= len(here):
-                raise InputError(f"--set {shown}: {part!r} is not one of the {len(here)} entries; count from 0")
+                told = "{settings} {shown}: {part!r} is not one of the {count} entries; count from 0"
+                raise ArgumentError(told, shown=shown, part=part, count=len(here))
         elif not isinstance(here, dict):
-            raise InputError(f"--set {shown}: {'.'.join(map(str, path[:depth]))} holds no keys; set it as a whole")
+            told = "{settings} {shown}: {above} holds no keys; set it as a whole"
+            raise ArgumentError(told, shown=shown, above=".".join(map(str, path[:depth])))
         elif not last:
             here.setdefault(str(part), {})
         key = part if isinstance(here, list) else str(part)

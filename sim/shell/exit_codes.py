@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 from ..documents.reading import noting_reads
 from ..errors import CrosshaulError
+from .options import in_options
 from .printing import abandon_stdout, tell
 
 INTERRUPTED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
@@ -38,7 +39,7 @@ def _outcome(command: Callable[[], Any]) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except CrosshaulError as error:
-        tell(f"error: {error}", red=True)
+        tell(f"error: {in_options(error)}", red=True)
         return error.exit_code
     except MemoryError:
         tell("error: there is not enough memory for this; take fewer datacenters, layers or steps", red=True)

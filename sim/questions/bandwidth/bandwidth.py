@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...documents.validation import nearest
-from ...errors import InputError
+from ...errors import ArgumentError, InputError
 from ...scenario.model import Scenario
 from ...scenario.variation import links_by_name
 from ...simulation.run import long_run
@@ -105,15 +105,17 @@ def answer(
     """
     for target in targets:
         if not 0 < target < 1:
-            raise InputError(f"--target: got {target:g}; write a share of the time between 0 and 1, such as 0.95")
+            told = "{targets}: got {got:g}; write a share of the time between 0 and 1, such as 0.95"
+            raise ArgumentError(told, got=target)
     if scenario.jobs == "together":
         raise InputError("jobs: together: the answer is for one strategy at a time; write jobs: alone")
     topology = scenario.topology
     if not topology.links:
         raise InputError(f"topology {topology.name}: has no links between datacenters; nothing can be made wider")
     if link is not None and link not in (names := links_by_name(topology)):
-        raise InputError(f"--link: there is none named {link!r}; {nearest(link, list(names))}")
-    rows, curve, settled = [], [], []
+        known = nearest(link, list(names))
+        raise ArgumentError("{link}: there is none named {got!r}; {known}", got=link, known=known)
+    rows, curve = [], []
     for position in range(len(scenario.strategies)):
         probe = _Probe(scenario, position, link, rounds)
         curve += [probe.point(scale) for scale in probe.curve_scales()]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...documents.validation import validate
-from ...errors import InputError
+from ...errors import ArgumentError
 from ...scenario.model import Scenario
 from ...scenario.overrides import parse_strategy
 from ...strategies import STRATEGIES
@@ -50,7 +50,7 @@ def study(
     given = dict(parameters or {})
     documents = strategy_documents(strategies, {"overlap": "layers", **given}, asked=given)
     if layers is None and any(document.get("overlap") == "layers" for document in documents):
-        raise InputError("--layers: exchanges begin layer by layer; write --layers 48, or --overlap none")
+        raise ArgumentError("{layers}: exchanges begin layer by layer; write {layers:48}, or {overlap:none}")
     sites = _sites(documents, datacenters, topology)
     there = topology or _serial_links(sites)
     there = there.replaced(datacenters=tuple(site.replaced(chips=1) for site in there.datacenters))
@@ -77,9 +77,10 @@ def _sites(documents: Sequence[Document], datacenters: int | None, topology: Top
     if datacenters is not None and (topology or not max(2, most) <= datacenters <= _MOST_SITES):
         own = "the topology has its own" if topology else f"got {datacenters}, and the strategies take up to {most}"
         instead = "leave it out" if topology else f"write a number from {max(2, most)} to {_MOST_SITES}"
-        raise InputError(f"--datacenters: {own}; {instead}")
+        raise ArgumentError("{datacenters}: {own}; {instead}", own=own, instead=instead)
     if most > _MOST_SITES and not topology:
-        raise InputError(f"--replicas: got {most}; write {_MOST_SITES} or fewer, or name a --topology that has as many")
+        told = f"{{replicas}}: got {most}; write {_MOST_SITES} or fewer, or name a {{topology}} that has as many"
+        raise ArgumentError(told)
     return datacenters or max(2, most)
 
 
@@ -93,8 +94,9 @@ def strategy_documents(entries: Sequence[str], shared: Mapping[str, Any], asked:
     known = [keys_of(document["kind"]) for document in documents]
     for key in asked:
         if not any(key in keys for keys in known):
-            instead = ", or write --datacenters for how many sites there are" if key == "replicas" else ""
-            raise InputError(f"--{key.replace('_', '-')}: none of {', '.join(entries)} has it; leave it out{instead}")
+            instead = ", or write {datacenters} for how many sites there are" if key == "replicas" else ""
+            told = f"{{{key}}}: none of {{entries}} has it; leave it out{instead}"
+            raise ArgumentError(told, entries=", ".join(entries))
     return [
         {key: value for key, value in shared.items() if key in keys} | document
         for document, keys in zip(documents, known, strict=True)

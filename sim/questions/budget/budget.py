@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from ...errors import InputError
+from ...errors import ArgumentError
 from ...laws import TOKENS_PER_PARAM
 from ...scenario.model import Scenario
 from ...simulation.predicted_loss import Loss, loss_after
@@ -121,7 +121,7 @@ def answer(
     """
     for target in target_losses:
         if not (math.isfinite(target) and target > 0):
-            raise InputError(f"--target-loss: got {target:g}; write a loss in nats per token, such as 2.3")
+            raise ArgumentError(f"{{target_losses}}: got {target:g}; write a loss in nats per token, such as 2.3")
     rows: list[BudgetRow] = []
     times: list[LossRow] = []
     notes: list[str] = []

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ...engine.timeline import Timeline, Totals
-from ...errors import InputError
+from ...errors import ArgumentError
 from ...scenario.model import Scenario
 from ...simulation.results import Job, Run
 from ...simulation.run import outcomes, result_of
@@ -104,7 +104,8 @@ def answer(scenario: Scenario) -> Explanation:
     """
     if len(scenario.strategies) > 1:
         names = ", ".join(strategy.label for strategy in scenario.strategies)
-        raise InputError(f"explain: one run at a time, and there are {names}; write --strategy diloco:replicas=2")
+        told = "explain: one run at a time, and there are {names}; write {strategy:diloco:replicas=2}"
+        raise ArgumentError(told, names=names)
     outcome = outcomes(scenario)[0]
     job, timeline = outcome.job, outcome.timeline
     found = result_of(scenario, [outcome])

@@ -9,7 +9,7 @@ from typing import Any
 
 from ...defaults import PAYLOAD_BITS
 from ...documents.validation import validate
-from ...errors import InputError
+from ...errors import ArgumentError, InputError
 from ...scenario.model import Scenario
 from ...scenario.overrides import parse_strategy
 from ...simulation.jobs import plan_job
@@ -150,23 +150,27 @@ def equipped(ask: Ask) -> Topology:
     if any(crowded(ask.topology.places_of(ask.topology.datacenters))):
         raise InputError(
             f"topology {ask.topology.name}: hosts: datacenters that share the compute of a host slow each other down, "
-            "and a plan counts on chips that nobody else uses; take `host` out of the datacenters, or replay one run "
-            "with simulate --topology"
+            "and a plan counts on chips that nobody else uses; take `host` out of the datacenters, or ask for a run "
+            "instead of a plan"
         )
     sites = ask.topology.datacenters
     if ask.chips is None:
         bare = [site.name for site in sites if site.chips is None]
         if bare:
-            raise InputError(
-                f"--chips: topology {ask.topology.name} does not say how many chips {bare[0]!r} has; write --chips "
-                "with the number in all datacenters together"
+            raise ArgumentError(
+                "{chips}: topology {name} does not say how many chips {site!r} has; write {chips} "
+                "with the number in all datacenters together",
+                name=ask.topology.name,
+                site=bare[0],
             )
     elif ask.chips % len(sites):
         low = ask.chips // len(sites) * len(sites)
         choices = f"{low} or {low + len(sites)}" if low else str(len(sites))
-        raise InputError(
-            f"--chips: {ask.chips} chips cannot be shared evenly by the {len(sites)} datacenters of topology "
-            f"{ask.topology.name}; use {choices}"
+        raise ArgumentError(
+            f"{{chips}}: {ask.chips} chips cannot be shared evenly by the {len(sites)} datacenters of topology "
+            "{name}; use {choices}",
+            name=ask.topology.name,
+            choices=choices,
         )
     return ask.topology.replaced(datacenters=tuple(_counted_on(ask, site) for site in sites))
 
@@ -199,9 +203,10 @@ def options(ask: Ask, topology: Topology) -> list[Option]:
                     found.setdefault(option.name, option)
         if len(found) == before:
             sites = len(topology.datacenters)
-            raise InputError(
-                f"--strategy {document['kind']}: needs more datacenters than the {sites} of topology "
-                f"{ask.topology.name}; leave it out, ask for fewer replicas, or take a topology with more datacenters"
+            raise ArgumentError(
+                f"{{strategies}} {document['kind']}: needs more datacenters than the {sites} of topology "
+                "{name}; leave it out, ask for fewer replicas, or take a topology with more datacenters",
+                name=ask.topology.name,
             )
     return _told_apart(list(found.values()))
 
@@ -229,7 +234,7 @@ def _strategies(document: Document, sites: int, sync_every: Sequence[int]) -> It
 
 
 def _option(ask: Ask, document: Document, part: Topology) -> Option:
-    strategy = validate(STRATEGIES[document["kind"]], document, source=f"--strategy {document['kind']}")
+    strategy = _checked(document)
     chips = [site.chips or 0 for site in part.datacenters]
     speeds = [site.chip_flop_per_s or 0.0 for site in part.datacenters]
     return Option(
@@ -244,6 +249,14 @@ def _option(ask: Ask, document: Document, part: Topology) -> Option:
         ask=ask,
         label=strategy.label,
     )
+
+
+def _checked(document: Document) -> AbstractStrategy:
+    try:
+        return validate(STRATEGIES[document["kind"]], document, source=document["kind"])
+    except InputError as error:  # a mistake a line
+        lines = {f"line{number}": line for number, line in enumerate(str(error).splitlines())}
+        raise ArgumentError("\n".join(f"{{strategies}} {{{name}}}" for name in lines), **lines) from None
 
 
 def _choices(topology: Topology) -> list[tuple[str, ...]]:

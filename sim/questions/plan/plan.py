@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import InputError, brief
+from ...errors import ArgumentError, brief
 from ...units.quantities import LATENCY, MOST_CHIPS, MOST_LAYERS, MOST_STEPS
 from ..without_effect import in_plan
 from .marginal import Marginal, enlarged, marginals
@@ -88,7 +88,8 @@ def answer(ask: Ask, say: Say = lambda _: None) -> Plan:
     bench = _Bench(say)
     entries = bench.contest(_by_family(_candidates(ask, grids, ask.limit_s)), ask.limit_s, 2)
     if not entries:
-        raise InputError(f"--days {ask.days:g}: nothing fits{_why(ask)}; allow more of it, or smaller --params")
+        told = f"{{days:{ask.days:g}}}: nothing fits{{why}}; allow more of it, or smaller {{params}}"
+        raise ArgumentError(told, why=_why(ask))
     best = entries[0]
     marginal = marginals(ask, topology, params, grids)
     changes = sorted(marginal, key=lambda name: marginal[name].doubled_loss_change)
@@ -109,40 +110,42 @@ def answer(ask: Ask, say: Say = lambda _: None) -> Plan:
 
 
 _MOST = {
-    "--days": LATENCY.most / 86_400,
-    "--params": 1e18,
-    "--sync-every": MOST_STEPS,
-    "--payload-bits": 1e6,
-    "--layers": MOST_LAYERS,
-    "--chips": MOST_CHIPS,
+    "days": LATENCY.most / 86_400,
+    "params": 1e18,
+    "sync_every": MOST_STEPS,
+    "payload_bits": 1e6,
+    "layers": MOST_LAYERS,
+    "chips": MOST_CHIPS,
 }
 """What is accepted at the most: as in a scenario."""
 
 
 def _check(ask: Ask) -> None:
-    positive = {"--days": (ask.days,), "--params": ask.params or (1.0,), "--sync-every": ask.sync_every}
-    positive |= {"--payload-bits": (ask.payload_bits,), "--layers": (ask.layers,)}
+    positive = {"days": (ask.days,), "params": ask.params or (1.0,), "sync_every": ask.sync_every}
+    positive |= {"payload_bits": (ask.payload_bits,), "layers": (ask.layers,)}
     optional = {
-        "--chips": ask.chips,
-        "--unique-tokens": ask.unique_tokens,
-        "--inference-tokens": ask.inference_tokens,
-        "--tokens-per-param": ask.tokens_per_param,
-        "--max-cost": ask.max_cost,
+        "chips": ask.chips,
+        "unique_tokens": ask.unique_tokens,
+        "inference_tokens": ask.inference_tokens,
+        "tokens_per_param": ask.tokens_per_param,
+        "max_cost": ask.max_cost,
     }
     positive |= {name: (value,) for name, value in optional.items() if value is not None}
     for name, values in positive.items():
         most = _MOST.get(name, 1e24)
         if not all(0 < value <= most for value in values):  # false for NaN, too, and safe for integers of any length
-            raise InputError(f"{name}: got {', '.join(map(brief, values))}; write numbers above 0, {most:g} at most")
-    for name, price in (("--price-chip-hour", ask.price_chip_hour), ("--price-gb", ask.price_gb)):
+            got = ", ".join(map(brief, values))
+            raise ArgumentError(f"{{{name}}}: got {{got}}; write numbers above 0, {most:g} at most", got=got)
+    for name, price in (("price_chip_hour", ask.price_chip_hour), ("price_gb", ask.price_gb)):
         if price is not None and not (math.isfinite(price) and price >= 0):
-            raise InputError(f"{name}: got {price:g}; write 0 or more")
+            raise ArgumentError(f"{{{name}}}: got {price:g}; write 0 or more")
     if ask.max_cost is not None and not (ask.price_chip_hour or ask.price_gb):
-        raise InputError("--max-cost: what costs anything? write --price-chip-hour or --price-gb as well")
+        raise ArgumentError("{max_cost}: what costs anything? write {price_chip_hour} or {price_gb} as well")
     if not 0 <= ask.loss_slack < 1:
-        raise InputError(f"--loss-slack: got {ask.loss_slack:g}; write a share of the loss, such as 0.01")
+        told = "{loss_slack}: got {got:g}; write a share of the loss, such as 0.01"
+        raise ArgumentError(told, got=ask.loss_slack)
     if not ask.strategies:
-        raise InputError("--strategy: there is none to choose from; name at least one")
+        raise ArgumentError("{strategies}: there is none to choose from; name at least one")
 
 
 def _why(ask: Ask) -> str:

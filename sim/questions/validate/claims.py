@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from statistics import median
 from typing import Literal
 
-from ...errors import InputError
+from ...errors import ArgumentError
 from .evidence_files import Key, read
 
 Kind = Literal["relative", "absolute", "cells", "at-least"]
@@ -167,7 +167,9 @@ def answer(only: str | None = None, *, live: bool = False) -> Validation:
         found = tuple(c for c in claims if wanted in " ".join((c.id, c.topic, c.claim, c.source)).casefold())
         if not found:
             topics = ", ".join(dict.fromkeys(claim.topic for claim in claims))
-            raise InputError(f"--only: no claim has {only!r} in it; write one of the topics: {topics}")
+            raise ArgumentError(
+                "{only}: no claim has {got!r} in it; write one of the topics: {topics}", got=only, topics=topics
+            )
         claims = found
     if not live:
         return Validation(claims)

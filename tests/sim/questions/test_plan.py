@@ -12,6 +12,7 @@ from sim.errors import InputError
 from sim.questions.plan.options import Ask, equipped, options
 from sim.questions.plan.plan import answer
 from sim.questions.plan.replay import undominated
+from sim.shell.options import in_options
 from sim.shell.progress import Progress
 from sim.simulation.run import outcomes
 from sim.topology.model import Topology, load_topology
@@ -321,13 +322,15 @@ def test_a_batch_above_the_best_one_is_priced():
 def test_a_question_that_makes_no_sense_says_what_to_write(changes, words):
     with pytest.raises(InputError) as raised:
         answer(replace(Ask(sites(2), days=1), **changes))
-    assert [word for word in words if word not in str(raised.value)] == []
+    assert [word for word in words if word not in in_options(raised.value)] == []
     assert "\n" not in str(raised.value)
+    assert "--" not in str(raised.value)
 
 
 def test_a_topology_without_chips_asks_for_them():
-    with pytest.raises(InputError, match="write --chips"):
+    with pytest.raises(InputError, match="write chips with the number") as raised:
         answer(Ask(load_topology("metro-fibre"), days=1))
+    assert "write --chips with the number" in in_options(raised.value)
     assert answer(Ask(load_topology("low-bw"), days=1, chips=64, params=(1e9,))).best.chips <= 64
 
 
