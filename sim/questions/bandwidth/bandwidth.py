@@ -115,7 +115,7 @@ def answer(
     if link is not None and link not in (names := links_by_name(topology)):
         known = nearest(link, list(names))
         raise ArgumentError("{link}: there is none named {got!r}; {known}", got=link, known=known)
-    rows, curve = [], []
+    rows, curve, settled = [], [], []
     for position in range(len(scenario.strategies)):
         probe = _Probe(scenario, position, link, rounds)
         curve += [probe.point(scale) for scale in probe.curve_scales()]
