@@ -38,7 +38,7 @@ def last_that_fits(
     while too_many - fits > max(1, resolution * fits):
         taken = share(n)
         fits, too_many = (n, too_many) if taken <= 1 else (fits, n)
-        if fits and taken >= near:
+        if near <= taken <= 1:
             break
         trials += 1
         n = math.floor(n / taken * (1 + _HAIR))

@@ -93,6 +93,7 @@ def replayed(cell: Cell, limit_s: float, before: Callable[[int], None] = lambda 
     tried: dict[int, Outcome] = {}
 
     def share(steps: int) -> float:
+        before(steps)
         tried[steps], taken = _outcome(cell, steps, limit_s)
         return taken
 
