@@ -9,6 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from .joins import Meeting
+    from .traffic import Traffic
+
+
+class Join(Protocol):
+    """How the members of a collective come together; `joins` has those that there are."""
+
+    def meeting(self, traffic: Traffic, collective: Collective) -> Meeting:
+        """Where one collective of a replay comes together."""
+        ...
 
 
 class _Many(tuple[int, ...]):
@@ -51,8 +64,7 @@ class Collective:
         with the compute.
       source, target: for a one-way transfer, the workers in whose datacenters it begins and ends; only the member
         joins.
-      quorum: members that must have joined for it to begin without the rest; None: all.
-      grace_s: how long it then still waits for the rest [s].
+      join: how its members come together; None: all of them meet at a barrier.
     """
 
     name: str
@@ -64,8 +76,7 @@ class Collective:
     behind_s: float = 0.0
     source: int | None = None
     target: int | None = None
-    quorum: int | None = None
-    grace_s: float = 0.0
+    join: Join | None = None
     parts_inside: bool = True
 
     @property
@@ -101,7 +112,7 @@ class Compute:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """The worker joins a collective and goes on; the exchange begins when the last member has joined."""
+    """The worker joins a collective and goes on; its exchange begins when those are there whom its join needs."""
 
     collective: Collective
 

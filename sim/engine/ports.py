@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 import simpy
@@ -33,8 +34,11 @@ class Carrier(Protocol):
         """
         ...
 
-    def enter(self, collective: Collective, member: int) -> simpy.Event | None:
-        """Lets a member begin by itself; the event fires when it has its result. None: all begin and end together."""
+    def apart(self, collective: Collective) -> Callable[[int], simpy.Event] | None:
+        """Where each member of a collective begins and ends by itself, what lets it begin; None: all do so together.
+
+        It is called once for each member, when that comes; the event fires when the member has its result.
+        """
         ...
 
     def crossing_bytes(self, collective: Collective) -> float:

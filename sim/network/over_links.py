@@ -21,7 +21,6 @@ from .placement import Placement, turns
 from .published_cost import PublishedCostNetwork
 from .repeated import Once, RepeatingCarrier
 
-_Key = tuple[str, int, int, tuple[int, ...]]
 CHUNKED = "chunked-ring"
 _MOST_SITES_FOR_DIRECT = 32
 _MOST_SERVERS_TRIED = 16
@@ -171,7 +170,6 @@ class _FlowCarrier:
         self._network, self._env = network, env
         self._wires = wires
         self._last: dict[Hashable, list[simpy.Event]] = {}
-        self._rings: dict[_Key, tuple[ChunkedRing, int]] = {}  # and how many members are still to come
         self._flows = FluidNetwork(env, wires)
         self._inside = PublishedCostNetwork(network.placement).connect(env)
 
@@ -180,21 +178,18 @@ class _FlowCarrier:
             return self._inside.transfer(collective)
         return self._in_turn(collective, collective.members, self._run(collective))
 
-    def enter(self, collective: Collective, member: int) -> simpy.Event | None:
-        if not self._network.chunked or len(collective.members) == 1 or collective.quorum is not None:
+    def apart(self, collective: Collective) -> Callable[[int], simpy.Event] | None:
+        if not self._network.chunked or len(collective.members) == 1:
             return None
-        key = collective.name, collective.index, collective.part, collective.members
-        ring, missing = self._rings.pop(key) if key in self._rings else (self._ring(collective), len(key[-1]))
-        if missing > 1:
-            self._rings[key] = ring, missing - 1
-        first_s, last_s = self._network.parts_inside_s(collective, [member])
+        ring = self._ring(collective)
 
-        def part() -> simpy.events.ProcessGenerator:
+        def part(member: int) -> simpy.events.ProcessGenerator:
+            first_s, last_s = self._network.parts_inside_s(collective, [member])
             yield from self._pause(first_s)
             yield from ring.member(member)
             yield from self._pause(last_s)
 
-        return self._in_turn(collective, [member], part())
+        return lambda member: self._in_turn(collective, [member], part(member))
 
     def _in_turn(
         self, collective: Collective, members: Sequence[int], work: simpy.events.ProcessGenerator

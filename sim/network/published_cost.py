@@ -87,8 +87,8 @@ class _PublishedCostCarrier:
         self._free_s.update((each, max(left_s, self._free_s.get(each, 0.0))) for each in takes)
         return self._env.timeout(free_s - now + seconds)
 
-    def enter(self, collective: Collective, member: int) -> simpy.Event | None:
-        return None
+    def apart(self, collective: Collective) -> None:
+        """Nothing: all begin and end together."""
 
     def crossing_bytes(self, collective: Collective) -> float:
         return collective.count * self._network.cost(collective)[2]

@@ -74,9 +74,8 @@ class RepeatingCarrier:
     def _over(self, _: simpy.Event) -> None:
         self._under_way -= 1
 
-    def enter(self, collective: Collective, member: int) -> simpy.Event | None:
-        """None: all begin and end together."""
-        return None
+    def apart(self, collective: Collective) -> None:
+        """Nothing: all begin and end together."""
 
     def crossing_bytes(self, collective: Collective) -> float:
         """Bytes that the collective sends out of all its sites together [byte]."""

@@ -8,6 +8,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from ..defaults import SYNC_EVERY
+from ..engine.joins import Quorum
 from ..engine.ops import Collective, Op
 from ..errors import InputError
 from ..units.quantities import MOST_SITES, MOST_STEPS, Latency
@@ -78,14 +79,12 @@ class ElasticDiLoCo(AbstractStrategy):
     def program(self, worker: int, setting: Setting) -> Iterator[Op]:
         """H inner steps, an outer exchange with whoever is there, and so on."""
         steps, size_bytes = setting.load.steps, self.outer_bytes(setting)
-        quorum = self.quorum if self.quorum < self.replicas else None
+        join = Quorum(self.quorum, self.grace_s) if self.quorum < self.replicas else None
         for index, first, end, exchanged in rounds_of(steps, self.sync_every, closing=self.closing_exchange):
             yield from inner_steps(worker, setting, first, end - first)
             if exchanged:
-                yield from self.exchange(
-                    setting,
-                    Collective("outer", index, setting.everyone, size_bytes, quorum=quorum, grace_s=self.grace_s),
-                )
+                outer = Collective("outer", index, setting.everyone, size_bytes, join=join)
+                yield from self.exchange(setting, outer)
 
     def ideal_s(self, setting: Setting) -> float | None:
         """That of DiLoCo where the whole group meets at every outer step; else None [s]."""

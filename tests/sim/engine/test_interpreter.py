@@ -1,14 +1,18 @@
 """Small stories in round numbers, asserted span by span."""
 
+import re
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 import simpy
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sim.engine import interpreter
 from sim.engine.accounting import Mark
 from sim.engine.interpreter import replay
+from sim.engine.joins import Exchange, Meeting, Quorum
 from sim.engine.ops import Collective, Compute, Merge, Start, Wait
 from sim.engine.timeline import Span
 from sim.errors import ReplayError
@@ -24,7 +28,7 @@ class FixedNetwork:
         self.env = env
         return self
 
-    def enter(self, collective, member):
+    def apart(self, collective):
         return None
 
     def transfer(self, collective):
@@ -115,6 +119,41 @@ def test_an_exchange_of_one_is_inside_its_datacenter():
     timeline = replay([[Compute(1.0), *blocking(Collective("gradients", 0, (0,), 2.0))]], FixedNetwork())
     assert [sums(totals) for totals in timeline.workers] == [(1.0, 0.0, 2.0, 0.0, 0.0)]
     assert timeline.crossing_bytes == 0.0
+
+
+def test_a_quorum_begins_without_the_rest_and_who_is_late_catches_up():
+    """Two of three are enough; payload 3 s, there and back for the late one as well."""
+    one = Collective("outer", 0, (0, 1, 2), 3.0, join=Quorum(2))
+    timeline = replay([[Compute(c), *blocking(one)] for c in (1.0, 2.0, 10.0)], FixedNetwork())
+    assert [totals.finish_s for totals in timeline.workers] == [5.0, 5.0, 16.0]
+    assert [totals.late for totals in timeline.workers] == [0, 0, 1]
+    assert timeline.workers[0].straggler_wait_s == 1.0
+
+
+class FirstCome:
+    """A join of somebody else: whoever comes has what it needs at once."""
+
+    def meeting(self, traffic, collective):
+        class Open(Meeting):
+            def enter(self, worker):
+                self.arrive(worker)
+
+            def exchange_of(self, worker):
+                now = self.traffic.env.now
+                return Exchange(self.traffic.env.event(), self.joined, begin_s=now, end_s=now)
+
+        return Open(traffic, collective)
+
+
+def test_a_join_needs_nothing_of_the_interpreter():
+    one = Collective("outer", 0, (0, 1), 3.0, join=FirstCome())
+    timeline = replay([[Compute(c), *blocking(one), Compute(1.0)] for c in (1.0, 7.0)], FixedNetwork())
+    assert [totals.finish_s for totals in timeline.workers] == [2.0, 8.0]
+
+
+def test_the_interpreter_names_no_join():
+    source = Path(interpreter.__file__).read_text()
+    assert re.findall(r"barrier|quorum|apart|grace|late\b", source, re.IGNORECASE) == []
 
 
 def test_spans_are_kept_only_when_asked_for():

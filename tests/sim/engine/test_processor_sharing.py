@@ -23,7 +23,7 @@ class FixedNetwork:
         self.env = env
         return self
 
-    def enter(self, collective, member):
+    def apart(self, collective):
         return None
 
     def transfer(self, collective):

@@ -1,0 +1,60 @@
+"""What meetings of workers share in one replay: the clock, the network at work, and the accounts of every worker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import simpy
+
+from .accounting import Tally
+from .ops import Collective
+from .ports import Network
+
+
+class Traffic:
+    """The clock, the network under it, and the accounts of so many workers.
+
+    Args:
+      network: what an exchange costs.
+      workers: how many there are.
+    """
+
+    def __init__(self, network: Network, workers: int) -> None:
+        self.env = simpy.Environment()
+        self.carrier = network.connect(self.env)
+        self.tallies = [Tally(workers) for _ in range(workers)]
+        self._updates: dict[tuple[int, ...], int] = {}
+        """Of the parameters that a group of workers shares, so far."""
+        self._seen: dict[int, int] = {}
+        """How many of them each worker knows."""
+
+    def hand_over(self, worker: int, collective: Collective, size_bytes: float) -> None:
+        """A site is given its share of an exchange to send: all of it where it goes one way."""
+        if collective.source is None:
+            self.tallies[worker].handed_over(size_bytes / len(collective.members))
+        else:
+            self.tallies[collective.source].handed_over(size_bytes)
+
+    def transfer(self, collective: Collective, sender: int) -> simpy.Event:
+        """Begins a transfer, and counts its bytes for a worker."""
+        self.tallies[sender].crossing += self.carrier.crossing_bytes(collective)
+        return self.carrier.transfer(collective)
+
+    def under_way(self, workers: Sequence[int], more: int) -> None:
+        """One exchange more is under way for some workers now, or one less."""
+        for worker in workers:
+            self.tallies[worker].at(self.env.now, under_way=more)
+
+    def merge(self, together: Sequence[int], group: tuple[int, ...]) -> None:
+        """One update of what a group shares, from some of its workers, who then know all updates so far."""
+        updates = self._updates.get(group, 0)
+        for worker in together:
+            self.tallies[worker].merged(updates - self._seen.get(worker, 0))
+            self._seen[worker] = updates + 1
+        self._updates[group] = updates + 1
+
+    @staticmethod
+    def after(event: simpy.Event, callback: Callable[[simpy.Event], None]) -> None:
+        """Has something done when an event fires."""
+        assert event.callbacks is not None, "an event has not fired when it is handed over"
+        event.callbacks.append(callback)
