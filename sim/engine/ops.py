@@ -24,6 +24,10 @@ class Join(Protocol):
         ...
 
 
+Worker = int
+"""A worker by its place among those of a replay, from 0. The engine knows neither replicas nor datacenters."""
+
+
 class _Many(tuple[int, ...]):
     """Members of a collective, hashed once: when there are a thousand, each of them looks for what it joins."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from ..defaults import REPLICAS
 from ..errors import ArgumentError
 from ..laws import (
     FITTED_ALGORITHMS,
@@ -14,7 +15,8 @@ from ..laws import (
     learning_rate_notes,
 )
 from ..simulation.predicted_loss import loss_of
-from ..strategies import DataParallel, DiLoCo
+from ..strategies import STRATEGIES
+from ..strategies.shared.stated import Law
 
 
 @dataclass(frozen=True)
@@ -74,38 +76,37 @@ def answer(
         known = " or ".join(FITTED_ALGORITHMS)
         told = "{strategy}: nobody has published laws for {got!r}; write {known}"
         raise ArgumentError(told, got=strategy, known=known)
-    parallel = strategy == "data-parallel"
-    if parallel and (replicas or 1) > 1:
-        raise ArgumentError(
-            f"{{replicas}}: got {replicas}, and Data-Parallel trains one model; write {{strategy:diloco}}"
-        )
-    if parallel and sync_every:
-        told = "{sync_every}: Data-Parallel synchronises at every step; leave it out, or {strategy:diloco}"
-        raise ArgumentError(told)
+    kind = STRATEGIES[strategy]
+    keys = kind.model_fields
+    if "replicas" not in keys and (replicas or 1) > 1:
+        told = "{replicas}: got {got}, and {name} trains one model; write {strategy:diloco}"
+        raise ArgumentError(told, got=replicas, name=kind.name)
+    if "sync_every" not in keys and sync_every:
+        told = "{sync_every}: {name} synchronises at every step; leave it out, or {strategy:diloco}"
+        raise ArgumentError(told, name=kind.name)
     if (replicas is not None and replicas < 1) or (sync_every is not None and sync_every < 1):
         raise ArgumentError("{replicas}, {sync_every}: are whole numbers from 1 up; write for instance {replicas:2}")
-    count = replicas or (1 if parallel else 2)
-    every = None if parallel else sync_every or FITTED_SYNC_EVERY
+    asked = {"replicas": replicas or REPLICAS, "sync_every": sync_every or FITTED_SYNC_EVERY}
+    run = kind.model_validate({key: value for key, value in asked.items() if key in keys})
+    law = run.law
     budget = tokens or TOKENS_PER_PARAM * params
-    run = DataParallel() if parallel else DiLoCo(replicas=count, sync_every=every or FITTED_SYNC_EVERY)
     found = loss_of(run, params, budget, batch_tokens, unique_tokens=unique_tokens)
-    doubt = learning_rate_notes(strategy, count)
+    doubt = learning_rate_notes(law.algorithm, law.replicas)
     form: Literal["joint", "independent"] = "joint" if doubt else "independent"
     return LawAnswer(
         strategy=strategy,
-        replicas=count,
+        replicas=law.replicas,
         params=params,
         tokens=budget,
-        sync_every=every,
+        sync_every=law.sync_every,
         predicted_loss=found.value,
-        batch_tokens=best_batch(params, strategy, count),
-        inner_learning_rate=float(diloco.inner_learning_rate(params, strategy, count, form)),
-        outer_learning_rate=None if parallel else float(diloco.outer_learning_rate(params, count)),
+        batch_tokens=best_batch(params, law),
+        inner_learning_rate=float(diloco.inner_learning_rate(params, law.algorithm, law.replicas, form)),
+        outer_learning_rate=float(diloco.outer_learning_rate(params, law.replicas)) if run.has_outer_steps else None,
         notes=(*found.notes, *(f"{note}, as is done here" for note in doubt)),
     )
 
 
-def best_batch(params: float, strategy: str, replicas: int) -> float:
-    """The algorithm's own best global batch; every descendant of DiLoCo is taken to have DiLoCo's [tokens]."""
-    algorithm = "data-parallel" if strategy == "data-parallel" else "diloco"
-    return float(diloco.batch_tokens(params, algorithm, replicas))
+def best_batch(params: float, law: Law) -> float:
+    """The best global batch by a law; every descendant of DiLoCo is taken to have DiLoCo's [tokens]."""
+    return float(diloco.batch_tokens(params, law.algorithm, law.replicas))

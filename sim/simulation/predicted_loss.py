@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..laws import FITTED_ALGORITHMS, predict
-from ..strategies import AbstractStrategy, DataParallel
+from ..laws import predict
+from ..strategies import AbstractStrategy
 from ..workload.load import Load
 
 FITTED_BITS = 16.0
@@ -63,14 +63,14 @@ def loss_of(
     missing = _without_law(strategy, params, gradient_bits, outer_bits, active_params)
     if missing:
         return Loss(None, (f"no law: {missing}",))
-    kind = _kind(strategy)
+    law = strategy.law
     found = predict(
         params,
         tokens,
-        kind,
-        strategy.replica_count,
+        law.algorithm,
+        law.replicas,
         batch_tokens=batch_tokens,
-        sync_every=None if kind == "data-parallel" else strategy.steps_per_sync,
+        sync_every=law.sync_every,
         unique_tokens=unique_tokens,
     )
     return Loss(found.loss, found.notes)
@@ -102,22 +102,15 @@ def loss_after(
     )
 
 
-def _kind(strategy: AbstractStrategy) -> str:
-    return str(strategy.model_dump()["kind"])
-
-
 def _without_law(
     strategy: AbstractStrategy, params: float, gradient_bits: float, outer_bits: float, active_params: float | None
 ) -> str | None:
     """What the laws do not know, in words; None where they know all."""
-    if _kind(strategy) not in FITTED_ALGORITHMS:
-        return f"none is published for {_kind(strategy)}"
+    if not strategy.law.fitted:
+        return f"none is published for {strategy.kind}"
     if active_params is not None and active_params < params:
         return "none is used where only some of the parameters work on a token (active_params)"
-    if isinstance(strategy, DataParallel):
-        bits = strategy.payload_bits or gradient_bits
-    else:  # gradients inside a replica are exchanged as the workload says
-        bits = min(gradient_bits, strategy.payload_bits or outer_bits)
+    bits = strategy.fewest_bits(gradient_bits, outer_bits)
     if bits < _ROUNDING * FITTED_BITS:
         return f"none is published for {bits:.3g} bits per exchanged parameter"
     if strategy.compression_ratio > 1 or strategy.payload_factor < 1:

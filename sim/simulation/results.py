@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
+from ..engine.ops import Worker
 from ..engine.timeline import Timeline
 from ..errors import InputError
 from ..scenario.model import Scenario
 from ..strategies import AbstractStrategy, Setting
+from ..strategies.shared.stated import Replica
 from ..topology.model import Datacenter
 from ..units.in_words import human_seconds
 from ..workload.load import Load
@@ -199,9 +202,20 @@ class Result:
     bottlenecks: tuple[Bottleneck, ...] = ()
 
 
+class Seat(NamedTuple):
+    """Who computes for what, and where: a worker, the replica that it computes for, and the datacenter it stands in.
+
+    With several replicas each has one worker; a single one has a worker in every datacenter.
+    """
+
+    worker: Worker
+    replica: Replica
+    site: Datacenter
+
+
 @dataclass(frozen=True)
 class Job:
-    """A strategy and where it runs."""
+    """A strategy and where it runs: its workers stand in the datacenters in their order."""
 
     strategy: AbstractStrategy
     setting: Setting
@@ -210,6 +224,11 @@ class Job:
     def with_load(self, load: Load) -> Job:
         """The same job with another workload."""
         return replace(self, setting=replace(self.setting, load=load))
+
+    @property
+    def seats(self) -> tuple[Seat, ...]:
+        """Its workers, each with its replica and its datacenter."""
+        return tuple(Seat(worker, self.strategy.replica_of(worker), site) for worker, site in enumerate(self.sites))
 
 
 @dataclass(frozen=True)

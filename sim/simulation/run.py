@@ -16,7 +16,7 @@ from ..network.over_links import CHUNKED, LinkNetwork
 from ..network.placement import Placement
 from ..network.published_cost import PublishedCostNetwork
 from ..scenario.model import Scenario
-from ..strategies import DataParallel
+from ..strategies import Reference, is_reference
 from ..strategies.shared.strategy import told_apart
 from ..topology.links import Link
 from ..topology.model import PUBLISHED
@@ -60,14 +60,14 @@ class _Reference:
         self._scenario = scenario
         self._known: dict[int, float] = {}
         for outcome in found:
-            if isinstance(outcome.job.strategy, DataParallel):
+            if is_reference(outcome.job.strategy):
                 self._known.setdefault(outcome.job.setting.load.chips, outcome.timeline.wall_clock_s)
 
     def wall_clock_s(self, job: Job) -> float:
         """On the chips of a job, or on all where each datacenter has its own number [s]."""
         chips = job.setting.load.chips
         if chips not in self._known:
-            own = plan_job(self._scenario, DataParallel(), chips)
+            own = plan_job(self._scenario, Reference(), chips)
             found_s = self._known.get(own.setting.load.chips)
             self._known[chips] = found_s or _alone(self._scenario, own, full=False).timeline.wall_clock_s
         return self._known[chips]
@@ -115,7 +115,7 @@ def _alone(scenario: Scenario, job: Job, *, full: bool) -> Outcome:
     every_step = full or not _repeats(scenario, job)
     alike = strategy.blocking and not every_step and not _bucketed(scenario)
     network = _network(scenario, [job], one_at_a_time=alike)
-    used = network.collective(job.setting.everyone, strategy.outer_bytes(job.setting))
+    used = network.collective(_first_group(job), strategy.outer_bytes(job.setting))
     period = period_of(job)
     first, more = period, period
     if not every_step and not (_drains(scenario, job) and not _bucketed(scenario)):
@@ -228,10 +228,14 @@ def _drains(scenario: Scenario, job: Job) -> bool:
     return job.strategy.drains and scenario.algorithm != CHUNKED
 
 
+def _first_group(job: Job) -> tuple[int, ...]:
+    """Those workers of a job, as if nobody else ran, who exchange with each other after its first round."""
+    return job.strategy.schedule(job.setting).groups(0)[0]
+
+
 def _replay(network: Network, job: Job, steps: int, marks: Marks | None = None) -> Timeline:
     setting = replace(job.setting, load=replace(job.setting.load, steps=steps))
-    programs = [job.strategy.program(worker, setting) for worker in setting.everyone]
-    return replay(programs, network, places=setting.places, marks=marks)
+    return replay(job.strategy.programs(setting), network, places=setting.places, marks=marks)
 
 
 def _together(scenario: Scenario, jobs: Sequence[Job]) -> list[Outcome]:
@@ -239,14 +243,15 @@ def _together(scenario: Scenario, jobs: Sequence[Job]) -> list[Outcome]:
     network = _network(scenario, jobs)
     programs, first, outcomes = [], 0, []
     for job in jobs:
-        workers = range(job.setting.workers)
-        programs += [moved(job.strategy.program(worker, job.setting), first) for worker in workers]
-        first += len(workers)
+        programs += [moved(program, first) for program in job.strategy.programs(job.setting)]
+        first += job.setting.workers
     timeline = replay(programs, network, places=[place for job in jobs for place in job.setting.places])
     first = 0
     for job in jobs:
         last = first + job.setting.workers
-        used = network.collective(tuple(range(first, last)), job.strategy.outer_bytes(job.setting))
+        used = network.collective(
+            tuple(worker + first for worker in _first_group(job)), job.strategy.outer_bytes(job.setting)
+        )
         outcomes.append(Outcome(job, timeline.part(first, last), used, job.setting.load.steps))
         first = last
     return outcomes

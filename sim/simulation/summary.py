@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from ..engine.timeline import Timeline
-from ..strategies.shared.setting import Setting
-from ..topology.model import PUBLISHED, Datacenter
+from ..topology.model import PUBLISHED
 from .predicted_loss import loss_after
-from .results import LinkShare, Outcome, Run, SiteUse
+from .results import Job, LinkShare, Outcome, Run, Seat, SiteUse
 
 _NONE = 1e-9
 """A share of the wall-clock below which a time is only what rounding left over."""
@@ -18,7 +15,6 @@ def summarise(outcome: Outcome, topology: str, reference_s: float) -> Run:
     """A replay in the terms of a result; `reference_s` is Data-Parallel's wall-clock."""
     strategy, setting, timeline = outcome.job.strategy, outcome.job.setting, outcome.timeline
     load, collective = setting.load, outcome.collective
-    kind = str(strategy.model_dump()["kind"])
     tokens = load.steps * load.batch_tokens
     outer_steps = strategy.outer_steps(load.steps)
     merges = timeline.total("merges")
@@ -28,7 +24,7 @@ def summarise(outcome: Outcome, topology: str, reference_s: float) -> Run:
     early_s = early_s if early_s > _NONE * timeline.wall_clock_s else 0.0
     lost = ("exposed_s", "packing_s", "straggler_wait_s")
     return Run(
-        strategy=kind,
+        strategy=strategy.kind,
         label=strategy.label,
         replicas=strategy.replica_count,
         sync_every=strategy.steps_per_sync,
@@ -69,28 +65,30 @@ def summarise(outcome: Outcome, topology: str, reference_s: float) -> Run:
         predicted_loss=own.value,
         equal_time_loss=equal_time.value,
         loss_notes=tuple(dict.fromkeys((*own.notes, *equal_time.notes))),
-        sites=_site_uses(setting, timeline, outcome.job.sites),
+        sites=_site_uses(outcome.job, timeline),
         links=_link_shares(timeline),
     )
 
 
-def _site_uses(setting: Setting, timeline: Timeline, sites: Sequence[Datacenter]) -> tuple[SiteUse, ...]:
-    load = setting.load
-    workers = zip(sites, load.deal.worker_chips, load.deal.tokens_share, timeline.workers, strict=True)
-    return tuple(
-        SiteUse(
-            name=site.name,
-            chips=chips,
-            tokens_share=share,
+def _site_uses(job: Job, timeline: Timeline) -> tuple[SiteUse, ...]:
+    deal = job.setting.load.deal
+
+    def use(seat: Seat) -> SiteUse:
+        totals = timeline.workers[seat.worker]
+        waited_for = zip(job.seats, totals.waited_for_s, strict=True)
+        return SiteUse(
+            name=seat.site.name,
+            chips=deal.worker_chips[seat.worker],
+            tokens_share=deal.tokens_share[seat.worker],
             compute_s=totals.compute_s,
             exposed_communication_s=totals.exposed_s,
             straggler_wait_s=totals.straggler_wait_s,
-            waited_for_s={other.name: s for other, s in zip(sites, totals.waited_for_s, strict=True) if s},
-            held_up_s=sum(other.waited_for_s[position] for other in timeline.workers),
+            waited_for_s={other.site.name: s for other, s in waited_for if s},
+            held_up_s=sum(other.waited_for_s[seat.worker] for other in timeline.workers),
             compute_utilization=totals.compute_s / timeline.wall_clock_s,
         )
-        for position, (site, chips, share, totals) in enumerate(workers)
-    )
+
+    return tuple(use(seat) for seat in job.seats)
 
 
 def _link_shares(timeline: Timeline) -> tuple[LinkShare, ...]:

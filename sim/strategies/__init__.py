@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, get_args
 
 from pydantic import Field
 
@@ -21,13 +21,18 @@ Strategy = Annotated[
 ]
 
 STRATEGIES: dict[str, type[AbstractStrategy]] = {
-    "data-parallel": DataParallel,
-    "diloco": DiLoCo,
-    "streaming-diloco": StreamingDiLoCo,
-    "eager-diloco": EagerDiLoCo,
-    "async-diloco": AsyncDiLoCo,
-    "elastic-diloco": ElasticDiLoCo,
+    strategy.model_fields["kind"].default: strategy for strategy in get_args(get_args(Strategy)[0])
 }
+"""The same by kind."""
+
+Reference = DataParallel
+"""What all others are compared with."""
+
+
+def is_reference(strategy: AbstractStrategy) -> bool:
+    """Whether a strategy is what all others are compared with, whatever its parameters."""
+    return isinstance(strategy, Reference)
+
 
 __all__ = [
     "STRATEGIES",
@@ -37,7 +42,9 @@ __all__ = [
     "DiLoCo",
     "EagerDiLoCo",
     "ElasticDiLoCo",
+    "Reference",
     "Setting",
     "Strategy",
     "StreamingDiLoCo",
+    "is_reference",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -12,9 +12,13 @@ from ..engine.ops import Collective, Merge, Op, Start, Wait
 from ..errors import InputError
 from ..network.closed_forms import one_way_s
 from ..units.quantities import MOST_SITES, MOST_STEPS
+from .shared.closed_form import ClosedForm, gradients_across, of_one_replica, outer_step
 from .shared.own_pace import Pace, deal_steps
+from .shared.schedule import Schedule, count_rounds
 from .shared.setting import Setting
-from .shared.strategy import AbstractStrategy, count_rounds, inner_steps, open_end, rounds_of, spanning_steps
+from .shared.stated import Law, Meetings, open_end
+from .shared.steps import inner_steps, spanning_steps
+from .shared.strategy import AbstractStrategy
 
 
 class AsyncDiLoCo(AbstractStrategy):
@@ -40,6 +44,7 @@ class AsyncDiLoCo(AbstractStrategy):
     """Whether a last round of fewer than H steps ends with an exchange; many trainers stop without."""
     server: int = Field(default=0, ge=0, le=MOST_SITES, examples=[0])
     """The replica (from 0) in whose datacenter the server stands."""
+    name: ClassVar[str] = "Async DiLoCo"
 
     @model_validator(mode="after")
     def _has_a_place(self) -> Self:
@@ -50,12 +55,11 @@ class AsyncDiLoCo(AbstractStrategy):
         return self
 
     @property
-    def label(self) -> str:
-        """The strategy with its parameters, for people."""
-        server = f" server={self.server}" if self.server else ""
-        return f"Async DiLoCo M={self.replicas} H={self.sync_every}{server}{self.payload_label()}" + open_end(
-            self.closing_exchange
-        )
+    def parameters(self) -> dict[str, str]:
+        """M and H, where the server is, and the payload."""
+        own = {"M": f"{self.replicas}", "H": f"{self.sync_every}"}
+        own |= {"server": f"{self.server}"} if self.server else {}
+        return own | self.payload_parameters() | open_end(self.closing_exchange)
 
     @property
     def replica_count(self) -> int:
@@ -68,94 +72,83 @@ class AsyncDiLoCo(AbstractStrategy):
         return self.sync_every
 
     @property
-    def drains(self) -> bool:
-        """Replicas never meet; a single one does what DiLoCo does."""
-        return self.replicas == 1
+    def law(self) -> Law:
+        """DiLoCo's is the nearest."""
+        return Law("diloco", self.replicas, self.sync_every, fitted=False)
 
     @property
-    def repeats(self) -> bool:
-        """Replicas of different pace never come back to the same places."""
-        return self.replicas == 1
-
-    def workers(self, datacenters: int) -> int:
-        """A datacenter for each replica; all of them for a single one."""
-        return self.replicas if self.replicas > 1 else datacenters
+    def meetings(self) -> Meetings:
+        """Replicas never meet; a single one does what DiLoCo does."""
+        return Meetings() if self.spans else Meetings(of_all=False, own_pace=True)
 
     def outer_steps(self, steps: int) -> int:
         """T/H, rounded up (down without the closing exchange): merges of a replica that makes T steps."""
         return count_rounds(steps, self.sync_every, closing=self.closing_exchange)
 
-    def worker_steps(self, worker: int, setting: Setting) -> int:
-        """Inner steps of a replica: of M T in all, those that it would finish before others could."""
-        if self.replicas == 1:
-            return setting.load.steps
-        paces = tuple(self._pace(each, setting) for each in setting.everyone)
-        return deal_steps(paces, setting.workers * setting.load.steps)[worker]
+    def schedule(self, setting: Setting) -> Schedule:
+        """Inner steps of each replica: of M T in all, those that it would finish before others could."""
+        steps = None
+        if not self.spans:
+            paces = tuple(self._pace(each, setting) for each in setting.everyone)
+            steps = deal_steps(paces, setting.workers * setting.load.steps)
+        return Schedule.among_all(setting, self.sync_every, closing=self.closing_exchange, steps=steps)
 
     def _pace(self, worker: int, setting: Setting) -> Pace:
         """How fast a replica is with nobody else at the server."""
         size_bytes = self.outer_bytes(setting)
         sync_s = self.packing_s(setting)
-        if worker == self.server:
+        server = self.worker_of(self.server)
+        if worker == server:
             sync_s += 2 * setting.scatter_s(worker, size_bytes)
         else:
-            sync_s += one_way_s(size_bytes, *setting.route(worker, self.server)[:3])
-            sync_s += one_way_s(size_bytes, *setting.route(self.server, worker)[:3])
+            sync_s += one_way_s(size_bytes, *setting.route(worker, server)[:3])
+            sync_s += one_way_s(size_bytes, *setting.route(server, worker)[:3])
             if setting.parts_inside:
                 sync_s += 2 * setting.scatter_s(worker, size_bytes)
         step_s = setting.load.mean_step_s[worker] + setting.inside_exposed_s(worker)
         return Pace(step_s, sync_s, self.sync_every, self.closing_exchange)
 
-    def program(self, worker: int, setting: Setting) -> Iterator[Op]:
+    def program(self, worker: int, setting: Setting, schedule: Schedule) -> Iterator[Op]:
         """H inner steps, a push, a merge, a pull, and so on."""
-        if self.replicas == 1:
-            yield from self._spanning(worker, setting)
-            return
-        steps, size_bytes = self.worker_steps(worker, setting), self.outer_bytes(setting)
-        for index, first, end, exchanged in rounds_of(steps, self.sync_every, closing=self.closing_exchange):
-            yield from inner_steps(worker, setting, first, end - first)
-            if not exchanged:
+        size_bytes, server = self.outer_bytes(setting), self.worker_of(self.server)
+        for each in schedule.rounds(worker):
+            if self.spans:
+                yield from spanning_steps(worker, setting, each.first, each.end - each.first)
+            else:
+                yield from inner_steps(worker, setting, each.first, each.end - each.first)
+            if not each.members:
                 return
-            push = Collective("push", index, (worker,), size_bytes, source=worker, target=self.server)
-            pull = Collective("pull", index, (worker,), size_bytes, source=self.server, target=worker)
-            yield from self.start(setting, push)
-            yield Wait(push)
+            if self.spans:
+                yield from self.exchange(setting, Collective("outer", each.number, each.members, size_bytes))
+                continue
+            push = Collective("push", each.number, (worker,), size_bytes, source=worker, target=server)
+            pull = Collective("pull", each.number, (worker,), size_bytes, source=server, target=worker)
+            yield from self.exchange(setting, push)
             yield Merge(setting.everyone)
             yield from (Start(pull), Wait(pull))
 
-    def _spanning(self, worker: int, setting: Setting) -> Iterator[Op]:
-        """A single replica over all datacenters."""
-        steps, size_bytes = setting.load.steps, self.outer_bytes(setting)
-        for index, first, end, exchanged in rounds_of(steps, self.sync_every, closing=self.closing_exchange):
-            yield from spanning_steps(worker, setting, first, end - first)
-            if exchanged:
-                yield from self.exchange(setting, Collective("outer", index, setting.everyone, size_bytes))
-
-    def ideal_s(self, setting: Setting) -> float | None:
+    def closed_form(self, setting: Setting) -> ClosedForm | None:
         """That of DiLoCo for a single replica; else None: it depends on who meets whom at the server."""
-        if self.replicas > 1:
+        if not self.spans:
             return None
-        load = setting.load
-        step_s = max(load.mean_step_s) + setting.spanning_exposed_s(load.gradient_bytes)
-        outer_s = setting.across_s(self.outer_bytes(setting)) + self.packing_s(setting)
-        return (step_s + outer_s / self.sync_every) * load.steps
+        size_bytes = setting.load.gradient_bytes
+        gradients = gradients_across(setting, size_bytes, setting.spanning_exposed_s(size_bytes))
+        outer = outer_step(setting, self.outer_bytes(setting))
+        return of_one_replica(setting, self.sync_every, gradients, outer, self.packing_s(setting))
 
     def link_s(self, setting: Setting) -> float:
         """The pushes and pulls of the replica whose own way is busy for longest: 2 S/W x exchanges [s].
 
         A single replica: (2Nb/W1)(1 - 1/R) x (steps and outer steps).
         """
-        if self.replicas == 1:
+        if self.spans:
             steps, outer_bytes = setting.load.steps, self.outer_bytes(setting)
             gradients_s = setting.sending_s(setting.load.gradient_bytes) * steps
             return gradients_s + setting.sending_s(outer_bytes) * self.outer_steps(steps)
-        others = (worker for worker in setting.everyone if worker != self.server)
-        bits = 8 * self.outer_bytes(setting)
+        server, bits = self.worker_of(self.server), 8 * self.outer_bytes(setting)
         return max(
-            self.outer_steps(self.worker_steps(worker, setting))
-            * sum(
-                bits / setting.route(*ends).bandwidth_bits_per_s
-                for ends in ((worker, self.server), (self.server, worker))
-            )
-            for worker in others
+            self.outer_steps(steps)
+            * sum(bits / setting.route(*ends).bandwidth_bits_per_s for ends in ((worker, server), (server, worker)))
+            for worker, steps in enumerate(self.schedule(setting).steps)
+            if worker != server
         )

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import ClassVar, Literal
 
 from ..engine.ops import Compute, Op
-from .shared.layer_by_layer import OverlappingStrategy, Sending
+from .shared.closed_form import ClosedForm, gradients_across, more_starts, packing
+from .shared.layer_by_layer import OverlappingStrategy
+from .shared.schedule import Schedule
 from .shared.setting import Setting
+from .shared.stated import Law, Meetings
 
 
 class DataParallel(OverlappingStrategy):
@@ -20,10 +23,12 @@ class DataParallel(OverlappingStrategy):
 
     kind: Literal["data-parallel"] = "data-parallel"
 
+    name: ClassVar[str] = "Data-Parallel"
+
     @property
-    def label(self) -> str:
-        """The strategy with its parameters, for people."""
-        return "Data-Parallel" + self.overlap_label() + self.payload_label()
+    def parameters(self) -> dict[str, str]:
+        """How exchanges overlap, and their payload."""
+        return self.overlap_parameters() | self.payload_parameters()
 
     @property
     def replica_count(self) -> int:
@@ -36,41 +41,44 @@ class DataParallel(OverlappingStrategy):
         return 1
 
     @property
-    def drains(self) -> bool:
-        """A blocking exchange is over when the next step begins."""
-        return not self.by_layer
+    def law(self) -> Law:
+        """Its own."""
+        return Law("data-parallel", 1, None, fitted=True)
 
-    def workers(self, datacenters: int) -> int:
-        """Spans all datacenters."""
-        return datacenters
+    @property
+    def meetings(self) -> Meetings:
+        """A blocking exchange is over when the next step begins."""
+        return Meetings(linger=self.by_layer)
 
     def outer_steps(self, steps: int) -> int:
         """There are none."""
         return 0
 
-    def program(self, worker: int, setting: Setting) -> Iterator[Op]:
+    def schedule(self, setting: Setting) -> Schedule:
+        """All meet after every step."""
+        return Schedule.among_all(setting, 1)
+
+    def program(self, worker: int, setting: Setting, schedule: Schedule) -> Iterator[Op]:
         """Compute, exchange, T times."""
-        size_bytes, steps = self._size_bytes(setting), setting.load.steps
+        size_bytes, steps = self.gradient_bytes_across(setting), schedule.steps[worker]
         if self.by_layer:
-            parts = self.whole(setting, size_bytes)
-            each = (Sending(step, "gradients", tuple((step, part) for part in parts)) for step in range(steps))
-            yield from self.overlapped(worker, setting, each, (0, steps), size_bytes, alone=False)
+            yield from self.gradients_by_layer(worker, setting, (0, steps), size_bytes, packed=True)
             return
         gradients = setting.gradients(size_bytes)
         for step in range(steps):
             yield Compute(setting.load.compute_s(worker, step, 1))
             yield from self.exchange(setting, gradients(step))
 
-    def ideal_s(self, setting: Setting) -> float | None:
+    def closed_form(self, setting: Setting) -> ClosedForm | None:
         """Compute + [(2Nb/W1)(1 - 1/R) + e1] T; with `layers` only what the backward pass does not hide [s]."""
-        if self.by_layer and self.packing_s(setting):
+        packing_s, size_bytes = self.packing_s(setting), self.gradient_bytes_across(setting)
+        if self.by_layer and packing_s:
             return None
-        exposed_s = self.across_exposed_s(setting, self._size_bytes(setting)) + self.packing_s(setting)
-        return (max(setting.load.mean_step_s) + exposed_s) * setting.load.steps
+        gradients = gradients_across(setting, size_bytes, self.across_exposed_s(setting, size_bytes))
+        starts = more_starts(setting, self.parts_across(setting, size_bytes), outer=False)
+        added = (*gradients, *starts, *packing(packing_s, outer=False))
+        return ClosedForm(setting.load.steps, 1, max(setting.load.mean_step_s), added)
 
     def link_s(self, setting: Setting) -> float:
         """(2Nb/W1)(1 - 1/R) T [s]."""
-        return setting.sending_s(self._size_bytes(setting)) * setting.load.steps
-
-    def _size_bytes(self, setting: Setting) -> float:
-        return self.payload_bytes(setting, setting.load.gradient_bytes)
+        return setting.sending_s(self.gradient_bytes_across(setting)) * setting.load.steps

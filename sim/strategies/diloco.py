@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from ..defaults import REPLICAS, SYNC_EVERY
 from ..engine.ops import Collective, Op
 from ..units.quantities import MOST_SITES, MOST_STEPS
+from .shared.closed_form import ClosedForm, gradients_across, of_one_replica, of_replicas, outer_step
 from .shared.layer_by_layer import OverlappingStrategy, Sending
+from .shared.schedule import Schedule, count_rounds
 from .shared.setting import Setting
-from .shared.strategy import count_rounds, inner_steps, open_end, rounds_of, spanning_steps
+from .shared.stated import Law, Meetings, open_end
+from .shared.steps import inner_steps, spanning_steps
 
 
 class DiLoCo(OverlappingStrategy):
@@ -34,15 +37,14 @@ class DiLoCo(OverlappingStrategy):
     closing_exchange: bool = True
     """Whether a last round of fewer than H steps ends with an exchange; many trainers stop without."""
 
+    name: ClassVar[str] = "DiLoCo"
+    one_over_all: ClassVar[bool] = True
+
     @property
-    def label(self) -> str:
-        """The strategy with its parameters, for people."""
-        return (
-            f"DiLoCo M={self.replicas} H={self.sync_every}"
-            + self.overlap_label()
-            + self.payload_label()
-            + open_end(self.closing_exchange)
-        )
+    def parameters(self) -> dict[str, str]:
+        """M, H, how exchanges overlap, and their payload."""
+        own = {"M": f"{self.replicas}", "H": f"{self.sync_every}"}
+        return own | self.overlap_parameters() | self.payload_parameters() | open_end(self.closing_exchange)
 
     @property
     def replica_count(self) -> int:
@@ -55,75 +57,74 @@ class DiLoCo(OverlappingStrategy):
         return self.sync_every
 
     @property
-    def drains(self) -> bool:
-        """A blocking exchange is over when the next round begins."""
-        return not self.by_layer or self.replicas == 1
+    def law(self) -> Law:
+        """Its own."""
+        return Law("diloco", self.replicas, self.sync_every, fitted=True)
 
-    def workers(self, datacenters: int) -> int:
-        """A datacenter for each replica; all of them for a single one."""
-        return self.replicas if self.replicas > 1 else datacenters
+    @property
+    def meetings(self) -> Meetings:
+        """A blocking exchange is over when the next round begins; so are all of a single replica."""
+        return Meetings(linger=self.by_layer and not self.spans)
 
     def outer_steps(self, steps: int) -> int:
         """T/H, rounded up where the last, shorter round is exchanged as well."""
         return count_rounds(steps, self.sync_every, closing=self.closing_exchange)
 
-    def program(self, worker: int, setting: Setting) -> Iterator[Op]:
+    def schedule(self, setting: Setting) -> Schedule:
+        """All meet after every round."""
+        return Schedule.among_all(setting, self.sync_every, closing=self.closing_exchange)
+
+    def program(self, worker: int, setting: Setting, schedule: Schedule) -> Iterator[Op]:
         """H inner steps, an outer exchange, and so on."""
         outer_bytes = self.outer_bytes(setting)
-        if self.by_layer and self.replicas > 1:
+        if self.by_layer and not self.spans:
             parts = self.whole(setting, outer_bytes)
             outer = (
-                Sending(end - 1, "outer", tuple((i, part) for part in parts))
-                for i, _, end, exchanged in self._rounds(setting)
-                if exchanged
+                Sending(each.end - 1, "outer", tuple((each.number, part) for part in parts))
+                for each in schedule.rounds(worker)
+                if each.members
             )
-            yield from self.overlapped(worker, setting, outer, (0, setting.load.steps), outer_bytes)
+            yield from self.overlapped(worker, setting, outer, (0, schedule.steps[worker]), outer_bytes)
             return
-        for index, first, end, exchanged in self._rounds(setting):
-            if self.replicas > 1:
-                yield from inner_steps(worker, setting, first, end - first)
+        for each in schedule.rounds(worker):
+            if not self.spans:
+                yield from inner_steps(worker, setting, each.first, each.end - each.first)
             elif self.by_layer:
-                yield from self._gradients_by_layer(worker, setting, first, end)
+                span = each.first, each.end
+                yield from self.gradients_by_layer(worker, setting, span, setting.load.gradient_bytes, packed=False)
             else:
-                yield from spanning_steps(worker, setting, first, end - first)
-            if exchanged:
-                yield from self.exchange(setting, Collective("outer", index, setting.everyone, outer_bytes))
+                yield from spanning_steps(worker, setting, each.first, each.end - each.first)
+            if each.members:
+                yield from self.exchange(setting, Collective("outer", each.number, each.members, outer_bytes))
 
-    def _rounds(self, setting: Setting) -> Iterator[tuple[int, int, int, bool]]:
-        return rounds_of(setting.load.steps, self.sync_every, closing=self.closing_exchange)
-
-    def _gradients_by_layer(self, worker: int, setting: Setting, first: int, end: int) -> Iterator[Op]:
-        """Steps of the one replica that spans all datacenters, each exchange behind the backward pass."""
-        size_bytes = setting.load.gradient_bytes
-        parts = self.whole(setting, size_bytes)
-        each = (Sending(step, "gradients", tuple((step, part) for part in parts)) for step in range(first, end))
-        return self.overlapped(worker, setting, each, (first, end), size_bytes, alone=False, packed=False)
-
-    def ideal_s(self, setting: Setting) -> float | None:
+    def closed_form(self, setting: Setting) -> ClosedForm | None:
         """Compute + inner exchanges x T + [(2Nb/W1)(1 - 1/R) + e1] T/H [s].
 
-        The inner exchange is [(2Nb/W1)(1 - 1/R) + e1] for M = 1 and [(2Nb/W0)(1 - M/R) + e0] for M >= 2. T/H is a
-        real number here; a replay makes whole outer steps. With `layers` only what the backward pass does not hide
-        counts; exchanges inside and across run side by side.
+        The inner exchange is [(2Nb/W1)(1 - 1/R) + e1] for M = 1 and [(2Nb/W0)(1 - M/R) + e0] for M >= 2. With `layers`
+        only what the backward pass does not hide counts; exchanges inside and across run side by side.
         """
-        load, outer_bytes = setting.load, self.outer_bytes(setting)
-        if self.by_layer and self.packing_s(setting):
+        load, outer_bytes, packing_s = setting.load, self.outer_bytes(setting), self.packing_s(setting)
+        if self.by_layer and packing_s:
             return None
-        if self.replicas == 1:
-            step_s = max(load.mean_step_s) + self.across_exposed_s(setting, load.gradient_bytes)
-            outer_s = setting.across_s(outer_bytes) + self.packing_s(setting)
-        else:
-            inner_s = [self.inside_exposed_s(worker, setting) for worker in setting.everyone]
-            step_s = max(mean_s + each_s for mean_s, each_s in zip(load.mean_step_s, inner_s, strict=True))
-            outer_s = self.across_exposed_s(setting, outer_bytes) + self.packing_s(setting)
-            if self.by_layer:
-                if min(load.mean_step_s) < max(load.mean_step_s) or min(inner_s) < max(inner_s):
-                    return None
-                outer_s = max(0.0, outer_s - inner_s[0])
-        return (step_s + outer_s / self.sync_every) * load.steps
+        if self.spans:
+            gradients = gradients_across(
+                setting, load.gradient_bytes, self.across_exposed_s(setting, load.gradient_bytes)
+            )
+            parts = self.parts_across(setting, load.gradient_bytes)
+            return of_one_replica(
+                setting, self.sync_every, gradients, outer_step(setting, outer_bytes), packing_s, parts
+            )
+        shown_s = [self.inside_exposed_s(worker, setting) for worker in setting.everyone]
+        outer_s = self.across_exposed_s(setting, outer_bytes)
+        if self.by_layer:
+            if min(load.mean_step_s) < max(load.mean_step_s) or min(shown_s) < max(shown_s):
+                return None
+            outer_s = max(0.0, outer_s - shown_s[0])
+        outer = outer_step(setting, outer_bytes, outer_s)
+        return of_replicas(setting, self.sync_every, shown_s, outer, packing_s, self.parts_across(setting, outer_bytes))
 
     def link_s(self, setting: Setting) -> float:
         """(2Nb/W1)(1 - 1/R) x (outer steps, and for M = 1 all steps) [s]."""
         steps = setting.load.steps
         outer_s = setting.sending_s(self.outer_bytes(setting)) * self.outer_steps(steps)
-        return outer_s + (setting.sending_s(setting.load.gradient_bytes) * steps if self.replicas == 1 else 0.0)
+        return outer_s + (setting.sending_s(setting.load.gradient_bytes) * steps if self.spans else 0.0)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from ..engine.ops import Op
 from ..units.quantities import MOST_LAYERS
+from .shared.closed_form import ClosedForm
 from .shared.fragments import FragmentedStrategy
 from .shared.setting import Setting
-from .shared.strategy import open_end
+from .shared.stated import open_end
 
 
 class EagerDiLoCo(FragmentedStrategy):
@@ -28,22 +27,24 @@ class EagerDiLoCo(FragmentedStrategy):
     fragments: int = Field(default=1, gt=0, le=MOST_LAYERS, examples=[1])
     """Fragments P."""
 
+    name: ClassVar[str] = "Eager DiLoCo"
+
     @property
-    def label(self) -> str:
-        """The strategy with its parameters, for people."""
-        fragments = f" P={self.fragments}" if self.fragments > 1 else ""
-        fragments += " sequential" if self.pattern == "sequential" else ""
-        return (
-            f"Eager DiLoCo M={self.replicas} H={self.sync_every}{fragments}"
-            + self.overlap_label()
-            + self.payload_label()
-            + open_end(self.closing_exchange)
-        )
+    def parameters(self) -> dict[str, str]:
+        """M, H and P, how exchanges overlap, and their payload."""
+        own = {"M": f"{self.replicas}", "H": f"{self.sync_every}"}
+        own |= self.pattern_parameters(self.fragments if self.fragments > 1 else None)
+        return own | self.overlap_parameters() | self.payload_parameters() | open_end(self.closing_exchange)
 
-    def program(self, worker: int, setting: Setting) -> Iterator[Op]:
-        """Inner steps, and exchanges behind a round of them."""
-        return self.rounds(worker, setting, self.fragments, self.sync_every)
+    def fragment_count(self, setting: Setting) -> int:
+        """P, as given."""
+        return self.fragments
 
-    def ideal_s(self, setting: Setting) -> float | None:
+    @property
+    def delay(self) -> int:
+        """The whole next round."""
+        return self.sync_every
+
+    def closed_form(self, setting: Setting) -> ClosedForm | None:
         """None: it depends on how the backlog of a thin link builds up; `bound_s` is the limit of a long run."""
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -12,8 +12,12 @@ from ..engine.joins import Quorum
 from ..engine.ops import Collective, Op
 from ..errors import InputError
 from ..units.quantities import MOST_SITES, MOST_STEPS, Latency
+from .shared.closed_form import ClosedForm, of_replicas, outer_step
+from .shared.schedule import Schedule, count_rounds
 from .shared.setting import Setting
-from .shared.strategy import AbstractStrategy, count_rounds, inner_steps, open_end, rounds_of
+from .shared.stated import Law, Meetings, open_end
+from .shared.steps import inner_steps
+from .shared.strategy import AbstractStrategy
 
 
 class ElasticDiLoCo(AbstractStrategy):
@@ -37,6 +41,7 @@ class ElasticDiLoCo(AbstractStrategy):
     """Replicas K that an outer step needs."""
     grace_s: Latency = Field(default=0.0, alias="grace", examples=["2 s"])
     """How long the quorum still waits for the others [s]."""
+    name: ClassVar[str] = "Elastic DiLoCo"
 
     @model_validator(mode="after")
     def _can_be_reached(self) -> Self:
@@ -45,13 +50,11 @@ class ElasticDiLoCo(AbstractStrategy):
         return self
 
     @property
-    def label(self) -> str:
-        """The strategy with its parameters, for people."""
-        grace = f" grace={self.grace_s:g}s" if self.grace_s else ""
-        return (
-            f"Elastic DiLoCo M={self.replicas} K={self.quorum} H={self.sync_every}{grace}{self.payload_label()}"
-            + open_end(self.closing_exchange)
-        )
+    def parameters(self) -> dict[str, str]:
+        """M, K and H, the window of grace, and the payload."""
+        own = {"M": f"{self.replicas}", "K": f"{self.quorum}", "H": f"{self.sync_every}"}
+        own |= {"grace": f"{self.grace_s:g}s"} if self.grace_s else {}
+        return own | self.payload_parameters() | open_end(self.closing_exchange)
 
     @property
     def replica_count(self) -> int:
@@ -64,35 +67,41 @@ class ElasticDiLoCo(AbstractStrategy):
         return self.sync_every
 
     @property
-    def drains(self) -> bool:
-        """With K = M all meet; else somebody may be late."""
-        return self.quorum == self.replicas
+    def law(self) -> Law:
+        """DiLoCo's is the nearest."""
+        return Law("diloco", self.replicas, self.sync_every, fitted=False)
 
-    def workers(self, datacenters: int) -> int:
-        """A datacenter for each replica."""
-        return self.replicas
+    @property
+    def meetings(self) -> Meetings:
+        """With K = M all meet; else somebody may be late."""
+        return Meetings(of_all=self.quorum == self.replicas)
 
     def outer_steps(self, steps: int) -> int:
         """T/H, rounded up where the last, shorter round is exchanged as well."""
         return count_rounds(steps, self.sync_every, closing=self.closing_exchange)
 
-    def program(self, worker: int, setting: Setting) -> Iterator[Op]:
+    def schedule(self, setting: Setting) -> Schedule:
+        """All may meet after every round."""
+        return Schedule.among_all(setting, self.sync_every, closing=self.closing_exchange)
+
+    def program(self, worker: int, setting: Setting, schedule: Schedule) -> Iterator[Op]:
         """H inner steps, an outer exchange with whoever is there, and so on."""
-        steps, size_bytes = setting.load.steps, self.outer_bytes(setting)
-        join = Quorum(self.quorum, self.grace_s) if self.quorum < self.replicas else None
-        for index, first, end, exchanged in rounds_of(steps, self.sync_every, closing=self.closing_exchange):
-            yield from inner_steps(worker, setting, first, end - first)
-            if exchanged:
-                outer = Collective("outer", index, setting.everyone, size_bytes, join=join)
+        size_bytes = self.outer_bytes(setting)
+        join = None if self.meetings.of_all else Quorum(self.quorum, self.grace_s)
+        for each in schedule.rounds(worker):
+            yield from inner_steps(worker, setting, each.first, each.end - each.first)
+            if each.members:
+                outer = Collective("outer", each.number, each.members, size_bytes, join=join)
                 yield from self.exchange(setting, outer)
 
-    def ideal_s(self, setting: Setting) -> float | None:
+    def closed_form(self, setting: Setting) -> ClosedForm | None:
         """That of DiLoCo where the whole group meets at every outer step; else None [s]."""
-        inner_s = [setting.load.mean_step_s[worker] + setting.inside_exposed_s(worker) for worker in setting.everyone]
-        if self.quorum < self.replicas and min(inner_s) < max(inner_s):
+        shown_s = [setting.inside_exposed_s(worker) for worker in setting.everyone]
+        step_s = [mean_s + each_s for mean_s, each_s in zip(setting.load.mean_step_s, shown_s, strict=True)]
+        if self.quorum < self.replicas and min(step_s) < max(step_s):
             return None
-        outer_s = setting.across_s(self.outer_bytes(setting)) + self.packing_s(setting)
-        return (max(inner_s) + outer_s / self.sync_every) * setting.load.steps
+        outer = outer_step(setting, self.outer_bytes(setting))
+        return of_replicas(setting, self.sync_every, shown_s, outer, self.packing_s(setting))
 
     def link_s(self, setting: Setting) -> float:
         """0: how many take part in an exchange is not known beforehand [s]."""

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from ..defaults import LAYERS_PER_FRAGMENT, OVERLAP_STEPS
-from ..engine.ops import Op
 from ..errors import InputError
 from ..units.quantities import MOST_LAYERS, MOST_STEPS
+from .shared.closed_form import ClosedForm, of_replicas, outer_fragments
 from .shared.fragments import FragmentedStrategy
 from .shared.setting import Setting
-from .shared.strategy import open_end
+from .shared.stated import open_end
 
 
 class StreamingDiLoCo(FragmentedStrategy):
@@ -33,6 +32,7 @@ class StreamingDiLoCo(FragmentedStrategy):
     """Inner steps tau that begin without the result of an exchange; 0: the next step waits for it."""
     mixing: float = Field(default=0.5, ge=0, le=1, examples=[0.5])
     """Share of its own parameters that a replica keeps when the result comes; for the trainer."""
+    name: ClassVar[str] = "Streaming DiLoCo"
 
     @model_validator(mode="after")
     def _comes_back_in_time(self) -> Self:
@@ -44,33 +44,26 @@ class StreamingDiLoCo(FragmentedStrategy):
         return self
 
     @property
-    def label(self) -> str:
-        """The strategy with its parameters, for people."""
-        fragments = f" P={self.fragments}" if self.fragments else ""
-        fragments += " sequential" if self.pattern == "sequential" else ""
-        return (
-            f"Streaming DiLoCo M={self.replicas} H={self.sync_every}{fragments} tau={self.overlap_steps}"
-            + (f" mixing={self.mixing:g}" if self.mixing != 0.5 else "")
-            + self.overlap_label()
-            + self.payload_label()
-            + open_end(self.closing_exchange)
-        )
-
-    def program(self, worker: int, setting: Setting) -> Iterator[Op]:
-        """Inner steps, and fragments behind them."""
-        return self.rounds(worker, setting, self.fragment_count(setting), self.overlap_steps)
+    def parameters(self) -> dict[str, str]:
+        """M, H, P and tau, how exchanges overlap, and their payload."""
+        own = {"M": f"{self.replicas}", "H": f"{self.sync_every}"} | self.pattern_parameters(self.fragments)
+        own |= {"tau": f"{self.overlap_steps}"} | ({} if self.mixing == 0.5 else {"mixing": f"{self.mixing:g}"})
+        return own | self.overlap_parameters() | self.payload_parameters() | open_end(self.closing_exchange)
 
     def fragment_count(self, setting: Setting) -> int:
         """P: as given, else of three layers each, else 8."""
         return self.fragments or -(-len(setting.load.layers) // LAYERS_PER_FRAGMENT) or 8
 
-    def ideal_s(self, setting: Setting) -> float | None:
+    @property
+    def delay(self) -> int:
+        """Tau inner steps."""
+        return self.overlap_steps
+
+    def closed_form(self, setting: Setting) -> ClosedForm | None:
         """Where nothing overlaps (tau = 0, no layers): compute + inner exchanges + the exchanges, latency for each."""
-        load, count = setting.load, self.fragment_count(setting)
+        count = self.fragment_count(setting)
         if self.overlap_steps or self.by_layer or count > self.sync_every:
             return None
-        inner_s = [setting.inside_exposed_s(worker) for worker in setting.everyone]
-        step_s = max(mean_s + each_s for mean_s, each_s in zip(load.mean_step_s, inner_s, strict=True))
-        latency_s = setting.across_s(0.0) * count
-        outer_s = setting.sending_s(self.outer_bytes(setting)) + latency_s + self.packing_s(setting)
-        return (step_s + outer_s / self.sync_every) * load.steps
+        shown_s = [setting.inside_exposed_s(worker) for worker in setting.everyone]
+        outer = outer_fragments(setting, self.outer_bytes(setting), count)
+        return of_replicas(setting, self.sync_every, shown_s, outer, self.packing_s(setting))

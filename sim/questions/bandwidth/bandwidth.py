@@ -153,8 +153,7 @@ class _Probe:
         yield from (float(bits) / self._bandwidth for bits in _CURVE_BITS_PER_S)
 
     def point(self, scale: float) -> CurvePoint:
-        kind = str(self._strategy.model_dump()["kind"])
-        return CurvePoint(kind, self._label, scale * self._bandwidth, self.utilization(scale))
+        return CurvePoint(self._strategy.kind, self._label, scale * self._bandwidth, self.utilization(scale))
 
     def need(self, target: float) -> Need:
         unlimited = self.utilization(_UNLIMITED)
@@ -162,7 +161,7 @@ class _Probe:
         bandwidth = None if scale is None else scale * self._bandwidth
         fields = self._strategy.model_dump()
         return Need(
-            strategy=fields["kind"],
+            strategy=self._strategy.kind,
             label=self._label,
             replicas=self._strategy.replica_count,
             sync_every=self._strategy.steps_per_sync,

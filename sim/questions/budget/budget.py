@@ -12,7 +12,7 @@ from ...scenario.model import Scenario
 from ...simulation.predicted_loss import Loss, loss_after
 from ...simulation.results import Job
 from ...simulation.run import alone
-from ...strategies import DataParallel
+from ...strategies import is_reference
 from ...strategies.shared.strategy import told_apart
 from ...workload.load import Load
 from ..whole_numbers import MOST, first_that_reaches, last_that_fits
@@ -211,7 +211,7 @@ class _Place:
 
 
 def _budgets(there: _Place, found: Sequence[Job]) -> Iterator[BudgetRow]:
-    reference = next((job for job in found if isinstance(job.strategy, DataParallel)), None)
+    reference = next((job for job in found if is_reference(job.strategy)), None)
     if reference is None:  # its sites have too few chips for its best batch; the notes say so
         return
     load = reference.setting.load
@@ -228,7 +228,7 @@ def _budgets(there: _Place, found: Sequence[Job]) -> Iterator[BudgetRow]:
         own = there.loss(job, steps)
         yield BudgetRow(
             topology=there.name,
-            strategy=str(job.strategy.model_dump()["kind"]),
+            strategy=job.strategy.kind,
             label=there.label(job),
             replicas=job.strategy.replica_count,
             sync_every=job.strategy.steps_per_sync,
@@ -258,7 +258,7 @@ def _time(there: _Place, job: Job, target: float) -> LossRow:
     tokens = steps * load.batch_tokens if steps else None
     return LossRow(
         topology=there.name,
-        strategy=str(job.strategy.model_dump()["kind"]),
+        strategy=job.strategy.kind,
         label=there.label(job),
         replicas=job.strategy.replica_count,
         sync_every=job.strategy.steps_per_sync,

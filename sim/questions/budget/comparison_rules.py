@@ -10,7 +10,7 @@ from ...errors import InputError
 from ...scenario.model import Scenario
 from ...simulation.jobs import jobs
 from ...simulation.results import Job
-from ...strategies import DataParallel
+from ...strategies import Reference, is_reference
 from ...workload.load import Load
 from ..predict import best_batch
 
@@ -28,9 +28,9 @@ def with_reference(scenario: Scenario) -> Scenario:
     """
     if scenario.jobs == "together":
         raise InputError("jobs: together: a budget is of one strategy at a time; write jobs: alone")
-    if any(isinstance(strategy, DataParallel) for strategy in scenario.strategies):
+    if any(is_reference(strategy) for strategy in scenario.strategies):
         return scenario
-    return scenario.replaced(strategies=(DataParallel(), *scenario.strategies))
+    return scenario.replaced(strategies=(Reference(), *scenario.strategies))
 
 
 def on_equal_chips(scenario: Scenario, notes: list[str]) -> Scenario:
@@ -68,9 +68,9 @@ def entrants(scenario: Scenario, rule: Rule, notes: list[str]) -> list[Job]:
     """
     found: list[Job] = []
     for job in jobs(scenario):
-        load, kind = job.setting.load, str(job.strategy.model_dump()["kind"])
+        load, law = job.setting.load, job.strategy.law
         if rule == "best-batch":
-            load = _grown(load, best_batch(load.params, kind, job.strategy.replica_count))
+            load = _grown(load, best_batch(load.params, law))
         short = [
             f"{site.name} has {site.chips} of {chips:.1f} chips"
             for site, chips in zip(job.sites, load.deal.worker_chips, strict=True)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ... import laws
 from ...simulation.predicted_loss import loss_after
+from ...strategies import STRATEGIES
 from ...workload.load import Load
 
 if TYPE_CHECKING:
@@ -32,17 +33,18 @@ def compared_loss(option: Option, load: Load) -> tuple[float | None, float, tupl
     found = loss_after(option.strategy, load, unique_tokens=unique)
     if found.value is not None:
         return found.value, found.value, (*found.notes, *_uneven(option))
+    law = option.strategy.law
     taken = laws.predict(
         load.params,
         tokens,
-        option.algorithm,
-        option.replicas,
+        law.algorithm,
+        law.replicas,
         batch_tokens=load.batch_tokens,
-        sync_every=option.sync_every if option.algorithm == "diloco" else None,
+        sync_every=law.sync_every,
         unique_tokens=unique,
     )
-    whose = "Data-Parallel's" if option.algorithm == "data-parallel" else "DiLoCo's"
-    without = (f"{note}; compared by {whose}, as if the difference cost nothing" for note in found.notes)
+    whose = STRATEGIES[law.algorithm].name
+    without = (f"{note}; compared by {whose}'s, as if the difference cost nothing" for note in found.notes)
     return None, taken.loss, (*without, *taken.notes, *_uneven(option))
 
 

@@ -92,7 +92,6 @@ class Option:
       sites: names of its datacenters.
       chips: R, in all of them.
       flop_per_s: useful, of all of them [flop/s].
-      algorithm, replicas: what the loss laws know it as.
       ask: what it is an option of.
       label: the strategy with its parameters, for people, told apart from all others.
     """
@@ -103,10 +102,18 @@ class Option:
     sites: tuple[str, ...]
     chips: int
     flop_per_s: float
-    algorithm: str
-    replicas: int
     ask: Ask = field(repr=False)
     label: str
+
+    @property
+    def algorithm(self) -> str:
+        """What the loss laws know it as, or the nearest that they know."""
+        return self.strategy.law.algorithm
+
+    @property
+    def replicas(self) -> int:
+        """M; 1 for Data-Parallel."""
+        return self.strategy.law.replicas
 
     @property
     def sync_every(self) -> int:
@@ -219,13 +226,14 @@ def _told_apart(everything: Sequence[Option]) -> list[Option]:
 
 
 def _strategies(document: Document, sites: int, sync_every: Sequence[int]) -> Iterator[Document]:
-    """An entry with what it leaves open filled in: a replica a datacenter, or (diloco) one over all; every H."""
-    keys = STRATEGIES[document["kind"]].model_fields
-    alone: list[int | None] = [sites] if sites > 1 else []
-    known: dict[str, list[int | None]] = {"data-parallel": [None], "diloco": [1, *alone]}
-    replicas = known.get(document["kind"], alone)
+    """An entry with what it leaves open filled in: a replica a datacenter, or one over all (some kinds); every H."""
+    strategy = STRATEGIES[document["kind"]]
+    keys = strategy.model_fields
+    replicas: list[int | None] = [None]
     if "replicas" in document:
         replicas = [document["replicas"]]
+    elif "replicas" in keys:
+        replicas = [*([1] if strategy.one_over_all else []), *([sites] if sites > 1 else [])]
     cadence = [None] if "sync_every" in document or "sync_every" not in keys else list(sync_every)
     for count in dict.fromkeys(replicas):
         for every in cadence:
@@ -244,8 +252,6 @@ def _option(ask: Ask, document: Document, part: Topology) -> Option:
         sites=tuple(site.name for site in part.datacenters),
         chips=sum(chips),
         flop_per_s=sum(count * speed for count, speed in zip(chips, speeds, strict=True)),
-        algorithm="data-parallel" if document["kind"] == "data-parallel" else "diloco",
-        replicas=strategy.replica_count,
         ask=ask,
         label=strategy.label,
     )

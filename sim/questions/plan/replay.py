@@ -125,7 +125,7 @@ def _entry(cell: Cell, steps: int, outcome: Outcome) -> Entry:
     return Entry(
         params=cell.params,
         tokens=tokens,
-        strategy=option.document["kind"],
+        strategy=option.strategy.kind,
         label=option.label,
         replicas=option.replicas,
         sync_every=option.sync_every,

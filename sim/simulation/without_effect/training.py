@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from ...scenario.model import Scenario
-from ...strategies import AsyncDiLoCo, DataParallel, DiLoCo, EagerDiLoCo, ElasticDiLoCo, StreamingDiLoCo
-from ...strategies.shared.fragments import FragmentedStrategy
-from ...strategies.shared.layer_by_layer import OverlappingStrategy
+from ...strategies import is_reference
 from ...topology.model import PUBLISHED
 from ...trace.given import GivenSeconds
 from ...workload.documents import AnalyticWorkload, TraceWorkload
@@ -16,11 +15,6 @@ from .given import given, insides, strategies
 from .network import Rule
 
 OWN_BITS = "every strategy has payload bits of its own"
-
-
-def _spans(job: Job) -> bool:
-    """Whether gradients cross datacenters, and nothing is exchanged inside one."""
-    return isinstance(job.strategy, DataParallel) or (isinstance(job.strategy, DiLoCo) and job.strategy.replicas == 1)
 
 
 def _lone_chips(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
@@ -53,7 +47,7 @@ def _one_node(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
 def _published_inside(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
     included = all(job.setting.load.inside_included for job in jobs)
     several = len(scenario.topology.datacenters) > 1
-    if scenario.algorithm == PUBLISHED and several and (included or all(_spans(job) for job in jobs)):
+    if scenario.algorithm == PUBLISHED and several and (included or all(job.strategy.spans for job in jobs)):
         sites = range(len(scenario.topology.datacenters))
         yield from insides(scenario.topology, sites, "latency", "overlap", "node_chips", "node_bandwidth")
 
@@ -100,18 +94,10 @@ def _split(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
 
 
 def _by_layer(job: Job) -> bool:
-    """Whether the layers of the model matter to a strategy."""
-    strategy = job.strategy
-    if isinstance(strategy, StreamingDiLoCo) and strategy.fragments is None:
-        return True
-    return strategy.by_layer or (isinstance(strategy, FragmentedStrategy) and _fragments(job) > 1)
-
-
-def _fragments(job: Job) -> int:
-    strategy = job.strategy
-    if isinstance(strategy, StreamingDiLoCo):
-        return strategy.fragment_count(job.setting)
-    return strategy.fragments if isinstance(strategy, EagerDiLoCo) else 1
+    """Whether the layers of the model matter to a strategy, or would if nobody said how many there are."""
+    strategy, setting = job.strategy, job.setting
+    unsaid = replace(setting, load=replace(setting.load, layers=()))
+    return strategy.by_layer or max(map(strategy.fragment_count, (setting, unsaid))) > 1
 
 
 def _layers(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
@@ -133,9 +119,11 @@ def own_bits(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
     """Payload bits of a workload that no exchange of these jobs goes by."""
 
     def by_its_own(job: Job) -> bool:
-        # gradients, inside a datacenter or over all of them, have the workload's bits; those of Data-Parallel its own
-        alone = job.strategy.replica_count > 1 and max(job.setting.load.deal.worker_chips) <= 1
-        return job.strategy.payload_bits is not None and (isinstance(job.strategy, DataParallel) or alone)
+        strategy = job.strategy
+        if strategy.has_outer_steps:  # its gradients have the workload's bits, and its loss depends on them
+            lone = not strategy.spans and max(job.setting.load.deal.worker_chips) <= 1
+            return strategy.payload_bits is not None and lone and not strategy.law.fitted
+        return strategy.payload_bits is not None
 
     if all(by_its_own(job) for job in jobs):
         yield from given(scenario.workload, "workload", "payload_bits")
@@ -143,12 +131,12 @@ def own_bits(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
 
 def _bits(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
     # without Data-Parallel one is replayed to compare with, and has the workload's bits
-    if any(isinstance(job.strategy, DataParallel) for job in jobs):
+    if any(is_reference(job.strategy) for job in jobs):
         yield from own_bits(scenario, jobs)
 
 
 def _buckets(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
-    yield from strategies(scenario, lambda s: isinstance(s, OverlappingStrategy) and not s.by_layer, "bucket")
+    yield from strategies(scenario, lambda s: not s.by_layer, "bucket")
 
 
 def _with_jobs(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[tuple[int, Job]]:
@@ -159,16 +147,17 @@ def _with_jobs(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[tuple[int, J
 
 def _patterns(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
     for position, job in _with_jobs(scenario, jobs):
-        layers, count = job.setting.load.layers, _fragments(job)
+        layers, count = job.setting.load.layers, job.strategy.fragment_count(job.setting)
         alike = not layers or (len(set(layers)) == 1 and len(layers) % count == 0 and not job.strategy.by_layer)
-        if isinstance(job.strategy, FragmentedStrategy) and (count == 1 or alike):
+        if count == 1 or alike:
             yield from given(job.strategy, f"strategies[{position}]", "pattern")
 
 
 def _closing(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
     for position, job in _with_jobs(scenario, jobs):
-        whole = job.setting.load.steps % job.strategy.steps_per_sync == 0 and _fragments(job) == 1
-        if whole and not isinstance(job.strategy, AsyncDiLoCo):
+        strategy, setting = job.strategy, job.setting
+        whole = setting.load.steps % strategy.steps_per_sync == 0 and strategy.fragment_count(setting) == 1
+        if whole and not strategy.meetings.own_pace:
             yield from given(job.strategy, f"strategies[{position}]", "closing_exchange")
 
 
@@ -191,11 +180,11 @@ TRAINING: tuple[tuple[str, Rule], ...] = (
     ("the last round is whole, and ends with its exchange", _closing),
     (
         "there is one replica only",
-        lambda s, _: strategies(s, lambda each: each.replica_count == 1 and isinstance(each, AsyncDiLoCo), "server"),
+        lambda s, _: strategies(s, lambda each: each.replica_count == 1, "server"),
     ),
     (
         "all replicas are waited for",
-        lambda s, _: strategies(s, lambda e: isinstance(e, ElasticDiLoCo) and e.quorum == e.replicas, "grace"),
+        lambda s, _: strategies(s, lambda each: each.meetings.of_all, "grace"),
     ),
 )
 """Reasons, and the keys that each holds for."""

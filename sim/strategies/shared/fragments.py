@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
@@ -13,8 +13,9 @@ from ...engine.ops import Op
 from ...errors import InputError
 from ...units.quantities import MOST_SITES, MOST_STEPS
 from .layer_by_layer import OverlappingStrategy, Part, Sending
+from .schedule import Schedule, count_rounds
 from .setting import Setting
-from .strategy import count_rounds
+from .stated import Law, Meetings
 
 
 class FragmentedStrategy(OverlappingStrategy, ABC):
@@ -40,13 +41,24 @@ class FragmentedStrategy(OverlappingStrategy, ABC):
         return self.sync_every
 
     @property
-    def drains(self) -> bool:
-        """Fragments are under way all the time."""
-        return False
+    def law(self) -> Law:
+        """DiLoCo's is the nearest."""
+        return Law("diloco", self.replicas, self.sync_every, fitted=False)
 
-    def workers(self, datacenters: int) -> int:
-        """A datacenter for each replica."""
-        return self.replicas
+    @property
+    def meetings(self) -> Meetings:
+        """Fragments are under way all the time."""
+        return Meetings(linger=True)
+
+    @property
+    @abstractmethod
+    def delay(self) -> int:
+        """Inner steps that still begin without the result of an exchange."""
+
+    def pattern_parameters(self, fragments: int | None) -> dict[str, str]:
+        """How many fragments there are, and of which layers, for `parameters`."""
+        count = {"P": f"{fragments}"} if fragments else {}
+        return count | ({"sequential": ""} if self.pattern == "sequential" else {})
 
     def outer_steps(self, steps: int) -> int:
         """Rounds T/H, rounded up where the last, shorter one is exchanged as well."""
@@ -56,24 +68,22 @@ class FragmentedStrategy(OverlappingStrategy, ABC):
         """(2Nb/W1)(1 - 1/R) x rounds [s]."""
         return setting.sending_s(self.outer_bytes(setting)) * self.outer_steps(setting.load.steps)
 
-    def rounds(self, worker: int, setting: Setting, fragments: int, delay: int) -> Iterator[Op]:
+    def schedule(self, setting: Setting) -> Schedule:
+        """All meet for every fragment of every round."""
+        return Schedule.among_all(setting, self.sync_every, closing=self.closing_exchange)
+
+    def program(self, worker: int, setting: Setting, schedule: Schedule) -> Iterator[Op]:
         """Inner steps with the exchanges of fragments behind them.
 
         Fragment p of P is exchanged after step round(p H/P) of each round, the first one (p = 0) after the last step.
         After the last inner step of a run follow all that were not exchanged just then, so that the replicas end
         alike; not so without a closing exchange.
-
-        Args:
-          worker: whose steps.
-          setting: what it runs in.
-          fragments: P.
-          delay: inner steps that still begin without the result.
         """
-        steps = setting.load.steps
+        steps, fragments = schedule.steps[worker], self.fragment_count(setting)
         own = self._fragments(setting, fragments)
         moments = [self.moment(p, fragments) for p in range(fragments)]
-        sendings = _sendings(own, moments, self.sync_every, steps, closing=self.closing_exchange)
-        return self.overlapped(worker, setting, sendings, (0, steps), self.outer_bytes(setting), delay=delay)
+        sendings = _sendings(own, moments, schedule.every, steps, closing=schedule.closing)
+        return self.overlapped(worker, setting, sendings, (0, steps), self.outer_bytes(setting), delay=self.delay)
 
     def moment(self, fragment: int, fragments: int) -> int:
         """After which step of a round (1 to H) a fragment is exchanged."""

@@ -21,7 +21,8 @@ from ...topology.model import Route
 from ...units.in_words import human_bytes
 from ...units.quantities import Size
 from .setting import Setting
-from .strategy import AbstractStrategy, inner_steps, inside
+from .steps import inner_steps, inside
+from .strategy import AbstractStrategy
 
 
 @dataclass(frozen=True)
@@ -61,11 +62,12 @@ class OverlappingStrategy(AbstractStrategy, ABC):
         """Whether it needs to know how many layers there are."""
         return self.overlap == "layers"
 
-    def overlap_label(self) -> str:
-        """How exchanges overlap, for a label; starts with a blank."""
+    def overlap_parameters(self) -> dict[str, str]:
+        """How exchanges overlap, for `parameters`."""
         if not self.by_layer:
-            return ""
-        return " by layer" if self.bucket_bytes is None else f" by {human_bytes(self.bucket_bytes).replace(' ', '')}"
+            return {}
+        what = "layer" if self.bucket_bytes is None else human_bytes(self.bucket_bytes).replace(" ", "")
+        return {f"by {what}": ""}
 
     def parts(self, setting: Setting, layers: Sequence[int], payload_bytes: float, first: int = 0) -> list[Part]:
         """Some layers as parts, in the order of the backward pass.
@@ -92,6 +94,10 @@ class OverlappingStrategy(AbstractStrategy, ABC):
         if self.overlap == "none":
             return [Part(0, 1.0)]
         return self.parts(setting, range(len(setting.load.layers)), payload_bytes)
+
+    def parts_across(self, setting: Setting, payload_bytes: float) -> int:
+        """How many parts an exchange of all parameters across datacenters goes in."""
+        return len(self.whole(setting, payload_bytes))
 
     def exposed_s(
         self, setting: Setting, step_s: float, payload_bytes: float, exchange_s: float, route: Route
@@ -131,6 +137,22 @@ class OverlappingStrategy(AbstractStrategy, ABC):
             return setting.spanning_exposed_s(payload_bytes)
         step_s = max(setting.load.mean_step_s)
         return self.exposed_s(setting, step_s, payload_bytes, setting.across_s(payload_bytes), setting.across)
+
+    def gradients_by_layer(
+        self, worker: int, setting: Setting, span: tuple[int, int], payload_bytes: float, *, packed: bool
+    ) -> Iterator[Op]:
+        """Steps of a replica that spans all datacenters, each exchange of gradients behind the backward pass.
+
+        Args:
+          worker: whose steps.
+          setting: what it runs in.
+          span: the first step, and the one after the last.
+          payload_bytes: of all gradients [byte].
+          packed: whether they are compressed first.
+        """
+        parts = self.whole(setting, payload_bytes)
+        each = (Sending(step, "gradients", tuple((step, part) for part in parts)) for step in range(*span))
+        return self.overlapped(worker, setting, each, span, payload_bytes, alone=False, packed=packed)
 
     def overlapped(
         self,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import heapq
 import math
-from functools import lru_cache
 from typing import NamedTuple
 
 _HALVINGS = 200
@@ -40,7 +39,6 @@ class Pace(NamedTuple):
         return rounds * self.sync_every + min(begun, self.sync_every - 1)
 
 
-@lru_cache(maxsize=8)  # every worker of a run asks
 def deal_steps(paces: tuple[Pace, ...], steps: int) -> tuple[int, ...]:
     """Deals steps so that the last replica to end does so as soon as can be; ties go to the first.
 

@@ -1,29 +1,20 @@
-"""What every strategy is: parameters, a program of ops for each worker, and its closed form or bound."""
+"""What every strategy is: parameters, what it states about itself, and a program of ops for each worker."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
 from ...documents.validation import Frozen
-from ...engine.ops import Collective, Compute, Op, Start, Wait
+from ...engine.ops import Collective, Compute, Op, Start, Wait, Worker
 from ...units.quantities import Bits, Latency
+from .closed_form import ClosedForm
+from .schedule import Schedule
 from .setting import Setting
-
-
-def rounds_of(steps: int, every: int, *, closing: bool) -> Iterator[tuple[int, int, int, bool]]:
-    """Number, first step, and the step after the last, of each round of a run; and whether an exchange ends it.
-
-    Args:
-      steps: T.
-      every: H.
-      closing: whether a last round that is shorter than H ends with an exchange, too.
-    """
-    for index, first in enumerate(range(0, steps, every)):
-        end = min(first + every, steps)
-        yield index, first, end, closing or end - first == every
+from .stated import Law, Meetings, Replica
 
 
 def told_apart(labels: Sequence[str]) -> list[str]:
@@ -34,18 +25,11 @@ def told_apart(labels: Sequence[str]) -> list[str]:
     ]
 
 
-def open_end(closing: bool) -> str:
-    """What a label says of a run without its closing exchange; starts with a blank."""
-    return "" if closing else " open end"
-
-
-def count_rounds(steps: int, every: int, *, closing: bool) -> int:
-    """How many exchanges these are: T/H, rounded up or down."""
-    return -(-steps // every) if closing else steps // every
-
-
 class AbstractStrategy(Frozen, ABC):
     """An algorithm. Final subclasses hold its parameters; nothing here has a clock.
+
+    All that other parts of the program want to know of a strategy it states itself: its `kind` (as people type it) and
+    `name`, its `parameters` for people, its `law`, when its workers meet, its `closed_form`. Nobody asks which it is.
 
     The fields below say what its exchange across datacenters carries: of gradients where it synchronises every step,
     else of parameter changes.
@@ -64,15 +48,31 @@ class AbstractStrategy(Frozen, ABC):
     an outer step has what the workload's trace measured (its records `outer-step`), and anything else nothing.
     """
 
+    if TYPE_CHECKING:  # each strategy's own field, which the schema lists where the strategy has it
+
+        @property
+        def kind(self) -> str:
+            """What it is called in a scenario."""
+
+    name: ClassVar[str]
+    """What people call it."""
+    one_over_all: ClassVar[bool] = False
+    """Whether one replica over all datacenters is worth a try, where somebody looks for the best M."""
+
     @property
     @abstractmethod
+    def parameters(self) -> dict[str, str]:
+        """What tells it from others of its kind, for people: a short label and its value, or a remark and nothing."""
+
+    @property
     def label(self) -> str:
         """The strategy with its parameters, for people."""
+        return " ".join([self.name, *(f"{key}={value}" if value else key for key, value in self.parameters.items())])
 
     @property
     @abstractmethod
     def replica_count(self) -> int:
-        """Replicas M."""
+        """Replicas M: copies of the model that differ between outer steps."""
 
     @property
     @abstractmethod
@@ -81,43 +81,89 @@ class AbstractStrategy(Frozen, ABC):
 
     @property
     @abstractmethod
+    def law(self) -> Law:
+        """Which loss law is its own, or the nearest."""
+
+    @property
+    @abstractmethod
+    def meetings(self) -> Meetings:
+        """When its workers meet."""
+
+    @property
     def drains(self) -> bool:
         """Whether all workers meet at every synchronisation, and nothing is under way when they go on."""
+        return self.meetings.of_all and not self.meetings.linger
 
     @property
     def blocking(self) -> bool:
-        """Whether a worker stands still for each of its exchanges at once."""
+        """Whether all workers stand still for each of their exchanges at once."""
         return self.drains and not self.by_layer
 
     @property
     def repeats(self) -> bool:
-        """Whether a long run repeats itself; all that meet do."""
-        return True
+        """Whether a long run repeats itself."""
+        return not (self.meetings.own_pace or self.meetings.drawn)
 
     @property
     def by_layer(self) -> bool:
         """Whether it needs to know how many layers there are."""
         return False
 
-    @abstractmethod
+    @property
+    def spans(self) -> bool:
+        """Whether one replica spans all datacenters, so that its gradients cross them at every step."""
+        return self.replica_count == 1
+
+    @property
+    def has_outer_steps(self) -> bool:
+        """Whether parameter changes are exchanged, beside gradients or in their place."""
+        return self.outer_steps(self.steps_per_sync) > 0
+
     def workers(self, datacenters: int) -> int:
-        """How many datacenters the strategy uses of those that there are."""
+        """How many datacenters it uses of those that there are: one for each replica, or all for a single one."""
+        return datacenters if self.spans else self.replica_count
+
+    def replica_of(self, worker: Worker) -> Replica:
+        """Which replica a worker computes for."""
+        return 0 if self.spans else worker
+
+    def worker_of(self, replica: Replica) -> Worker:
+        """The first worker that computes for a replica; the only one, where there are several replicas."""
+        return 0 if self.spans else replica
 
     @abstractmethod
     def outer_steps(self, steps: int) -> int:
         """Outer steps in a run of `steps` inner steps, as a replay makes them: whole ones."""
 
-    def worker_steps(self, worker: int, setting: Setting) -> int:
-        """Inner steps that a worker makes."""
-        return setting.load.steps
+    def fragment_count(self, setting: Setting) -> int:
+        """Fragments P of the parameters that are exchanged at different moments of a round."""
+        return 1
 
     @abstractmethod
-    def program(self, worker: int, setting: Setting) -> Iterator[Op]:
+    def schedule(self, setting: Setting) -> Schedule:
+        """What all workers of a run agree on before it begins; it is made once for all of them."""
+
+    @abstractmethod
+    def program(self, worker: Worker, setting: Setting, schedule: Schedule) -> Iterator[Op]:
         """The ops of one worker, from the first step to the last."""
 
+    def programs(self, setting: Setting) -> list[Iterator[Op]]:
+        """The ops of every worker, by one schedule."""
+        schedule = self.schedule(setting)
+        return [self.program(worker, setting, schedule) for worker in setting.everyone]
+
+    def worker_steps(self, worker: Worker, setting: Setting) -> int:
+        """Inner steps that a worker makes."""
+        return self.schedule(setting).steps[worker]
+
     @abstractmethod
+    def closed_form(self, setting: Setting) -> ClosedForm | None:
+        """The closed form of the wall-clock, compute included, or None where none applies."""
+
     def ideal_s(self, setting: Setting) -> float | None:
-        """The closed form of the wall-clock, compute included, or None where none applies [s]."""
+        """What the closed form comes to, or None where none applies [s]."""
+        form = self.closed_form(setting)
+        return None if form is None else form.seconds
 
     def closed_form_s(self, setting: Setting) -> float | None:
         """`ideal_s` where every worker computes at its own pace; None where workers share a host's compute [s]."""
@@ -134,7 +180,7 @@ class AbstractStrategy(Frozen, ABC):
         count sites and choose their ways, so what the formula says of the link binds them not: compute alone.
         """
         load = setting.load
-        compute_s = max(load.compute_s(worker, 0, self.worker_steps(worker, setting)) for worker in setting.everyone)
+        compute_s = max(load.compute_s(worker, 0, steps) for worker, steps in enumerate(self.schedule(setting).steps))
         by_formula = setting.workers == 1 or not setting.parts_inside
         return max(compute_s, self.link_s(setting)) if by_formula else compute_s
 
@@ -147,13 +193,31 @@ class AbstractStrategy(Frozen, ABC):
         """Payload of an outer step [byte]."""
         return self.payload_bytes(setting, setting.load.outer_bytes)
 
-    def payload_label(self) -> str:
-        """What differs from the workload's payload, for a label; starts with a blank."""
+    def gradient_bytes_across(self, setting: Setting) -> float:
+        """Payload of the gradients that cross datacenters at every step; 0 where they stay inside [byte]."""
+        if not self.spans:
+            return 0.0
+        own = setting.load.gradient_bytes
+        return own if self.has_outer_steps else self.payload_bytes(setting, own)
+
+    def fewest_bits(self, gradient_bits: float, outer_bits: float) -> float:
+        """Bits per parameter in the coarsest of its exchanges.
+
+        Args:
+          gradient_bits: of gradients, as the workload has it [bit].
+          outer_bits: of parameter changes, likewise [bit].
+        """
+        if not self.has_outer_steps:
+            return self.payload_bits or gradient_bits
+        return min(gradient_bits, self.payload_bits or outer_bits)
+
+    def payload_parameters(self) -> dict[str, str]:
+        """What differs from the workload's payload, for `parameters`."""
         parts = [f"{self.payload_bits:g}-bit"] if self.payload_bits else []
         parts += [f"x{self.payload_factor:g}"] if self.payload_factor != 1 else []
         parts += [f"1/{self.compression_ratio:g}"] if self.compression_ratio != 1 else []
         parts += [f"+{self.compression_time:g}s"] if self.compression_time else []
-        return "".join(f" {part}" for part in parts)
+        return dict.fromkeys(parts, "")
 
     def packing_s(self, setting: Setting) -> float:
         """Compute for one exchange of the whole model: as given, else what outer steps took in a recording [s]."""
@@ -171,49 +235,3 @@ class AbstractStrategy(Frozen, ABC):
         """An exchange of all parameters that its members stand still for."""
         yield from self.start(setting, collective)
         yield Wait(collective)
-
-
-def inner_steps(
-    worker: int, setting: Setting, first: int, count: int, behind_s: float | None = None, *, one_by_one: bool = False
-) -> Iterator[Op]:
-    """Some inner steps whose gradients are exchanged inside the worker's datacenter.
-
-    Nobody else is met, so all the steps are one op and their exchanges another; not so where it matters to others who
-    compute on the same host, or to an exchange under way, when the worker computes and when it does not.
-
-    Args:
-      worker: whose steps.
-      setting: what it runs in.
-      first: the first step, from 0.
-      count: how many.
-      behind_s: how much of each exchange runs behind the step's own backward pass, unless as the setting says [s].
-      one_by_one: whether each step has ops of its own.
-    """
-    if count:
-        if behind_s is None:
-            behind_s = setting.inside_s(worker) - setting.inside_exposed_s(worker)
-        at_once = 1 if one_by_one or (setting.places and setting.places[worker]) else count
-        for step in range(first, first + count, at_once):
-            yield Compute(setting.load.compute_s(worker, step, at_once), at_once)
-            yield from inside(worker, setting, step, at_once, behind_s)
-
-
-def spanning_steps(worker: int, setting: Setting, first: int, count: int) -> Iterator[Op]:
-    """Some inner steps of a replica that spans all datacenters: its gradients cross them at every step."""
-    load = setting.load
-    gradients = setting.gradients(load.gradient_bytes)
-    for step in range(first, first + count):
-        each = gradients(step)
-        yield from (Compute(load.compute_s(worker, step, 1)), Start(each), Wait(each))
-
-
-def inside(worker: int, setting: Setting, first: int, count: int, behind_s: float = 0.0) -> Iterator[Op]:
-    """The exchanges of gradients of some steps inside the worker's datacenter.
-
-    A lone chip has none, nor have steps whose seconds hold it already.
-    """
-    if setting.load.deal.worker_chips[worker] <= 1 or setting.load.inside_included:
-        return
-    gradients = Collective("gradients", first, (worker,), setting.load.gradient_bytes, count, behind_s=behind_s)
-    yield Start(gradients)
-    yield Wait(gradients)

@@ -53,7 +53,7 @@ def network_of(setting, times=1):
 
 
 def programs(strategy, setting):
-    return [list(strategy.program(worker, setting)) for worker in setting.everyone]
+    return [list(program) for program in strategy.programs(setting)]
 
 
 def timeline_of(strategy, setting):

@@ -56,7 +56,7 @@ def network_of(setting):
 
 
 def programs(strategy, setting):
-    return [list(strategy.program(worker, setting)) for worker in range(setting.workers)]
+    return [list(program) for program in strategy.programs(setting)]
 
 
 def timeline_of(strategy, setting):
@@ -81,7 +81,7 @@ def story(strategy, **numbers):
 
 def started(strategy, setting, name="outer"):
     """The exchanges of a name that a worker begins, in order."""
-    ops = strategy.program(0, setting)
+    ops = strategy.programs(setting)[0]
     return [op.collective for op in ops if isinstance(op, Start) and op.collective.name == name]
 
 

@@ -69,7 +69,7 @@ def setting_of(strategy, topology="low-bw", steps=60, params=1e9, sites=None):
 
 
 def programs(strategy, setting):
-    return [list(strategy.program(worker, setting)) for worker in range(setting.workers)]
+    return [list(program) for program in strategy.programs(setting)]
 
 
 def test_every_strategy_is_in_the_table():
@@ -144,7 +144,7 @@ def test_replay_equals_the_closed_form(strategy, network):
         assert strategy.label in WITHOUT_CLOSED_FORM
     else:
         # the other fragments close the run behind the first, whose moment it is, and pay no latency of their own
-        fragments = len({op.collective.part for op in strategy.program(0, setting) if isinstance(op, Start)}) - 1
+        fragments = len({op.collective.part for op in strategy.programs(setting)[0] if isinstance(op, Start)}) - 1
         closing_s = setting.sending_s(strategy.outer_bytes(setting) / (fragments + 1)) + setting.across.overhead_s
         closing_s *= fragments
         closing_s = closing_s if isinstance(strategy, StreamingDiLoCo) else 0.0
@@ -177,7 +177,7 @@ def test_a_worker_accounts_for_every_second(strategy):
 def test_an_inner_round_costs_a_handful_of_ops():
     strategy = DiLoCo(replicas=2, sync_every=1000)
     setting, _ = setting_of(strategy, steps=3000)
-    assert len(list(strategy.program(0, setting))) == 3 * 5
+    assert len(list(strategy.programs(setting)[0])) == 3 * 5
 
 
 @pytest.mark.parametrize("replicas", [1, 8])

@@ -74,7 +74,7 @@ def test_counted_exchanges_are_those_of_the_strategys_program(algorithm, bits, t
     setting = Setting(load, (Route(1e9, 0.0),) * len(sites), Route(1e9, 0.0))
     said = []
     done = 0
-    for op in strategy.program(0, setting):
+    for op in strategy.programs(setting)[0]:
         if isinstance(op, Start) and op.collective.name == "gradients":
             said += [("gradient", done + i + 1, 0, op.collective.payload_bytes) for i in range(op.collective.count)]
             done += op.collective.count

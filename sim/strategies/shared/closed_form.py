@@ -1,0 +1,201 @@
+"""The closed form of a wall-clock, summand by summand: what each costs, what of it shows, and how people write it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from ...topology.model import Route
+from ...units.in_words import human_quantity, human_seconds
+from ...units.quantities import BANDWIDTH, Unit
+from .setting import Setting
+
+_NONE = 1e-9
+"""A share of the wall-clock below which a time is only what rounding left over."""
+_BITS = Unit("bit", "a payload", "1 Gbit")
+
+
+@dataclass(frozen=True)
+class Term:
+    """One summand of a closed form, for people.
+
+    Attributes:
+      what: in words.
+      letters: the published formula.
+      numbers: the same with the numbers of this run.
+      seconds: what it comes to [s].
+    """
+
+    what: str
+    letters: str
+    numbers: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Summand:
+    """What happens once in every step, or once in every outer step.
+
+    Attributes:
+      what: in words.
+      letters: the published formula of one of them.
+      numbers: writes the same with the numbers of a run.
+      each_s: how long one takes [s].
+      shown_s: what it adds to the wall-clock: less, where the backward pass hides some of it [s].
+      outer: whether it comes with every outer step, rather than with every step.
+    """
+
+    what: str
+    letters: str
+    numbers: Callable[[], str]
+    each_s: float
+    shown_s: float
+    outer: bool = False
+
+
+@dataclass(frozen=True)
+class ClosedForm:
+    """The wall-clock of a run: (C + what each step adds + what each outer step adds / H) T.
+
+    T/H is a real number here; a replay makes whole outer steps.
+
+    Attributes:
+      steps: T.
+      every: H.
+      compute_s: C, the mean step of the slowest worker [s].
+      summands: what is added to it.
+
+    Source: arXiv 2503.09799, appendix A; docs/background.md for the descendants.
+    """
+
+    steps: int
+    every: int
+    compute_s: float
+    summands: tuple[Summand, ...]
+
+    @property
+    def seconds(self) -> float:
+        """The wall-clock [s]."""
+        step_s = self.compute_s + sum(each.shown_s for each in self.summands if not each.outer)
+        return (step_s + sum(each.shown_s for each in self.summands if each.outer) / self.every) * self.steps
+
+    def terms(self) -> tuple[Term, ...]:
+        """The summands for people; they add up to the wall-clock.
+
+        What runs behind the backward pass is a term below zero, after all others.
+        """
+        terms = [
+            Term("compute", "C T", f"{human_seconds(self.compute_s)} x {self.steps:,}", self.compute_s * self.steps)
+        ]
+        terms += [self._term(each) for each in self.summands]
+        hidden_s = self.seconds - math.fsum(term.seconds for term in terms)
+        if abs(hidden_s) > _NONE * self.seconds:
+            numbers = f"-{human_seconds(-hidden_s / self.steps)} x {self.steps:,}"
+            terms.append(
+                Term("hidden behind the backward pass", "-(what the backward pass hides) T", numbers, hidden_s)
+            )
+        return tuple(terms)
+
+    def _term(self, each: Summand) -> Term:
+        times, every = ("T/H", self.every) if each.outer else ("T", 1)
+        rounds = f"{self.steps:,}" if every == 1 else f"{self.steps:,}/{every}"
+        seconds = each.each_s * self.steps / every
+        return Term(each.what, f"{each.letters} {times}", f"{each.numbers()} x {rounds}", seconds)
+
+
+def of_replicas(
+    setting: Setting, every: int, shown_s: Sequence[float], outer: Summand, packing_s: float, parts: int = 1
+) -> ClosedForm:
+    """Replicas in a datacenter each, who wait at every outer step for the slowest of them.
+
+    Args:
+      setting: what they run in.
+      every: H.
+      shown_s: what its exchange inside its datacenter adds to a step of each [s].
+      outer: their outer step.
+      packing_s: compute for it [s].
+      parts: exchanges that an outer step goes in, each of which has its overhead.
+    """
+    load = setting.load
+    slowest = max(setting.everyone, key=lambda worker: load.mean_step_s[worker] + shown_s[worker])
+    inside_s = setting.inside_s(slowest)
+    summands = []
+    if inside_s:
+        peers, route = load.deal.worker_chips[slowest], setting.inside[slowest]
+        numbers = partial(_exchange, load.gradient_bytes, peers, route)
+        what, letters = "gradients inside a datacenter", "[(2 N b/W0)(1 - M/R) + e0]"
+        summands.append(Summand(what, letters, numbers, inside_s, shown_s[slowest]))
+    summands += [outer, *more_starts(setting, parts, outer=True), *packing(packing_s, outer=True)]
+    return ClosedForm(load.steps, every, load.mean_step_s[slowest], tuple(summands))
+
+
+def of_one_replica(
+    setting: Setting, every: int, gradients: Sequence[Summand], outer: Summand, packing_s: float, parts: int = 1
+) -> ClosedForm:
+    """One replica over all datacenters, whose gradients cross them at every step, with outer steps besides."""
+    starts, packed = more_starts(setting, parts, outer=False), packing(packing_s, outer=True)
+    compute_s = max(setting.load.mean_step_s)
+    return ClosedForm(setting.load.steps, every, compute_s, (*gradients, outer, *starts, *packed))
+
+
+def gradients_across(setting: Setting, payload_bytes: float, shown_s: float) -> tuple[Summand, ...]:
+    """The exchange of gradients between all datacenters after a step; nothing where measured seconds hold it.
+
+    Args:
+      setting: what the run is in.
+      payload_bytes: of all gradients [byte].
+      shown_s: what it adds to a step [s].
+    """
+    if setting.workers == 1 and setting.load.inside_included:
+        return ()
+    numbers = partial(_exchange, payload_bytes, setting.load.chips, setting.across)
+    each_s = setting.across_s(payload_bytes)
+    return (Summand("gradients across datacenters", _across(setting), numbers, each_s, shown_s),)
+
+
+def outer_step(setting: Setting, payload_bytes: float, shown_s: float | None = None) -> Summand:
+    """An outer step; all of it shows unless said."""
+    numbers = partial(_exchange, payload_bytes, setting.load.chips, setting.across)
+    each_s = setting.across_s(payload_bytes)
+    what = "outer steps across datacenters"
+    return Summand(what, _across(setting), numbers, each_s, each_s if shown_s is None else shown_s, outer=True)
+
+
+def outer_fragments(setting: Setting, payload_bytes: float, fragments: int) -> Summand:
+    """An outer step in fragments, each of which pays for the latency and for what it costs to start."""
+    bandwidth, latency_s, overhead_s = setting.across[:3]
+    route = Route(bandwidth, latency_s * fragments, overhead_s * fragments)
+    each_s = setting.sending_s(payload_bytes) + setting.across_s(0.0) * fragments
+    letters = _across(setting)
+    letters = letters if fragments == 1 else letters.replace("e1", "P e1").replace("o1", "P o1")
+    numbers = partial(_exchange, payload_bytes, setting.load.chips, route)
+    return Summand("outer steps across datacenters", letters, numbers, each_s, each_s, outer=True)
+
+
+def more_starts(setting: Setting, parts: int, *, outer: bool) -> Iterator[Summand]:
+    """What it costs to start an exchange in parts beyond the first; the exchange's own `shown_s` holds it already."""
+    overhead_s, more = setting.across.overhead_s, parts - 1
+    if more and overhead_s:
+        what, letters = "starting the other layers' exchanges", "(n - 1) o1"
+        yield Summand(what, letters, lambda: f"{more} x {human_seconds(overhead_s)}", more * overhead_s, 0.0, outer)
+
+
+def packing(packing_s: float, *, outer: bool) -> Iterator[Summand]:
+    """Compute that makes payloads smaller and restores them, where there is any."""
+    if packing_s:
+        yield Summand("packing payloads", "c", partial(human_seconds, packing_s), packing_s, packing_s, outer)
+
+
+def _across(setting: Setting) -> str:
+    return "[(2 N b/W1)(1 - 1/R) + e1 + o1]" if setting.across.overhead_s else "[(2 N b/W1)(1 - 1/R) + e1]"
+
+
+def _exchange(payload_bytes: float, peers: float, route: Route) -> str:
+    """(2 S/W)(1 - 1/R) + e with its numbers."""
+    if peers <= 1:
+        return "0 s (a lone chip)"
+    bits, bandwidth = human_quantity(8 * payload_bytes, _BITS), human_quantity(route.bandwidth_bits_per_s, BANDWIDTH)
+    overhead = f" + {human_seconds(route.overhead_s)}" if route.overhead_s else ""
+    return f"[2 x {bits} / {bandwidth} x (1 - 1/{peers:g}) + {human_seconds(route.latency_s)}{overhead}]"
