@@ -80,18 +80,17 @@ class DiLoCo(OverlappingStrategy):
         if self.by_layer and not self.spans:
             parts = self.whole(setting, outer_bytes)
             outer = (
-                Sending(each.end - 1, "outer", tuple((each.number, part) for part in parts))
+                Sending(each.end - 1, "outer", each.members, tuple((each.number, part) for part in parts))
                 for each in schedule.rounds(worker)
                 if each.members
             )
-            yield from self.overlapped(worker, setting, outer, (0, schedule.steps[worker]), outer_bytes)
+            yield from self.overlapped(worker, setting, outer, (0, schedule.steps[worker]))
             return
         for each in schedule.rounds(worker):
             if not self.spans:
                 yield from inner_steps(worker, setting, each.first, each.end - each.first)
             elif self.by_layer:
-                span = each.first, each.end
-                yield from self.gradients_by_layer(worker, setting, span, setting.load.gradient_bytes, packed=False)
+                yield from self.gradients_by_layer(worker, setting, (each.first, each.end))
             else:
                 yield from spanning_steps(worker, setting, each.first, each.end - each.first)
             if each.members:

@@ -9,10 +9,11 @@ from typing import Literal
 from pydantic import Field
 
 from ...defaults import REPLICAS, SYNC_EVERY
-from ...engine.ops import Op
+from ...engine.ops import Op, Worker
 from ...errors import InputError
 from ...units.quantities import MOST_SITES, MOST_STEPS
-from .layer_by_layer import OverlappingStrategy, Part, Sending
+from .behind_compute import Part
+from .layer_by_layer import OverlappingStrategy, Sending
 from .schedule import Schedule, count_rounds
 from .setting import Setting
 from .stated import Law, Meetings
@@ -72,18 +73,17 @@ class FragmentedStrategy(OverlappingStrategy, ABC):
         """All meet for every fragment of every round."""
         return Schedule.among_all(setting, self.sync_every, closing=self.closing_exchange)
 
-    def program(self, worker: int, setting: Setting, schedule: Schedule) -> Iterator[Op]:
+    def program(self, worker: Worker, setting: Setting, schedule: Schedule) -> Iterator[Op]:
         """Inner steps with the exchanges of fragments behind them.
 
         Fragment p of P is exchanged after step round(p H/P) of each round, the first one (p = 0) after the last step.
         After the last inner step of a run follow all that were not exchanged just then, so that the replicas end
         alike; not so without a closing exchange.
         """
-        steps, fragments = schedule.steps[worker], self.fragment_count(setting)
-        own = self._fragments(setting, fragments)
+        fragments = self.fragment_count(setting)
         moments = [self.moment(p, fragments) for p in range(fragments)]
-        sendings = _sendings(own, moments, schedule.every, steps, closing=schedule.closing)
-        return self.overlapped(worker, setting, sendings, (0, steps), self.outer_bytes(setting), delay=self.delay)
+        sendings = _sendings(self._fragments(setting, fragments), moments, schedule, worker)
+        return self.overlapped(worker, setting, sendings, (0, schedule.steps[worker]), self.delay)
 
     def moment(self, fragment: int, fragments: int) -> int:
         """After which step of a round (1 to H) a fragment is exchanged."""
@@ -109,23 +109,24 @@ class FragmentedStrategy(OverlappingStrategy, ABC):
 
 
 def _sendings(
-    fragments: Sequence[Sequence[Part]], moments: Sequence[int], every: int, steps: int, *, closing: bool
+    fragments: Sequence[Sequence[Part]], moments: Sequence[int], schedule: Schedule, worker: Worker
 ) -> Iterator[Sending]:
     """What is exchanged after which inner step: each fragment at its moment of every round, the rest in the end."""
+    steps = schedule.steps[worker]
     by_moment: dict[int, list[int]] = {}
     for fragment, moment in enumerate(moments):
         by_moment.setdefault(moment, []).append(fragment)
     times = [0] * len(fragments)
-    for first in range(0, steps, every):
+
+    def sending(number: int, chosen: Sequence[int], step: int) -> Sending:
+        parts = tuple((times[fragment], part) for fragment in chosen for part in fragments[fragment])
+        for fragment in chosen:
+            times[fragment] += 1
+        return Sending(step, "outer", schedule.members(worker, number), parts)
+
+    for number, first in enumerate(range(0, steps, schedule.every)):
         for moment in sorted(by_moment):
-            if first + moment < steps or (first + moment == steps and not closing):
-                yield _sending(fragments, by_moment[moment], times, first + moment - 1)
-    if closing:
-        yield _sending(fragments, list(range(len(fragments))), times, steps - 1)
-
-
-def _sending(fragments: Sequence[Sequence[Part]], chosen: Sequence[int], times: list[int], step: int) -> Sending:
-    parts = tuple((times[fragment], part) for fragment in chosen for part in fragments[fragment])
-    for fragment in chosen:
-        times[fragment] += 1
-    return Sending(step, "outer", parts)
+            if first + moment < steps or (first + moment == steps and not schedule.closing):
+                yield sending(number, by_moment[moment], first + moment - 1)
+    if schedule.closing:
+        yield sending((steps - 1) // schedule.every, range(len(fragments)), steps - 1)

@@ -9,43 +9,29 @@ the other, in the order in which they were queued.
 from __future__ import annotations
 
 from abc import ABC
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Literal
 
 from pydantic import Field
 
-from ...engine.ops import Collective, Compute, Op, Start, Wait
+from ...engine.ops import Collective, Op, Start, Worker
 from ...topology.model import Route
 from ...units.in_words import human_bytes
 from ...units.quantities import Size
+from .behind_compute import Departure, Leaving, Part, events, steps_between
 from .setting import Setting
-from .steps import inner_steps, inside
 from .strategy import AbstractStrategy
 
 
 @dataclass(frozen=True)
-class Part:
-    """Parameters that are exchanged together.
-
-    Attributes:
-      number: its place among all parts.
-      share: its share of all parameters.
-      layer: the lowest layer in it: it can begin after that one's backward pass, and is needed by its forward pass.
-    """
-
-    number: int
-    share: float
-    layer: int = 0
-
-
-@dataclass(frozen=True)
 class Sending:
-    """Parts whose exchange begins in an inner step (from 0), each the `index`th time."""
+    """Parts that some workers exchange, beginning in an inner step (from 0), each the `index`th time."""
 
     step: int
     name: str
+    members: tuple[Worker, ...]
     parts: tuple[tuple[int, Part], ...]
 
 
@@ -138,33 +124,22 @@ class OverlappingStrategy(AbstractStrategy, ABC):
         step_s = max(setting.load.mean_step_s)
         return self.exposed_s(setting, step_s, payload_bytes, setting.across_s(payload_bytes), setting.across)
 
-    def gradients_by_layer(
-        self, worker: int, setting: Setting, span: tuple[int, int], payload_bytes: float, *, packed: bool
-    ) -> Iterator[Op]:
+    def gradients_by_layer(self, worker: Worker, setting: Setting, span: tuple[int, int]) -> Iterator[Op]:
         """Steps of a replica that spans all datacenters, each exchange of gradients behind the backward pass.
 
         Args:
           worker: whose steps.
           setting: what it runs in.
           span: the first step, and the one after the last.
-          payload_bytes: of all gradients [byte].
-          packed: whether they are compressed first.
         """
-        parts = self.whole(setting, payload_bytes)
-        each = (Sending(step, "gradients", tuple((step, part) for part in parts)) for step in range(*span))
-        return self.overlapped(worker, setting, each, span, payload_bytes, alone=False, packed=packed)
+        parts = self.whole(setting, self.gradient_bytes_across(setting))
+        each = (
+            Sending(step, "gradients", setting.everyone, tuple((step, part) for part in parts)) for step in range(*span)
+        )
+        return self.overlapped(worker, setting, each, span)
 
     def overlapped(
-        self,
-        worker: int,
-        setting: Setting,
-        sendings: Iterable[Sending],
-        span: tuple[int, int],
-        payload_bytes: float,
-        *,
-        delay: int = 0,
-        alone: bool = True,
-        packed: bool = True,
+        self, worker: Worker, setting: Setting, sendings: Iterable[Sending], span: tuple[int, int], delay: int = 0
     ) -> Iterator[Op]:
         """Inner steps with exchanges across datacenters behind them.
 
@@ -173,122 +148,29 @@ class OverlappingStrategy(AbstractStrategy, ABC):
           setting: what it runs in.
           sendings: what begins in which step, in order; at most one in a step.
           span: the first step, and the one after the last; all is waited for in the end.
-          payload_bytes: of an exchange of all parameters [byte].
-          delay: steps that still begin without the result (the tau of Streaming DiLoCo); a part that begins again
-            earlier is waited for just before.
-          alone: whether each worker is a replica, which exchanges gradients inside its datacenter besides.
-          packed: whether what is sent is compressed first.
+          delay: steps that still begin without the result (the tau of Streaming DiLoCo).
         """
-        behind_s = setting.inside_s(worker) - self.inside_exposed_s(worker, setting) if alone else None
-        everyone = setting.everyone
-        unpaid = alone or not setting.load.inside_included  # gradients; outer exchanges are never in measured steps
-        walk = _Walk(worker, setting, span[0], behind_s, by_layer=self.by_layer)
-        for sending in sendings:
-            begun = [
-                (
-                    part,
-                    Collective(
-                        sending.name, index, everyone, payload_bytes * part.share, part=part.number, parts_inside=unpaid
-                    ),
-                )
-                for index, part in sending.parts
-            ]
-            begins = {
-                part.number: (part.layer, tuple(self.start(setting, one, part.share)) if packed else (Start(one),))
-                for part, one in begun
-            }
-            if self.by_layer:
-                yield from walk.until(sending.step)
-                yield from walk.step_by_layer(begins)
-            else:
-                yield from walk.until(sending.step + 1)
-                for number, (_, ops) in begins.items():
-                    yield from (*walk.again(number), *ops)
-            # what was queued later arrives later, so the forward pass waits for all of it at its lowest layer
-            layer = min(part.layer for part, _ in begun)
-            for part, one in begun:
-                walk.flight[part.number] = _Flying(sending.step + 1 + delay, layer, Wait(one))
-        yield from walk.until(span[1])
-        yield from walk.arrivals(span[1] + delay)
+        below = [0.0, *accumulate(setting.load.layers)] if self.by_layer else None
+        departures = (self._departure(setting, sending) for sending in sendings)
+        # a replica of its own exchanges gradients inside its datacenter besides
+        behind_s = None if self.spans else setting.inside_s(worker) - self.inside_exposed_s(worker, setting)
+        return steps_between(events(departures, span[1], delay, below), worker, setting, span, behind_s)
 
-
-@dataclass(frozen=True)
-class _Flying:
-    """A part under way: the step that waits for it, and before which of its layers."""
-
-    step: int
-    layer: int
-    wait: Wait
-
-
-class _Walk:
-    """A worker on its way through its steps, with exchanges under way."""
-
-    def __init__(self, worker: int, setting: Setting, first: int, behind_s: float | None, *, by_layer: bool) -> None:
-        self._worker, self._setting, self._behind_s, self._by_layer = worker, setting, behind_s, by_layer
-        self._at = first
-        self._below = [0.0, *accumulate(setting.load.layers)]
-        """Share of the parameters below each layer."""
-        self.flight: dict[int, _Flying] = {}
-
-    def until(self, step: int) -> Iterator[Op]:
-        """The steps before one, waiting for what each of them needs."""
-        while self._at < step:
-            needed = min((flying.step for flying in self.flight.values()), default=step)
-            if needed > self._at:
-                yield from self._plain(min(needed, step) - self._at)
-            elif self._by_layer:
-                yield from self.step_by_layer({})
-            else:
-                yield from self.arrivals(self._at)
-
-    def arrivals(self, step: int) -> Iterator[Op]:
-        """Waits for all that is needed by a step."""
-        yield from (flying.wait for flying in self._needed(step))
-
-    def again(self, number: int) -> tuple[Op, ...]:
-        """Waits for a part that begins again, should it still be under way."""
-        flying = self.flight.pop(number, None)
-        return (flying.wait,) if flying else ()
-
-    def step_by_layer(self, begins: Mapping[int, tuple[int, tuple[Op, ...]]]) -> Iterator[Op]:
-        """One step in pieces: waits before layers of its forward pass, beginnings behind layers of its backward pass.
-
-        Args:
-          begins: for each part that begins in this step, its layer and how.
-        """
-        load, worker, step = self._setting.load, self._worker, self._at
-        waits: dict[int, list[Wait]] = {}
-        for flying in self._needed(step):
-            waits.setdefault(flying.layer, []).append(flying.wait)
-        after = {layer: (*self.again(number), *ops) for number, (layer, ops) in begins.items()}
-        forward_s = load.compute_s(worker, step, 1) * load.forward_share
-        backward_s = load.compute_s(worker, step, 1) - forward_s
-        done = 0.0
-        for layer in sorted(waits):
-            if layer:
-                yield Compute(forward_s * (self._below[layer] - done), steps=0)
-            yield from waits[layer]
-            done = self._below[layer]
-        piece_s, done = forward_s * (1 - done), 1.0
-        for layer in sorted({0, *after}, reverse=True):
-            yield Compute(piece_s + backward_s * (done - self._below[layer]), steps=int(layer == 0))
-            yield from after.get(layer, ())
-            piece_s, done = 0.0, self._below[layer]
-        self._at += 1
-        if self._behind_s is not None:
-            yield from inside(worker, self._setting, step, 1, self._behind_s)
-
-    def _needed(self, step: int) -> list[_Flying]:
-        """What is needed by a step; it is under way no longer."""
-        numbers = [number for number, flying in self.flight.items() if flying.step <= step]
-        return [self.flight.pop(number) for number in numbers]
-
-    def _plain(self, count: int) -> Iterator[Op]:
-        first, self._at = self._at, self._at + count
-        if self._behind_s is None:
-            yield Compute(self._setting.load.compute_s(self._worker, first, count), count)
-        else:
-            yield from inner_steps(
-                self._worker, self._setting, first, count, self._behind_s, one_by_one=bool(self.flight)
+    def _departure(self, setting: Setting, sending: Sending) -> Departure:
+        """What is sent, as ops. It is packed first, unless there are outer steps and it is none."""
+        outer = sending.name == "outer"
+        payload_bytes = self.outer_bytes(setting) if outer else self.gradient_bytes_across(setting)
+        unpaid = outer or not setting.load.inside_included  # outer exchanges are never in measured steps
+        leaving = []
+        for index, part in sending.parts:
+            one = Collective(
+                sending.name,
+                index,
+                sending.members,
+                payload_bytes * part.share,
+                part=part.number,
+                parts_inside=unpaid,
             )
+            packed = outer or not self.has_outer_steps
+            leaving.append(Leaving(part, one, tuple(self.start(setting, one, part.share)) if packed else (Start(one),)))
+        return Departure(sending.step, tuple(leaving))

@@ -67,9 +67,10 @@ class Schedule:
         for number, first in enumerate(range(0, self.steps[worker], self.every)):
             end = min(first + self.every, self.steps[worker])
             exchanged = self.closing or end - first == self.every
-            yield Round(number, first, end, self._members(worker, number) if exchanged else ())
+            yield Round(number, first, end, self.members(worker, number) if exchanged else ())
 
-    def _members(self, worker: Worker, number: int) -> tuple[Worker, ...]:
+    def members(self, worker: Worker, number: int) -> tuple[Worker, ...]:
+        """Who exchanges with a worker in a round, itself among them."""
         return next((group for group in self.groups(number) if worker in group), ())
 
 

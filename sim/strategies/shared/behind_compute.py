@@ -1,0 +1,188 @@
+"""Exchanges behind compute, as a list of events: what begins or is waited for, in which inner step and when in it.
+
+First comes the list, from what is exchanged after which step; then the ops of a worker, by walking along it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ...engine.ops import Collective, Compute, Op, Start, Wait, Worker
+from .setting import Setting
+from .steps import inner_steps, inside
+
+
+class Moment(NamedTuple):
+    """A time in an inner step, which is a forward pass through the layers and a backward pass in reverse.
+
+    Attributes:
+      forward: share of the forward pass that is over.
+      to_come: share of the parameters whose backward pass is still to come.
+    """
+
+    forward: float
+    to_come: float
+
+
+BEGIN, END = Moment(0.0, 1.0), Moment(1.0, 0.0)
+
+
+class Event(NamedTuple):
+    """What a worker does at some time, beside its compute.
+
+    Attributes:
+      step: the inner step, from 0.
+      moment: when in it; None: before it, when the one before is over as a whole.
+      ops: what it does then: begins an exchange (and packs for it), or waits for one.
+    """
+
+    step: int
+    moment: Moment | None
+    ops: tuple[Op, ...]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Parameters that are exchanged together.
+
+    Attributes:
+      number: its place among all parts.
+      share: its share of all parameters.
+      layer: the lowest layer in it: it can begin after that one's backward pass, and is needed by its forward pass.
+    """
+
+    number: int
+    share: float
+    layer: int = 0
+
+
+class Leaving(NamedTuple):
+    """A part that is exchanged, the exchange, and the ops by which a worker begins it."""
+
+    part: Part
+    collective: Collective
+    begin: tuple[Op, ...]
+
+
+class Departure(NamedTuple):
+    """Parts whose exchange begins in an inner step."""
+
+    step: int
+    leaving: tuple[Leaving, ...]
+
+
+class _Flight(NamedTuple):
+    """A part under way: when it is waited for, and how."""
+
+    step: int
+    moment: Moment | None
+    wait: Wait
+
+
+def events(departures: Iterable[Departure], end: int, delay: int, below: Sequence[float] | None) -> Iterator[Event]:
+    """All that begins and is waited for behind some inner steps, in the order of time.
+
+    A part that begins again while it is under way is waited for just before. All is waited for in the end.
+
+    Args:
+      departures: what begins in which step, in order; at most one in a step.
+      end: the step after the last.
+      delay: steps that still begin without a result (the tau of Streaming DiLoCo).
+      below: share of the parameters below each layer, where an exchange begins in the backward pass of its layers and
+        is needed by their forward pass; None: it begins between two steps, and is needed there.
+    """
+    flights: dict[int, _Flight] = {}
+    for departure in departures:
+        yield from _arrivals(flights, departure.step)
+        yield from _beginnings(departure, flights, below)
+        # what was queued later arrives later, so the forward pass waits for all of it at its lowest layer
+        layer = min(each.part.layer for each in departure.leaving)
+        needed = None if below is None else Moment(below[layer], BEGIN.to_come)
+        for part, collective, _ in departure.leaving:
+            flights[part.number] = _Flight(departure.step + 1 + delay, needed, Wait(collective))
+    yield from _arrivals(flights, end - 1)
+    yield from (Event(end, None, (flight.wait,)) for flight in flights.values())
+
+
+def _arrivals(flights: dict[int, _Flight], last: int) -> Iterator[Event]:
+    """What is waited for until a step; it is under way no longer."""
+    due = [number for number, flight in flights.items() if flight.step <= last]
+    for flight in sorted((flights.pop(number) for number in due), key=lambda each: (each.step, each.moment or BEGIN)):
+        yield Event(flight.step, flight.moment, (flight.wait,))
+
+
+def _beginnings(departure: Departure, flights: dict[int, _Flight], below: Sequence[float] | None) -> list[Event]:
+    """What begins in a step; the last layer is the first whose backward pass is over."""
+    found = []
+    for part, _, begin in departure.leaving:
+        flight = flights.pop(part.number, None)
+        ops = (flight.wait, *begin) if flight else begin
+        if below is None:
+            found.append(Event(departure.step + 1, None, ops))
+        else:
+            found.append(Event(departure.step, Moment(END.forward, below[part.layer]), ops))
+    return found if below is None else sorted(found, key=lambda each: -(each.moment or END).to_come)
+
+
+def steps_between(
+    found: Iterable[Event], worker: Worker, setting: Setting, span: tuple[int, int], behind_s: float | None
+) -> Iterator[Op]:
+    """The inner steps of a worker with some events between and within them.
+
+    Args:
+      found: the events, in the order of time.
+      worker: whose steps.
+      setting: what it runs in.
+      span: the first step, and the one after the last.
+      behind_s: how much of its exchange of gradients inside its datacenter each step hides; None: it has none [s].
+    """
+    steps = _Steps(worker, setting, span[0], behind_s)
+    for event in found:
+        yield from steps.until(event.step)
+        yield from steps.reach(event.moment)
+        yield from event.ops
+        steps.under_way += sum(isinstance(op, Start) - isinstance(op, Wait) for op in event.ops)
+    yield from steps.until(span[1])
+
+
+class _Steps:
+    """A worker on its way through its steps: whole ones at once, and those that something happens in, in pieces."""
+
+    def __init__(self, worker: Worker, setting: Setting, first: int, behind_s: float | None) -> None:
+        self._worker, self._setting, self._behind_s = worker, setting, behind_s
+        self._step = first
+        self._at: Moment | None = None
+        """How far the step is; None: it has not begun."""
+        self.under_way = 0
+
+    def until(self, step: int) -> Iterator[Op]:
+        """The rest of a step that has begun, and whole ones up to another."""
+        if self._at is not None and self._step < step:
+            yield from self.reach(END)
+            if self._behind_s is not None:
+                yield from inside(self._worker, self._setting, self._step, 1, self._behind_s)
+            self._step, self._at = self._step + 1, None
+        first, count = self._step, step - self._step
+        self._step = step
+        if not count:
+            return
+        if self._behind_s is None:
+            yield Compute(self._setting.load.compute_s(self._worker, first, count), count)
+        else:
+            one_by_one = self.under_way > 0
+            yield from inner_steps(self._worker, self._setting, first, count, self._behind_s, one_by_one=one_by_one)
+
+    def reach(self, moment: Moment | None) -> Iterator[Op]:
+        """The piece of the step up to a moment of it."""
+        if moment is None:
+            return
+        load, at = self._setting.load, self._at or BEGIN
+        whole_s = load.compute_s(self._worker, self._step, 1)
+        forward_s = whole_s * load.forward_share
+        if moment != at:
+            piece_s = forward_s * (moment.forward - at.forward)
+            piece_s += (whole_s - forward_s) * (at.to_come - moment.to_come)
+            yield Compute(piece_s, steps=int(moment == END))
+        self._at = moment
