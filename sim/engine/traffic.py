@@ -42,8 +42,9 @@ class Traffic:
 
     def under_way(self, workers: Sequence[int], more: int) -> None:
         """One exchange more is under way for some workers now, or one less."""
+        now = self.env.now
         for worker in workers:
-            self.tallies[worker].at(self.env.now, under_way=more)
+            self.tallies[worker].at(now, under_way=more)
 
     def merge(self, together: Sequence[int], group: tuple[int, ...]) -> None:
         """One update of what a group shares, from some of its workers, who then know all updates so far."""

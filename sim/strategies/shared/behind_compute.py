@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ...engine.ops import Collective, Compute, Op, Start, Wait, Worker
+from ...engine.ops import Collective, Compute, Op, Wait, Worker
 from .setting import Setting
 from .steps import inner_steps, inside
 
@@ -36,11 +36,13 @@ class Event(NamedTuple):
       step: the inner step, from 0.
       moment: when in it; None: before it, when the one before is over as a whole.
       ops: what it does then: begins an exchange (and packs for it), or waits for one.
+      more: how many more exchanges are under way then.
     """
 
     step: int
     moment: Moment | None
     ops: tuple[Op, ...]
+    more: int
 
 
 @dataclass(frozen=True)
@@ -103,14 +105,19 @@ def events(departures: Iterable[Departure], end: int, delay: int, below: Sequenc
         for part, collective, _ in departure.leaving:
             flights[part.number] = _Flight(departure.step + 1 + delay, needed, Wait(collective))
     yield from _arrivals(flights, end - 1)
-    yield from (Event(end, None, (flight.wait,)) for flight in flights.values())
+    yield from (Event(end, None, (flight.wait,), -1) for flight in flights.values())
 
 
 def _arrivals(flights: dict[int, _Flight], last: int) -> Iterator[Event]:
     """What is waited for until a step; it is under way no longer."""
     due = [number for number, flight in flights.items() if flight.step <= last]
-    for flight in sorted((flights.pop(number) for number in due), key=lambda each: (each.step, each.moment or BEGIN)):
-        yield Event(flight.step, flight.moment, (flight.wait,))
+    together: dict[tuple[int, Moment | None], list[Wait]] = {}
+    for number in due:
+        step, moment, wait = flights.pop(number)
+        together.setdefault((step, moment), []).append(wait)
+    for step, moment in sorted(together, key=lambda when: (when[0], when[1] or BEGIN)):
+        waits = together[step, moment]
+        yield Event(step, moment, tuple(waits), -len(waits))
 
 
 def _beginnings(departure: Departure, flights: dict[int, _Flight], below: Sequence[float] | None) -> list[Event]:
@@ -118,11 +125,11 @@ def _beginnings(departure: Departure, flights: dict[int, _Flight], below: Sequen
     found = []
     for part, _, begin in departure.leaving:
         flight = flights.pop(part.number, None)
-        ops = (flight.wait, *begin) if flight else begin
+        ops, more = ((flight.wait, *begin), 0) if flight else (begin, 1)
         if below is None:
-            found.append(Event(departure.step + 1, None, ops))
+            found.append(Event(departure.step + 1, None, ops, more))
         else:
-            found.append(Event(departure.step, Moment(END.forward, below[part.layer]), ops))
+            found.append(Event(departure.step, Moment(END.forward, below[part.layer]), ops, more))
     return found if below is None else sorted(found, key=lambda each: -(each.moment or END).to_come)
 
 
@@ -140,10 +147,12 @@ def steps_between(
     """
     steps = _Steps(worker, setting, span[0], behind_s)
     for event in found:
-        yield from steps.until(event.step)
-        yield from steps.reach(event.moment)
+        if event.step > steps.step:
+            yield from steps.until(event.step)
+        if event.moment is not None and (piece := steps.reach(event.moment)):
+            yield piece
         yield from event.ops
-        steps.under_way += sum(isinstance(op, Start) - isinstance(op, Wait) for op in event.ops)
+        steps.under_way += event.more
     yield from steps.until(span[1])
 
 
@@ -152,20 +161,22 @@ class _Steps:
 
     def __init__(self, worker: Worker, setting: Setting, first: int, behind_s: float | None) -> None:
         self._worker, self._setting, self._behind_s = worker, setting, behind_s
-        self._step = first
+        self.step = first
         self._at: Moment | None = None
         """How far the step is; None: it has not begun."""
+        self._forward_s = self._backward_s = 0.0
         self.under_way = 0
 
     def until(self, step: int) -> Iterator[Op]:
         """The rest of a step that has begun, and whole ones up to another."""
-        if self._at is not None and self._step < step:
-            yield from self.reach(END)
+        if self._at is not None and self.step < step:
+            if piece := self.reach(END):
+                yield piece
             if self._behind_s is not None:
-                yield from inside(self._worker, self._setting, self._step, 1, self._behind_s)
-            self._step, self._at = self._step + 1, None
-        first, count = self._step, step - self._step
-        self._step = step
+                yield from inside(self._worker, self._setting, self.step, 1, self._behind_s)
+            self.step, self._at = self.step + 1, None
+        first, count = self.step, step - self.step
+        self.step = step
         if not count:
             return
         if self._behind_s is None:
@@ -174,15 +185,15 @@ class _Steps:
             one_by_one = self.under_way > 0
             yield from inner_steps(self._worker, self._setting, first, count, self._behind_s, one_by_one=one_by_one)
 
-    def reach(self, moment: Moment | None) -> Iterator[Op]:
-        """The piece of the step up to a moment of it."""
-        if moment is None:
-            return
-        load, at = self._setting.load, self._at or BEGIN
-        whole_s = load.compute_s(self._worker, self._step, 1)
-        forward_s = whole_s * load.forward_share
-        if moment != at:
-            piece_s = forward_s * (moment.forward - at.forward)
-            piece_s += (whole_s - forward_s) * (at.to_come - moment.to_come)
-            yield Compute(piece_s, steps=int(moment == END))
-        self._at = moment
+    def reach(self, moment: Moment) -> Compute | None:
+        """The piece of the step up to a moment of it, unless it has come so far."""
+        if self._at is None:
+            load = self._setting.load
+            whole_s = load.compute_s(self._worker, self.step, 1)
+            self._forward_s = whole_s * load.forward_share
+            self._backward_s = whole_s - self._forward_s
+        at, self._at = self._at or BEGIN, moment
+        if moment == at:
+            return None
+        piece_s = self._forward_s * (moment.forward - at.forward) + self._backward_s * (at.to_come - moment.to_come)
+        return Compute(piece_s, steps=int(moment == END))

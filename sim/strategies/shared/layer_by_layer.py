@@ -161,16 +161,11 @@ class OverlappingStrategy(AbstractStrategy, ABC):
         outer = sending.name == "outer"
         payload_bytes = self.outer_bytes(setting) if outer else self.gradient_bytes_across(setting)
         unpaid = outer or not setting.load.inside_included  # outer exchanges are never in measured steps
+        packed = self.packing_s(setting) > 0 and (outer or not self.has_outer_steps)
         leaving = []
         for index, part in sending.parts:
-            one = Collective(
-                sending.name,
-                index,
-                sending.members,
-                payload_bytes * part.share,
-                part=part.number,
-                parts_inside=unpaid,
-            )
-            packed = outer or not self.has_outer_steps
-            leaving.append(Leaving(part, one, tuple(self.start(setting, one, part.share)) if packed else (Start(one),)))
+            size_bytes = payload_bytes * part.share
+            one = Collective(sending.name, index, sending.members, size_bytes, part=part.number, parts_inside=unpaid)
+            begin = tuple(self.start(setting, one, part.share)) if packed else (Start(one),)
+            leaving.append(Leaving(part, one, begin))
         return Departure(sending.step, tuple(leaving))

@@ -43,7 +43,7 @@ class Setting:
 
     @property
     def workers(self) -> int:
-        """Datacenters that take part."""
+        """How many workers there are; each stands in a datacenter of its own."""
         return len(self.inside)
 
     @cached_property

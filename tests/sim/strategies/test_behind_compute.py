@@ -50,8 +50,7 @@ def test_layers_begin_behind_their_backward_pass_and_are_needed_by_the_forward_p
     assert told(events(departures, end=2, delay=0, below=BELOW)) == [
         (0, Moment(1, 0.5), "+0"),  # the backward pass of the upper half is over
         (0, END, "+1"),
-        (1, BEGIN, "-0"),  # both are waited for before the lowest of their layers
-        (1, BEGIN, "-1"),
+        (1, BEGIN, "-0-1"),  # both are waited for before the lowest of their layers
     ]
 
 
