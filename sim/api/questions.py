@@ -221,14 +221,13 @@ def predict(
       InputError: there is no law for the strategy, or a number is out of range.
     """
     chosen = strategy or DataParallel()
-    parallel = isinstance(chosen, DataParallel)
     given = {"tokens": tokens, "batch_tokens": batch_tokens, "unique_tokens": unique_tokens}
     counts = {name: _count(name, value) for name, value in given.items() if value is not None}
     found = predict_answer(
         _count("params", params),
-        str(chosen.model_dump()["kind"]),
+        chosen.kind,
         replicas=chosen.replica_count,
-        sync_every=None if parallel else chosen.steps_per_sync,
+        sync_every=chosen.steps_per_sync if chosen.has_outer_steps else None,
         **counts,
     )
     return Prediction.of(found)
@@ -265,7 +264,7 @@ def validate(only: str | None = None, *, live: bool = False) -> Validation:
 def _entry(strategy: AbstractStrategy) -> str:
     """A strategy as a plan takes it: what is not given is left open."""
     given: dict[str, Any] = strategy.model_dump(mode="json", exclude_unset=True)
-    kind = given.pop("kind", None) or strategy.model_dump()["kind"]
+    kind = given.pop("kind", None) or strategy.kind
     return f"{kind}:" + ",".join(f"{key}={json.dumps(value)}" for key, value in given.items())
 
 
