@@ -9,13 +9,14 @@ from typing import Annotated, NoReturn
 import typer
 
 from ..errors import InputError
-from ..shell.delivery import Format, check_writable, deliver
+from ..shell.delivery import check_writable
 from ..shell.exit_codes import run_and_exit
-from ..shell.formats import FormatOption, OutputOption, chosen
+from ..shell.formats import Format, FormatOption, OutputOption, chosen
 from ..shell.printing import print_out
 from ..shell.repeated_options import OnceCommand, OnceGroup
 from .bandwidth import bandwidth
 from .budget import budget, explain, predict
+from .handing_over import hand_over
 from .plan import plan
 from .validate import validate
 
@@ -121,8 +122,7 @@ def simulate(
     if detail and shape is Format.csv:
         raise InputError(f"--detail: CSV has a line a run and no {detail}; write --format json, which has all of them")
     from ..questions.bottleneck import answer
-    from ..report import RENDERERS
-    from ..report.run import on_stdout
+    from ..report.run import report
     from ..scenario.loading import load_scenario, naming
     from ..simulation.run import run
 
@@ -131,29 +131,41 @@ def simulate(
     )
     with naming(scenario):
         result = run(loaded) if shape is Format.csv else answer(loaded)  # CSV holds the runs alone
-    on_terminal = shape is Format.table and not output
-    deliver(on_stdout(result, detail) if on_terminal else RENDERERS[shape](result, detail), output)
+    hand_over(report(result, detail=detail), shape, output)
 
 
 @app.command("list", cls=OnceCommand)
-def list_(kind: Annotated[Kind, typer.Argument(help="What to list.")]) -> None:
+def list_(
+    kind: Annotated[Kind, typer.Argument(help="What to list.")],
+    format_: FormatOption = None,
+    output: OutputOption = None,
+) -> None:
     """List the topologies, workloads or strategies that are known by name."""
+    if output:
+        check_writable(output)
+    shape = chosen(format_, output)
     from ..questions.catalog import rows
-    from ..report.run import listing
+    from ..report.listing import report
 
-    print_out(listing(rows(kind)))
+    hand_over(report(kind, rows(kind)), shape, output)
 
 
 @app.command(cls=OnceCommand)
 def show(
     kind: Annotated[Shown, typer.Argument(help="What to show.")],
     name: Annotated[str, typer.Argument(help="A name or a YAML file.", metavar="NAME|FILE")],
+    format_: FormatOption = None,
+    output: OutputOption = None,
 ) -> None:
     """Show a topology: sites, links, the bottleneck cut, the best ring, round-trip times."""
-    from ..report.topology import topology_text
+    if output:
+        check_writable(output, name)
+    shape = chosen(format_, output)
+    from ..questions.topology import answer
+    from ..report.topology import report
     from ..topology.model import load_topology
 
-    print_out(topology_text(load_topology(name)))
+    hand_over(report(answer(load_topology(name))), shape, output)
 
 
 @app.command(cls=OnceCommand)
@@ -167,13 +179,13 @@ def flows(
         check_writable(output, file)
     shape = chosen(format_, output)
     from ..questions.flows import answer, load_flows
-    from ..report.flows import FLOWS_RENDERERS
+    from ..report.flows import report
     from ..scenario.loading import naming
 
     document = load_flows(file)
     with naming(file):
-        text = FLOWS_RENDERERS[shape](answer(document))
-    deliver(text, output)
+        found = answer(document)
+    hand_over(report(found), shape, output)
 
 
 app.command(cls=OnceCommand)(bandwidth)

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from ..errors import InputError
-from ..shell.delivery import deliver
+from ..shell.delivery import check_writable
 from ..shell.formats import FormatOption, OutputOption, chosen
+from .handing_over import hand_over
 
 if TYPE_CHECKING:
     from ..questions.bandwidth.bandwidth import BandwidthAnswer
@@ -118,12 +119,11 @@ def bandwidth(
     By default for two replicas on one serial link without latency, as in the published tables: layer by layer, each
     parameter sent once. With --scenario, --topology or --workload: on those, all links (or --link) made wider.
     """
-    from ..shell.delivery import check_writable
-
     if output:
         check_writable(output, scenario, topology, workload)
     shape = chosen(format_, output)
-    from ..report.bandwidth import BANDWIDTH_RENDERERS, check_drawable, draw_curve
+    from ..report.bandwidth import report
+    from ..report.render.png import check_drawable, draw
     from ..scenario.loading import naming
 
     if plot:
@@ -151,9 +151,10 @@ def bandwidth(
         asked = _scenario(alone, strategy or (), given, scenario, topology, workload, set_ or ())
     with naming(scenario):
         found = _answered(asked, full, tuple(targets), link)
+    told = report(found, on_grid=grid is not None)
     if plot:
-        draw_curve(found, plot)
-    deliver(BANDWIDTH_RENDERERS[shape](found, grid is not None), output)
+        draw(told, plot)
+    hand_over(told, shape, output)
 
 
 class _Asked(NamedTuple):

@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 
 from ..errors import InputError
-from ..shell.delivery import check_writable, deliver
+from ..shell.delivery import check_writable
 from ..shell.formats import FormatOption, OutputOption, chosen
+from .handing_over import hand_over
 
 ARCHETYPES = ("high-bw", "medium-bw", "low-bw")
 EXPLAINED = "diloco:replicas=2,sync_every=30"
@@ -80,7 +81,7 @@ def budget(
     shape = chosen(format_, output)
     from ..questions.budget.budget import answer
     from ..questions.budget.comparison_rules import RULES
-    from ..report.budget import BUDGET_RENDERERS
+    from ..report.budget import report
     from ..scenario.loading import load_scenario, naming
 
     named: tuple[str | None, ...] = tuple(topology or ()) or ((None,) if scenario else ARCHETYPES)
@@ -94,7 +95,7 @@ def budget(
     rules = tuple(each for each in RULES if not rule or each in {one.value for one in rule})
     with naming(scenario):
         found = answer(loaded, rules=rules, target_losses=targets, unique_tokens=unique)
-    deliver(BUDGET_RENDERERS[shape](found), output)
+    hand_over(report(found), shape, output)
 
 
 def explain(
@@ -112,7 +113,7 @@ def explain(
         check_writable(output, scenario, topology, workload, trace)
     shape = chosen(format_, output)
     from ..questions.explain.explain import answer
-    from ..report.explain import EXPLAIN_RENDERERS
+    from ..report.explain import report
     from ..scenario.loading import load_scenario, naming
 
     asked = strategy or (None if scenario else EXPLAINED)
@@ -126,7 +127,7 @@ def explain(
     )
     with naming(scenario):
         found = answer(loaded)
-    deliver(EXPLAIN_RENDERERS[shape](found), output)
+    hand_over(report(found), shape, output)
 
 
 def predict(
@@ -147,7 +148,7 @@ def predict(
         check_writable(output)
     shape = chosen(format_, output)
     from ..questions.predict import answer
-    from ..report.predict import PREDICT_RENDERERS
+    from ..report.predict import report
 
     found = answer(
         _count("--params", params),
@@ -158,7 +159,7 @@ def predict(
         batch_tokens=_given("--batch-tokens", batch_tokens),
         unique_tokens=_given("--unique-tokens", unique_tokens),
     )
-    deliver(PREDICT_RENDERERS[shape](found), output)
+    hand_over(report(found), shape, output)
 
 
 def _given(option: str, text: str | None) -> float | None:

@@ -8,8 +8,9 @@ import typer
 
 from ..defaults import PAYLOAD_BITS
 from ..errors import InputError
-from ..shell.delivery import deliver
+from ..shell.delivery import check_writable
 from ..shell.formats import FormatOption, OutputOption, chosen
+from .handing_over import hand_over
 
 TopologyOption = Annotated[
     str, typer.Option(help="Where: a name (see `simulate list topologies`) or a YAML file.", metavar="NAME|FILE")
@@ -90,14 +91,12 @@ def plan(
 
     Chooses parameters, tokens, strategy, replicas, datacenters, H and batch by predicted loss, and replays the winners.
     """
-    from ..shell.delivery import check_writable
-
     if output:
         check_writable(output, topology)
     shape = chosen(format_, output)
     from ..questions.plan.options import Ask
     from ..questions.plan.plan import answer
-    from ..report.plan import PLAN_RENDERERS
+    from ..report.plan import report
     from ..shell.progress import Progress
     from ..topology.model import load_topology
     from ..units.quantities import read_chip_speed
@@ -124,7 +123,7 @@ def plan(
         payload_bits=payload_bits,
         layers=layers,
     )
-    deliver(PLAN_RENDERERS[shape](answer(ask, Progress())), output)
+    hand_over(report(answer(ask, Progress())), shape, output)
 
 
 def _count(option: str, text: str) -> float:

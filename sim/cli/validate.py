@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
-from ..shell.delivery import check_writable, deliver
+from ..shell.delivery import check_writable
 from ..shell.formats import FormatOption, OutputOption, chosen
 from ..shell.printing import tell
+from .handing_over import hand_over
 
 OnlyOption = Annotated[
     str | None,
@@ -36,10 +37,10 @@ def validate(
         check_writable(output)
     shape = chosen(format_, output)
     from ..questions.validate.claims import answer
-    from ..report.validate import VALIDATE_RENDERERS
+    from ..report.validate import report
 
     found = answer(only, live=live)
-    deliver(VALIDATE_RENDERERS[shape](found, cases), output)
+    hand_over(report(found, cases=cases), shape, output)
     if found.faults:
         tell("\n".join(f"fault: {fault}" for fault in found.faults))
         raise typer.Exit(1)

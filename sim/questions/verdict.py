@@ -33,7 +33,7 @@ class Verdict:
 def verdict(runs: Sequence[Run]) -> Verdict:
     """The verdict on some runs."""
     best, lowest = fastest(runs), lowest_loss(runs)
-    parts = losses(best)
+    parts = time_lost(best)
     cause = max(parts, key=lambda name: parts[name])
     return Verdict(
         fastest=best.label,
@@ -57,7 +57,7 @@ def lowest_loss(runs: Sequence[Run]) -> Run | None:
     return min(known, key=lambda each: each[0])[1] if known else None
 
 
-def losses(run: Run) -> dict[str, float]:
+def time_lost(run: Run) -> dict[str, float]:
     """What the wall-clock has beside compute, by its cause: means over the workers; they add up to `lost_s` [s]."""
     return {
         "exchanges across datacenters": run.exposed_across_s,

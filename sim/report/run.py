@@ -1,28 +1,20 @@
-"""The report that a person reads: what was simulated, a table, and the finding in a sentence."""
+"""The answer of the main job as a report: the finding in a sentence, tables of the runs, and what was assumed."""
 
 from __future__ import annotations
 
-import os
-import re
-from collections.abc import Iterable, Sequence
-
-from rich.console import Console, Group
-from rich.padding import Padding
-from rich.table import Table
-from rich.text import Text
+from collections.abc import Sequence
+from dataclasses import fields
 
 from ..questions.verdict import fastest, lowest_loss, verdict
 from ..simulation.results import Result, Run
 from ..topology.model import Inside, Link, Topology
-from ..units.in_words import human_bytes, human_count, human_quantity, human_ratio, human_seconds
+from ..units.in_words import human_count, human_quantity, human_ratio
 from ..units.quantities import BANDWIDTH, LATENCY, Unit
-from .plain import plain, text_console
+from . import quantities, strategy_name
+from .model import Block, Column, Fact, Facts, Records, Report, Row, Table, sentences
+from .quantities import BYTES, COUNT, DURATION, LOSS, NUMBER, RATIO, SHARE
 from .run_detail import detail_tables
 
-MIN_WIDTH, MAX_WIDTH = 80, 120
-_LEAST_WIDTH = 40
-"""Of a listing; a terminal that says it has no columns at all shows nothing."""
-_BAR = 8
 _NONE = 1e-9
 """A share of the wall-clock below which a time is only what rounding left over."""
 _PEAK = (
@@ -31,62 +23,106 @@ _PEAK = (
 )
 
 
-def to_text(result: Result, *, width: int = MIN_WIDTH, blocks: bool = True, detail: str | None = None) -> str:
-    """The report as plain text of a fixed width; without `blocks` its bars are ASCII; `detail`: `sites` or `links`."""
-    console = text_console(width)
-    with console.capture() as captured:
-        render(result, console, blocks=blocks, detail=detail)
-    return plain(captured.get())
+def report(result: Result, *, detail: str | None = None) -> Report:
+    """The report on some runs.
 
-
-def on_stdout(result: Result, detail: str | None = None) -> str:
-    """The report as standard output wants it: styled on a terminal, plain when piped, no colour under NO_COLOR."""
-    console = Console()
-    known = console.is_terminal or "COLUMNS" in os.environ
-    width = min(max(console.width, MIN_WIDTH), MAX_WIDTH) if known else MIN_WIDTH
-    blocks = console.encoding.lower().startswith("utf")
-    if not console.is_terminal:
-        return to_text(result, width=width, blocks=blocks, detail=detail)
-    console = Console(width=width, markup=False, emoji=False)
-    with console.capture() as captured:
-        render(result, console, blocks=blocks, detail=detail)
-    return captured.get()
-
-
-def render(result: Result, console: Console, *, blocks: bool, detail: str | None = None) -> None:
-    """Writes the report to a console."""
-    console.print(_heading(result))
-    console.print()
-    console.print(_table(result.runs, blocks=blocks))
-    console.print()
-    if any(run.cross_datacenter_bytes for run in result.runs):
-        console.print(Text(_PEAK, style="dim"))
-        console.print()
-    console.print(Text(finding(result), style="bold"))
-    for sentence in (*equal_time(result), *limits(result), *merging(result)):
-        console.print(Text(sentence))
-    if detail:
-        for table in detail_tables(result, detail):
-            console.print()
-            console.print(table)
-
-
-def _heading(result: Result) -> Table:
-    scenario, first = result.scenario, result.runs[0]
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="bold", no_wrap=True)
-    grid.add_column(overflow="fold")
-    grid.add_row("Topology", f"{scenario.topology.name}: {describe(scenario.topology)}")
-    grid.add_row(
-        "Workload",
-        f"{scenario.workload.describe()}: {human_count(first.params)} parameters, {human_count(first.tokens)} tokens, "
-        f"batch of {first.batch_tokens:,.0f}, {first.chips} chips",
+    Args:
+      result: the answer.
+      detail: `sites` or `links`: also a table of these for every run, which the document always has.
+    """
+    first = result.runs[0]
+    size = f"{human_count(first.params)} parameters, {human_count(first.tokens)} tokens, {first.chips} chips"
+    blocks: tuple[Block, ...] = (
+        sentences([finding(result), *equal_time(result)], "strong"),
+        _times(result.runs),
+        _costs(result.runs),
+        sentences([*limits(result), *loss_notes(result), *merging(result)]),
+        *(detail_tables(result, detail) if detail else []),
+        _asked(result),
     )
-    ways = dict.fromkeys(run.collective for run in result.runs)
-    grid.add_row("Exchange", ", ".join(ways))
-    for number, note in enumerate(result.notes):
-        grid.add_row("" if number else "Assumed", note)
-    return grid
+    names = [field.name for field in fields(Run) if field.name not in ("sites", "links")]
+    return Report(
+        title=f"{result.scenario.topology.name}: {size}",
+        blocks=blocks,
+        document={
+            "scenario": result.scenario,
+            "notes": result.notes,
+            "runs": result.runs,
+            "bottlenecks": result.bottlenecks,
+            "verdict": verdict(result.runs),
+        },
+        records=Records(names, [vars(run) | {"loss_notes": "; ".join(run.loss_notes)} for run in result.runs]),
+    )
+
+
+def _times(runs: Sequence[Run]) -> Table:
+    """How long each run takes, and what fits into the time of Data-Parallel."""
+    columns = [
+        *strategy_name.COLUMNS,
+        Column("Wall-clock", DURATION),
+        Column("Speed-up", RATIO),
+        Column("Computing", SHARE, bar=True),
+        Column("Tokens in that time", COUNT),
+    ]
+    known = lowest_loss(runs) is not None
+    columns += [Column("Loss then", LOSS)] if known else []
+    best = (fastest(runs), lowest_loss(runs))
+    rows = []
+    for run in runs:
+        cells = (
+            *strategy_name.parts(run.label),
+            run.wall_clock_s,
+            run.speedup,
+            run.compute_utilization,
+            run.overtraining_tokens,
+            run.equal_time_loss,
+        )
+        rows.append(Row(cells[: len(columns)], strong=any(run is one for one in best)))
+    return Table(tuple(columns), tuple(rows), "Time, and what fits into the time of Data-Parallel")
+
+
+def _costs(runs: Sequence[Run]) -> Table:
+    """Where the time goes, and what crosses between sites."""
+    hides = any(run.hidden_communication_s > _NONE * run.wall_clock_s for run in runs)
+    crosses = any(run.cross_datacenter_bytes for run in runs)
+    uneven = len({(run.chips, run.steps) for run in runs}) > 1
+    columns = (
+        *strategy_name.COLUMNS,
+        *([Column("Chips", NUMBER), Column("Steps", NUMBER)] if uneven else []),
+        Column("Compute", DURATION, family="time"),
+        Column("Lost", DURATION, family="time"),
+        *([Column("Hidden", DURATION, family="time")] if hides else []),
+        *([Column("Across sites", BYTES)] if crosses else []),
+        *([Column(title, quantities.BANDWIDTH, family="rate") for title in ("Mean", "Peak")] if crosses else []),
+    )
+    rows = []
+    for run in runs:
+        rates = (run.mean_bandwidth_bits_per_s, run.peak_bandwidth_bits_per_s)
+        traffic = (run.cross_datacenter_bytes, *(rates if run.cross_datacenter_bytes else (None, None)))
+        cells = (
+            *strategy_name.parts(run.label),
+            *([run.chips, run.steps] if uneven else []),
+            run.compute_s,
+            run.lost_s,
+            *([run.hidden_communication_s] if hides else []),
+            *(traffic if crosses else []),
+        )
+        rows.append(Row(cells))
+    return Table(columns, tuple(rows), "Where the time goes, and what crosses between sites", _PEAK if crosses else "")
+
+
+def _asked(result: Result) -> Facts:
+    scenario, first = result.scenario, result.runs[0]
+    facts = {
+        "Topology": (f"{scenario.topology.name}: {describe(scenario.topology)}",),
+        "Workload": (
+            f"{scenario.workload.describe()}: {human_count(first.params)} parameters, {human_count(first.tokens)} "
+            f"tokens in {first.steps:,} steps of {first.batch_tokens:,.0f}, {first.chips} chips",
+        ),
+        "Exchange": (", ".join(dict.fromkeys(run.collective for run in result.runs)),),
+        "Assumed": result.notes,
+    }
+    return Facts(tuple(Fact(name, texts) for name, texts in facts.items()), "What was asked, and what is assumed")
 
 
 def describe(topology: Topology) -> str:
@@ -112,66 +148,6 @@ def _range(values: Sequence[float], unit: Unit) -> str:
     return low if low == high else f"{low} to {high}"
 
 
-def _table(runs: Sequence[Run], *, blocks: bool) -> Table:
-    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold", show_edge=False)
-    table.add_column("Strategy", min_width=13, overflow="fold")
-    hidden = "\nhidden" if any(map(_hides, runs)) else ""
-    for title in ("Chips\nsteps", "Wall-\nclock", f"Compute\nexposed{hidden}"):
-        table.add_column(title, justify="right", no_wrap=True)
-    table.add_column("Utili-\nsation", no_wrap=True)
-    known = lowest_loss(runs) is not None
-    for title in ("Across sites\nmean\npeak", "Speed-\nup", "Over-\ntraining" + ("\nits loss" if known else "")):
-        table.add_column(title, justify="right", no_wrap=True)
-    best = (fastest(runs), lowest_loss(runs))
-    for run in runs:
-        table.add_row(
-            _name(run.label),
-            f"{run.chips}\n{human_count(run.steps)}",
-            human_seconds(run.wall_clock_s),
-            f"{human_seconds(run.compute_s)}\n{human_seconds(run.lost_s)}"
-            + (f"\n{human_seconds(run.hidden_communication_s)}" if _hides(run) else ""),
-            Text(f"{_bar(run.compute_utilization, blocks=blocks)}\n{run.compute_utilization:.1%}", style="green"),
-            _across(run),
-            human_ratio(run.speedup),
-            f"{human_ratio(run.overtraining_multiple)}\n{human_count(run.overtraining_tokens)}"
-            + (f"\n{_loss(run.equal_time_loss)}" if known else ""),
-            style="bold" if any(run is one for one in best) else "",
-        )
-    return table
-
-
-def _name(label: str) -> Group | Text:
-    """A strategy's name, and its parameters (from the first word that is not capitalised like a name) below it."""
-    name, *parameters = re.split(r" (?![A-Z][A-Za-z-]+(?: |$))", label, maxsplit=1)
-    return Group(Text(name), Padding(Text(*parameters), (0, 0, 0, 2))) if parameters else Text(name)
-
-
-def _across(run: Run) -> str:
-    """Bytes between sites, and under them the mean and the peak bandwidth of a site."""
-    if not run.cross_datacenter_bytes:
-        return human_bytes(0)
-    rates = (run.mean_bandwidth_bits_per_s, run.peak_bandwidth_bits_per_s)
-    return "\n".join([human_bytes(run.cross_datacenter_bytes), *(_rate(rate) for rate in rates)])
-
-
-def _rate(bits_per_s: float) -> str:
-    """A bandwidth in three digits, as narrow as the table needs it."""
-    return human_quantity(float(f"{bits_per_s:.3g}"), BANDWIDTH)
-
-
-def _hides(run: Run) -> bool:
-    """Whether any exchange was under way behind compute."""
-    return run.hidden_communication_s > _NONE * run.wall_clock_s
-
-
-def _bar(share: float, *, blocks: bool) -> str:
-    if not blocks:
-        return ("#" * round(share * _BAR)).ljust(_BAR, ".")
-    eighths = round(share * _BAR * 8)
-    full, part = divmod(eighths, 8)
-    return ("█" * full + ("▏▎▍▌▋▊▉"[part - 1] if part else "")).ljust(_BAR, "░")
-
-
 def finding(result: Result) -> str:
     """Which strategy is fastest, by how much, what fits into the time saved, and what still costs time."""
     runs = result.runs
@@ -194,7 +170,7 @@ def finding(result: Result) -> str:
 
 
 def equal_time(result: Result) -> list[str]:
-    """Which strategy reaches the lowest loss in the time that Data-Parallel needs, and what to know about that loss."""
+    """Which strategy reaches the lowest loss in the time that Data-Parallel needs."""
     runs = result.runs
     lowest = lowest_loss(runs)
     if lowest is None:
@@ -204,9 +180,16 @@ def equal_time(result: Result) -> list[str]:
     against = ", ".join(f"{label} {loss:.3f}" for label, loss in known.items())
     uneven = "" if len({run.chips for run in runs}) == 1 else " on the chips that each has"
     sentence = f"Lowest predicted loss in Data-Parallel's time{uneven}: {lowest.label}, {_loss(lowest.equal_time_loss)}"
-    without = [run.label for run in runs if run.equal_time_loss is None]
+    return [f"{sentence} ({against})." if against else f"{sentence}."]
+
+
+def loss_notes(result: Result) -> list[str]:
+    """What of the lowest loss is extrapolated, and of which strategies no law tells a loss."""
+    lowest = lowest_loss(result.runs)
+    if lowest is None:
+        return []
+    without = [run.label for run in result.runs if run.equal_time_loss is None]
     return [
-        f"{sentence} ({against})." if against else f"{sentence}.",
         *(f"{lowest.label}: {note}." for note in lowest.loss_notes),
         *([f"No loss is predicted for {', '.join(without)}: there is no law for them."] if without else []),
     ]
@@ -241,16 +224,3 @@ def merging(result: Result) -> list[str]:
             f"mean and {run.max_staleness} at most{late}."
         )
     return sentences
-
-
-def listing(rows: Iterable[tuple[str, str]]) -> str:
-    """Names beside their descriptions; a line feed in a description begins a new line."""
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="bold", no_wrap=True)
-    grid.add_column()
-    for name, description in rows:
-        grid.add_row(name, Text(description))
-    console = Console(width=max(Console().width, _LEAST_WIDTH), markup=False, emoji=False)
-    with console.capture() as captured:
-        console.print(grid)
-    return plain(captured.get())

@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
-from rich.table import Table
-
 from ..simulation.results import Result, Run, SiteUse
-from ..units.in_words import human_bytes, human_quantity, human_seconds
-from ..units.quantities import BANDWIDTH
+from ..units.in_words import human_seconds
+from .model import Block, Column, Row, Table, sentences
+from .quantities import BANDWIDTH, BYTES, DURATION, NUMBER, SHARE
 
 _MOST_ROWS = 40
+_SITE = (
+    Column("Site"),
+    Column("Waited for", folds=True),
+    Column("Chips", NUMBER),
+    Column("Tokens", SHARE),
+    Column("Computing", DURATION, family="time"),
+    Column("Exchanging", DURATION, family="time"),
+    Column("Waiting", DURATION, family="time"),
+    Column("Others waited", DURATION, family="time"),
+    Column("Busy", SHARE),
+)
+_LINK = (
+    Column("Link"),
+    Column("Bandwidth", BANDWIDTH),
+    Column("Bytes", BYTES),
+    *(Column(title, SHARE) for title in ("Mean", "Peak", "Busy", "Full")),
+)
 
 
-def detail_tables(result: Result, detail: str) -> list[Table]:
+def detail_tables(result: Result, detail: str) -> list[Block]:
     """A table for each run.
 
     Args:
@@ -22,59 +38,56 @@ def detail_tables(result: Result, detail: str) -> list[Table]:
     return [make(run) for run in result.runs]
 
 
-def _table(title: str, *columns: str) -> Table:
-    table = Table(
-        title=title, box=None, padding=(0, 1, 0, 0), pad_edge=False, title_justify="left", header_style="bold"
-    )
-    for number, column in enumerate(columns):
-        table.add_column(column, justify="right" if number else "left", no_wrap=number > 0)
-    return table
-
-
 def _sites(run: Run) -> Table:
-    table = _table(
-        f"{run.label}: sites", "Site", "Chips", "Tokens", "Computing", "Exchanging", "Waiting", "Others\nwaited", "Busy"
-    )
-    for site in run.sites:
-        table.add_row(
-            site.name,
-            f"{site.chips:g}",
-            f"{site.tokens_share:.1%}",
-            human_seconds(site.compute_s),
-            human_seconds(site.exposed_communication_s),
-            _waiting(site),
-            human_seconds(site.held_up_s),
-            f"{site.compute_utilization:.1%}",
+    rows = [
+        Row(
+            (
+                site.name,
+                _waited_for(site),
+                site.chips,
+                site.tokens_share,
+                site.compute_s,
+                site.exposed_communication_s,
+                site.straggler_wait_s,
+                site.held_up_s,
+                site.compute_utilization,
+            )
         )
-    return table
+        for site in run.sites
+    ]
+    waited = any(row.cells[1] for row in rows)
+    columns = _SITE if waited else (_SITE[0], *_SITE[2:])
+    rows = rows if waited else [Row((row.cells[0], *row.cells[2:])) for row in rows]
+    return Table(columns, tuple(rows), f"{run.label}: sites")
 
 
-def _waiting(site: SiteUse) -> str:
-    """How long a site waited, and under it the one that it waited for the longest."""
+def _waited_for(site: SiteUse) -> str:
+    """The site that it waited for the longest."""
     longest = max(site.waited_for_s, key=lambda name: site.waited_for_s[name], default=None)
-    waited = human_seconds(site.straggler_wait_s)
-    return f"{waited}\nfor {longest}" if longest else waited
+    return f"{longest}, {human_seconds(site.waited_for_s[longest])}" if longest else ""
 
 
-def _links(run: Run) -> Table:
+def _links(run: Run) -> Block:
     if not run.links:
-        return _table(f"{run.label}: exchanges are ideal and use no link in particular", "")
-    table = _table(
-        f"{run.label}: links, the most used first", "Link", "Bandwidth", "Bytes", "Mean", "Peak", "Busy", "Full"
-    )
+        return sentences([f"{run.label}: exchanges are ideal and use no link in particular."])
     busiest = sorted((link for link in run.links if link.bytes), key=lambda link: -link.mean_utilization)
-    for link in busiest[:_MOST_ROWS]:
-        table.add_row(
-            link.name,
-            human_quantity(link.bandwidth_bits_per_s, BANDWIDTH),
-            human_bytes(link.bytes),
-            f"{link.mean_utilization:.1%}",
-            f"{link.peak_utilization:.1%}",
-            f"{link.busy_share:.1%}",
-            f"{link.full_share:.1%}",
+    rows = [
+        Row(
+            (
+                link.name,
+                link.bandwidth_bits_per_s,
+                link.bytes,
+                link.mean_utilization,
+                link.peak_utilization,
+                link.busy_share,
+                link.full_share,
+            )
         )
-    if len(busiest) > _MOST_ROWS:
-        table.add_row(f"... and {len(busiest) - _MOST_ROWS} more that carried something")
-    if len(busiest) < len(run.links):
-        table.add_row(f"({len(run.links) - len(busiest)} carried nothing)")
-    return table
+        for link in busiest[:_MOST_ROWS]
+    ]
+    more, idle = len(busiest) - len(rows), len(run.links) - len(busiest)
+    remarks = [
+        *([f"{more} more carried something"] if more else []),
+        *([f"{idle} carried nothing"] if idle else []),
+    ]
+    return Table(_LINK, tuple(rows), f"{run.label}: links, the most used first", "; ".join(remarks))

@@ -1,72 +1,93 @@
-"""A topology as text: sites, links, the bottleneck cut, the best ring, and round-trip times."""
+"""A topology as a report: sites, links, the bottleneck cut, the best ring, and round-trip times."""
 
 from __future__ import annotations
 
 import statistics
-import textwrap
-from collections.abc import Iterable, Sequence
-from itertools import permutations
+from collections.abc import Sequence
 
-from ..errors import InputError
-from ..topology.best_ring import EXACT_UP_TO, best_ring, ring_score
-from ..topology.bottleneck_cut import bottleneck_cut
+from ..questions.topology import MOST_CUT_SITES, Ring, RoundTrip, TopologyAnswer
+from ..topology.bottleneck_cut import Cut
 from ..topology.links import Link
 from ..topology.model import Datacenter, Topology
 from ..topology.schedules import Outage, Schedule
 from ..units.in_words import human_quantity, human_seconds
-from ..units.quantities import BANDWIDTH, CHIP_SPEED, LATENCY, SIZE
+from ..units.quantities import BANDWIDTH, LATENCY, SIZE
+from . import quantities
+from .model import Block, Cell, Column, Fact, Facts, Records, Report, Sentences, Table, sentences, table
+from .quantities import Quantity, Scale
 
-WIDTH = 80
 _LISTED = 48
 """Sites or links up to which each has a line of its own; beyond, equal ones share a line."""
 _MATRIX = 16
-_CUT = 128
+_NAMED = 6
+"""Sites up to which the round trips name them; more are told by their numbers."""
+_CHIP_SPEED = Quantity((Scale("Tflop/s", 1e12, 0.0),))
 
 
-def topology_text(topology: Topology) -> str:
-    """Everything about a topology that a person wants to see before running on it; 80 columns, plain.
-
-    Args:
-      topology: what to show.
-
-    Returns:
-      The text, with a line feed at its end.
-    """
-    parts = [_head(topology), _sites(topology), _hosts(topology), _links(topology), _options(topology)]
-    if len(topology.datacenters) > 1:
-        try:
-            parts += [_cut(topology), _ring(topology), _round_trips(topology)]
-        except InputError as error:  # an incomplete topology is worth looking at, too
-            parts.append(_wrapped(str(error)))
-    return "\n\n".join(part for part in parts if part) + "\n"
-
-
-def _head(topology: Topology) -> str:
-    lines = [_wrapped(": ".join(filter(None, [topology.name, topology.description])))]
-    if topology.source:
-        lines.append(_wrapped(f"Source: {topology.source}"))
-    return "\n".join(lines)
-
-
-def _sites(topology: Topology) -> str:
-    title = f"Sites ({len(topology.datacenters)}"
-    title += f"; {len(topology.routers)} router{'s'[: len(topology.routers) > 1]}" if topology.routers else ""
-    title += "; any chips: as many as the workload asks for)" if not all(s.chips for s in topology.datacenters) else ")"
-    named = [(site.name, _site(site)) for site in topology.datacenters]
-    return title + "\n" + _rows(named)
+def report(answer: TopologyAnswer) -> Report:
+    """Everything about a topology that a person wants to see before running on it."""
+    topology = answer.topology
+    blocks: list[Block | None] = [
+        sentences([f"Source: {topology.source}"] if topology.source else [], "quiet"),
+        _sites(topology),
+        _hosts(topology),
+        _links(topology),
+        _options(topology),
+        _cut(answer),
+        _ring(answer.best_ring),
+        _round_trips(answer),
+        sentences([answer.incomplete] if answer.incomplete else [], "strong"),
+    ]
+    links = [_record(link) for link in topology.links]
+    return Report(
+        title=": ".join(filter(None, [topology.name, topology.description])),
+        blocks=tuple(block for block in blocks if block is not None),
+        document={
+            "topology": topology,
+            "bottleneck_cut": answer.bottleneck_cut,
+            "best_ring": answer.best_ring,
+            "round_trips": answer.round_trips,
+            "incomplete": answer.incomplete,
+        },
+        records=Records(_LINK_NAMES, links),
+    )
 
 
-def _site(site: Datacenter) -> str:
-    chips = "any chips" if site.chips is None else f"{site.chips} chip{'s'[: site.chips > 1]}"
-    speed = ""
-    if site.chip_flop_per_s is not None:
-        speed = f" of {human_quantity(site.chip_flop_per_s, CHIP_SPEED)}"
-    return f"{chips}{speed}; inside {_bandwidth(site.inside.bandwidth_bits_per_s)}, {_latency(site.inside.latency_s)}"
+_LINK_NAMES = ("from", "to", "both_ways", "bandwidth_bits_per_s", "latency_s", "duplex", "loss", "burst_bytes")
 
 
-def _hosts(topology: Topology) -> str:
-    if not topology.hosts:
-        return ""
+def _record(link: Link) -> dict[str, object]:
+    """A link as a line of data; its schedule and outages are in the JSON."""
+    start, end = link.ends
+    named = {name: getattr(link, name) for name in _LINK_NAMES[3:]}
+    return {"from": start, "to": end, "both_ways": link.between is not None} | named
+
+
+def _sites(topology: Topology) -> Table:
+    sites, routers = topology.datacenters, len(topology.routers)
+    title = f"Sites ({len(sites)}; {routers} router{'s'[: routers > 1]})" if routers else f"Sites ({len(sites)})"
+    columns = [
+        Column("Site"),
+        Column("Chips", quantities.NUMBER),
+        *([Column("Useful speed of a chip", _CHIP_SPEED)] if any(site.chip_flop_per_s for site in sites) else []),
+        Column("Inside bandwidth", quantities.BANDWIDTH),
+        Column("Inside latency", quantities.DURATION),
+    ]
+    rows = [_site(site, len(columns) == 5) for site in sites]
+    numbered = _NAMED < len(sites) <= _MATRIX
+    if numbered:
+        columns, rows = [Column("No.", quantities.NUMBER), *columns], [(n, *row) for n, row in enumerate(rows, 1)]
+    remark = "Any chips: as many as the workload asks for." if not all(site.chips for site in sites) else ""
+    return table(*((columns, rows) if numbered else _grouped(columns, rows)), title=title, remark=remark)
+
+
+def _site(site: Datacenter, speed: bool) -> tuple[Cell, ...]:
+    chips = "any" if site.chips is None else site.chips
+    inside = (site.inside.bandwidth_bits_per_s, site.inside.latency_s)
+    return (site.name, chips, *([site.chip_flop_per_s] if speed else []), *inside)
+
+
+def _hosts(topology: Topology) -> Facts | None:
     named = []
     for host in topology.hosts:
         sites = [site.name for site in topology.datacenters if site.host == host.name]
@@ -77,21 +98,35 @@ def _hosts(topology: Topology) -> str:
             continue
         slower = f"; {host.in_words(len(sites))}" if sites else ""
         named.append((host.name, f"{len(sites)} site{'s'[: len(sites) != 1]}: {', '.join(shown) or 'none'}{slower}"))
-    return f"Hosts ({len(named)}; their sites share their compute)\n" + _rows(named)
+    return _facts(named, f"Hosts ({len(named)}; their sites share their compute)") if named else None
 
 
-def _links(topology: Topology) -> str:
+def _links(topology: Topology) -> Table | None:
     if not topology.links:
-        return ""
-    named = []
-    for link in topology.links:
-        start, end = link.ends
-        named.append((f"{start} {'-' if link.between else '>'} {end}", _link(link)))
-    return f"Links ({len(named)}; a - b has its bandwidth each way, a > b goes one way)\n" + _rows(named)
+        return None
+    columns = [
+        Column("Link"),
+        Column("Bandwidth", quantities.BANDWIDTH),
+        Column("Latency", quantities.DURATION),
+        Column("What else", folds=True),
+    ]
+    rows = [
+        (
+            f"{link.ends[0]} {'-' if link.between else '>'} {link.ends[1]}",
+            link.bandwidth_bits_per_s,
+            link.latency_s,
+            _marks(link),
+        )
+        for link in topology.links
+    ]
+    if not any(row[-1] for row in rows):
+        columns, rows = columns[:-1], [row[:-1] for row in rows]  # type: ignore[misc]
+    title = f"Links ({len(rows)}; a - b has its bandwidth each way, a > b goes one way)"
+    return table(*_grouped(columns, rows), title=title)
 
 
-def _link(link: Link) -> str:
-    marks = [_bandwidth(link.bandwidth_bits_per_s), _latency(link.latency_s)]
+def _marks(link: Link) -> str:
+    marks = []
     if link.duplex == "half":
         marks.append("half duplex: shared by both directions")
     if link.loss:
@@ -116,8 +151,8 @@ def _outage(outage: Outage) -> str:
     return f"{start} for {human_seconds(outage.duration_s)}" if outage.duration_s else f"{start} for ever"
 
 
-def _options(topology: Topology) -> str:
-    lines = [f"Collective  {topology.collective}"]
+def _options(topology: Topology) -> Facts:
+    named: list[tuple[str, str]] = [("Collective", topology.collective)]
     transport = topology.transport
     if transport != type(transport)():
         window = human_quantity(transport.window_bytes, SIZE) if transport.window_bytes else "none"
@@ -126,102 +161,86 @@ def _options(topology: Topology) -> str:
         parts += [f"headers of {human_quantity(transport.header_bytes, SIZE)}"] if transport.header_bytes else []
         overhead_s = transport.exchange_overhead_s
         parts += [f"{human_seconds(overhead_s)} to start an exchange"] if overhead_s else []
-        lines.append(_wrapped(f"Transport   {', '.join(parts)}", "            "))
+        named.append(("Transport", ", ".join(parts)))
     for override in topology.route_overrides:
         way = (" - " if override.between else " > ").join(override.ways()[0])
-        lines.append(_wrapped(f"Route       {way}{'' if override.via else ' (direct)'}", "            "))
-    return "\n".join(lines)
+        named.append(("Route", f"{way}{'' if override.via else ' (direct)'}"))
+    return _facts(named, "")
 
 
-def _cut(topology: Topology) -> str:
-    if len(topology.datacenters) > _CUT:
-        return f"Bottleneck cut\n  not looked for: more than {_CUT} sites"
-    cut = bottleneck_cut(topology)
+def _cut(answer: TopologyAnswer) -> Block | None:
+    sites = len(answer.topology.datacenters)
+    if sites > MOST_CUT_SITES:
+        return sentences([f"Not looked for: more than {MOST_CUT_SITES} sites."], title="Bottleneck cut")
+    cut = answer.bottleneck_cut
     if cut is None:
-        return ""
+        return None
+    sides = [("from", ", ".join(cut.from_sites)), ("to", ", ".join(cut.to_sites))]
     if not cut.links:
-        return (
-            "Bottleneck cut\n" + _group("nothing at all goes from", cut.from_sites) + "\n" + _group("to", cut.to_sites)
-        )
-    across = f"{_bandwidth(cut.bandwidth_bits_per_s)} over {len(cut.links)} link{'s'[: len(cut.links) > 1]}"
-    lines = [f"Bottleneck cut: {across}", _group("from", cut.from_sites), _group("to  ", cut.to_sites)]
-    if len(cut.links) <= _MATRIX:
-        lines.append(_group("over", [f"{start} > {end}" for start, end in cut.links]))
-    return "\n".join(lines)
+        return _facts(sides, "Bottleneck cut: nothing at all goes across")
+    return _facts(sides + _across(cut), f"Bottleneck cut: {_bandwidth(cut.bandwidth_bits_per_s)} over {_count(cut)}")
 
 
-def _ring(topology: Topology) -> str:
-    sites = tuple(site.name for site in topology.datacenters)
-    order = best_ring(topology, sites)
-    score = ring_score(topology, order)
-    how = "" if len(sites) <= EXACT_UP_TO else ";\n  a good order: not all were tried"
+def _count(cut: Cut) -> str:
+    return f"{len(cut.links)} link{'s'[: len(cut.links) > 1]}"
+
+
+def _across(cut: Cut) -> list[tuple[str, str]]:
+    return [("over", ", ".join(f"{start} > {end}" for start, end in cut.links))] if len(cut.links) <= _MATRIX else []
+
+
+def _ring(ring: Ring | None) -> Sentences | None:
+    if ring is None:
+        return None
+    how = "" if ring.exact else "; a good order: not all were tried"
+    order = ring.order
     shown = [*order, order[0]] if len(order) <= _LISTED else [*order[:8], "...", *order[-2:], order[0]]
-    return "\n".join(
-        [
-            f"Best ring: {_bandwidth(score.narrowest_bits_per_s)} on the narrowest hop, all hops at once{how}",
-            _wrapped("  " + " > ".join(shown), "    "),
-            f"  {_latency(-score.minus_latency_s)} once round",
-        ]
-    )
+    once = f"{human_quantity(ring.latency_s, LATENCY)} once round{how}"
+    title = f"Best ring: {_bandwidth(ring.narrowest_bits_per_s)} on the narrowest hop, all hops at once"
+    return sentences([" > ".join(shown), once], title=title)
 
 
-def _round_trips(topology: Topology) -> str:
-    sites = [site.name for site in topology.datacenters]
-    trips = {pair: route.latency_s for pair, route in topology.routes(tuple(sites)).items()}
-    both = {(a, b): trips[a, b] + trips[b, a] for a, b in permutations(sites, 2)}
+def _round_trips(answer: TopologyAnswer) -> Block | None:
+    if not answer.round_trips:
+        return None
+    sites = [site.name for site in answer.topology.datacenters]
+    latencies_s = [trip.latency_s for trip in answer.round_trips]
     if len(sites) > _MATRIX:
-        low, middle, high = min(both.values()), statistics.median(both.values()), max(both.values())
-        return f"Round trips: {_latency(low)} at least, {_latency(middle)} in the median, {_latency(high)} at most"
-    unit, scale = ("ms", 1e3) if max(both.values()) >= 1e-3 else ("us", 1e6)
-    digits = 0 if max(both.values()) * scale >= 9.95 else 1
-    label = WIDTH - 4 - 4 * _MATRIX
-    lines = [f"Round trips [{unit}]", " " * (label + 4) + "".join(f"{n:>4}" for n in range(1, len(sites) + 1))]
-    for number, start in enumerate(sites, start=1):
-        cells = ["   -" if start == end else f"{both[start, end] * scale:4.{digits}f}" for end in sites]
-        lines.append(f"{number:>3} {_short(start, label)}" + "".join(cells))
-    return "\n".join(lines)
+        words = [human_quantity(find(latencies_s), LATENCY) for find in (min, statistics.median, max)]
+        return sentences([f"Round trips: {words[0]} at least, {words[1]} in the median, {words[2]} at most"])
+    unit, factor = ("ms", 1e-3) if max(latencies_s) >= 1e-3 else ("us", 1e-6)
+    digits = 0 if max(latencies_s) / factor >= 9.95 else 1
+    return _matrix(answer.round_trips, sites, Quantity((Scale("", factor, 0.0),), digits), f"Round trips [{unit}]")
 
 
-def _rows(named: Sequence[tuple[str, str]]) -> str:
-    """A line each; where there are many, a line for all that are equal."""
-    if len(named) <= _LISTED:
-        left = min(max(len(name) for name, _ in named), 34)
-        return "\n".join(_wrapped(f"  {name:<{left}}  {text}", " " * (left + 4)) for name, text in named)
-    groups: dict[str, list[str]] = {}
-    for name, text in named:
-        groups.setdefault(text, []).append(name)
-    lines = []
-    for text, names in groups.items():
+def _matrix(trips: Sequence[RoundTrip], sites: Sequence[str], quantity: Quantity, title: str) -> Table:
+    found = {(trip.source, trip.target): trip.latency_s for trip in trips}
+    heads = sites if len(sites) <= _NAMED else [str(number) for number in range(1, len(sites) + 1)]
+    columns = [Column("" if heads is sites else "No.", align=None if heads is sites else "right")]
+    columns += [Column(head, quantity) for head in heads]
+    rows: list[list[Cell]] = [[head, *(found.get((a, b)) for b in sites)] for head, a in zip(heads, sites, strict=True)]
+    return table(columns, rows, title=title)
+
+
+def _grouped(
+    columns: Sequence[Column], rows: Sequence[tuple[Cell, ...]]
+) -> tuple[Sequence[Column], Sequence[Sequence[Cell]]]:
+    """The rows as they are; where there are many, a row for all that are equal but in their name."""
+    if len(rows) <= _LISTED:
+        return columns, rows
+    groups: dict[tuple[Cell, ...], list[str]] = {}
+    for name, *cells in rows:
+        groups.setdefault(tuple(cells), []).append(str(name))
+    found: list[Sequence[Cell]] = []
+    for equal, names in groups.items():
         who = ", ".join(names) if len(names) < 4 else f"{names[0]}, {names[1]}, ... {names[-1]}"
-        lines.append(_wrapped(f"  {len(names)} x {text}: {who}", "      "))
-    return "\n".join(lines)
+        found.append((who, len(names), *equal))
+    return [columns[0], Column("How many", quantities.NUMBER), *columns[1:]], found
 
 
-def _group(title: str, names: Iterable[str]) -> str:
-    return _wrapped(f"  {title} {', '.join(names)}", " " * (len(title) + 3))
-
-
-def _wrapped(text: str, indent: str = "  ") -> str:
-    lead = text[: len(text) - len(text.lstrip())]
-    return "\n".join(
-        textwrap.wrap(
-            text.lstrip(),
-            WIDTH,
-            initial_indent=lead,
-            subsequent_indent=indent,
-            break_on_hyphens=False,
-            drop_whitespace=True,
-        )
-    )
-
-
-def _short(name: str, width: int) -> str:
-    return f"{name if len(name) <= width else name[: width - 1] + '~':<{width}}"
+def _facts(named: Sequence[tuple[str, str]], title: str) -> Facts:
+    return Facts(tuple(Fact(name, (text,)) for name, text in named), title)
 
 
 def _bandwidth(bits_per_s: float) -> str:
     return human_quantity(bits_per_s, BANDWIDTH)
-
-
-def _latency(latency_s: float) -> str:
-    return human_quantity(latency_s, LATENCY)

@@ -1,22 +1,14 @@
-"""What others measured beside what we say: as text for people, as data for programs."""
+"""What others measured beside what we say, as a report."""
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
-from rich.console import Group
-from rich.padding import Padding
-from rich.table import Table
-from rich.text import Text
-
 from ..questions.validate.claims import Case, Claim, Validation
-from .plain import as_csv, as_json, plain, text_console
+from .model import Column, Fact, Facts, Records, Report, Row, Table, sentences
 
-SCHEMA_VERSION = 1
-_WIDTHS = (80, 120)
 _TOPICS = {
     "laws": "Scaling laws",
     "tables": "Published bandwidth tables [Gbit/s]",
@@ -29,88 +21,83 @@ _TOPICS = {
 }
 _TINY = 5e-4
 """A relative error below which a percentage would read as zero."""
+_COLUMNS = (
+    Column("Claim"),
+    Column("Where their number is from", folds=True),
+    *(Column(head, align="right") for head in ("Theirs", "Ours", "Error", "Within")),
+    Column("Verdict"),
+)
+"""Every claim has a unit and a tolerance of its own, so these are words."""
 
 
-def validate_json(answer: Validation, cases: bool = False) -> str:
-    """The whole answer, each comparison included whether asked for or not; keys are stable within a schema version."""
-    document = {
-        "live": answer.live,
-        "claims": [
-            _flat(claim) | {"cases": [_flat_case(claim, case) for case in claim.cases]} for claim in answer.claims
-        ],
-        "faults": list(answer.faults),
-    }
-    return as_json(SCHEMA_VERSION, document)
-
-
-def validate_csv(answer: Validation, cases: bool = False) -> str:
-    """One line a claim under a header line; with `cases`, one line a comparison instead."""
-    rows = [_flat(claim) for claim in answer.claims]
-    if cases:
-        rows = [
-            {"id": claim.id, "topic": claim.topic} | _flat_case(claim, case)
-            for claim in answer.claims
-            for case in claim.cases
-        ]
-    return as_csv(rows, list(rows[0]))
-
-
-def validate_text(answer: Validation, cases: bool = False, width: int | None = None) -> str:
-    """The table, why claims miss or have no verdict, and a sentence that sums up.
+def report(answer: Validation, *, cases: bool = False) -> Report:
+    """A sentence that sums up, the claims by topic, and why they miss or have no verdict.
 
     Args:
       answer: the claims.
       cases: also list every comparison behind a claim that sums many up.
-      width: columns; that of the terminal, between 80 and 120, unless given.
     """
-    columns = width or min(max(shutil.get_terminal_size((_WIDTHS[0], 24)).columns, _WIDTHS[0]), _WIDTHS[1])
-    console = text_console(columns)
-    with console.capture() as captured:
-        console.print(_table(answer, cases))
-        reasons: dict[str, list[str]] = {}
-        for claim in answer.claims:
-            if claim.reason and claim.verdict != "agrees":
-                reasons.setdefault(claim.reason, []).append(claim.id)
-        if reasons:
-            console.print()
-            console.print(Text("Why they miss, or cannot be judged", style="bold"))
-        for reason, ids in reasons.items():
-            console.print(Text(f"{', '.join(ids)}: {reason}."))
-        console.print()
-        for sentence in _sentences(answer):
-            console.print(Text(sentence))
-    return plain(captured.get())
+    summary, *remarks = _sentences(answer)
+    reasons = _reasons(answer.claims)
+    return Report(
+        title="What others measured, beside what we say",
+        blocks=(
+            sentences([summary], "strong"),
+            sentences(remarks),
+            *(
+                _table(_TOPICS.get(topic, topic), list(claims), cases)
+                for topic, claims in groupby(answer.claims, key=lambda claim: claim.topic)
+            ),
+            *([Facts(reasons, "Why they miss, or cannot be judged")] if reasons else []),
+            *([sentences([f"fault: {fault}" for fault in answer.faults], "strong")] if answer.faults else []),
+        ),
+        document={
+            "live": answer.live,
+            "claims": [
+                _flat(claim) | {"cases": [_flat_case(claim, case) for case in claim.cases]} for claim in answer.claims
+            ],
+            "faults": answer.faults,
+        },
+        records=_records(answer.claims, cases),
+    )
 
 
-def _table(answer: Validation, cases: bool) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
-    table.add_column("claim\n  where their number is from", overflow="fold")
-    for head in ("theirs", "ours", "error", "within"):
-        table.add_column(head, justify="right", no_wrap=True)
-    table.add_column("verdict", no_wrap=True)
-    for position, (topic, claims) in enumerate(groupby(answer.claims, key=lambda claim: claim.topic)):
-        if position:
-            table.add_row()
-        table.add_row(Text(_TOPICS.get(topic, topic), style="bold"))
-        for claim in claims:
-            table.add_row(_words(claim), *shown(claim), _verdict(claim))
-            for case in claim.cases if cases and claim.statistic == "worst" else ():
-                table.add_row(Text(f"    {case.name}", style="dim"), *_shown_case(claim, case), claim.verdict_of(case))
-    return table
+def _records(claims: Sequence[Claim], cases: bool) -> Records:
+    """One line a claim; with `cases`, one line a comparison instead."""
+    rows = [_flat(claim) for claim in claims]
+    if cases:
+        rows = [
+            {"id": claim.id, "topic": claim.topic} | _flat_case(claim, case) for claim in claims for case in claim.cases
+        ]
+    return Records(list(rows[0]), rows)
 
 
-def _words(claim: Claim) -> Group:
-    behind = claim.source
-    if claim.statistic:
-        behind += f"; {claim.statistic} of {claim.count}"
-    return Group(Text(claim.claim), Padding(Text(behind, style="dim"), (0, 0, 0, 2)))
+def _reasons(claims: Sequence[Claim]) -> tuple[Fact, ...]:
+    """Each reason once, behind the claims that it is the reason of."""
+    reasons: dict[str, list[str]] = {}
+    for claim in claims:
+        if claim.reason and claim.verdict != "agrees":
+            reasons.setdefault(claim.reason, []).append(claim.id)
+    return tuple(Fact(", ".join(ids), (f"{reason}.",)) for reason, ids in reasons.items())
+
+
+def _table(title: str, claims: Sequence[Claim], cases: bool) -> Table:
+    rows = []
+    for claim in claims:
+        behind = f"{claim.source}; {claim.statistic} of {claim.count}" if claim.statistic else claim.source
+        rows.append(Row((claim.claim, behind, *shown(claim), _verdict(claim))))
+        if cases and claim.statistic == "worst":
+            rows += [
+                Row((f"- {case.name}", "", *_shown_case(claim, case), claim.verdict_of(case))) for case in claim.cases
+            ]
+    return Table(_COLUMNS, tuple(rows), title)
 
 
 def _verdict(claim: Claim) -> str:
     again = sum(case.rerun for case in claim.cases)
     if not again:
         return claim.verdict
-    return f"{claim.verdict}\n" + ("run again" if again == len(claim.cases) else f"{again} run again")
+    return f"{claim.verdict}, " + ("run again" if again == len(claim.cases) else f"{again} run again")
 
 
 def shown(claim: Claim) -> tuple[str, str, str, str]:
@@ -172,7 +159,6 @@ def _sentences(answer: Validation) -> Iterator[str]:
         yield "From committed results; --live computes what takes seconds again, --cases lists every comparison."
     else:
         yield _run_again(claims, behind)
-    yield from (f"fault: {fault}" for fault in answer.faults)
 
 
 def _run_again(claims: Sequence[Claim], behind: int) -> str:
@@ -219,11 +205,3 @@ def _flat_case(claim: Claim, case: Case) -> dict[str, Any]:
         "rerun": case.rerun,
         "differs": case.differs,
     }
-
-
-VALIDATE_RENDERERS: dict[str, Callable[[Validation, bool], str]] = {
-    "table": validate_text,
-    "json": validate_json,
-    "csv": validate_csv,
-}
-"""By the name of a format; the second argument: whether to list every comparison."""

@@ -9,7 +9,6 @@ import stat
 import tempfile
 import time
 from contextlib import suppress
-from enum import StrEnum
 from pathlib import Path
 from typing import NoReturn
 
@@ -23,14 +22,6 @@ _DESCRIPTOR = re.compile(r"/dev/(?P<name>stdout|stderr)|(?:/dev/fd|/proc/self/fd
 
 _PATIENCE_S = 5.0
 """For the reader of a pipe: without one, opening it would wait for ever."""
-
-
-class Format(StrEnum):
-    """Renderers by name."""
-
-    table = "table"
-    json = "json"
-    csv = "csv"
 
 
 def deliver(text: str, output: Path | None) -> None:

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ..errors import InputError
-from .delivery import Format
+
+
+class Format(StrEnum):
+    """Renderers by name (`sim.report.render`)."""
+
+    table = "table"
+    json = "json"
+    csv = "csv"
+    html = "html"
+
 
 FormatOption = Annotated[
     Format | None,
@@ -16,8 +26,8 @@ FormatOption = Annotated[
 ]
 OutputOption = Annotated[Path | None, typer.Option(help="Write the result to a file instead.", metavar="FILE")]
 
-_SUFFIXES = {".json": Format.json, ".csv": Format.csv, ".txt": Format.table}
-_CHOICES = "a .json, a .csv, or a .txt (the table)"
+_SUFFIXES = {".json": Format.json, ".csv": Format.csv, ".html": Format.html, ".txt": Format.table}
+_CHOICES = "a .json, a .csv, a .html (a page), or a .txt (the table)"
 
 
 def chosen(asked: Format | None, output: Path | None) -> Format:

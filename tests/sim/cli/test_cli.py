@@ -198,11 +198,9 @@ def test_lists(simulate, kind, names):
     assert all(name in out for name in names)
 
 
-def test_every_parameter_of_a_strategy_is_listed_as_it_is_typed(simulate, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "300")
-    lines = simulate("list", "strategies")[1].splitlines()
-    starts = [number for number, line in enumerate(lines) if not line.startswith(" ")]
-    *kinds, common = [(lines[n].split("  ")[0], lines[n + 1].strip().split(", ")) for n in starts]
+def test_every_parameter_of_a_strategy_is_listed_as_it_is_typed(simulate):
+    rows = json.loads(simulate("list", "strategies", "--format", "json")[1])["strategies"]
+    *kinds, common = [(row["name"], row["description"].splitlines()[1].split(", ")) for row in rows]
     assert common[0] == "any of them"
     definitions = schema()["$defs"].values()
     keys = {d["properties"]["kind"]["const"]: set(d["properties"]) for d in definitions if "kind" in d["properties"]}

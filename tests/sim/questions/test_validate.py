@@ -15,7 +15,9 @@ from sim.questions.validate import live as validate_live
 from sim.questions.validate.claims import Case, Claim, Validation, answer, cells_apart, committed, refreshed
 from sim.questions.validate.evidence_files import read
 from sim.questions.validate.published_syncs import predictions, share, sync_s
-from sim.report.validate import shown, validate_text
+from sim.report.drawing.screen import Screen
+from sim.report.render.terminal import render
+from sim.report.validate import report, shown
 
 
 def claim(*pairs, kind="relative", tolerance=0.05, statistic="worst", reason=""):
@@ -100,11 +102,11 @@ def test_the_committed_evidence_is_sound():
 
 @pytest.mark.parametrize("width", [80, 120])
 def test_the_table_is_the_golden_one(golden, width):
-    golden(f"tests/golden/validate-{width}.txt", validate_text(answer(), width=width))
+    golden(f"tests/golden/validate-{width}.txt", render(report(answer()), Screen(width=width)))
 
 
 def test_the_table_fits_and_says_what_each_line_is():
-    text = validate_text(answer("simgrid"), cases=True, width=80)
+    text = render(report(answer("simgrid"), cases=True), Screen(width=80))
     assert max(map(len, text.splitlines())) <= 80
     assert "SimGrid 3.32, CM02" in text
     assert "worst of 504" in text.replace("\n  ", " ")
@@ -116,7 +118,7 @@ def test_the_table_fits_and_says_what_each_line_is():
 def test_the_last_line_says_what_was_run_again(monkeypatch):
     def last(only, numbers):
         monkeypatch.setattr(validate_live, "rerun", lambda _: numbers)
-        return " ".join(validate_text(answer(only, live=True), width=120).splitlines()[-1].split())
+        return report(answer(only, live=True)).blocks[1].texts[-1]
 
     none = "None of these can be computed again in seconds: they are from committed results."
     assert last("simgrid", {}) == none

@@ -8,7 +8,10 @@ from hypothesis import strategies as st
 
 from sim.documents.validation import validate
 from sim.errors import InputError
-from sim.report.topology import topology_text
+from sim.questions import topology as topology_question
+from sim.report import topology as topology_report
+from sim.report.drawing.screen import Screen
+from sim.report.render.terminal import render
 from sim.scenario.loading import load_scenario
 from sim.scenario.model import Scenario
 from sim.simulation.run import outcomes, run, utilization
@@ -130,13 +133,19 @@ def test_parts_of_a_machine_that_all_compute_at_once_take_its_slowdown_times_the
     assert only(DP, hosts=("h", "i", None), parts=(1, 1.3)).closed_form_s is None
 
 
+def shown(document):
+    """What `simulate show topology` says, its lines joined."""
+    answer = topology_question.answer(validate(Topology, document, source="t"))
+    return " ".join(render(topology_report.report(answer), Screen()).split())
+
+
 def test_the_report_says_what_is_part_of_what():
     found = run(scenario(DP, hosts=("h", "i", "h"), slowdown=(1, 2), parts=(1, 1.3)))
     assert [note for note in found.notes if ("host" in note or "parts" in note) and "without effect" not in note] == [
         "a, c compute on host h: while 1, 2 of its workers compute a step takes 1, 2 times as long",
         "h, i are parts of machine: while 1, 2 of its parts compute a step takes 1, 1.3 times as long",
     ]
-    text = " ".join(topology_text(validate(Topology, topology(("h", "i", "h"), parts=(1, 1.3)), source="t")).split())
+    text = shown(topology(("h", "i", "h"), parts=(1, 1.3)))
     assert "machine parts: h, i; while 1, 2 of its parts compute a step takes 1, 1.3 times as long" in text
 
 
@@ -329,9 +338,9 @@ def test_what_show_topology_says_of_hosts(tmp_path, simulate):
     assert (
         """
 Hosts (2; their sites share their compute)
-  core0  2 sites: a, b; while 1, 2 of its workers compute a step takes 1, 2.05
-         times as long
-  core1  0 sites: none
+core0  2 sites: a, b; while 1, 2 of its workers compute a step takes 1, 2.05
+       times as long
+core1  0 sites: none
 
 Links (1;"""
         in out
@@ -341,7 +350,7 @@ Links (1;"""
 def test_generated_sites_can_share_one_host():
     shape = {"shape": "full-mesh", "datacenters": 8, "bandwidth": "1 Gbit/s", "latency": "1 ms", "host": "core0"}
     document = {"name": "eight", "generate": shape, "hosts": [{"name": "core0"}]}
-    text = " ".join(topology_text(validate(Topology, document, source="test")).split())
+    text = shown(document)
     assert "while 1, 2, ..., 8 of its workers compute a step takes 1, 2, ..., 8 times as long" in text
 
 

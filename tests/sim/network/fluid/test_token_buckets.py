@@ -12,11 +12,14 @@ from hypothesis import strategies as st
 import sim.network.fluid.division
 from sim.network.fluid.network import FluidNetwork
 from sim.network.fluid.wire import Wire
+from sim.questions import topology as topology_question
 from sim.questions.bandwidth.bandwidth import answer as bandwidth_answer
 from sim.questions.explain.explain import closed_form
 from sim.questions.flows import Flows, answer
-from sim.report.flows import flows_text
-from sim.report.topology import topology_text
+from sim.report import flows as flows_report
+from sim.report import topology as topology_report
+from sim.report.drawing.screen import Screen
+from sim.report.render.terminal import render
 from sim.scenario.model import Scenario
 from sim.simulation.run import jobs, run
 from sim.topology.capacity import CapacityOverTime
@@ -195,7 +198,7 @@ def test_both_directions_of_a_half_duplex_link_share_one_bucket():
     assert [row.finish_s for row in each.flows] == [0.0, 0.0]
     assert [row.mean_rate_bits_per_s for row in each.flows] == [None, None]
     assert [(row.bytes, row.busy_share, row.peak_utilization) for row in each.links] == [(4e6, 0.0, 1.0)] * 2
-    assert "at once" in flows_text(each)
+    assert "at once" in render(flows_report.report(each), Screen())
 
 
 def test_a_generated_shape_has_buckets_and_a_report_shows_them():
@@ -203,7 +206,7 @@ def test_a_generated_shape_has_buckets_and_a_report_shows_them():
     transport = {"header": "66 B", "exchange_overhead": "5 ms"}
     topology = Topology.model_validate({"name": "t", "generate": shape, "transport": transport})
     assert {link.burst_bytes for link in topology.links} == {1e6}
-    shown = " ".join(topology_text(topology).split())
+    shown = " ".join(render(topology_report.report(topology_question.answer(topology)), Screen()).split())
     assert "bursts of 1 MB" in shown
     assert "headers of 66 B, 5.00 ms to start an exchange" in shown
     assert Topology.model_validate(topology.model_dump(mode="json", exclude_none=True)) == topology

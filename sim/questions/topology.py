@@ -1,0 +1,82 @@
+"""What is there to know about a topology before anything runs on it? Its narrowest cut, best ring, round trips."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import permutations
+
+from ..errors import InputError
+from ..topology.best_ring import EXACT_UP_TO, best_ring, ring_score
+from ..topology.bottleneck_cut import Cut, bottleneck_cut
+from ..topology.model import Topology
+
+MOST_CUT_SITES = 128
+"""Sites up to which the bottleneck cut is looked for."""
+
+
+@dataclass(frozen=True)
+class Ring:
+    """The best ring through all sites.
+
+    Attributes:
+      order: the sites in its order.
+      narrowest_bits_per_s: what the narrowest hop carries while all hops are used at once [bit/s].
+      latency_s: once round [s].
+      exact: whether all orders were tried.
+    """
+
+    order: tuple[str, ...]
+    narrowest_bits_per_s: float
+    latency_s: float
+    exact: bool
+
+
+@dataclass(frozen=True)
+class RoundTrip:
+    """There and back between two sites: the latencies of both ways [s]."""
+
+    source: str
+    target: str
+    latency_s: float
+
+
+@dataclass(frozen=True)
+class TopologyAnswer:
+    """A topology, and what follows from it.
+
+    Attributes:
+      topology: as asked for.
+      bottleneck_cut: None for one site, and for more sites than it is looked for.
+      best_ring: None for one site, and where a path is missing.
+      round_trips: of every pair of sites; likewise.
+      incomplete: what is missing, in words; None where every site reaches every other.
+    """
+
+    topology: Topology
+    bottleneck_cut: Cut | None
+    best_ring: Ring | None
+    round_trips: tuple[RoundTrip, ...]
+    incomplete: str | None
+
+
+def answer(topology: Topology) -> TopologyAnswer:
+    """Looks for the bottleneck cut, the best ring and the round trips of a topology."""
+    sites = tuple(site.name for site in topology.datacenters)
+    if len(sites) == 1:
+        return TopologyAnswer(topology, None, None, (), None)
+    cut = bottleneck_cut(topology) if len(sites) <= MOST_CUT_SITES else None
+    try:
+        return TopologyAnswer(topology, cut, _ring(topology, sites), _round_trips(topology, sites), None)
+    except InputError as error:  # an incomplete topology is worth looking at, too
+        return TopologyAnswer(topology, cut, None, (), str(error))
+
+
+def _ring(topology: Topology, sites: tuple[str, ...]) -> Ring:
+    order = best_ring(topology, sites)
+    score = ring_score(topology, order)
+    return Ring(tuple(order), score.narrowest_bits_per_s, -score.minus_latency_s, len(sites) <= EXACT_UP_TO)
+
+
+def _round_trips(topology: Topology, sites: tuple[str, ...]) -> tuple[RoundTrip, ...]:
+    trips = {pair: route.latency_s for pair, route in topology.routes(sites).items()}
+    return tuple(RoundTrip(a, b, trips[a, b] + trips[b, a]) for a, b in permutations(sites, 2))

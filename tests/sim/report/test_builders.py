@@ -1,0 +1,38 @@
+"""A question has one builder, which knows no other one; a format has one renderer."""
+
+import ast
+from pathlib import Path
+
+import sim.report
+from sim.report.render import RENDERERS
+from sim.shell import formats
+
+FOLDER = Path(sim.report.__file__).parent
+SHARED = {"__init__", "model", "quantities", "strategy_name", "run_detail"}
+BUILDERS = sorted(path for path in FOLDER.glob("*.py") if path.stem not in SHARED)
+
+
+def imported(path):
+    """The names of modules beside this one that it imports."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.level == 1:
+            found |= {node.module} if node.module else {alias.name for alias in node.names}
+    return found
+
+
+def test_every_builder_builds_a_report_and_knows_no_other_one():
+    assert len(BUILDERS) == 10
+    names = {path.stem for path in BUILDERS}
+    for path in BUILDERS:
+        functions = {node.name for node in ast.parse(path.read_text()).body if isinstance(node, ast.FunctionDef)}
+        assert "report" in functions, path
+        assert imported(path) & names == set(), path
+
+
+def test_every_format_has_a_renderer_of_its_own_and_an_ending():
+    assert set(RENDERERS) == {each.value for each in formats.Format}
+    assert {render.__module__ for render in RENDERERS.values()} == {
+        f"sim.report.render.{name}" for name in ("terminal", "json", "csv", "html")
+    }
+    assert set(formats._SUFFIXES.values()) == set(formats.Format)
