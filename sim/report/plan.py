@@ -139,8 +139,12 @@ def _findings(plan: Plan) -> list[str]:
             close = ": at this size the laws do not tell algorithms apart by so little"
         word = "higher" if gap >= 0 else "lower"
         found.append(f"The runner-up's predicted loss is {abs(gap):.4f} nats {word}{close}.")
-    binding = ", ".join(_WORDS[name] for name in plan.binding)
-    found.append(f"What binds, the one whose doubling buys most first: {binding or 'nothing'}.")
+    binding = ", then by ".join(_WORDS[name] for name in plan.binding)
+    found.append(
+        f"The loss is limited most by {binding}."
+        if binding
+        else "Twice as much of anything would lower the loss by less than 0.001 nats."
+    )
     return found
 
 

@@ -119,8 +119,9 @@ def written(
     def text(value: str | float | None) -> str:
         if value is None or isinstance(value, str):
             return "-" if value is None else value
-        number = value / unit.factor + 0.0
-        return f"{number:{sign if number else ''}{form}}{behind}"
+        number = f"{value / unit.factor:{sign}{form}}"
+        gone = not any(digit in number for digit in "123456789") and "n" not in number  # nothing has no sign
+        return f"{f'{0.0:{form}}' if gone else number}{behind}"
 
     return Written("" if quantity.attached else unit.unit, tuple(map(text, values)))
 

@@ -18,8 +18,8 @@ from .run_detail import detail_tables
 _NONE = 1e-9
 """A share of the wall-clock below which a time is only what rounding left over."""
 _PEAK = (
-    "Mean and peak are one site's bandwidth. The peak is a need, not a speed that was reached: it carries the most "
-    "that a site begins to send within one inner step in the compute time of that step."
+    "Mean and peak are bandwidths of one site. The mean is what it sends over the whole run. The peak is no speed that "
+    "was reached, but what it would need to send all that an inner step hands over while a step computes."
 )
 
 

@@ -26,6 +26,7 @@ from sim.report.quantities import written
         (quantities.RATIO, [0.86, 1270.0], "", ("0.86x", "1,270.00x")),
         (quantities.NUMBER, ["never", 1e-9, 1e6], "", ("never", "1.00e-09", "1.00e+06")),
         (quantities.LOSS, [3.5561, 3], "", ("3.556", "3.000")),
+        (quantities.LOSS, [-1e-7, -0.5], "", ("0.000", "-0.500")),
     ],
 )
 def test_a_column_is_written_alike(quantity, values, unit, texts):
@@ -52,3 +53,9 @@ def test_columns_of_a_family_share_their_unit():
     columns.append(Column("alone", quantities.DURATION))
     found = written_columns(table(columns, [(15.6, 1236.0, 15.6)]))
     assert [(one.unit, one.texts) for one in found] == [("min", ("0.26",)), ("min", ("20.6",)), ("s", ("15.6",))]
+
+
+def test_a_change_has_a_sign_and_no_change_has_none():
+    found = written([0.0123, -0.5, 0.0, -1e-9, None], quantities.NUMBER, digits=3, signed=True)
+    assert found.texts == ("+0.012", "-0.500", "0.000", "0.000", "-")
+    assert written([math.inf, math.nan, 1.0], quantities.NUMBER).texts == ("inf", "nan", "1")
