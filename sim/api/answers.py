@@ -14,13 +14,8 @@ from ..questions.plan.plan import Plan as Planned
 from ..questions.plan.replay import Entry
 from ..questions.predict import LawAnswer
 from ..questions.validate.claims import Validation as Validated
-from ..report.bandwidth import bandwidth_json
-from ..report.budget import budget_json
-from ..report.explain import explain_json
-from ..report.flows import flows_json
-from ..report.plan import plan_json
-from ..report.predict import predict_json
-from ..report.validate import validate_json
+from ..report import bandwidth, budget, explain, flows, plan, predict, validate
+from ..report.render.json import render
 from ..units.in_words import human_bytes, human_count, human_quantity, human_ratio, human_seconds
 from ..units.quantities import BANDWIDTH
 from .shown import Shown, Table, as_record
@@ -50,7 +45,7 @@ class Bandwidth(_From, BandwidthAnswer):
 
     def to_json(self) -> str:
         """As `simulate bandwidth --format json`."""
-        return bandwidth_json(self)
+        return render(bandwidth.report(self))
 
 
 @dataclass(frozen=True, repr=False)
@@ -80,7 +75,7 @@ class Budget(_From, BudgetAnswer):
 
     def to_json(self) -> str:
         """As `simulate budget --format json`."""
-        return budget_json(self)
+        return render(budget.report(self))
 
 
 @dataclass(frozen=True, repr=False)
@@ -99,7 +94,7 @@ class Explanation(_From, Explained):
 
     def to_json(self) -> str:
         """As `simulate explain --format json`."""
-        return explain_json(self)
+        return render(explain.report(self))
 
 
 @dataclass(frozen=True, repr=False)
@@ -135,7 +130,7 @@ class Plan(_From, Planned):
 
     def to_json(self) -> str:
         """As `simulate plan --format json`."""
-        return plan_json(self)
+        return render(plan.report(self))
 
 
 @dataclass(frozen=True, repr=False)
@@ -162,7 +157,7 @@ class Prediction(_From, LawAnswer):
 
     def to_json(self) -> str:
         """As `simulate predict --format json`."""
-        return predict_json(self)
+        return render(predict.report(self))
 
 
 @dataclass(frozen=True, repr=False)
@@ -188,7 +183,7 @@ class FlowTimes(_From, FlowsAnswer):
 
     def to_json(self) -> str:
         """As `simulate flows --format json`."""
-        return flows_json(self)
+        return render(flows.report(self))
 
 
 @dataclass(frozen=True, repr=False)
@@ -206,7 +201,7 @@ class Validation(_From, Validated):
 
     def to_json(self) -> str:
         """As `simulate validate --format json`."""
-        return validate_json(self)
+        return render(validate.report(self))
 
 
 def _bandwidth(bits_per_s: float | None) -> str:

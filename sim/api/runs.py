@@ -11,7 +11,8 @@ from ..documents.validation import nearest
 from ..errors import InputError
 from ..questions.bottleneck import bottlenecks
 from ..questions.verdict import Verdict, fastest, lowest_loss, verdict
-from ..report.data import to_json
+from ..report.render.json import render
+from ..report.run import report
 from ..scenario.model import Scenario
 from ..simulation.results import Bottleneck, Result, Run
 from ..simulation.run import run
@@ -130,4 +131,4 @@ class Runs(Shown, Sequence[Run]):
 
     def to_json(self) -> str:
         """The whole answer with its bottlenecks, as `simulate --format json` prints it."""
-        return to_json(replace(self.result, bottlenecks=self.bottlenecks))
+        return render(report(replace(self.result, bottlenecks=self.bottlenecks)))
