@@ -12,18 +12,16 @@ from itertools import permutations
 
 from ..documents.validation import validate
 from ..scenario.model import Scenario
-from ..scenario.overrides import parse_strategy
-from ..simulation.jobs import jobs, plan_job
+from ..scenario.overrides import keys_of, parse_strategy
+from ..simulation.jobs import jobs
 from ..simulation.results import Job
 from ..simulation.run import carrying
 from ..simulation.without_effect.given import given
 from ..simulation.without_effect.keys import Reason, by_path, reasons, sentences
-from ..simulation.without_effect.network import MOST_SITES, NOT_JOINED, unjoined
+from ..simulation.without_effect.network import MOST_SITES
 from ..simulation.without_effect.training import OWN_BITS, own_bits
 from ..topology.model import Topology
 from ..workload.documents import AnalyticWorkload, Workload
-from .bandwidth.published_setting import keys_of
-from .plan.options import Ask, Option
 
 _COMPUTING = ("chips", "chip_speed", "inside", "host")
 """Keys of a datacenter that matter where it computes, and not where it only passes on what others send."""
@@ -45,7 +43,7 @@ def in_bandwidth(
     """
     there = _within_reach(scenario)
     planned = jobs(there)
-    found = _renamed(_of_jobs(there, planned), scenario, there)
+    found = _renamed(of_jobs(there, planned), scenario, there)
     found |= by_path(_of_bandwidth(scenario, planned, settled))
     named = by_path(more) | {name: why for path, why in found.items() if (name := called(path)) is not None}
     return tuple(sentences(named))
@@ -69,7 +67,7 @@ def _of_bandwidth(scenario: Scenario, planned: Sequence[Job], settled: Sequence[
         yield "chips and the seconds of a step are given", given(workload, "workload", "batch_tokens")
 
 
-def _of_jobs(scenario: Scenario, planned: Sequence[Job]) -> Iterator[Reason]:
+def of_jobs(scenario: Scenario, planned: Sequence[Job]) -> Iterator[Reason]:
     """The reasons of a run, without a Data-Parallel beside it."""
     yield from reasons(scenario, planned, carrying(scenario, planned))
     yield OWN_BITS, own_bits(scenario, planned)
@@ -84,10 +82,11 @@ def _of_given_seconds(scenario: Scenario) -> Iterator[Reason]:
     if _timed(scenario.workload):
         sites = enumerate(scenario.topology.datacenters)
         yield _SECONDS, list(given(scenario.workload, "workload", "split"))
-        yield _SECONDS, [path for place, site in sites for path in given(site, _site(place), "chip_speed")]
+        yield _SECONDS, [path for place, site in sites for path in given(site, site_path(place), "chip_speed")]
 
 
-def _site(position: int) -> str:
+def site_path(position: int) -> str:
+    """The path of a datacenter in a scenario."""
     return f"topology.datacenters[{position}]"
 
 
@@ -98,7 +97,7 @@ def _idle_sites(topology: Topology, most: int) -> Iterator[str]:
     passed = {node for pair in permutations(names[:most], 2) for hop in topology.path(*pair) for node in hop if few}
     for position, site in enumerate(topology.datacenters[most:], most):
         whole = few and site.name not in passed
-        yield from [_site(position)] if whole else given(site, _site(position), *_COMPUTING)
+        yield from [site_path(position)] if whole else given(site, site_path(position), *_COMPUTING)
 
 
 def _within_reach(scenario: Scenario) -> Scenario:
@@ -158,7 +157,9 @@ def in_study(
       asked: keys that were given for all strategies that have them.
     """
     if topology is not None:
-        chips = (path for place, site in enumerate(topology.datacenters) for path in given(site, _site(place), "chips"))
+        chips = (
+            path for place, site in enumerate(topology.datacenters) for path in given(site, site_path(place), "chips")
+        )
         yield "with --params a datacenter counts as one chip", chips
     strategies, sites = scenario.strategies, len(scenario.topology.datacenters)
     if datacenters is not None and all(each.workers(sites) < sites for each in strategies):
@@ -185,76 +186,10 @@ def in_budgets(
 def _of_budget(scenario: Scenario, planned: Sequence[Sequence[Job]]) -> dict[str, str]:
     seconds = list(_of_given_seconds(scenario))
     found = [[*reasons(scenario, each, carrying(scenario, each)), *seconds] for each in planned]
-    return _in_all([by_path(own) for own in found])
+    return in_all([by_path(own) for own in found])
 
 
-def in_plan(ask: Ask, everything: Sequence[Option], larger: Sequence[Option]) -> tuple[str, ...]:
-    """Sentences on what changes nothing in a plan.
-
-    Args:
-      ask: what is asked.
-      everything: that it can choose from; a key has no effect if it has none on any of it.
-      larger: the same with twice the chips, which a plan says the worth of.
-    """
-    views = [_seen_by(ask, option) for option in (*_telling(everything), *_telling(larger))]
-    return tuple(sentences(by_path(_of_plan(ask, everything)) | _in_all(views)))
-
-
-def _of_plan(ask: Ask, everything: Sequence[Option]) -> Iterator[Reason]:
-    """What options of a plan leave no room for, and options without anything to say."""
-    sites = list(enumerate(ask.topology.datacenters))
-    yield NOT_JOINED, unjoined(ask.topology)
-    if ask.chips is not None:
-        yield "--chips goes before it", (p for place, site in sites for p in given(site, _site(place), "chips"))
-    if ask.chip_flop_per_s is not None:
-        yield (
-            "--chip-speed goes before it",
-            (p for place, site in sites for p in given(site, _site(place), "chip_speed")),
-        )
-    if ask.layers != Ask.layers and not any(option.strategy.by_layer for option in everything):
-        yield "no strategy exchanges layer by layer", ["--layers"]
-    if ask.loss_slack != Ask.loss_slack and ask.inference_tokens is None:
-        yield "it goes with --inference-tokens", ["--loss-slack"]
-    if ask.sync_every != Ask.sync_every:
-        yield from own_keys(ask.strategies, ["sync_every"])
-
-
-def _telling(everything: Sequence[Option]) -> Iterator[Option]:
-    """Of each strategy those on the most datacenters, then on a single one: the others use no more of the network."""
-    most: dict[tuple[object, ...], int] = {}
-    for option in everything:
-        most[option.family[0],] = max(len(option.sites), most.get((option.family[0],), 0))
-    first: dict[tuple[object, ...], Option] = {}
-    for option in everything:
-        if len(option.sites) in (1, most[option.family[0],]):
-            first.setdefault((option.family[0], option.sites), option)
-    yield from sorted(first.values(), key=lambda option: -len(option.sites))
-
-
-def _seen_by(ask: Ask, option: Option) -> dict[str, str]:
-    """Keys of an ask without effect on one of its options; without a reason where the option has no such thing."""
-    scenario = option.scenario(ask.params[0] if ask.params else 1e9, 2.0**20, option.sync_every)
-    job = plan_job(scenario, option.strategy, 1)
-    places = {site.name: place for place, site in enumerate(ask.topology.datacenters)}
-    entry = next(p for p, each in enumerate(ask.strategies) if parse_strategy(each).items() <= option.document.items())
-    found: dict[str, str] = {_site(place): "" for name, place in places.items() if name not in option.sites}
-    found |= {f"strategies[{place}]": "" for place in range(len(ask.strategies)) if place != entry}
-    if len(option.sites) == 1:
-        found |= dict.fromkeys(
-            (f"topology.{key}" for key in ("links", "routes", "routers", "transport", "collective")), ""
-        )
-    names = {f"{_site(place)}": _site(places[name]) for place, name in enumerate(option.sites)}
-    names |= {"strategies[0]": f"strategies[{entry}]", "workload.payload_bits": "--payload-bits"}
-    for path, why in by_path(_of_jobs(scenario, [job])).items():
-        start = next((start for start in names if path.startswith(start)), None)
-        if start:
-            found[names[start] + path.removeprefix(start)] = why
-        elif path.startswith("topology."):
-            found[path] = why
-    return found
-
-
-def _in_all(views: Sequence[Mapping[str, str]]) -> dict[str, str]:
+def in_all(views: Sequence[Mapping[str, str]]) -> dict[str, str]:
     """Keys that each view names, or what they are part of; and the first reason.
 
     The last round is left out: how long a run is follows from the answer, so it may end in the middle of a round.

@@ -69,3 +69,8 @@ def assign(document: dict[str, Any], path: list[str | int], value: Any) -> None:
             here[key] = value
         else:
             here = here[key]
+
+
+def keys_of(kind: str) -> set[str]:
+    """The keys that strategies of a kind have."""
+    return {field.alias or name for name, field in STRATEGIES[kind].model_fields.items()}

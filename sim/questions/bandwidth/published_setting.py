@@ -8,7 +8,7 @@ from typing import Any
 from ...documents.validation import validate
 from ...errors import ArgumentError
 from ...scenario.model import Scenario
-from ...scenario.overrides import parse_strategy
+from ...scenario.overrides import keys_of, parse_strategy
 from ...strategies import STRATEGIES
 from ...topology.model import PUBLISHED, Topology
 from ...units.quantities import LATENCY, to_text
@@ -108,8 +108,3 @@ def _at_least(least: int, document: Document, key: str) -> int:
     field = STRATEGIES[document["kind"]].model_fields.get(key)
     value = document.get(key, field.default if field else least)
     return max(least, int(value)) if isinstance(value, int | float) and abs(value) < 1e9 else least
-
-
-def keys_of(kind: str) -> set[str]:
-    """The keys that strategies of a kind have."""
-    return {field.alias or name for name, field in STRATEGIES[kind].model_fields.items()}

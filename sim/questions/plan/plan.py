@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from ...errors import ArgumentError, brief
 from ...units.quantities import LATENCY, MOST_CHIPS, MOST_LAYERS, MOST_STEPS
-from ..without_effect import in_plan
 from .marginal import Marginal, enlarged, marginals
 from .options import Ask, describe_chips, equipped, options
 from .replay import Entry, replayed, undominated
 from .search import Cell, Grid, grid, params_to_try
+from .without_effect import in_plan
 
 Say = Callable[[str], None]
 FRONT_SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 3 / 4, 1.0)

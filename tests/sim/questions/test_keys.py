@@ -9,9 +9,10 @@ from __future__ import annotations
 import copy
 import math
 import re
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
 
 import pytest
+from pydantic import BaseModel
 
 from sim.documents.validation import validate
 from sim.errors import InputError
@@ -107,6 +108,15 @@ LOOKED_AT = {
 """Keys that may change nothing here without a note, and why; a run tells of every link what it did, which changes."""
 
 
+def in_full(asked):
+    """What was asked with everything in it; the `repr` of a model is short."""
+    if isinstance(asked, BaseModel):
+        return asked.model_dump_json()
+    if is_dataclass(asked):
+        return repr([in_full(getattr(asked, field.name)) for field in fields(asked)])
+    return repr([in_full(each) for each in asked]) if isinstance(asked, list | tuple) else repr(asked)
+
+
 def asking(question):
     """A function that answers documents, each once: what was understood, the numbers of the answer, its notes."""
     ask, reply = QUESTIONS[question]
@@ -115,7 +125,7 @@ def asking(question):
     def answered(document):
         try:
             asked = ask(plain(document))
-            understood = repr(asked)
+            understood = in_full(asked)
             if understood not in seen:
                 seen[understood] = reply(asked)
             return understood, *seen[understood]

@@ -4,7 +4,6 @@ import json
 import re
 
 import pytest
-from tests.sim.test_keys import others
 
 from sim.documents.validation import validate
 from sim.questions.bandwidth.bandwidth import answer as bandwidth
@@ -16,6 +15,7 @@ from sim.scenario.model import Scenario
 from sim.simulation.run import run
 from sim.strategies import STRATEGIES
 from sim.strategies.shared.strategy import told_apart
+from tests.sim.simulation.test_keys import others
 
 LINK = {"between": ["a", "b"], "bandwidth": "1 Gbit/s", "latency": "1 ms"}
 TOPOLOGY = {"name": "t", "datacenters": [{"name": "a", "chips": 2}, {"name": "b", "chips": 2}], "links": [LINK]}

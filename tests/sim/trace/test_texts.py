@@ -5,10 +5,10 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 import pytest
 from pydantic import BaseModel
-from tests.sim.test_names import A_TERMINAL_ACTS, MARKUP
 
 from sim.errors import InputError
 from sim.trace.file import Header, TraceWriter, read_header, read_records
+from tests.sim.cli.test_names import A_TERMINAL_ACTS, MARKUP
 
 EXAMPLES = {str: "x", int: 2, float: 1.0, bool: True}
 

@@ -1,0 +1,79 @@
+"""Keys and options of a plan that change nothing in its answer: each is named in a note."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ...scenario.overrides import parse_strategy
+from ...simulation.jobs import plan_job
+from ...simulation.without_effect.given import given
+from ...simulation.without_effect.keys import Reason, by_path, sentences
+from ...simulation.without_effect.network import NOT_JOINED, unjoined
+from ..without_effect import in_all, of_jobs, own_keys, site_path
+from .options import Ask, Option
+
+
+def in_plan(ask: Ask, everything: Sequence[Option], larger: Sequence[Option]) -> tuple[str, ...]:
+    """Sentences on what changes nothing in a plan.
+
+    Args:
+      ask: what is asked.
+      everything: that it can choose from; a key has no effect if it has none on any of it.
+      larger: the same with twice the chips, which a plan says the worth of.
+    """
+    views = [_seen_by(ask, option) for option in (*_telling(everything), *_telling(larger))]
+    return tuple(sentences(by_path(_of_plan(ask, everything)) | in_all(views)))
+
+
+def _of_plan(ask: Ask, everything: Sequence[Option]) -> Iterator[Reason]:
+    """What options of a plan leave no room for, and options without anything to say."""
+    sites = list(enumerate(ask.topology.datacenters))
+    yield NOT_JOINED, unjoined(ask.topology)
+    if ask.chips is not None:
+        yield "--chips goes before it", (p for place, site in sites for p in given(site, site_path(place), "chips"))
+    if ask.chip_flop_per_s is not None:
+        yield (
+            "--chip-speed goes before it",
+            (p for place, site in sites for p in given(site, site_path(place), "chip_speed")),
+        )
+    if ask.layers != Ask.layers and not any(option.strategy.by_layer for option in everything):
+        yield "no strategy exchanges layer by layer", ["--layers"]
+    if ask.loss_slack != Ask.loss_slack and ask.inference_tokens is None:
+        yield "it goes with --inference-tokens", ["--loss-slack"]
+    if ask.sync_every != Ask.sync_every:
+        yield from own_keys(ask.strategies, ["sync_every"])
+
+
+def _telling(everything: Sequence[Option]) -> Iterator[Option]:
+    """Of each strategy those on the most datacenters, then on a single one: the others use no more of the network."""
+    most: dict[tuple[object, ...], int] = {}
+    for option in everything:
+        most[option.family[0],] = max(len(option.sites), most.get((option.family[0],), 0))
+    first: dict[tuple[object, ...], Option] = {}
+    for option in everything:
+        if len(option.sites) in (1, most[option.family[0],]):
+            first.setdefault((option.family[0], option.sites), option)
+    yield from sorted(first.values(), key=lambda option: -len(option.sites))
+
+
+def _seen_by(ask: Ask, option: Option) -> dict[str, str]:
+    """Keys of an ask without effect on one of its options; without a reason where the option has no such thing."""
+    scenario = option.scenario(ask.params[0] if ask.params else 1e9, 2.0**20, option.sync_every)
+    job = plan_job(scenario, option.strategy, 1)
+    places = {site.name: place for place, site in enumerate(ask.topology.datacenters)}
+    entry = next(p for p, each in enumerate(ask.strategies) if parse_strategy(each).items() <= option.document.items())
+    found: dict[str, str] = {site_path(place): "" for name, place in places.items() if name not in option.sites}
+    found |= {f"strategies[{place}]": "" for place in range(len(ask.strategies)) if place != entry}
+    if len(option.sites) == 1:
+        found |= dict.fromkeys(
+            (f"topology.{key}" for key in ("links", "routes", "routers", "transport", "collective")), ""
+        )
+    names = {f"{site_path(place)}": site_path(places[name]) for place, name in enumerate(option.sites)}
+    names |= {"strategies[0]": f"strategies[{entry}]", "workload.payload_bits": "--payload-bits"}
+    for path, why in by_path(of_jobs(scenario, [job])).items():
+        start = next((start for start in names if path.startswith(start)), None)
+        if start:
+            found[names[start] + path.removeprefix(start)] = why
+        elif path.startswith("topology."):
+            found[path] = why
+    return found
