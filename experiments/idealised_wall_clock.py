@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sim.questions.budget.comparison_rules import entrants
+from sim.questions.budget.comparison_rules import jobs_by_rule
 from sim.scenario.loading import load_scenario
 from sim.simulation.predicted_loss import loss_after
 from sim.simulation.run import alone
@@ -48,7 +48,7 @@ def _rows_at(network: str, overtraining: int, model: str) -> list[Row]:
     settings = [f"workload.overtraining={overtraining}"]
     scenario = load_scenario(topology=network, workload=model, strategies=STRATEGIES, settings=settings)
     found: list[Row] = []
-    for job in entrants(scenario, "best-batch", []):
+    for job in jobs_by_rule(scenario, "best-batch", []):
         load, timeline = job.setting.load, alone(scenario, job).timeline
         loss = loss_after(job.strategy, load).value
         assert loss is not None

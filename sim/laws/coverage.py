@@ -1,4 +1,4 @@
-"""What the published fits cover: notes for people, each with its subject first."""
+"""What the published fits cover: notes for people, each beginning with its subject."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from .published import (
 def coverage(
     params: float, tokens: float, algorithm: str, replicas: int, sync_every: int | None = None
 ) -> tuple[str, ...]:
-    """What of a run the published fits do not cover, and what is done about it; empty where they cover all of it.
+    """Notes on the parts of a run that the published fits do not cover; empty if they cover all of it.
 
     Args:
       params: N.
       tokens: D [tokens].
       algorithm: `data-parallel` or `diloco`.
-      replicas: M; of no matter for Data-Parallel.
-      sync_every: H; None for what was fitted, and of no matter for Data-Parallel.
+      replicas: M; ignored for Data-Parallel.
+      sync_every: H; None for that of the fits; ignored for Data-Parallel.
 
     Returns:
-      Notes, each with its subject first.
+      Notes, each beginning with its subject.
     """
     notes: list[str] = []
     low, high = FITTED_PARAMS
@@ -42,7 +42,7 @@ def coverage(
     per_param = tokens / params
     if abs(per_param / TOKENS_PER_PARAM - 1) > 0.05:
         notes.append(
-            f"tokens: {per_param:.3g} per parameter, fitted at {TOKENS_PER_PARAM:g}; carried over by Chinchilla's law "
+            f"tokens: {per_param:.3g} per parameter, fitted at {TOKENS_PER_PARAM:g}; converted by Chinchilla's law "
             "(arXiv 2404.10102), an extrapolation"
         )
     if algorithm == "data-parallel":
@@ -55,13 +55,13 @@ def coverage(
         notes.append(f"replicas: {replicas} was measured to {high / 1e9:g}B parameters only")
     if sync_every not in (None, FITTED_SYNC_EVERY):
         notes.append(
-            f"sync_every: {sync_every}, fitted at {FITTED_SYNC_EVERY}; what this does to the loss is not predicted"
+            f"sync_every: {sync_every}, fitted at {FITTED_SYNC_EVERY}; its effect on the loss is not predicted"
         )
     return tuple(notes)
 
 
 def learning_rate_notes(algorithm: str, replicas: int, form: str = "independent") -> tuple[str, ...]:
-    """What to know about a predicted inner learning rate; empty where there is nothing.
+    """Notes on a predicted inner learning rate; empty if there are none.
 
     Args:
       algorithm: `data-parallel` or `diloco`.

@@ -1,1 +1,1 @@
-"""One file a question that people ask of the simulator: a pure function from a document to rows."""
+"""The questions that the simulator answers, one module or package each: a pure function from a document to rows."""

@@ -1,4 +1,4 @@
-"""Which site and which link hold a run up, and what half or twice as much of them would change."""
+"""The bottlenecks of a run: its worst straggler and most used link, and the run with half and twice of each."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from ..simulation.run import outcomes, run
 from ..workload.documents import AnalyticWorkload, TraceWorkload
 from .verdict import fastest
 
-_EVEN = 0.02
-"""Sites whose computing differs by less are even: a recording's own variation is no property of a site."""
+_EQUAL_COMPUTE = 0.02
+"""Sites whose compute differs by less than this share count as equal: a trace varies by itself."""
 
 
 def answer(scenario: Scenario) -> Result:
-    """The answer to a scenario, with what its fastest run waits for: all that the main job reports.
+    """The answer of the main job: all runs of a scenario, with the bottlenecks of the fastest one.
 
     Raises:
       InputError: as for `run`.
@@ -26,19 +26,23 @@ def answer(scenario: Scenario) -> Result:
 
 
 def bottlenecks(result: Result, only: Run) -> list[Bottleneck]:
-    """The site that others waited for the longest, and the link that was used the most, of one run.
+    """The site that others waited for the longest (the straggler) and the most used link of one run.
 
     A site is named where sites differ and their speed can be varied (not where the seconds of a step are given or
     replayed as recorded); a link where exchanges are flows on links.
 
     Args:
-      result: the answer that the run is of.
+      result: the answer to which the run belongs.
       only: the run.
     """
     found = []
     compute_s = [site.compute_s for site in only.sites]
     slowest = max(only.sites, key=lambda site: site.held_up_s)
-    if slowest.held_up_s and max(compute_s) > (1 + _EVEN) * min(compute_s) and not _seconds_given(result.scenario):
+    if (
+        slowest.held_up_s
+        and max(compute_s) > (1 + _EQUAL_COMPUTE) * min(compute_s)
+        and not _seconds_given(result.scenario)
+    ):
         others = max(1, len(only.sites) - 1)
         share = slowest.held_up_s / others / only.wall_clock_s
         found.append(_tried(result, only, "site", slowest.name, share, _with_chips))
@@ -67,7 +71,7 @@ def _tried(
     def relative(factor: float) -> float:
         return outcomes(vary(scenario, name, factor))[position].timeline.wall_clock_s / only.wall_clock_s
 
-    # More can be left unused, and less cannot help: a ring chosen anew for the changed links must not say otherwise.
+    # Wider links never cost time and narrower ones never save any, but a ring chosen anew for them may seem to.
     return Bottleneck(only.label, kind, name, share, max(1.0, relative(0.5)), min(1.0, relative(2.0)))
 
 

@@ -1,4 +1,4 @@
-"""What is known by name: the rows behind `simulate list`."""
+"""Everything that has a name: the rows of `simulate list`."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from ..units.in_words import human_count
 Row = tuple[str, str]
 
 _HOW = (
-    "A key alone has no value unless given. Typed: --strategy streaming-diloco:replicas=4,overlap=layers; "
-    "docs/reference.md says what each does."
+    "A key without = has no value by default. Example: --strategy streaming-diloco:replicas=4,overlap=layers; "
+    "docs/reference.md describes each key."
 )
 
 
 def rows(kind: str) -> list[Row]:
-    """Name and description of everything of a kind: `topologies`, `workloads` or `strategies`."""
+    """Names and descriptions of one kind: `topologies`, `workloads` or `strategies`."""
     listings: dict[str, Callable[[], list[Row]]] = {
         "topologies": _topologies,
         "workloads": _workloads,
@@ -52,7 +52,7 @@ def _analytic(shape: ModelShape) -> Row:
 
 
 def _strategies() -> list[Row]:
-    """Each strategy with parameters of its own; those that all of them have stand once, at the end."""
+    """Each strategy with its own parameters; the common parameters are listed once, at the end."""
     common = list(AbstractStrategy.model_fields)
     rows = [
         (name, f"{(strategy.__doc__ or '').splitlines()[0]}\n{_parameters(strategy, but=['kind', *common])}")
@@ -67,7 +67,7 @@ def _strategies() -> list[Row]:
 
 
 def _parameters(strategy: type[AbstractStrategy], but: Sequence[str]) -> str:
-    """Keys as people type them with their defaults, and what else there is to choose; alone where nothing is given."""
+    """Keys as people type them, with default and alternatives; a key alone if it has no default."""
     defaults = strategy().model_dump(mode="json", by_alias=True)
     words = []
     for name, field in strategy.model_fields.items():

@@ -1,4 +1,4 @@
-"""When do these flows finish, and what did the links carry? The network alone, without any training on it."""
+"""When do single flows finish, and what do the links carry? The network alone, without any training."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class FlowSpec(Frozen):
     source: str = Field(alias="from", examples=["a"])
     target: str = Field(alias="to", examples=["b"])
     size_bytes: Size = Field(alias="size", examples=["100 MB"])
-    """What is sent [byte]."""
+    """Number of bytes to send [byte]."""
     start_s: Moment = Field(default=0.0, alias="start", examples=["1.5 s"])
-    """When the first bit may leave [s]."""
+    """Time at which the first bit may be sent [s]."""
     streams: Streams | None = Field(default=None, examples=[4])
-    """Parallel streams, its weight in the fair share; left out: those of the topology's transport."""
+    """Parallel streams: the weight in the fair share. Default: those of the topology's transport."""
 
     @model_validator(mode="after")
     def _goes_somewhere(self) -> Self:
@@ -40,7 +40,7 @@ class FlowSpec(Frozen):
 
 
 class Flows(Frozen):
-    """A topology and what is sent over it. In a file `topology` may also be a name or a path."""
+    """A topology, and the flows over it. In a file `topology` may also be a name or a path."""
 
     topology: Topology
     flows: tuple[FlowSpec, ...] = Field(min_length=1, examples=['[{from: a, to: b, size: "100 MB"}]'])
@@ -62,7 +62,7 @@ class Flows(Frozen):
             for key, node in (("from", flow.source), ("to", flow.target))
             if node not in known
         ]
-        if unknown:  # told with their places in the document, each of them
+        if unknown:  # each with its place in the document
             raise ValidationError.from_exception_data("Flows", unknown)
         for flow in self.flows:
             self.topology.path(flow.source, flow.target)
@@ -71,16 +71,15 @@ class Flows(Frozen):
 
 @dataclass(frozen=True)
 class FlowRow:
-    """What became of a flow.
+    """The result of one flow.
 
     Attributes:
       source, target: its nodes.
-      start_s: when its first bit could leave [s].
+      start_s: when its first bit could be sent [s].
       finish_s: when its last bit had arrived: the latency of the route counts once [s].
       bytes: its size [byte].
-      mean_rate_bits_per_s: size over the time that it took, however late it began; None where it took none, out of
-        buckets [bit/s].
-      route: the nodes on its way, ends included.
+      mean_rate_bits_per_s: size over the duration; None if a token bucket sent it in no time [bit/s].
+      route: the nodes of its route, ends included.
     """
 
     source: str
@@ -94,15 +93,15 @@ class FlowRow:
 
 @dataclass(frozen=True)
 class LinkRow:
-    """What a link carried.
+    """The traffic of one link.
 
     Attributes:
       link: its name; `a -> b` is one direction, `a <-> b` a half-duplex link.
       bandwidth_bits_per_s: its nominal capacity [bit/s].
-      bytes: payload carried in all [byte].
-      busy_share: of the time up to the last finish, how much it carried anything [-].
-      full_share: of that time, how much it was full [-].
-      peak_utilization: the largest share of the capacity of the moment in use [-].
+      bytes: total payload [byte].
+      busy_share: share of the time until the last finish in which it carried anything [-].
+      full_share: share of that time in which it was saturated [-].
+      peak_utilization: the largest share of its capacity at any moment that was in use [-].
     """
 
     link: str
@@ -115,7 +114,7 @@ class LinkRow:
 
 @dataclass(frozen=True)
 class FlowsAnswer:
-    """All rows: the flows in the order of the document, the links in the order of the topology; and what had no use."""
+    """All rows: the flows in the order of the document, the links in the order of the topology; keys without effect."""
 
     topology: str
     flows: tuple[FlowRow, ...]
@@ -151,9 +150,9 @@ def answer(document: Flows) -> FlowsAnswer:
     Limits: those of the flow model (docs/network.md): no slow start, no queues, no packets. `exchange_overhead` is for
       exchanges, and does not count here.
     """
-    wiring = Paths(document.topology)
+    paths = Paths(document.topology)
     env = simpy.Environment()
-    network = FluidNetwork(env, wiring.wires)
+    network = FluidNetwork(env, paths.wires)
     finish_s = [math.nan] * len(document.flows)
     took_s = [math.nan] * len(document.flows)
 
@@ -166,30 +165,30 @@ def answer(document: Flows) -> FlowsAnswer:
         yield env.timeout(way.latency_s)
         finish_s[position] = env.now
 
-    ways = [wiring.way(spec.source, spec.target) for spec in document.flows]
-    for position, (spec, way) in enumerate(zip(document.flows, ways, strict=True)):
+    routes = [paths.way(spec.source, spec.target) for spec in document.flows]
+    for position, (spec, way) in enumerate(zip(document.flows, routes, strict=True)):
         env.process(flow(position, spec, way))
     env.run()
-    _refuse_endless(document, wiring, ways, finish_s, set(network.stalled()))
+    _refuse_endless(document, paths, routes, finish_s, set(network.stalled()))
     last_s = max(finish_s) or math.inf  # all out of buckets, at the start: no link was busy for any time
     return FlowsAnswer(
         topology=document.topology.name,
         flows=tuple(_flow_row(document, *row) for row in zip(document.flows, finish_s, took_s, strict=True)),
         links=tuple(
             LinkRow(wire.name, bits_per_s, use.bits / 8, use.busy_s / last_s, use.full_s / last_s, use.peak)
-            for wire, bits_per_s, use in zip(wiring.wires, wiring.capacity_bits_per_s, network.use(), strict=True)
+            for wire, bits_per_s, use in zip(paths.wires, paths.capacity_bits_per_s, network.use(), strict=True)
         ),
         notes=tuple(without_effect_on_flows(document.topology, [spec.streams for spec in document.flows])),
     )
 
 
 def _refuse_endless(
-    document: Flows, wiring: Paths, ways: list[NetworkPath], finish_s: list[float], stalled: set[str]
+    document: Flows, paths: Paths, routes: list[NetworkPath], finish_s: list[float], stalled: set[str]
 ) -> None:
     """Says which flow waits for which link, where one never finished."""
-    for position, (spec, way, end_s) in enumerate(zip(document.flows, ways, finish_s, strict=True)):
+    for position, (spec, way, end_s) in enumerate(zip(document.flows, routes, finish_s, strict=True)):
         if math.isnan(end_s):
-            wires = [wiring.wires[wire] for wire in way.wires]
+            wires = [paths.wires[wire] for wire in way.wires]
             who = f"flows[{position}]: {spec.source!r} to {spec.target!r}"
             if links := ", ".join(wire.name for wire in wires if wire.name in stalled and wire.profile.ends_cut):
                 raise InputError(

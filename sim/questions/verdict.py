@@ -1,4 +1,4 @@
-"""What to take away from the runs of a scenario: which is fastest, and which reaches the lowest loss in equal time."""
+"""The verdict on the runs of a scenario: which is fastest, and which reaches the lowest loss in equal time."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from ..simulation.results import Run
 
 @dataclass(frozen=True)
 class Verdict:
-    """The finding of the main job as data.
+    """The verdict of the main job as data.
 
     Attributes:
       fastest, speedup: label of the run with the shortest wall-clock; Data-Parallel's wall-clock over that one.
-      loses_most_to: what the fastest run loses the most time to, in words; None where it only computes.
+      loses_most_to: the largest loss of time of the fastest run, in words; None if it only computes.
       loses_most_s, loses_most_share: the seconds; over its wall-clock [s].
-      lowest_loss_in_equal_time: label of the run whose tokens in Data-Parallel's wall-clock buy the lowest loss, the
-        rule `equal-chips` of `simulate budget`; None where no loss is predicted.
+      lowest_loss_in_equal_time: label of the run that reaches the lowest loss within Data-Parallel's wall-clock (the
+        rule `equal-chips` of `simulate budget`); None if no loss is predicted.
       equal_time_loss: that loss [nats per token].
     """
 
@@ -47,12 +47,12 @@ def verdict(runs: Sequence[Run]) -> Verdict:
 
 
 def fastest(runs: Sequence[Run]) -> Run:
-    """The run with the shortest wall-clock, the first of several."""
+    """The run with the shortest wall-clock; of equal ones the first."""
     return max(runs, key=lambda run: run.speedup)
 
 
 def lowest_loss(runs: Sequence[Run]) -> Run | None:
-    """The run that reaches the lowest loss in Data-Parallel's wall-clock; None where no loss is predicted."""
+    """The run that reaches the lowest loss in Data-Parallel's wall-clock; None if no loss is predicted."""
     known = [(run.equal_time_loss, run) for run in runs if run.equal_time_loss is not None]
     return min(known, key=lambda each: each[0])[1] if known else None
 

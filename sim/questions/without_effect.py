@@ -1,8 +1,8 @@
-"""Keys and options that change nothing in the answer to a question: the rules of a run, and what each question decides.
+"""Keys and options that change nothing in the answer to a question: the rules of a run, and rules of each question.
 
-A run has its rules in `effects`. A question reads other keys than a run: it may have no use for some (the steps of a
-run, where the long run is asked about) or decide some itself, as `plan` does most. It also has no Data-Parallel beside
-it to compare with, which would go by keys that its own strategies do not.
+The rules of a run are in `sim.simulation.without_effect`. A question reads other keys than a run: it may not need some
+(the number of steps, if the question is about the steady state), or decide some itself, as `plan` does with most. It
+also adds no Data-Parallel for comparison, which would use keys that its own strategies do not.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ from ..topology.model import Topology
 from ..workload.documents import AnalyticWorkload, Workload
 
 _COMPUTING = ("chips", "chip_speed", "inside", "host")
-"""Keys of a datacenter that matter where it computes, and not where it only passes on what others send."""
+"""Keys of a datacenter without effect where it does not compute and only forwards the traffic of others."""
 _SECONDS = "the seconds of a step are given"
 Called = Callable[[str], str | None]
-"""What a person calls a key: itself, the option that it was made of, or None where nobody asked for it."""
+"""The name of a key for the user: the key itself, the option that set it, or None if the user gave neither."""
 
 
 def in_bandwidth(
     scenario: Scenario, settled: Sequence[bool], called: Called = str, more: Iterable[Reason] = ()
 ) -> tuple[str, ...]:
-    """Sentences on what changes nothing in the bandwidth for a utilisation.
+    """Sentences on keys that change nothing in the bandwidth for a utilisation.
 
     Args:
       scenario: what was asked about.
-      settled: for each strategy whether its utilisation is that of the long run, however long the run.
-      called: what a person calls a key.
-      more: reasons that are not in the scenario.
+      settled: for each strategy whether its utilisation is that of the steady state, for any length of the run.
+      called: the name of a key for the user.
+      more: reasons that do not come from the scenario.
     """
     there = _within_reach(scenario)
     planned = jobs(there)
@@ -52,8 +52,8 @@ def in_bandwidth(
 def _of_bandwidth(scenario: Scenario, planned: Sequence[Job], settled: Sequence[bool]) -> Iterator[Reason]:
     workload, sites = scenario.workload, scenario.topology.datacenters
     most = max(job.setting.workers for job in planned)
-    yield "no strategy here computes there", _idle_sites(scenario.topology, most)
-    long = "in the long run it does not matter; --full asks about the whole run"
+    yield "no strategy computes there", _idle_sites(scenario.topology, most)
+    long = "it does not affect the steady state; --full replays the whole run"
     if all(settled):
         yield long, given(workload, "workload", "steps", "tokens", "overtraining")
     for position, (strategy, ever) in enumerate(zip(scenario.strategies, settled, strict=True)):
@@ -78,7 +78,7 @@ def _timed(workload: Workload) -> bool:
 
 
 def _of_given_seconds(scenario: Scenario) -> Iterator[Reason]:
-    """Who has how much of a batch is told of a run alone; where it takes the same time, nothing else tells."""
+    """Keys that only divide the batch among sites: with given seconds of a step they change no time."""
     if _timed(scenario.workload):
         sites = enumerate(scenario.topology.datacenters)
         yield _SECONDS, list(given(scenario.workload, "workload", "split"))
@@ -91,7 +91,7 @@ def site_path(position: int) -> str:
 
 
 def _idle_sites(topology: Topology, most: int) -> Iterator[str]:
-    """Datacenters behind the first few, which are all that compute; of one that others send through, what computes."""
+    """Datacenters after the first few, which alone compute; of one that forwards traffic only the compute keys."""
     names = [site.name for site in topology.datacenters]
     few = most <= MOST_SITES
     passed = {node for pair in permutations(names[:most], 2) for hop in topology.path(*pair) for node in hop if few}
@@ -101,7 +101,7 @@ def _idle_sites(topology: Topology, most: int) -> Iterator[str]:
 
 
 def _within_reach(scenario: Scenario) -> Scenario:
-    """The scenario with those datacenters alone that a strategy computes in; the others only pass on what crosses."""
+    """The scenario with only those datacenters that compute; the others become routers."""
     sites = scenario.topology.datacenters
     most = max(strategy.workers(len(sites)) for strategy in scenario.strategies)
     if most >= len(sites):
@@ -118,7 +118,7 @@ def _within_reach(scenario: Scenario) -> Scenario:
 
 
 def _renamed(found: Iterable[Reason], scenario: Scenario, there: Scenario) -> dict[str, str]:
-    """Reasons for keys of a scenario, where they were found in one that has some of its datacenters as routers."""
+    """Reasons for keys of a scenario, found in its variant that has some of the datacenters as routers."""
     first, most = len(scenario.topology.routers), len(there.topology.datacenters)
     names = {
         f"topology.routers[{first + place}].location": f"topology.datacenters[{most + place}].location"
@@ -129,10 +129,10 @@ def _renamed(found: Iterable[Reason], scenario: Scenario, there: Scenario) -> di
 
 
 def called_in_study(topology: Topology | None) -> Called:
-    """What a person calls the keys of a study, which is made of options.
+    """Names of the keys of a study for the user, who gave options.
 
     Args:
-      topology: what it was asked on, if not on one serial link.
+      topology: the topology that was given, if any.
     """
 
     def called(path: str) -> str | None:
@@ -147,13 +147,13 @@ def called_in_study(topology: Topology | None) -> Called:
 def in_study(
     scenario: Scenario, topology: Topology | None, datacenters: int | None, entries: Sequence[str], asked: Iterable[str]
 ) -> Iterator[Reason]:
-    """What of a study's options, and of its topology, it has no use for.
+    """Options of a study, and keys of its topology, without effect.
 
     Args:
       scenario: the study.
-      topology: what it was asked on, if not on one serial link.
-      datacenters: how many were asked for.
-      entries: strategies as they were asked for.
+      topology: the topology that was given, if any.
+      datacenters: the number that was given, if any.
+      entries: strategies as they were given.
       asked: keys that were given for all strategies that have them.
     """
     if topology is not None:
@@ -163,19 +163,19 @@ def in_study(
         yield "with --params a datacenter counts as one chip", chips
     strategies, sites = scenario.strategies, len(scenario.topology.datacenters)
     if datacenters is not None and all(each.workers(sites) < sites for each in strategies):
-        yield "no strategy here spans all datacenters", ["--datacenters"]
+        yield "no strategy spans all datacenters", ["--datacenters"]
     yield from own_keys(entries, asked)
 
 
 def in_budgets(
     names: Sequence[str], scenarios: Sequence[Scenario], planned: Sequence[Sequence[Sequence[Job]]]
 ) -> Iterator[str]:
-    """Sentences on what changes nothing in the budgets; the topology is named where one does not hold for all.
+    """Sentences on keys that change nothing in the budgets, with the topology unless a sentence holds for all.
 
     Args:
       names: of the topologies.
-      scenarios: what was asked about on each.
-      planned: what runs there by each rule, a plain Data-Parallel among it if there was none.
+      scenarios: the scenario on each.
+      planned: the jobs there by each rule, with a plain Data-Parallel if the scenario has none.
     """
     found = [list(sentences(_of_budget(*each))) for each in zip(scenarios, planned, strict=True)]
     for name, own in zip(names, found, strict=True):
@@ -192,7 +192,7 @@ def _of_budget(scenario: Scenario, planned: Sequence[Sequence[Job]]) -> dict[str
 def in_all(views: Sequence[Mapping[str, str]]) -> dict[str, str]:
     """Keys that each view names, or what they are part of; and the first reason.
 
-    The last round is left out: how long a run is follows from the answer, so it may end in the middle of a round.
+    `closing_exchange` is left out: the length of a run follows from the answer, so it may end within a round.
     """
     first: dict[str, str] = {}
     for named in views:
@@ -209,8 +209,8 @@ def _named(path: str, named: Mapping[str, str]) -> bool:
 
 
 def own_keys(entries: Sequence[str], asked: Iterable[str]) -> Iterator[Reason]:
-    """Options for the keys of all strategies, where each that has the key has a value of its own."""
+    """Options for a key of all strategies, if every strategy with that key has its own value."""
     documents = [parse_strategy(entry) for entry in entries]
     for key in asked:
         if all(key in document for document in documents if key in keys_of(document["kind"])):
-            yield "every strategy that has it says its own", [f"--{key.replace('_', '-')}"]
+            yield "every strategy with this key has its own value", [f"--{key.replace('_', '-')}"]

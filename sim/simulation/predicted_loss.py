@@ -1,6 +1,6 @@
-"""The one predicted loss of a run: whatever command asks, the same run has the same loss and the same notes.
+"""The predicted loss of a run: every command gives the same run the same loss and the same notes.
 
-The laws are in `sim.laws`; here is which strategies, payloads and models they are laws of.
+The laws are in `sim.laws`; this module knows for which strategies, payloads and models they hold.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from ..strategies import AbstractStrategy
 from ..workload.load import Load
 
 FITTED_BITS = 16.0
-_ROUNDING = 0.99
-"""Counted payloads leave out some small parameters: 15.9 bits per parameter are 16."""
+_COUNTED_SHARE = 0.99
+"""A payload of at least this share of 16 bits counts as 16: counted payloads leave out some small parameters."""
 
 
 @dataclass(frozen=True)
 class Loss:
-    """A predicted loss and what to know about it.
+    """A predicted loss, with notes.
 
     Attributes:
-      value: None where nobody has published a law for the run [nats per token].
-      notes: what was interpolated or extrapolated, or why there is no loss; each with its subject first. Empty where
+      value: None if no law is published for the run [nats per token].
+      notes: what was interpolated or extrapolated, or why there is no loss; each begins with its subject. Empty if
         the published fits cover the run.
     """
 
@@ -52,7 +52,7 @@ def loss_of(
       tokens: D [tokens].
       batch_tokens: global batch B; the best one unless given [tokens].
       unique_tokens: of the tokens, how many are not repeats; all unless given [tokens].
-      gradient_bits: bits per parameter in an exchange of gradients, where the strategy says nothing [bit].
+      gradient_bits: bits per parameter in an exchange of gradients, if the strategy gives none [bit].
       outer_bits: likewise in an exchange of parameter changes [bit].
       active_params: parameters that work on a token; all unless given.
 
@@ -79,7 +79,7 @@ def loss_of(
 def loss_after(
     strategy: AbstractStrategy, load: Load, tokens: float | None = None, unique_tokens: float | None = None
 ) -> Loss:
-    """Loss of a strategy on a workload: of its T B tokens, or of so many at the same batch.
+    """Loss of a strategy on a workload: after its T B tokens, or after another number of tokens at the same batch.
 
     Args:
       strategy: with its parameters.
@@ -111,7 +111,7 @@ def _without_law(
     if active_params is not None and active_params < params:
         return "none is used where only some of the parameters work on a token (active_params)"
     bits = strategy.fewest_bits(gradient_bits, outer_bits)
-    if bits < _ROUNDING * FITTED_BITS:
+    if bits < _COUNTED_SHARE * FITTED_BITS:
         return f"none is published for {bits:.3g} bits per exchanged parameter"
     if strategy.compression_ratio > 1 or strategy.payload_factor < 1:
         return "none is published for payloads that leave something out (compression_ratio, payload_factor)"

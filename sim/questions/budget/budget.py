@@ -1,4 +1,4 @@
-"""How many tokens each strategy can afford in the reference strategy's wall-clock, and when it reaches a loss."""
+"""The tokens that each strategy can afford in the wall-clock of the reference, and its time to a loss."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from ...strategies.shared.strategy import told_apart
 from ...workload.load import Load
 from ..whole_numbers import MOST, first_that_reaches, last_that_fits
 from ..without_effect import in_budgets
-from .comparison_rules import HAIR, RULES, Rule, entrants, on_equal_chips, whole_steps, with_reference
+from .comparison_rules import ROUNDING, RULES, Rule, jobs_by_rule, on_equal_chips, whole_steps, with_reference
 
 _ROUNDS = 400
 
 
 @dataclass(frozen=True)
 class BudgetRow:
-    """What a strategy affords in the wall-clock that Data-Parallel needs.
+    """The budget of a strategy in Data-Parallel's wall-clock.
 
     Attributes:
-      topology, strategy, label, replicas, sync_every: where, which, with what.
+      topology, strategy, label, replicas, sync_every: the job.
       rule: `equal-chips`: all at one batch on one number of chips; `best-batch`: each at its own best batch, on chips
         in proportion to it (a number that need not be whole).
       params, chips, batch_tokens: N; R; B [tokens].
-      reference_s: the wall-clock to fit into: Data-Parallel's under the same rule [s].
+      reference_s: the wall-clock allowed: Data-Parallel's under the same rule [s].
       overtraining_multiple: tokens over those of the reference.
       steps, tokens: T, the most whole steps that fit; T B [tokens].
       wall_clock_s: of the replay of these steps; no longer than `reference_s` [s].
@@ -68,7 +68,7 @@ class LossRow:
     Attributes:
       topology, strategy, label, replicas, sync_every, rule, params, chips, batch_tokens: as in `BudgetRow`.
       target_loss: asked for [nats per token].
-      lowest_loss: what the law lets it approach with ever more tokens; None where there is no law [nats per token].
+      lowest_loss: the limit of the law for any number of tokens; None if there is no law [nats per token].
       overtraining_multiple: tokens over 20 N. It and the next three are None where the loss is never reached.
       steps, tokens: the fewest whole steps after which the law predicts the loss; T B [tokens].
       wall_clock_s: of the replay of these steps [s].
@@ -114,7 +114,7 @@ def answer(
       scenarios: one a topology; the first Data-Parallel in each is its reference (a plain one where there is none).
       rules: which of the two.
       target_losses: also ask when each strategy reaches these [nats per token].
-      unique_tokens: how many tokens of data there are before they repeat; None: enough [tokens].
+      unique_tokens: tokens of data before they repeat; None: no repeats [tokens].
 
     Raises:
       InputError: strategies compete in a scenario, the chips cannot be shared, or a loss is out of range.
@@ -126,11 +126,11 @@ def answer(
     times: list[LossRow] = []
     notes: list[str] = []
     resolved = [on_equal_chips(with_reference(scenario), notes) for scenario in scenarios]
-    planned = [[entrants(scenario, rule, notes) for rule in rules] for scenario in resolved]
+    planned = [[jobs_by_rule(scenario, rule, notes) for rule in rules] for scenario in resolved]
     names = told_apart([scenario.topology.name for scenario in resolved])
     for name, scenario, by_rule in zip(names, resolved, planned, strict=True):
         for rule, found in zip(rules, by_rule, strict=True):
-            there = _Place(name, scenario, rule, unique_tokens)
+            there = _Comparison(name, scenario, rule, unique_tokens)
             rows += _budgets(there, found)
             times += [_time(there, job, target) for target in target_losses for job in found]
     notes += in_budgets(names, scenarios, planned)
@@ -142,16 +142,16 @@ def most_steps(wall_clock_s: Callable[[int], float], limit_s: float, guess: int,
 
     Args:
       wall_clock_s: of so many steps [s]; nearly a straight line through 0.
-      limit_s: what to fit into [s].
-      guess: where to look first.
-      beyond: how many steps further to look for one that fits again: a run that ends right after an exchange can be
+      limit_s: the wall-clock allowed [s].
+      guess: the first number of steps to try.
+      beyond: how many steps further to look for a run that fits again: a run that ends right after an exchange can be
         shorter than one that ends a step earlier.
 
     Returns:
       The number; 0 if not even one step fits.
     """
-    fits = last_that_fits(lambda steps: wall_clock_s(steps) / (limit_s * (1 + HAIR)), guess)
-    return next((n for n in range(fits + beyond, fits, -1) if wall_clock_s(n) <= limit_s * (1 + HAIR)), fits)
+    fits = last_that_fits(lambda steps: wall_clock_s(steps) / (limit_s * (1 + ROUNDING)), guess)
+    return next((n for n in range(fits + beyond, fits, -1) if wall_clock_s(n) <= limit_s * (1 + ROUNDING)), fits)
 
 
 def _chips(load: Load) -> float:
@@ -181,15 +181,15 @@ class _Clock:
         return self._seen[steps]
 
     def notes(self, steps: int) -> tuple[str, ...]:
-        """What to know about the wall-clock of so many steps."""
+        """Notes on the wall-clock of so many steps."""
         if steps <= self.longest:
             return ()
-        return (f"replay: never repeats itself; {self.longest:,} steps replayed and continued at their pace",)
+        return (f"replay: no steady state; {self.longest:,} steps are replayed, and the others take their mean time",)
 
 
 @dataclass(frozen=True)
-class _Place:
-    """Where and by which rule strategies are compared."""
+class _Comparison:
+    """The topology and the rule by which strategies are compared."""
 
     name: str
     scenario: Scenario
@@ -197,20 +197,20 @@ class _Place:
     unique_tokens: float | None
 
     def label(self, job: Job) -> str:
-        """What tells the rows of a job from those of others."""
+        """The label of a job, unique among the strategies of the scenario."""
         strategies = self.scenario.strategies
         labels = told_apart([each.label for each in strategies])
         return next(label for each, label in zip(strategies, labels, strict=True) if each is job.strategy)
 
     def loss(self, job: Job, steps: int) -> Loss:
-        """What the laws say of a job after so many steps."""
+        """The predicted loss of a job after so many steps."""
         if not steps:
             return Loss(None, ())
         load = job.setting.load
         return loss_after(job.strategy, load, steps * load.batch_tokens, self.unique_tokens)
 
 
-def _budgets(there: _Place, found: Sequence[Job]) -> Iterator[BudgetRow]:
+def _budgets(there: _Comparison, found: Sequence[Job]) -> Iterator[BudgetRow]:
     reference = next((job for job in found if is_reference(job.strategy)), None)
     if reference is None:  # its sites have too few chips for its best batch; the notes say so
         return
@@ -222,7 +222,7 @@ def _budgets(there: _Place, found: Sequence[Job]) -> Iterator[BudgetRow]:
         load, clock = job.setting.load, _Clock(there.scenario, job)
         equal_steps = whole_steps(reference_tokens / load.batch_tokens)
         guess = round(equal_steps * reference_s / clock(equal_steps))
-        # only where something is under way at a synchronisation can a longer run end sooner, and only within a round
+        # a longer run can end sooner only if an exchange is under way at a synchronisation, and only within a round
         beyond = job.strategy.steps_per_sync if job.strategy.repeats and not job.strategy.drains else 0
         steps = most_steps(clock, reference_s, guess, beyond=beyond)
         own = there.loss(job, steps)
@@ -248,7 +248,7 @@ def _budgets(there: _Place, found: Sequence[Job]) -> Iterator[BudgetRow]:
         )
 
 
-def _time(there: _Place, job: Job, target: float) -> LossRow:
+def _time(there: _Comparison, job: Job, target: float) -> LossRow:
     load = job.setting.load
 
     def loss(steps: int) -> float | None:

@@ -16,12 +16,12 @@ from ..predict import best_batch
 
 Rule = Literal["equal-chips", "best-batch"]
 RULES: tuple[Rule, ...] = ("equal-chips", "best-batch")
-HAIR = 1e-12
-"""What is larger by less than this share is so by rounding only."""
+ROUNDING = 1e-12
+"""A number that is larger by less than this share counts as equal: the difference is floating-point rounding."""
 
 
 def with_reference(scenario: Scenario) -> Scenario:
-    """The scenario with Data-Parallel in it: the first one there, else a plain one before the others.
+    """The scenario with Data-Parallel in it; a plain one is put first if there is none.
 
     Raises:
       InputError: the strategies compete with each other.
@@ -34,11 +34,11 @@ def with_reference(scenario: Scenario) -> Scenario:
 
 
 def on_equal_chips(scenario: Scenario, notes: list[str]) -> Scenario:
-    """The scenario with one number of chips for all, where strategies would use more the more datacenters they span.
+    """The scenario with the same number of chips for all strategies, also for those that span more datacenters.
 
     Args:
       scenario: what is asked.
-      notes: what was changed is added to.
+      notes: a sentence on the change is added to these.
 
     Raises:
       InputError: there are too few chips to share.
@@ -54,17 +54,17 @@ def on_equal_chips(scenario: Scenario, notes: list[str]) -> Scenario:
             f"topology {scenario.topology.name}: {min(chips)} chips cannot be shared evenly by {split} datacenters; "
             "set workload.chips, or leave out a strategy"
         )
-    notes.append(f"{scenario.topology.name}: {fewest} chips for every strategy, as all of them can have so many")
+    notes.append(f"{scenario.topology.name}: {fewest} chips for every strategy, the most that each of them can have")
     return scenario.vary(chips=fewest)
 
 
-def entrants(scenario: Scenario, rule: Rule, notes: list[str]) -> list[Job]:
-    """The strategies of a scenario as they run by a rule.
+def jobs_by_rule(scenario: Scenario, rule: Rule, notes: list[str]) -> list[Job]:
+    """The jobs of a scenario under a rule.
 
     Args:
       scenario: with one number of chips for all.
       rule: which of the two.
-      notes: where a strategy is left out because a datacenter has too few chips for its best batch, this is added to.
+      notes: a sentence is added for each strategy that is left out because a datacenter has too few chips.
     """
     found: list[Job] = []
     for job in jobs(scenario):
@@ -72,9 +72,9 @@ def entrants(scenario: Scenario, rule: Rule, notes: list[str]) -> list[Job]:
         if rule == "best-batch":
             load = _grown(load, best_batch(load.params, law))
         short = [
-            f"{site.name} has {site.chips} of {chips:.1f} chips"
+            f"{site.name} has {site.chips} chips and needs {chips:.1f}"
             for site, chips in zip(job.sites, load.deal.worker_chips, strict=True)
-            if site.chips is not None and chips > site.chips * (1 + HAIR)
+            if site.chips is not None and chips > site.chips * (1 + ROUNDING)
         ]
         if short:
             notes.append(f"{scenario.topology.name}: {job.strategy.label} has no {rule} row: {short[0]}")
@@ -91,5 +91,5 @@ def _grown(load: Load, batch_tokens: float) -> Load:
 
 
 def whole_steps(steps: float) -> int:
-    """Rounded up, unless it is whole but for rounding; at least one."""
-    return max(1, math.ceil(steps * (1 - HAIR)))
+    """Rounds up, unless the number is whole up to floating-point rounding; at least one."""
+    return max(1, math.ceil(steps * (1 - ROUNDING)))

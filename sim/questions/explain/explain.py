@@ -1,4 +1,4 @@
-"""Where every second of one run goes, the formula behind it with its numbers, and what it is sensitive to."""
+"""Where every second of one run goes, its formula with numbers, and how sensitive it is to each input."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ...topology.model import PUBLISHED
 from ...units.in_words import human_seconds
 from .elasticity import Elasticity, elasticities
 
-_NONE = 1e-9
+_NEGLIGIBLE = 1e-9
 """A share of the wall-clock below which a time is only what rounding left over."""
 PARTS = {
     "computing": "compute_s",
@@ -29,10 +29,10 @@ ENDED = "replicas that end before the last"
 
 @dataclass(frozen=True)
 class Part:
-    """Where some of the time goes.
+    """A part of the wall-clock.
 
     Attributes:
-      what: in words.
+      what: its name, in words.
       seconds: in the whole run [s].
       share: of the wall-clock.
     """
@@ -52,13 +52,13 @@ class Site:
 
 @dataclass(frozen=True)
 class Explanation:
-    """One run, taken apart.
+    """One run, divided into its parts.
 
     Attributes:
       scenario, run: what was asked, and its run.
       parts: means over the datacenters; they add up to the wall-clock.
       sites: each datacenter.
-      terms: of the closed form on a network that nobody shares; empty where there is none.
+      terms: of the closed form on a network without contention; empty if there is none.
       formula_s: their sum; None where there is no closed form [s].
       remark: why the replay differs from the formula, or why there is none.
       elasticities: how sensitive the wall-clock is to each input.
@@ -77,7 +77,7 @@ class Explanation:
 
 
 def answer(scenario: Scenario) -> Explanation:
-    """Replays the one strategy of a scenario and takes its wall-clock apart.
+    """Replays the one strategy of a scenario and divides its wall-clock into parts.
 
     Raises:
       InputError: there is more than one strategy, or its run is not possible.
@@ -132,13 +132,13 @@ def _remark(scenario: Scenario, job: Job, wall_clock_s: float, formula_s: float 
     strategy, setting = job.strategy, job.setting
     if formula_s is None:
         least = strategy.bound_s(setting)
-        why = "its exchanges run behind compute, or it depends on who meets whom"
+        why = "its exchanges run behind compute, or its time depends on the order in which replicas arrive"
         if setting.shares_compute:
             why = "its datacenters share the compute of a host"
         return (
             f"{strategy.label} has no closed form: {why}. "
-            f"On a network that nobody shares no run is shorter than {human_seconds(least)} (compute, or the bytes "
-            "over the narrowest way)."
+            f"Without contention no run is shorter than {human_seconds(least)} (compute, or the bytes over the "
+            "narrowest route)."
         )
     steps, every = setting.load.steps, strategy.steps_per_sync
     rounds = (
@@ -149,13 +149,13 @@ def _remark(scenario: Scenario, job: Job, wall_clock_s: float, formula_s: float 
     shared = (
         ""
         if scenario.algorithm == PUBLISHED
-        else "; the replay's exchanges are flows between datacenters that share the links"
+        else "; exchanges of the replay are flows between datacenters that share the links"
     )
-    varying = (
-        "; steps of a recording differ, and a barrier waits for the slowest" if setting.load.cycle_steps > 1 else ""
-    )
+    varying = "; recorded steps differ, and a barrier waits for the straggler" if setting.load.cycle_steps > 1 else ""
     apart = wall_clock_s / formula_s - 1
-    same = abs(apart) < _NONE
+    same = abs(apart) < _NEGLIGIBLE
     return (
-        "The replay is the formula exactly." if same else f"The replay is {apart:+.3%} of it{rounds}{shared}{varying}."
+        "The replay equals the formula."
+        if same
+        else f"The replay differs from the formula by {apart:+.3%}{rounds}{shared}{varying}."
     )

@@ -17,7 +17,7 @@ from ...simulation.run import alone, run
 from ..bandwidth.bandwidth import answer as bandwidth_answer
 from ..bandwidth.published_setting import study
 from ..budget.budget import answer as budget_answer
-from ..budget.comparison_rules import entrants
+from ..budget.comparison_rules import jobs_by_rule
 from .evidence_files import Key, read
 from .published_syncs import SyncPrediction, predictions
 
@@ -167,7 +167,7 @@ def wall_clocks() -> Numbers:
         scenario = load_scenario(topology=network, workload="2.4b", strategies=strategies)
         first, *others = (
             (job.strategy.replica_count, alone(scenario, job).timeline.wall_clock_s)
-            for job in entrants(scenario, "best-batch", [])
+            for job in jobs_by_rule(scenario, "best-batch", [])
         )
         found |= {("wall-clock", f"{network}, M = {m}"): first[1] / seconds for m, seconds in others}
     return found

@@ -1,8 +1,8 @@
-"""Which keys of a scenario change nothing in its answer: each is named in a note, so that nothing given is ignored.
+"""Which keys of a scenario change nothing in its answer: a note names each, so that no key is ignored silently.
 
-One rule for each reason. A rule yields the paths of keys whose value is not the default and which this scenario, with
-these strategies, has no use for. A limit that does not bind (a window wide enough, chips to spare) is no such key: it
-was looked at.
+There is one rule for each reason. A rule yields the paths of keys whose value is not the default and which do not
+affect this scenario with these strategies. A limit that is not reached (a window wide enough, chips to spare) is not
+such a key, because the simulation compares with it.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ Reason = tuple[str, Iterable[str]]
 
 
 def without_effect(scenario: Scenario, jobs: Sequence[Job], carried: frozenset[str] | None) -> Iterator[str]:
-    """A sentence for each reason for which keys that were given change nothing.
+    """Yields a sentence for each reason why some given keys change nothing.
 
     Args:
       scenario: what was asked.
       jobs: its strategies in their settings.
-      carried: names of the links (or their directions) that carried anything; None where nobody counted.
+      carried: names of the links (or their directions) that carried any bytes; None if that was not counted.
     """
     yield from sentences(by_path(reasons(scenario, jobs, carried)))
 
 
 def reasons(scenario: Scenario, jobs: Sequence[Job], carried: frozenset[str] | None) -> Iterator[Reason]:
-    """Every reason why keys of a scenario have no effect on its jobs, whatever is asked about them."""
+    """Every reason why keys of a scenario have no effect on its jobs, for any question."""
     idle = [] if carried is None else [("the link carries nothing in these runs", network.idle(carried))]
     yield from ((why, rule(scenario, jobs)) for why, rule in (*network.NETWORK, *TRAINING, *idle))
 
@@ -48,11 +48,11 @@ def by_path(found: Iterable[Reason]) -> dict[str, str]:
 
 
 def without_effect_on_flows(topology: Topology, streams: Iterable[int | None]) -> Iterator[str]:
-    """The same for flows that are sent as they are, without any training.
+    """The same for single flows, without any training.
 
     Args:
-      topology: what they are sent over.
-      streams: those that each flow asks for itself.
+      topology: the topology over which they are sent.
+      streams: those of each flow; None where the flow names none.
     """
     transport, computing = topology.transport, ("chips", "chip_speed", "inside", "host")
     sites = enumerate(topology.datacenters)
@@ -64,7 +64,7 @@ def without_effect_on_flows(topology: Topology, streams: Iterable[int | None]) -
     )
     alike = set(streams) == {None} and transport.window_bytes is None and not network.lossy(topology)
     found: list[Reason] = [
-        ("flows are sent as they are: nothing is computed, and nothing exchanged", unused),
+        ("single flows have no compute and no exchanges", unused),
         (network.NO_HEADER, segment),
         (network.AS_MANY, given(transport, "topology.transport", "streams") if alike else ()),
         (network.OWN_LATENCY, network.places(topology)),
@@ -74,7 +74,7 @@ def without_effect_on_flows(topology: Topology, streams: Iterable[int | None]) -
 
 
 def sentences(named: Mapping[str, str]) -> Iterator[str]:
-    """One for each reason, with the keys that have no effect for it."""
+    """One sentence for each reason, with its keys."""
     grouped: dict[str, list[str]] = {}
     for path, why in named.items():
         grouped.setdefault(why, []).append(path)
@@ -82,7 +82,7 @@ def sentences(named: Mapping[str, str]) -> Iterator[str]:
 
 
 def _shortened(paths: Sequence[str]) -> Iterator[str]:
-    """The first of all paths that differ in a number only, and how many more there are."""
+    """The first of all paths that differ only in a number, and the number of the others."""
     alike: dict[str, list[str]] = {}
     for path in paths:
         alike.setdefault(re.sub(r"\d+", "", path), []).append(path)

@@ -1,4 +1,4 @@
-"""Keys of the network that change nothing in a scenario, by reason (see `effects`)."""
+"""Keys of the network that change nothing in a scenario, by reason (see `keys`)."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from .given import given, links
 
 CHUNKED = "chunked-ring"
 MOST_SITES = 32
-"""Datacenters up to which the routes between all pairs of them are looked at."""
-NO_HEADER = "packets without a `header` cost nothing extra"
-AS_MANY = "as many streams for every flow change nothing without a window and without loss"
-OWN_LATENCY = "every link there has a latency of its own"
-NOT_JOINED = "no link joins it"
+"""The routes between all pairs of datacenters are examined up to this number of datacenters."""
+NO_HEADER = "packets have no `header`, so their size does not matter"
+AS_MANY = "equal streams for all flows change nothing without a window or loss"
+OWN_LATENCY = "every link there states its own latency"
+NOT_JOINED = "no link connects it"
 Rule = Callable[[Scenario, Sequence[Job]], Iterable[str]]
 
 
@@ -128,14 +128,14 @@ def _lone_workers(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
 
 
 def unjoined(topology: Topology) -> Iterator[str]:
-    """Routers that no link joins."""
+    """Routers that no link connects."""
     joined = {end for link in topology.links for end in link.ends}
     for position, router in enumerate(topology.routers):
         if router.name not in joined:
             yield f"topology.routers[{position}]"
 
 
-def _off_the_way(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
+def _unused_by_routes(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
     topology = scenario.topology
     if not 1 < len(topology.datacenters) <= MOST_SITES:
         return
@@ -148,7 +148,7 @@ def _off_the_way(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
 
 
 def idle(names: frozenset[str]) -> Rule:
-    """Links that no run sent anything over, by the names of the directions that carried something."""
+    """Links that carried nothing in any run, found from the names of the directions that carried something."""
 
     def rule(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
         for position, link in enumerate(scenario.topology.links):
@@ -169,19 +169,19 @@ def _together(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
 NETWORK: tuple[tuple[str, Rule], ...] = (
     ("a single datacenter sends nothing to others", _alone),
     (
-        "an exchange at the published cost knows bandwidth, latency and headers alone; --set collective=auto: flows",
+        "the published cost depends on bandwidth, latency and headers alone; --set collective=auto simulates flows",
         _published,
     ),
     ("the scenario's own `collective` is used", _overruled),
-    ("only chunked-ring hands over what has not left yet", _buffers),
+    ("only chunked-ring has a send buffer", _buffers),
     (NO_HEADER, _segments),
     (AS_MANY, _streams),
     (OWN_LATENCY, lambda s, _: places(s.topology)),
-    ("the route is that of least latency anyway, or does not join two datacenters", _routes),
-    ("nobody there slows anybody down", _hosts),
+    ("it is the route of least latency anyway, or does not connect two datacenters", _routes),
+    ("no worker slows another down there", _hosts),
     ("a single worker computes there", _lone_workers),
     (NOT_JOINED, lambda s, _: unjoined(s.topology)),
-    ("no route between two datacenters that compute goes over it", _off_the_way),
-    ("nobody competes with anybody", _together),
+    ("no route between two datacenters that compute uses it", _unused_by_routes),
+    ("the strategies have nothing to compete for", _together),
 )
-"""Reasons, and the keys that each holds for."""
+"""Each reason, with the rule that finds its keys."""

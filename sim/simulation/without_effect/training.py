@@ -1,4 +1,4 @@
-"""Keys of sites, workload and strategies that change nothing in a scenario, by reason (see `effects`)."""
+"""Keys of sites, workload and strategies that change nothing in a scenario, by reason (see `keys`)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..results import Job
 from .given import given, insides, strategies
 from .network import Rule
 
-OWN_BITS = "every strategy has payload bits of its own"
+OWN_BITS = "every strategy has its own payload bits"
 
 
 def _lone_chips(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
@@ -116,7 +116,7 @@ def _forward(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
 
 
 def own_bits(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
-    """Payload bits of a workload that no exchange of these jobs goes by."""
+    """Payload bits of a workload that no exchange of these jobs uses."""
 
     def by_its_own(job: Job) -> bool:
         strategy = job.strategy
@@ -162,10 +162,10 @@ def _closing(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
 
 
 TRAINING: tuple[tuple[str, Rule], ...] = (
-    ("a lone chip has nobody to exchange with inside its datacenter", _lone_chips),
-    ("a node holds all chips of its datacenter", _one_node),
-    ("the published cost of an exchange across datacenters does not know it", _published_inside),
-    ("measured seconds of a step hold the exchange of gradients inside", _measured),
+    ("a datacenter with a single chip exchanges nothing inside", _lone_chips),
+    ("one node has all chips of its datacenter", _one_node),
+    ("the published cost of an exchange across datacenters does not depend on it", _published_inside),
+    ("the measured seconds of a step include the exchange of gradients inside", _measured),
     ("the seconds of a step are given", _given_seconds),
     ("flops count where seconds are rescaled, and the batch where they are not", _rescaled),
     ("every datacenter has a speed of its own", _own_speeds),
@@ -187,4 +187,4 @@ TRAINING: tuple[tuple[str, Rule], ...] = (
         lambda s, _: strategies(s, lambda each: each.meetings.of_all, "grace"),
     ),
 )
-"""Reasons, and the keys that each holds for."""
+"""Each reason, with the rule that finds its keys."""

@@ -136,7 +136,7 @@ def test_a_run_that_never_repeats_is_continued_at_its_pace():
     )
     assert full.steps > 400 * 30
     assert continued.steps == pytest.approx(full.steps, rel=1e-3)
-    assert [any("never repeats" in note for note in row.notes) for row in (continued, full)] == [True, False]
+    assert [any("no steady state" in note for note in row.notes) for row in (continued, full)] == [True, False]
 
 
 @given(

@@ -97,7 +97,7 @@ def test_the_numbers_of_the_formula_by_hand():
     assert [term.seconds for term in found.terms] == pytest.approx(by_hand)
     assert found.formula_s == pytest.approx(sum(by_hand)) == found.run.closed_form_s
     assert found.terms[2].numbers == f"[2 x 2.88 Gbit / 100 Gbit/s x (1 - 1/{chips}) + 1.00 ms] x 600/30"
-    assert found.remark == "The replay is the formula exactly."
+    assert found.remark == "The replay equals the formula."
 
 
 def test_elasticities_by_hand():
@@ -198,7 +198,7 @@ def test_one_run_at_a_time(simulate, scenario_file):
     path = scenario_file({"topology": "low-bw", "workload": "180m", "strategies": two})
     code, out, err = simulate("explain", "--scenario", path)
     assert (code, out) == (2, "")
-    assert "one run at a time" in err
+    assert "takes one strategy" in err
     assert "write --strategy" in err
     with pytest.raises(InputError, match="needs 9 datacenters"):
         answer(ask("diloco:replicas=9"))

@@ -386,7 +386,7 @@ def test_what_queues_behind_an_exchange_waits_for_its_overhead_too():
             (only,) = run(scenario).runs
             assert only.wall_clock_s == pytest.approx(2 / 3 + 2 * (0.5 + overhead_s), rel=1e-12)
     terms = {term.what: term for term in closed_form(jobs(scenario)[0])}
-    assert terms["starting the other layers' exchanges"].seconds == pytest.approx(0.1)
+    assert terms["overhead of the other layers' exchanges"].seconds == pytest.approx(0.1)
     assert terms["gradients across datacenters"].seconds == pytest.approx(1.1)
     assert terms["gradients across datacenters"].letters == "[(2 N b/W1)(1 - 1/R) + e1 + o1] T"
     assert terms["gradients across datacenters"].numbers.endswith("+ 0 s + 100 ms] x 1")
