@@ -94,8 +94,8 @@ class Frozen(BaseModel):
 Model = TypeVar("Model", bound=BaseModel)
 MOST_WORDS = 10_000
 """Characters of a description."""
-_TOLD = 20
-"""Mistakes that one message tells of."""
+_MOST_MISTAKES = 20
+"""One message names at most this many mistakes."""
 
 
 def _can_be_shown(text: str, allowed: str = "") -> str:
@@ -154,8 +154,10 @@ def validate(model: type[Model], data: Any, *, source: str, text: str | None = N
 
 def _refusal(model: type[BaseModel], data: Any, error: ValidationError, source: str, text: str | None) -> InputError:
     told = [one for one in error.errors(include_url=False) if not _follows(one)]
-    mistakes = list(dict.fromkeys(_describe(model, data, one, source, text) for one in told[:_TOLD]))
-    more = [f"{source}: and {len(told) - _TOLD:,} more; mend these first"] if len(told) > _TOLD else []
+    mistakes = list(dict.fromkeys(_describe(model, data, one, source, text) for one in told[:_MOST_MISTAKES]))
+    more = (
+        [f"{source}: and {len(told) - _MOST_MISTAKES:,} more; mend these first"] if len(told) > _MOST_MISTAKES else []
+    )
     return InputError("\n".join(mistakes + more))
 
 

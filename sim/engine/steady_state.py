@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 
 from .accounting import Mark
 
-_SAME = 1e-9
+_TIME_TOLERANCE = 1e-9
 """Two moments are the same if they differ by less than this share of a period."""
-_SAME_CREDIT = 1e-12
+_CREDIT_TOLERANCE = 1e-12
 """Buckets hold the same if it differs by less than this share of it, or of a period: what still drifts counts."""
-_LAG = 2
+_MOST_PERIODS_WAITED = 2
 """An exchange is waited for this many periods after it began, at the latest."""
 _MOST_PERIODS, _MOST_CYCLES, _MOST_MARKS = 1024, 4, 1_000_000
 
@@ -62,7 +62,7 @@ def find_rhythm(
       The rhythm; None if it has not settled within the run, or within 1,024 periods or a million marks.
     """
     most = _MOST_PERIODS if most_periods is None else min(most_periods, _MOST_PERIODS)
-    periods = 2 * _LAG + 2
+    periods = 2 * _MOST_PERIODS_WAITED + 2
     while periods <= most:
         for replay in replays:
             marks: Marks = [[] for _ in range(workers)]
@@ -80,10 +80,10 @@ def _settled(marks: Marks, period: int, periods: int) -> Rhythm | None:
     if any(len(own) < periods for own in begin_s):
         return None
     views = [_view(marks, period, k, begin_s[0][k]) for k in range(periods)]
-    for last in range(2 * _LAG, periods):
+    for last in range(2 * _MOST_PERIODS_WAITED, periods):
         length_s = begin_s[0][last] - begin_s[0][last - 1]
-        for cycle in range(1, min(_MOST_CYCLES, last - 2 * _LAG + 1) + 1):
-            if all(_same(views[k], views[k - cycle], length_s) for k in range(last - _LAG, last + 1)):
+        for cycle in range(1, min(_MOST_CYCLES, last - 2 * _MOST_PERIODS_WAITED + 1) + 1):
+            if all(_same(views[k], views[k - cycle], length_s) for k in range(last - _MOST_PERIODS_WAITED, last + 1)):
                 return Rhythm(last, cycle, begin_s[0][last] - begin_s[0][last - cycle])
     return None
 
@@ -115,7 +115,8 @@ def _same(one: _View, other: _View, length_s: float) -> bool:
     (moments, credit), (others, others_credit) = one, other
     if moments.shape != others.shape or credit.shape != others_credit.shape:
         return False
-    left_s = _SAME_CREDIT * np.maximum(length_s, credit)
+    left_s = _CREDIT_TOLERANCE * np.maximum(length_s, credit)
     return bool(
-        (np.abs(moments - others) <= _SAME * length_s).all() and (np.abs(credit - others_credit) <= left_s).all()
+        (np.abs(moments - others) <= _TIME_TOLERANCE * length_s).all()
+        and (np.abs(credit - others_credit) <= left_s).all()
     )

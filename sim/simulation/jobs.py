@@ -11,7 +11,7 @@ from ..network.placement import published_route
 from ..scenario.model import Scenario
 from ..strategies import AbstractStrategy
 from ..strategies.shared.setting import Setting
-from ..topology.hosts import crowded
+from ..topology.hosts import places_that_slow_down
 from ..topology.model import PUBLISHED
 from .results import Job
 
@@ -33,7 +33,7 @@ def jobs(scenario: Scenario) -> list[Job]:
 
 def _neighbours(scenario: Scenario, planned: Sequence[Job]) -> list[Job]:
     """Jobs that run at once: their workers share hosts with those of the others."""
-    places = iter(crowded([place for job in planned for place in scenario.topology.places_of(job.sites)]))
+    places = iter(places_that_slow_down([place for job in planned for place in scenario.topology.places_of(job.sites)]))
     return [
         replace(job, setting=replace(job.setting, places=tuple(islice(places, job.setting.workers)))) for job in planned
     ]
@@ -64,7 +64,7 @@ def plan_job(scenario: Scenario, strategy: AbstractStrategy, split: int) -> Job:
         load,
         inside=tuple(site.inside_route for site in sites),
         across=published_route(topology, names, load.deal.worker_chips),
-        places=crowded(topology.places_of(sites)),
+        places=places_that_slow_down(topology.places_of(sites)),
         behind_backward=tuple(
             (site.inside.overlap or ("none" if published else "backward")) == "backward" for site in sites
         ),

@@ -13,8 +13,8 @@ from pydantic import Field, model_validator
 from ..documents.validation import Frozen, Name, nearest
 from ..errors import InputError
 
-_LISTED = 4
-"""Workers up to which a sentence tells the slowdown of each number of them."""
+_MOST_LISTED = 4
+"""A sentence gives the slowdown for each number of workers up to this one."""
 
 
 class Host(Frozen):
@@ -56,10 +56,10 @@ class Host(Frozen):
 
     def in_words(self, workers: int, what: str = "worker") -> str:
         """How much so many workers (or parts) slow each other down."""
-        counts = list(range(1, workers + 1)) if workers <= _LISTED else [1, 2, workers]
+        counts = list(range(1, workers + 1)) if workers <= _MOST_LISTED else [1, 2, workers]
         times = [f"{self.slowdown_with(count):.4g}" for count in counts]
         words = [str(count) for count in counts]
-        if workers > _LISTED:
+        if workers > _MOST_LISTED:
             times[2:2] = words[2:2] = ["..."]
         some = f"one {what} computes" if workers == 1 else f"{', '.join(words)} of its {what}s compute"
         return f"while {some} a step takes {', '.join(times)} times as long"
@@ -78,7 +78,7 @@ class Place:
     machine: Host | None = None
 
 
-def crowded(places: Sequence[Place | None]) -> tuple[Place | None, ...]:
+def places_that_slow_down(places: Sequence[Place | None]) -> tuple[Place | None, ...]:
     """The place of each worker whom others can slow down there (or the place itself), and None elsewhere.
 
     Args:

@@ -25,7 +25,7 @@ from .repetition import Turn
 from .token_buckets import Buckets
 from .wire import Wire, WireUse
 
-_TIE = 1e-12
+_ROUNDING = 1e-12
 """Flows whose finish times differ by less than this share of the time to them finish together; and the last bits of a
 flow, this share of its size, do not wait for bandwidth to return: rounding left them."""
 _PATIENCE, _WORTH, _MOST_CHANGES = 64, 2, 1_000_000
@@ -163,12 +163,12 @@ class FluidNetwork:
             if not old.kept:
                 old.book(self._busy_s, self._full_s, self._peak)
         if self._buckets:
-            self._pour(self._buckets)
+            self._spend_credit(self._buckets)
         self._course, self._turn_s = [(math.inf, self._divide())], math.inf
         self._level = math.inf
         self._set_timer()
 
-    def _pour(self, buckets: Buckets) -> None:
+    def _spend_credit(self, buckets: Buckets) -> None:
         """Sends at once what buckets have credit for; wires that then have some left hold nobody back."""
         slots, n = self._slots, self._slots.n
         routes, left = slots.routes[:, :n], slots.left[:n]
@@ -176,7 +176,7 @@ class FluidNetwork:
         if poured is not None:
             left -= poured
             self._peak[load_of(routes, poured, len(self._capacity)) > 0] = 1.0
-            self._drop(np.flatnonzero((poured > 0) & (left <= _TIE * poured)))
+            self._drop(np.flatnonzero((poured > 0) & (left <= _ROUNDING * poured)))
         self._divider.limit(np.where(buckets.open(self._capacity), math.inf, self._capacity))
         self._level = 0.0
 
@@ -209,8 +209,8 @@ class FluidNetwork:
             to_empty = self._buckets.lasts_s(self._capacity, division.load)
             if to_empty < to_change:
                 to_change, action = to_empty, partial(self._run_dry, self._buckets)
-        if soonest < math.inf and soonest <= to_change + _TIE * self._slots.size[first] / rates[first]:
-            (done,) = (to_go <= soonest * (1 + _TIE)).nonzero()
+        if soonest < math.inf and soonest <= to_change + _ROUNDING * self._slots.size[first] / rates[first]:
+            (done,) = (to_go <= soonest * (1 + _ROUNDING)).nonzero()
             self._after(soonest, lambda: self._finish(done))
         elif to_change < math.inf and not self._skip_turns(awaited):
             self._after(max(to_change, 0.0), action)
@@ -239,7 +239,7 @@ class FluidNetwork:
         moves = sent > 0
         turns = (turn.until_s - self._env.now) / turn.length_s
         if moves.any():  # the last turn is left for those who see when each flow is through
-            turns = min(turns, float((left[moves] / sent[moves]).min()) * (1 - _TIE) - 1e-6)
+            turns = min(turns, float((left[moves] / sent[moves]).min()) * (1 - _ROUNDING) - 1e-6)
         if turns < _WORTH:
             return False
         self._course, self._turn_s = course, turn.length_s

@@ -15,7 +15,7 @@ from ...scenario.overrides import parse_strategy
 from ...simulation.jobs import plan_job
 from ...strategies import STRATEGIES, AbstractStrategy, Setting
 from ...strategies.shared.strategy import told_apart
-from ...topology.hosts import crowded
+from ...topology.hosts import places_that_slow_down
 from ...topology.model import Datacenter, Topology
 from ...units.in_words import human_count
 from ...workload.extent import CHIP_FLOP_PER_S
@@ -154,7 +154,7 @@ def equipped(ask: Ask) -> Topology:
     Raises:
       InputError: nobody says how many chips there are, they cannot be shared evenly, or datacenters share a host.
     """
-    if any(crowded(ask.topology.places_of(ask.topology.datacenters))):
+    if any(places_that_slow_down(ask.topology.places_of(ask.topology.datacenters))):
         raise InputError(
             f"topology {ask.topology.name}: hosts: datacenters that share the compute of a host slow each other down, "
             "and a plan counts on chips that nobody else uses; take `host` out of the datacenters, or ask for a run "

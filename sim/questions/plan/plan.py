@@ -24,8 +24,8 @@ _PER_OPTION = 12
 """Combinations of an option that are replayed at most, best estimate first."""
 _PER_COARSE_GROUP = 4
 """The same for a whole group where estimates are coarse and replays are dear."""
-_MATTERS = 1e-3
-"""Nats per token that twice as much of something must change for it to bind."""
+_BINDING_NATS = 1e-3
+"""A resource binds if twice as much of it lowers the loss by at least this [nats per token]."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Plan:
       runner_up: the best one with another strategy, another M or other datacenters; None if there is none.
       front: plans that no other beats in time, loss and (with prices) cost, by time.
       marginal: what more days, chips and bandwidth buy; by closed form or estimate.
-      binding: those of them that matter, the one that buys most first.
+      binding: the resources whose doubling lowers the loss noticeably, the largest change first.
       combinations: how many were evaluated.
       replays: how many of them were replayed.
       closed_form: whether all of them have a closed form.
@@ -85,25 +85,25 @@ def answer(ask: Ask, say: Say = lambda _: None) -> Plan:
     for number, option in enumerate(everything):
         say(f"estimating {number + 1:,} of {len(everything):,} choices of strategy and datacenters")
         grids.append(grid(option, params))
-    bench = _Bench(say)
-    entries = bench.contest(_by_family(_candidates(ask, grids, ask.limit_s)), ask.limit_s, 2)
+    replayer = _Replayer(say)
+    entries = replayer.best_of_each(_by_family(_candidates(ask, grids, ask.limit_s)), ask.limit_s, 2)
     if not entries:
         told = f"{{days:{ask.days:g}}}: nothing fits{{why}}; allow more of it, or smaller {{params}}"
         raise ArgumentError(told, why=_why(ask))
     best = entries[0]
     marginal = marginals(ask, topology, params, grids)
     changes = sorted(marginal, key=lambda name: marginal[name].doubled_loss_change)
-    binding = tuple(name for name in changes if marginal[name].doubled_loss_change < -_MATTERS)
+    binding = tuple(name for name in changes if marginal[name].doubled_loss_change < -_BINDING_NATS)
     return Plan(
         ask=ask,
         what=f"{ask.topology.name}: {describe_chips(ask, topology)}",
         best=best,
         runner_up=entries[1] if len(entries) > 1 else None,
-        front=tuple(undominated([*_front(bench, grids), *entries], ask)),
+        front=tuple(undominated([*_front(replayer, grids), *entries], ask)),
         marginal=marginal,
         binding=(*binding, *_range_binds(ask, params, best)),
         combinations=int(sum(np.isfinite(one.step_s).sum() for one in grids)),
-        replays=bench.replays,
+        replays=replayer.replays,
         closed_form=all(one.exact for one in grids),
         notes=in_plan(ask, everything, options(ask, enlarged(topology, "chips", doubled=True))),
     )
@@ -179,7 +179,7 @@ def _by_family(cells: Iterable[Cell]) -> list[list[Cell]]:
     return list(groups.values())
 
 
-class _Bench:
+class _Replayer:
     """Replays combinations, and counts how many.
 
     Args:
@@ -197,8 +197,8 @@ class _Bench:
         what = f"replaying {cell.option.strategy.label} in {sites} datacenter(s), {cell.params:.2g} parameters"
         return replayed(cell, limit_s, lambda steps: self._say(f"{what}, {steps:,} steps; {left:,} more at most"))
 
-    def contest(self, groups: Sequence[Sequence[Cell]], limit_s: float, places: int) -> list[Entry]:
-        """The best plan of each of the best groups; estimates decide whom to replay, replays decide who wins.
+    def best_of_each(self, groups: Sequence[Sequence[Cell]], limit_s: float, places: int) -> list[Entry]:
+        """The best plan of each of the best groups: estimates give the order of the replays, replays decide.
 
         Args:
           groups: members of a group, and the groups themselves, best estimate first.
@@ -229,7 +229,7 @@ def _behind(cell: Cell, entry: Entry) -> bool:
     return cell.score > entry.score * (1 + cell.margin)
 
 
-def _front(bench: _Bench, grids: Sequence[Grid]) -> list[Entry]:
+def _front(replayer: _Replayer, grids: Sequence[Grid]) -> list[Entry]:
     """The best plans by loss within shares of the deadline; with prices, for every number of chips."""
     found: list[Entry] = []
     ask = grids[0].option.ask
@@ -245,7 +245,7 @@ def _front(bench: _Bench, grids: Sequence[Grid]) -> list[Entry]:
                 cells += one.cells(steps, one.loss(steps), 1)
             cells = sorted(cells, key=lambda cell: cell.score)[:1]
             for cell in cells:
-                entry = bench.replay(cell, limit_s, len(FRONT_SHARES) - number - 1)
+                entry = replayer.replay(cell, limit_s, len(FRONT_SHARES) - number - 1)
                 found += [entry] if entry is not None else []
     return found
 

@@ -16,7 +16,7 @@ from .objective import best_batch_tokens, compared_loss
 from .options import Ask, Option
 from .search import Cell
 
-_CLOSE = 0.999
+_ENOUGH_SHARE = 0.999
 """Share of a limit that is enough where each replay is dear: exchanges behind compute without a closed form."""
 _RESOLUTION = {True: 1e-6, False: 1e-4}
 """How closely steps are found, relative: with a closed form, and without, where a replay takes longer."""
@@ -100,7 +100,7 @@ def replayed(cell: Cell, limit_s: float, before: Callable[[int], None] = lambda 
     if cell.kept_steps or cell.option.ask.tokens_per_param is not None:
         steps = cell.steps if share(cell.steps) <= 1 else 0
     else:
-        near = _CLOSE if cell.coarse else math.inf
+        near = _ENOUGH_SHARE if cell.coarse else math.inf
         steps = last_that_fits(share, cell.steps, resolution=_RESOLUTION[cell.closed_form], near=near)
     return _entry(cell, steps, tried[steps]) if steps else None
 

@@ -8,7 +8,7 @@ from itertools import permutations
 
 from ...scenario.model import Scenario
 from ...topology.geography import fibre_latency_s
-from ...topology.hosts import crowded
+from ...topology.hosts import places_that_slow_down
 from ...topology.model import PUBLISHED, Datacenter, Router, Topology
 from ..results import Job
 from .given import given, links
@@ -103,7 +103,7 @@ def _hosts(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
     groups = [[site for job in jobs for site in job.sites]] if together else [job.sites for job in jobs]
     slowed: set[str] = set()
     for sites in (*groups, topology.datacenters):
-        places = crowded(topology.places_of(sites))
+        places = places_that_slow_down(topology.places_of(sites))
         slowed.update(site.name for site, place in zip(sites, places, strict=True) if place)
     for position, site in enumerate(topology.datacenters):
         if site.name not in slowed:

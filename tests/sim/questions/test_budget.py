@@ -224,7 +224,7 @@ def test_sites_with_chips_of_their_own_are_made_equal():
     # 1B parameters: DiLoCo's best batch for M = 2 asks for 39.8 chips in a site that has 32
     assert diloco.batch_tokens(N, "diloco", 2) / (262144 / 60) / 2 > 32
     assert [row.strategy for row in found.rows if row.rule == "best-batch"] == ["data-parallel"]
-    assert any("a has 32 of" in note for note in found.notes)
+    assert any("a has 32 chips and needs" in note for note in found.notes)
 
 
 def test_the_command_answers_for_three_archetypes_in_one_call(simulate):
