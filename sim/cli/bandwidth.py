@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
@@ -10,9 +11,23 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from ..errors import InputError
-from ..shell.delivery import check_writable
 from ..shell.formats import FormatOption, OutputOption, chosen
+from ..shell.option_groups import given
 from .handing_over import hand_over
+from .names import strategies_from
+from .options import (
+    FileArgument,
+    ParamsOption,
+    ReplicasOption,
+    Run,
+    ScenarioOption,
+    SetOption,
+    SyncEveryOption,
+    TopologyOption,
+    TraceOption,
+    WorkloadOption,
+    placed,
+)
 
 if TYPE_CHECKING:
     from ..questions.bandwidth.bandwidth import BandwidthAnswer
@@ -34,16 +49,17 @@ class Overlap(StrEnum):
     none = "none"
 
 
-ParamsOption = Annotated[str | None, typer.Option(help="Parameters N, such as 10e9 or 10B.", metavar="COUNT")]
-LayersOption = Annotated[int | None, typer.Option(help="Layers of the model.")]
 StepTimeOption = Annotated[
-    str | None, typer.Option(help="Compute of a step, in seconds or with a unit.", metavar="TIME")
+    str | None,
+    typer.Option(help="Compute of a step, in seconds or with a unit; with it, the published setting.", metavar="TIME"),
 ]
 StrategyOption = Annotated[
     list[str] | None,
     typer.Option(
-        help="Strategy; repeat. `streaming-diloco:fragments=8` sets its parameters. [default: all but elastic-diloco]",
+        help="Strategy; repeat. `streaming-diloco:fragments=8` sets its parameters. [default: the scenario's; with "
+        "--step-time all but elastic-diloco]",
         metavar="NAME",
+        autocompletion=strategies_from,
     ),
 ]
 TargetOption = Annotated[
@@ -52,32 +68,6 @@ TargetOption = Annotated[
         help="Share of the time that the chips shall compute; repeat, or 0.5,0.9. [default: 0.5,0.8,0.9,0.95,0.99]",
         metavar="SHARE",
     ),
-]
-ReplicasOption = Annotated[int | None, typer.Option(help="DiLoCo replicas M. [default: 2]")]
-DatacentersOption = Annotated[
-    int | None,
-    typer.Option(help="Datacenters, which Data-Parallel spans. [default: the most replicas, at least 2]"),
-]
-SyncEveryOption = Annotated[int | None, typer.Option(help="Inner steps H between outer steps. [default: 30]")]
-FragmentsOption = Annotated[int | None, typer.Option(help="Fragments P. [default: three layers each; eager-diloco: 1]")]
-OverlapStepsOption = Annotated[
-    int | None, typer.Option(help="Inner steps that begin without a fragment's result. [default: 1]")
-]
-OverlapOption = Annotated[Overlap | None, typer.Option(help="When exchanges begin. [default: layers]")]
-PayloadBitsOption = Annotated[float | None, typer.Option(help="Bits per exchanged parameter. [default: 16]")]
-PayloadFactorOption = Annotated[
-    float | None, typer.Option(help="What payloads are multiplied by; 0.8 matches published tables. [default: 1]")
-]
-ScenarioOption = Annotated[
-    Path | None, typer.Option(help="Ask about a scenario file instead of two replicas.", metavar="FILE")
-]
-TopologyOption = Annotated[
-    str | None, typer.Option(help="Ask on a topology: a name or a YAML file.", metavar="NAME|FILE")
-]
-WorkloadOption = Annotated[str | None, typer.Option(help="Workload on it: a name or a YAML file.", metavar="NAME|FILE")]
-SetOption = Annotated[
-    list[str] | None,
-    typer.Option("--set", help="Change anything in that scenario; repeat.", metavar="KEY.PATH=VALUE"),
 ]
 LinkOption = Annotated[
     str | None, typer.Option(help="Vary this link alone, such as `a -> b`. [default: all]", metavar="LINK")
@@ -89,24 +79,59 @@ PlotOption = Annotated[
 ]
 
 
+@dataclass(frozen=True)
+class Exchanges:
+    """How every strategy exchanges that has such a key and says nothing itself."""
+
+    replicas: ReplicasOption = None
+    sync_every: SyncEveryOption = None
+    fragments: Annotated[
+        int | None, typer.Option(help="Fragments P. [default: three layers each; eager-diloco: 1]")
+    ] = None
+    overlap_steps: Annotated[
+        int | None, typer.Option(help="Inner steps that begin without a fragment's result. [default: 1]")
+    ] = None
+    overlap: Annotated[Overlap | None, typer.Option(help="When exchanges begin. [default: layers]")] = None
+    payload_bits: Annotated[float | None, typer.Option(help="Bits per exchanged parameter. [default: 16]")] = None
+    payload_factor: Annotated[
+        float | None,
+        typer.Option(help="What payloads are multiplied by; 0.8 matches published tables. [default: 1]"),
+    ] = None
+
+
+@dataclass(frozen=True)
+class Published:
+    """The setting of the published tables: a model, the compute of its step, and as many datacenters as are needed."""
+
+    params: ParamsOption = None
+    layers: Annotated[int | None, typer.Option(help="Layers of the model.")] = None
+    step_time: StepTimeOption = None
+    datacenters: Annotated[
+        int | None,
+        typer.Option(help="Datacenters, which Data-Parallel spans. [default: the most replicas, at least 2]"),
+    ] = None
+
+
+@dataclass(frozen=True)
+class Place:
+    """The scenario to ask about in place of the published setting."""
+
+    file: FileArgument = None
+    scenario: ScenarioOption = None
+    topology: TopologyOption = None
+    workload: WorkloadOption = None
+    trace: TraceOption = None
+    set_: SetOption = None
+
+
 def bandwidth(
-    params: ParamsOption = None,
-    layers: LayersOption = None,
-    step_time: StepTimeOption = None,
+    *,
+    place: Place,
     strategy: StrategyOption = None,
+    published: Published,
+    run: Run,
+    exchanges: Exchanges,
     target: TargetOption = None,
-    datacenters: DatacentersOption = None,
-    replicas: ReplicasOption = None,
-    sync_every: SyncEveryOption = None,
-    fragments: FragmentsOption = None,
-    overlap_steps: OverlapStepsOption = None,
-    overlap: OverlapOption = None,
-    payload_bits: PayloadBitsOption = None,
-    payload_factor: PayloadFactorOption = None,
-    scenario: ScenarioOption = None,
-    topology: TopologyOption = None,
-    workload: WorkloadOption = None,
-    set_: SetOption = None,
     link: LinkOption = None,
     full: FullOption = False,
     grid: GridOption = None,
@@ -116,11 +141,13 @@ def bandwidth(
 ) -> None:
     """How much bandwidth between datacenters a utilisation needs, for each strategy.
 
-    By default for two replicas on one serial link without latency, as in the published tables: layer by layer, each
-    parameter sent once. With --scenario, --topology or --workload: on those, all links (or --link) made wider.
+    With --params and --step-time: for two replicas on one serial link without latency, as in the published tables:
+    layer by layer, each parameter sent once. Else: for a scenario, all links (or --link) made wider.
     """
+    from ..shell.delivery import check_writable
+
     if output:
-        check_writable(output, scenario, topology, workload)
+        check_writable(output, place.file, place.scenario, place.topology, place.workload, place.trace)
     shape = chosen(format_, output)
     from ..report.bandwidth import report
     from ..report.render.png import check_drawable, draw
@@ -128,28 +155,15 @@ def bandwidth(
 
     if plot:
         check_drawable(plot)
-
-    fields = {
-        "replicas": replicas,
-        "sync_every": sync_every,
-        "fragments": fragments,
-        "overlap_steps": overlap_steps,
-        "overlap": overlap.value if overlap else None,
-        "payload_bits": payload_bits,
-        "payload_factor": payload_factor,
-    }
-    given = {name: value for name, value in fields.items() if value is not None}
+    source, trace = placed(place.file, place.scenario, place.trace)
+    place = replace(place, file=None, scenario=source, trace=trace)
+    shared = given(exchanges) | ({"overlap": exchanges.overlap.value} if exchanges.overlap else {})
     targets = dict.fromkeys(_share(part) for text in target or () for part in text.split(","))
-    if params is not None:
-        if scenario or workload or set_:
-            raise InputError("--params: a scenario or workload has its own; leave out --params, or all of those")
-        asked = _study(params, layers, step_time, strategy or (), given, topology, datacenters)
+    if published.params is None or (given(run) and published.step_time is None):
+        asked = _scenario(published, strategy or (), shared, place, given(run))
     else:
-        if datacenters is not None:
-            raise InputError("--datacenters: goes with --params; a scenario's topology has its own, leave it out")
-        alone = layers is not None or step_time is not None
-        asked = _scenario(alone, strategy or (), given, scenario, topology, workload, set_ or ())
-    with naming(scenario):
+        asked = _study(published, strategy or (), shared, place, given(run))
+    with naming(source):
         found = _answered(asked, full, tuple(targets), link)
     told = report(found, on_grid=grid is not None)
     if plot:
@@ -189,31 +203,34 @@ def _share(text: str) -> float:
 
 
 def _study(
-    params: str,
-    layers: int | None,
-    step_time: str | None,
-    strategies: Sequence[str],
-    given: dict[str, Any],
-    topology: str | None,
-    datacenters: int | None,
+    published: Published, strategies: Sequence[str], shared: dict[str, Any], place: Place, run: dict[str, Any]
 ) -> _Asked:
     from ..questions.bandwidth.published_setting import ROUNDS, STUDIED, study
     from ..questions.without_effect import called_in_study, in_study
     from ..topology.model import load_topology
 
-    if step_time is None:
-        raise InputError('--step-time: how long does a step compute? write for instance --step-time "0.8 s"')
-    entries, there = strategies or STUDIED, load_topology(topology) if topology else None
+    if place.scenario or place.workload or place.trace or place.set_:
+        raise InputError("--params: a scenario or workload has its own; leave out --params, or all of those")
+    if published.step_time is None:
+        raise InputError(
+            '--step-time: how long does a step compute? write for instance --step-time "0.8 s", or --chips 512 '
+            "--chip '395 Tflop/s' --topology low-bw"
+        )
+    if run:
+        raise InputError(f"--{next(iter(run))}: --step-time says what a step takes on any chips; leave out one of them")
+    there = load_topology(place.topology) if place.topology else None
+    entries = strategies or STUDIED
     asked = study(
-        params=params,
-        layers=layers,
-        step_time_s=_seconds(step_time),
+        params=str(published.params),
+        layers=published.layers,
+        step_time_s=_seconds(published.step_time),
         strategies=entries,
-        parameters=given,
+        parameters=shared,
         topology=there,
-        datacenters=datacenters,
+        datacenters=published.datacenters,
     )
-    return _Asked(asked, ROUNDS, called_in_study(there), tuple(in_study(asked, there, datacenters, entries, given)))
+    ignored = in_study(asked, there, published.datacenters, entries, shared)
+    return _Asked(asked, ROUNDS, called_in_study(there), tuple(ignored))
 
 
 def _seconds(text: str) -> float:
@@ -230,38 +247,48 @@ def _seconds(text: str) -> float:
 
 
 def _scenario(
-    study_options: bool,
-    strategies: Sequence[str],
-    given: dict[str, Any],
-    path: Path | None,
-    topology: str | None,
-    workload: str | None,
-    settings: Sequence[str],
+    published: Published, strategies: Sequence[str], shared: dict[str, Any], place: Place, run: dict[str, Any]
 ) -> _Asked:
     from ..documents.validation import validate
-    from ..questions.bandwidth.published_setting import strategy_documents
     from ..questions.without_effect import own_keys
     from ..scenario.loading import load_scenario
     from ..scenario.model import Scenario
+    from ..scenario.overrides import strategy_documents
 
-    if path is None and topology is None and workload is None:
+    if published.datacenters is not None:
+        raise InputError("--datacenters: goes with --params; a scenario's topology has its own, leave it out")
+    if not (place.scenario or place.topology or place.workload or place.trace or run):
         raise InputError(
             "bandwidth: for which model? write --params 10e9 --layers 48 --step-time 0.8, or a --scenario, --topology "
             "or --workload"
         )
-    if study_options:
+    if published.layers is not None or published.step_time is not None:
         raise InputError("--layers, --step-time: go with --params; in a scenario use --set workload.layers=48")
-    loaded = load_scenario(path, topology=topology, workload=workload, strategies=strategies, settings=settings)
-    if not given:
+    words = run | ({"params": published.params} if published.params else {})
+    loaded = load_scenario(
+        place.scenario,
+        topology=place.topology,
+        workload=place.workload,
+        trace=place.trace,
+        strategies=strategies,
+        words=words,
+        settings=place.set_ or (),
+    )
+    if not shared:
         return _Asked(loaded)
     document = loaded.model_dump(mode="json", exclude_none=True)
     entries = strategies or [each["kind"] for each in document["strategies"]]
-    changed = strategy_documents(entries, given, given)
+    changed = strategy_documents(entries, shared, shared)
     if not strategies:
         changed = [old | new for old, new in zip(document["strategies"], changed, strict=True)]
-    asked = validate(Scenario, document | {"strategies": changed}, source=str(path or "scenario"))
-    return _Asked(asked, ignored=tuple(own_keys(strategies, given)) if strategies else ())
+    asked = validate(Scenario, document | {"strategies": changed}, source=str(place.scenario or "scenario"))
+    return _Asked(asked, ignored=tuple(own_keys(strategies, shared)) if strategies else ())
 
 
 def _replayed(scenario: Scenario, full: bool) -> Scenario:
-    return scenario.replaced(replay="full") if full else scenario
+    from ..documents.validation import validate
+
+    if not full:
+        return scenario
+    document = scenario.model_dump(mode="json", exclude_none=True) | {"replay": "full"}
+    return validate(type(scenario), document, source="scenario")

@@ -8,30 +8,26 @@ import typer
 
 from ..defaults import PAYLOAD_BITS
 from ..errors import InputError
-from ..shell.delivery import check_writable
 from ..shell.formats import FormatOption, OutputOption, chosen
 from .handing_over import hand_over
+from .names import strategies_from, topologies_from
+from .options import ChipOption, ChipsOption, UniqueTokensOption, count, count_if_given
 
 TopologyOption = Annotated[
-    str, typer.Option(help="Where: a name (see `simulate list topologies`) or a YAML file.", metavar="NAME|FILE")
-]
-DaysOption = Annotated[float, typer.Option(help="The deadline [days].")]
-ChipsOption = Annotated[
-    int | None, typer.Option(help="Chips in all datacenters together. [default: those of the topology]")
-]
-ChipSpeedOption = Annotated[
-    str | None,
+    str,
     typer.Option(
-        help='Useful speed of a chip, such as "395 Tflop/s", or its name, such as h100. '
-        "[default: the topology's, else 300 Tflop/s]",
-        metavar="SPEED",
+        help="Topology: a name (see `simulate list topologies`) or a YAML file.",
+        metavar="NAME|FILE",
+        autocompletion=topologies_from,
     ),
 ]
+DaysOption = Annotated[float, typer.Option(help="The deadline [days].")]
 StrategyOption = Annotated[
     list[str] | None,
     typer.Option(
         help="Strategy to choose from; repeat. What it leaves open is searched. [default: data-parallel, diloco]",
         metavar="NAME",
+        autocompletion=strategies_from,
     ),
 ]
 SyncEveryOption = Annotated[
@@ -46,10 +42,6 @@ ParamsOption = Annotated[
 ]
 TokensPerParamOption = Annotated[
     float | None, typer.Option(help="Tokens for each parameter, such as 20. [default: free]")
-]
-UniqueTokensOption = Annotated[
-    str | None,
-    typer.Option(help="Different tokens that there are; more are repeats. [default: enough]", metavar="COUNT"),
 ]
 InferenceTokensOption = Annotated[
     str | None,
@@ -71,7 +63,7 @@ def plan(
     topology: TopologyOption,
     days: DaysOption,
     chips: ChipsOption = None,
-    chip_speed: ChipSpeedOption = None,
+    chip: ChipOption = None,
     strategy: StrategyOption = None,
     sync_every: SyncEveryOption = None,
     params: ParamsOption = None,
@@ -91,6 +83,8 @@ def plan(
 
     Chooses parameters, tokens, strategy, replicas, datacenters, H and batch by predicted loss, and replays the winners.
     """
+    from ..shell.delivery import check_writable
+
     if output:
         check_writable(output, topology)
     shape = chosen(format_, output)
@@ -102,9 +96,9 @@ def plan(
     from ..units.quantities import read_chip_speed
 
     try:
-        speed = None if chip_speed is None else read_chip_speed(chip_speed)
+        speed = None if chip is None else read_chip_speed(chip)
     except InputError as error:
-        raise InputError(f"--chip-speed: {error}") from None
+        raise InputError(f"--chip: {error}") from None
     ask = Ask(
         topology=load_topology(topology),
         days=days,
@@ -114,8 +108,8 @@ def plan(
         sync_every=tuple(_cadences(sync_every)) if sync_every else Ask.sync_every,
         params=_range(params) if params else None,
         tokens_per_param=tokens_per_param,
-        unique_tokens=_count("--unique-tokens", unique_tokens) if unique_tokens else None,
-        inference_tokens=_count("--inference-tokens", inference_tokens) if inference_tokens else None,
+        unique_tokens=count_if_given("--unique-tokens", unique_tokens),
+        inference_tokens=count_if_given("--inference-tokens", inference_tokens),
         loss_slack=loss_slack,
         price_chip_hour=price_chip_hour,
         price_gb=price_gb,
@@ -126,19 +120,8 @@ def plan(
     hand_over(report(answer(ask, Progress())), shape, output)
 
 
-def _count(option: str, text: str) -> float:
-    from pydantic import TypeAdapter
-
-    from ..units.quantities import Count
-
-    try:
-        return TypeAdapter[float](Count).validate_python(text)
-    except ValueError:
-        raise InputError(f"{option}: got {text!r}; write a number such as 2e12 or 2T") from None
-
-
 def _range(text: str) -> tuple[float, ...]:
-    ends = [_count("--params", part) for part in text.split(":")]
+    ends = [count("--params", part) for part in text.split(":")]
     if len(ends) > 2 or ends != sorted(ends):
         raise InputError(
             f"--params: got {text!r}; write one number, such as 7B, or a range that rises, such as 1B:100B"

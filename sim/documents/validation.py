@@ -6,8 +6,7 @@ unit or a misspelt key reads the same everywhere.
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar
 
@@ -15,6 +14,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from ..errors import InputError, brief, is_plain, shortened
 from ..units.quantities import IN_SI
+from .kinds import refuse_other_kind
+from .nearest import nearest
 from .reading import MOST_YAML_BYTES, line_of, parse_yaml, read_text
 
 __all__ = [
@@ -130,6 +131,7 @@ def read_mapping(path: Path, what: str) -> tuple[dict[str, Any], str]:
     data = parse_yaml(text, str(path))
     if not isinstance(data, dict):
         raise InputError(f"{path}: holds {_kind(data)}, not a mapping; write a {what} as `key: value` lines")
+    refuse_other_kind(data, what, path)
     return data, text
 
 
@@ -177,13 +179,6 @@ def validate_copy(model: Copied, changes: Mapping[str, Any], *, source: str) -> 
 def _follows(mistake: Mapping[str, Any]) -> bool:
     """Whether a list is called too short only because its entries are wrong, which is told besides."""
     return bool(mistake["type"] == "too_short" and len(mistake["input"]) >= mistake["ctx"]["min_length"])
-
-
-def nearest(word: str, known: Sequence[str]) -> str:
-    """A sentence that points from a wrong word to the right ones."""
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    listing = ", ".join(known)
-    return f"did you mean {close[0]!r}? (known: {listing})" if close else f"known: {listing}"
 
 
 def _kind(value: Any) -> str:

@@ -38,6 +38,7 @@ def report(plan: Plan) -> Report:
         document={
             "asked": _asked(plan),
             "best": plan.best,
+            "scenario": plan.scenario,
             "runner_up": plan.runner_up,
             "front": plan.front,
             "binding": plan.binding,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import resources
@@ -10,14 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from ..documents.reading import exists, note_read
-from ..documents.validation import nearest, read_mapping, read_text, validate
+from ..documents.settings import assign, split_setting
+from ..documents.validation import nearest, read_mapping, validate
 from ..errors import ArgumentError, InputError
 from ..laws.model_family import FAMILY
 from ..topology.model import Topology, load_topology, read_topology, topology_path
 from ..trace.series import recording_names
 from ..workload.documents import AnalyticWorkload, TraceWorkload
+from .files import Elsewhere, read_scenario
 from .model import Scenario
-from .overrides import assign, parse_strategy, split_setting
+from .words import strategies_with, topology_with, workload_with
 
 
 def load_scenario(
@@ -27,6 +28,7 @@ def load_scenario(
     workload: str | None = None,
     trace: str | None = None,
     strategies: Sequence[str] = (),
+    words: Mapping[str, Any] | None = None,
     settings: Sequence[str] = (),
 ) -> Scenario:
     """Reads a scenario and applies what the command line changes in it.
@@ -37,6 +39,7 @@ def load_scenario(
       workload: name or path that replaces the workload.
       trace: path of a trace that replaces the workload.
       strategies: `kind` or `kind:key=value,key=value`, replacing the strategies.
+      words: `params`, `tokens`, `steps`, `chips`, `chip`, `replicas`, `sync_every`, whichever were given.
       settings: `key.path=value`, applied last.
 
     Raises:
@@ -45,58 +48,32 @@ def load_scenario(
     if workload and trace:
         raise ArgumentError("{workload} and {trace} both name the workload; give one of them")
     source = path or Path(str(resources.files("sim.scenario") / "shipped" / "recorded-35m.yaml"))
-    document, text = _read(source)
+    document, text = read_scenario(source)
     folder = source.parent
     if topology:
-        document["topology"] = _Elsewhere(topology)
+        document["topology"] = Elsewhere(topology)
     if workload:
-        document["workload"] = _Elsewhere(workload)
+        document["workload"] = Elsewhere(workload)
     if trace:
-        document["workload"] = {"trace": _Elsewhere(trace)}
-    if strategies:
-        document["strategies"] = [parse_strategy(entry) for entry in strategies]
+        document["workload"] = {"trace": Elsewhere(trace)}
+    said = dict(words or {})
+    if "params" in said and (workload or trace):
+        raise ArgumentError("{params}: {workload} or {trace} has a model of its own; leave out one of them")
     paths = [split_setting(entry) for entry in settings]
     for key, look_up in (("topology", _topology), ("workload", _workload)):
         value = document.get(key)
-        with naming(None if isinstance(value, _Elsewhere) else path):
+        with naming(None if isinstance(value, Elsewhere) else path):
             document[key] = look_up(value, folder, open_up=_enters(paths, key))
     if path is None and not strategies and isinstance(document["topology"], Topology):
         document["strategies"] = _that_fit(document["strategies"], len(document["topology"].datacenters))
+    document["strategies"] = strategies_with(document.get("strategies"), strategies, said)
+    document["topology"] = topology_with(document["topology"], said)
+    document["workload"] = workload_with(document["workload"], said)
     for setting_path, value in paths:
         assign(document, setting_path, value)
     document = {key: value for key, value in document.items() if value is not None}
-    changed = bool(paths or strategies or workload or trace or topology)
+    changed = bool(paths or strategies or workload or trace or topology or said)
     return validate(Scenario, document, source=str(path) if path else "scenario", text=None if changed else text)
-
-
-def _read(path: Path) -> tuple[dict[str, Any], str | None]:
-    """A scenario as plain data, with its text for line numbers (none where it stands inside a result)."""
-    text = read_text(path, "scenario")
-    result = _result(text)
-    if result is None:
-        return read_mapping(path, "scenario")
-    scenario = result.get("scenario")
-    if not isinstance(scenario, dict):
-        raise InputError(
-            f"{path}: is an answer without a `scenario` to run; give a scenario, or what simulate or explain wrote"
-        )
-    workload = scenario.get("workload")
-    if isinstance(workload, dict) and isinstance(trace := workload.get("trace"), str) and Path(trace).exists():
-        workload["trace"] = _Elsewhere(trace)  # a result names a trace as seen from where it was made
-    return scenario, None
-
-
-def _result(text: str) -> dict[str, Any] | None:
-    """The JSON that a command printed; None if the text is anything else."""
-    if not text.lstrip().startswith("{"):
-        return None
-    try:
-        data = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return (
-        data if isinstance(data, dict) and ("crosshaul_version" in data or {"scenario", "runs"} <= set(data)) else None
-    )
 
 
 @contextmanager
@@ -108,12 +85,6 @@ def naming(path: Path | None) -> Iterator[None]:
         raise (error.within(path) if path else error) from None
 
 
-class _Elsewhere(str):
-    """A name or path from the command line: relative to the working directory, not to the scenario."""
-
-    __slots__ = ()
-
-
 def _enters(paths: Sequence[tuple[list[str | int], Any]], key: str) -> bool:
     return any(path[0] == key and len(path) > 1 for path, _ in paths)
 
@@ -122,7 +93,7 @@ def _topology(value: Any, folder: Path, *, open_up: bool) -> Any:
     """A topology that is named or a path becomes a checked model; or plain data, when a setting goes into it."""
     if not isinstance(value, str):
         return value
-    base = Path() if isinstance(value, _Elsewhere) else folder
+    base = Path() if isinstance(value, Elsewhere) else folder
     if open_up:
         return read_topology(topology_path(value, folder=base))[0]
     return load_topology(value, folder=base)
@@ -130,7 +101,7 @@ def _topology(value: Any, folder: Path, *, open_up: bool) -> Any:
 
 def _workload(value: Any, folder: Path, *, open_up: bool) -> Any:
     """Likewise for a workload: a model of the family, a recording that ships, or a YAML file."""
-    base = Path() if isinstance(value, _Elsewhere) else folder
+    base = Path() if isinstance(value, Elsewhere) else folder
     if isinstance(value, str):
         if value in FAMILY:
             return {"model": value}
@@ -153,7 +124,7 @@ def _workload(value: Any, folder: Path, *, open_up: bool) -> Any:
 def _trace(value: Any, base: Path) -> Any:
     if not isinstance(value, str) or value in recording_names():
         return value
-    path = Path(value) if isinstance(value, _Elsewhere) else base / value
+    path = Path(value) if isinstance(value, Elsewhere) else base / value
     note_read(path)
     return str(path)
 

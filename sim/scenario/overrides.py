@@ -1,12 +1,14 @@
-"""How the command line writes a strategy and the value of a key: `--strategy` and `--set`."""
+"""How the command line writes a strategy: `--strategy`."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ..documents.validation import nearest, parse_yaml
-from ..errors import ArgumentError, InputError
+from ..documents.nearest import LETTERS, nearest
+from ..documents.settings import read_value
+from ..errors import ArgumentError
 from ..strategies import STRATEGIES
 
 
@@ -18,6 +20,8 @@ def parse_strategy(entry: str) -> dict[str, Any]:
     """
     kind, _, rest = entry.partition(":")
     if kind not in STRATEGIES:
+        if labelled := _labelled(entry):
+            return labelled
         known = nearest(kind, list(STRATEGIES))
         raise ArgumentError("{strategies}: there is none named {kind!r}; {known}", kind=kind, known=known)
     document: dict[str, Any] = {"kind": kind}
@@ -26,49 +30,63 @@ def parse_strategy(entry: str) -> dict[str, Any]:
         if not equals:
             told = "{strategies} {entry}: {part!r} sets nothing; write {kind}:key=value,key=value"
             raise ArgumentError(told, entry=entry, part=part, kind=kind)
-        document[key.strip()] = _value(value, "{strategies} {entry}", entry)
+        document[key.strip()] = read_value(value, "{strategies} {entry}", entry)
     return document
 
 
-def split_setting(entry: str) -> tuple[list[str | int], Any]:
-    """`strategies[1].sync_every=10` -> (["strategies", 1, "sync_every"], 10)."""
-    path, equals, value = entry.partition("=")
-    parts = re.findall(r"[^.\[\]]+", path)
-    if not equals or not parts:
-        told = "{settings} {entry}: sets nothing; write {settings} key.path=value, such as workload.steps=1000"
-        raise ArgumentError(told, entry=entry)
-    keys = [int(part) if re.fullmatch("[0-9]{1,9}", part) else part.strip() for part in parts]
-    return keys, _value(value, "{settings} {entry}", entry)
+_WORDS = {
+    "by layer": ("overlap", "layers"),
+    "sequential": ("pattern", "sequential"),
+    "open end": ("closing_exchange", False),
+}
+_LABEL = re.compile(rf"(?: (?:[A-Za-z]+=[0-9.]+|[0-9.]+-bit|{'|'.join(_WORDS)}))*")
 
 
-def _value(text: str, source: str, entry: str) -> Any:
-    """The value of a key, as YAML; a mistake in it names the argument that it stands in."""
-    try:
-        return parse_yaml(text, "")
-    except InputError as error:
-        raise ArgumentError(f"{source}{{reason}}", entry=entry, reason=error) from None
+def _labelled(label: str) -> dict[str, Any] | None:
+    """`DiLoCo M=2 H=30` -> the document of the strategy that reports call so; None if it is no such label.
+
+    Raises:
+      InputError: it begins like one, and something in it stands for no key.
+    """
+    plain = " ".join(label.split())
+    kinds = {kind.replace("-", " "): kind for kind in sorted(STRATEGIES, key=len)}
+    named = [words for words in kinds if f"{plain.lower().replace('-', ' ')} ".startswith(f"{words} ")]
+    if not named:
+        return None
+    words = max(named, key=len)
+    rest = plain[len(words) :]
+    document: dict[str, Any] = {"kind": kinds[words]}
+    if not _LABEL.fullmatch(rest):
+        told = (
+            "{strategies} {label}: not all of this label stands for a key; write {kind}:key=value,key=value, "
+            "with the keys that `simulate list strategies` shows"
+        )
+        raise ArgumentError(told, label=label, kind=kinds[words])
+    for name, value in re.findall(r"([A-Za-z]+)=([0-9.]+)", rest):
+        keys = LETTERS.get(name, (name,))
+        document[keys[0]] = read_value(value, "{strategies} {entry}", label)
+    if bits := re.search(r"([0-9.]+)-bit", rest):
+        document["payload_bits"] = float(bits[1])
+    return document | dict(pair for word, pair in _WORDS.items() if word in rest)
 
 
-def assign(document: dict[str, Any], path: list[str | int], value: Any) -> None:
-    """Sets one value deep in plain data; a missing mapping on the way is made, a missing list entry is an error."""
-    here: Any = document
-    shown = ".".join(map(str, path))
-    for depth, part in enumerate(path):
-        last = depth == len(path) - 1
-        if isinstance(here, list):
-            if not isinstance(part, int) or part >= len(here):
-                told = "{settings} {shown}: {part!r} is not one of the {count} entries; count from 0"
-                raise ArgumentError(told, shown=shown, part=part, count=len(here))
-        elif not isinstance(here, dict):
-            told = "{settings} {shown}: {above} holds no keys; set it as a whole"
-            raise ArgumentError(told, shown=shown, above=".".join(map(str, path[:depth])))
-        elif not last:
-            here.setdefault(str(part), {})
-        key = part if isinstance(here, list) else str(part)
-        if last:
-            here[key] = value
-        else:
-            here = here[key]
+def strategy_documents(entries: Sequence[str], shared: Mapping[str, Any], asked: Iterable[str]) -> list[dict[str, Any]]:
+    """Strategies as plain data, with shared parameters for those that have them.
+
+    Raises:
+      InputError: no strategy has one of the parameters that were asked for.
+    """
+    documents = [parse_strategy(entry) for entry in entries]
+    known = [keys_of(document["kind"]) for document in documents]
+    for key in asked:
+        if not any(key in keys for keys in known):
+            instead = ", or write {datacenters} for how many sites there are" if key == "replicas" else ""
+            told = f"{{{key}}}: none of {{entries}} has it; leave it out{instead}"
+            raise ArgumentError(told, entries=", ".join(entries))
+    return [
+        {key: value for key, value in shared.items() if key in keys} | document
+        for document, keys in zip(documents, known, strict=True)
+    ]
 
 
 def keys_of(kind: str) -> set[str]:

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 import typer
 
 from sim.errors import InputError
-from sim.shell.printing import print_out
+from sim.shell.delivery import check_writable, deliver
+from sim.shell.formats import chosen
 from sim.shell.repeated_options import OnceCommand
 
 from .record_trace import exit_codes
@@ -95,21 +96,38 @@ def evaluation_app(load: Loader) -> typer.Typer:
         piqa: Annotated[Path | None, typer.Option(help="Questions of PIQA.")] = None,
         arc_easy: Annotated[Path | None, typer.Option(help="Questions of ARC-Easy.")] = None,
         batch_tokens: Annotated[int, typer.Option(min=1, help="Tokens that the model reads at once.")] = 4096,
-        form: Annotated[str, typer.Option("--format", help="table, json or csv.")] = "table",
+        form: Annotated[
+            str | None,
+            typer.Option("--format", help="table, json or csv [default: what the name of --output says, else table]."),
+        ] = None,
+        output: Annotated[Path | None, typer.Option(help="Write the numbers to a file instead.")] = None,
     ) -> None:
         """Evaluate a trained model: loss on held-out text, and zero-shot answers to multiple choice."""
         given: dict[Kind, Path | None] = {"hellaswag": hellaswag, "piqa": piqa, "arc-easy": arc_easy}
         sets = {kind: path for kind, path in given.items() if path is not None}
         with exit_codes():
-            print_out(_evaluated(load, checkpoint, sets, batch_tokens, form))
+            shape = _format(form, output)
+            deliver(_evaluated(load, checkpoint, sets, batch_tokens, shape), output)
 
     return app
 
 
-def _evaluated(load: Loader, checkpoint: Path, sets: Mapping[Kind, Path], batch_tokens: int, form: str) -> str:
-    chosen: dict[str, Format] = {"table": "table", "json": "json", "csv": "csv"}
-    if form not in chosen:
-        raise InputError(f"--format: got {form!r}; write {', '.join(chosen)}")
+def _format(asked: str | None, output: Path | None) -> Format:
+    """The format asked for, or what the file's name says; a file that cannot be written is refused before the work."""
+    formats: dict[str, Format] = {"table": "table", "json": "json", "csv": "csv"}
+    if asked is not None and asked not in formats:
+        raise InputError(f"--format: got {asked!r}; write {', '.join(formats)}")
+    if output:
+        check_writable(output)
+    said = chosen(None, output).value if output and output.suffix else None  # None: the name says nothing
+    if said is not None and said not in formats:
+        raise InputError(f"--output {output}: these numbers are no {said}; write {', '.join(formats)}")
+    if asked and said and asked != said:
+        raise InputError(f"--output {output}: --format {asked} does not go into it; leave out one of them")
+    return formats[said or asked or "table"]
+
+
+def _evaluated(load: Loader, checkpoint: Path, sets: Mapping[Kind, Path], batch_tokens: int, form: Format) -> str:
     from ..data.batches import load_data
     from ..evaluation.evaluate import evaluate  # JAX comes in here, behind the answer to a wrong option
 
@@ -120,7 +138,7 @@ def _evaluated(load: Loader, checkpoint: Path, sets: Mapping[Kind, Path], batch_
             f"{checkpoint}: the text {config.corpus!r} or the tokenizer is not what the run was trained with, so what "
             "is held out now may have been trained on; put the same files back"
         )
-    return rendered(rows_of(evaluate(params, config, sets, data=data, batch_tokens=batch_tokens)), chosen[form])
+    return rendered(rows_of(evaluate(params, config, sets, data=data, batch_tokens=batch_tokens)), form)
 
 
 def _from_checkpoint(directory: Path) -> tuple[Any, TrainConfig, str]:

@@ -8,6 +8,7 @@ arXiv 2501.18512 (fragments, overlap, mixing); arXiv 2502.12996 (eager updates).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -157,12 +158,13 @@ class TrainConfig(Frozen):
         return self.replaced(precision="float32" if platform == "cpu" else "bfloat16")
 
 
-def read_config(path: Path, changes: dict[str, Any]) -> TrainConfig:
+def read_config(path: Path, changes: Mapping[str, Any], model: Mapping[str, Any] | None = None) -> TrainConfig:
     """Reads a run's configuration from YAML; options given beside it win.
 
     Args:
       path: the file, with the keys of `TrainConfig` and `overtraining`.
       changes: keys that replace the file's.
+      model: keys that replace those of the file's model, where it has a shape and no name.
 
     Returns:
       The configuration, filled in.
@@ -171,6 +173,11 @@ def read_config(path: Path, changes: dict[str, Any]) -> TrainConfig:
       InputError: names the file, line and key, and says what to write.
     """
     data, text = read_mapping(path, "training configuration")
+    if model and not isinstance(data.get("model"), dict):
+        key = next(iter(model))
+        raise InputError(f"--set model.{key}: {path} holds no shape of a model; set the model as a whole")
+    if model:
+        changes = {**changes, "model": {**data["model"], **model}}
     if changes:
         return validate(TrainConfig, {**data, **changes}, source=f"{path} and options")
     return validate(TrainConfig, data, source=str(path), text=text)

@@ -8,7 +8,7 @@ from typing import Any
 from ...documents.validation import validate
 from ...errors import ArgumentError
 from ...scenario.model import Scenario
-from ...scenario.overrides import keys_of, parse_strategy
+from ...scenario.overrides import strategy_documents
 from ...strategies import STRATEGIES
 from ...topology.model import PUBLISHED, Topology
 from ...units.quantities import LATENCY, to_text
@@ -82,25 +82,6 @@ def _sites(documents: Sequence[Document], datacenters: int | None, topology: Top
         told = f"{{replicas}}: got {most}; write {_MOST_SITES} or fewer, or name a {{topology}} that has as many"
         raise ArgumentError(told)
     return datacenters or max(2, most)
-
-
-def strategy_documents(entries: Sequence[str], shared: Mapping[str, Any], asked: Mapping[str, Any]) -> list[Document]:
-    """Strategies as plain data, with shared parameters for those that have them.
-
-    Raises:
-      InputError: no strategy has one of the parameters that were asked for.
-    """
-    documents = [parse_strategy(entry) for entry in entries]
-    known = [keys_of(document["kind"]) for document in documents]
-    for key in asked:
-        if not any(key in keys for keys in known):
-            instead = ", or write {datacenters} for how many sites there are" if key == "replicas" else ""
-            told = f"{{{key}}}: none of {{entries}} has it; leave it out{instead}"
-            raise ArgumentError(told, entries=", ".join(entries))
-    return [
-        {key: value for key, value in shared.items() if key in keys} | document
-        for document, keys in zip(documents, known, strict=True)
-    ]
 
 
 def _at_least(least: int, document: Document, key: str) -> int:

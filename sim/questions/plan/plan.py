@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import ArgumentError, brief
+from ...scenario.model import Scenario
 from ...units.quantities import LATENCY, MOST_CHIPS, MOST_LAYERS, MOST_STEPS
 from .marginal import Marginal, enlarged, marginals
 from .options import Ask, describe_chips, equipped, options
-from .replay import Entry, replayed, undominated
+from .replay import Entry, replayed, scenario_of, undominated
 from .search import Cell, Grid, grid, params_to_try
 from .without_effect import in_plan
 
@@ -36,6 +37,7 @@ class Plan:
       ask: what was asked.
       what: sites, chips and days in words.
       best: the plan to choose.
+      scenario: the same as a scenario of its own.
       runner_up: the best one with another strategy, another M or other datacenters; None if there is none.
       front: plans that no other beats in time, loss and (with prices) cost, by time.
       marginal: what more days, chips and bandwidth buy; by closed form or estimate.
@@ -49,6 +51,7 @@ class Plan:
     ask: Ask
     what: str
     best: Entry
+    scenario: Scenario
     runner_up: Entry | None
     front: tuple[Entry, ...]
     marginal: dict[str, Marginal]
@@ -98,6 +101,7 @@ def answer(ask: Ask, say: Say = lambda _: None) -> Plan:
         ask=ask,
         what=f"{ask.topology.name}: {describe_chips(ask, topology)}",
         best=best,
+        scenario=scenario_of(best, everything),
         runner_up=entries[1] if len(entries) > 1 else None,
         front=tuple(undominated([*_front(replayer, grids), *entries], ask)),
         marginal=marginal,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ... import laws
+from ...scenario.model import Scenario
 from ...simulation.results import Outcome
 from ...simulation.run import outcomes
 from ..whole_numbers import last_that_fits
@@ -103,6 +104,17 @@ def replayed(cell: Cell, limit_s: float, before: Callable[[int], None] = lambda 
         near = _ENOUGH_SHARE if cell.coarse else math.inf
         steps = last_that_fits(share, cell.steps, resolution=_RESOLUTION[cell.closed_form], near=near)
     return _entry(cell, steps, tried[steps]) if steps else None
+
+
+def scenario_of(entry: Entry, everything: Sequence[Option]) -> Scenario:
+    """The run of a plan as a scenario of its own.
+
+    Args:
+      entry: the plan.
+      everything: what there was to choose from.
+    """
+    option = next(each for each in everything if each.label == entry.label and each.sites == entry.sites)
+    return option.scenario(entry.params, entry.batch_tokens, entry.steps)
 
 
 def _outcome(cell: Cell, steps: int, limit_s: float) -> tuple[Outcome, float]:

@@ -31,6 +31,13 @@ PAIRS: dict[str, tuple[list[str], str | None]] = {
     " --trace": (SAVED, "35m-diloco-cpu"),
     " --strategy": (SHORT, "diloco:replicas=2,sync_every=7"),
     " --set": (SHORT, "workload.batch_tokens=262144"),
+    " --params": (SHORT, "2e9"),
+    " --tokens": (["--workload", "10b", *DILOCO], "1e9"),
+    " --steps": (["--workload", "10b", *DILOCO], "50"),
+    " --chips": (SHORT, "64"),
+    " --chip-speed": (SHORT, "200 Tflop/s"),
+    " --replicas": ([*DILOCO, *SHORT], "4"),
+    " --sync-every": ([*DILOCO, *SHORT], "7"),
     "budget --rule": (["budget", *SHORT], "equal-chips"),
     "budget --set": (["budget", *SHORT], "workload.batch_tokens=262144"),
     "budget --topology": (["budget", *SHORT], "medium-bw"),
@@ -40,6 +47,20 @@ PAIRS: dict[str, tuple[list[str], str | None]] = {
     "budget --trace": (["budget", "--topology", "h100-two-sites", "--rule", "equal-chips", *SAVED], "35m-diloco-cpu"),
     "budget --target-loss": (BUDGET, "5.5"),
     "budget --unique-tokens": (BUDGET, "2e6"),
+    "budget --params": (BUDGET, "2e9"),
+    "budget --tokens": (["budget", *BUDGET[1:5], "--workload", "10b", *DILOCO], "1e9"),
+    "budget --steps": (["budget", *BUDGET[1:5], "--workload", "10b", *DILOCO], "50"),
+    "budget --chips": (BUDGET, "64"),
+    "budget --chip-speed": (BUDGET, "200 Tflop/s"),
+    "budget --replicas": ([*BUDGET, *DILOCO], "4"),
+    "budget --sync-every": ([*BUDGET, *DILOCO], "7"),
+    "explain --params": (EXPLAIN, "2e9"),
+    "explain --tokens": (["explain", "--workload", "10b"], "1e9"),
+    "explain --steps": (["explain", "--workload", "10b"], "50"),
+    "explain --chips": (EXPLAIN, "64"),
+    "explain --chip-speed": (EXPLAIN, "200 Tflop/s"),
+    "explain --replicas": (EXPLAIN, "4"),
+    "explain --sync-every": (EXPLAIN, "7"),
     "explain --set": (EXPLAIN, "topology.transport.header=66 B"),
     "explain --topology": (EXPLAIN, "medium-bw"),
     "explain --scenario": (EXPLAIN, "{scenario}"),
@@ -65,6 +86,11 @@ PAIRS: dict[str, tuple[list[str], str | None]] = {
     "bandwidth --set": (UNEVEN, "topology.transport.exchange_overhead=5 ms"),
     "bandwidth --link": (UNEVEN, "a <-> b"),
     "bandwidth --full": ([*BANDWIDTH, *FRAGMENTED], None),
+    "bandwidth --trace": ([*UNEVEN[:3], *UNEVEN[5:], "--scenario", "{scenario}"], "35m-diloco-cpu"),
+    "bandwidth --tokens": ([*UNEVEN, "--full"], "3e7"),
+    "bandwidth --steps": ([*UNEVEN, "--full"], "50"),
+    "bandwidth --chips": (UNEVEN, "64"),
+    "bandwidth --chip-speed": (UNEVEN, "200 Tflop/s"),
     "predict --params": (["predict"], "2e9"),
     "predict --tokens": (PREDICT, "1e9"),
     "predict --strategy": (PREDICT, "diloco"),
@@ -104,14 +130,16 @@ COMMANDS = {
     "budget": [*BUDGET, *DILOCO],
     "explain": EXPLAIN,
     "flows": ["flows", "{flows}"],
+    "list": ["list", "topologies"],
     "plan": PLAN,
     "predict": PREDICT,
+    "show": ["show", "topology", "low-bw"],
     "validate": ["validate", "--only", "syncs"],
 }
 """Of every command that prints an answer, one that is quick."""
 OF_EVERY_COMMAND = {"--format", "--output"}
 """How the answer is printed, and where: `test_every_command_prints_what_its_format_says_where_it_is_told_to`."""
-OWN = {" --version", "bandwidth --plot"}
+OWN = {" --version", "bandwidth --plot", " --install-completion", " --show-completion"}
 """Options that have a test of their own below."""
 ECHOED = {"scenario", "scenarios", "asked", "varied", "name", "label", "strategy", "topology", "live", "target"}
 ECHOED |= {"replicas", "sync_every", "fragments", "overlap_steps", "payload_bits", "payload_factor", "params", "tokens"}

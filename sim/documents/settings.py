@@ -1,0 +1,58 @@
+"""Changes of a document in words, `key.path=value`: what `--set` is given."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from ..errors import ArgumentError, InputError
+from .reading import parse_yaml
+
+
+def split_setting(entry: str, example: str = "workload.steps=1000") -> tuple[list[str | int], Any]:
+    """`strategies[1].sync_every=10` -> (["strategies", 1, "sync_every"], 10).
+
+    Args:
+      entry: what was written.
+      example: what to write instead of something wrong.
+
+    Raises:
+      InputError: it is not `key.path=value`.
+    """
+    path, equals, value = entry.partition("=")
+    parts = re.findall(r"[^.\[\]]+", path)
+    if not equals or not parts:
+        told = "{settings} {entry}: sets nothing; write {settings} key.path=value, such as {example}"
+        raise ArgumentError(told, entry=entry, example=example)
+    keys = [int(part) if re.fullmatch("[0-9]{1,9}", part) else part.strip() for part in parts]
+    return keys, read_value(value, "{settings} {entry}", entry)
+
+
+def read_value(text: str, source: str, entry: str) -> Any:
+    """The value of a key, as YAML; a mistake in it names the argument that it stands in."""
+    try:
+        return parse_yaml(text, "")
+    except InputError as error:
+        raise ArgumentError(f"{source}{{reason}}", entry=entry, reason=error) from None
+
+
+def assign(document: dict[str, Any], path: list[str | int], value: Any) -> None:
+    """Sets one value deep in plain data; a missing mapping on the way is made, a missing list entry is an error."""
+    here: Any = document
+    shown = ".".join(map(str, path))
+    for depth, part in enumerate(path):
+        last = depth == len(path) - 1
+        if isinstance(here, list):
+            if not isinstance(part, int) or part >= len(here):
+                told = "{settings} {shown}: {part!r} is not one of the {count} entries; count from 0"
+                raise ArgumentError(told, shown=shown, part=part, count=len(here))
+        elif not isinstance(here, dict):
+            told = "{settings} {shown}: {above} holds no keys; set it as a whole"
+            raise ArgumentError(told, shown=shown, above=".".join(map(str, path[:depth])))
+        elif not last:
+            here.setdefault(str(part), {})
+        key = part if isinstance(here, list) else str(part)
+        if last:
+            here[key] = value
+        else:
+            here = here[key]

@@ -1,0 +1,129 @@
+"""Changes of a scenario that have a word of their own on the command line, whatever its workload and strategies are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..documents.validation import validate
+from ..errors import ArgumentError, InputError
+from ..topology.model import Topology
+from ..units.quantities import read_count
+from ..workload.documents import AnalyticWorkload, TraceWorkload
+from .overrides import keys_of, parse_strategy, strategy_documents
+
+Document = dict[str, Any]
+_EXTENT = ("tokens", "overtraining", "steps")
+_OF_A_MODEL = ("step_time", "active_params", "layers", "layer_params")
+"""Keys of a workload that are true of its own model alone."""
+_SHARED = ("replicas", "sync_every")
+
+
+def workload_with(workload: Any, words: Mapping[str, Any]) -> Any:
+    """A workload with what the words say of it: `params`, `tokens`, `steps`, `chips`, `chip`.
+
+    Args:
+      workload: plain data, or a checked model.
+      words: what was given.
+
+    Raises:
+      InputError: `params` where the workload has keys that only go with its own model, or a number that is none.
+    """
+    if not words.keys() & {"params", "tokens", "steps", "chips", "chip"}:
+        return workload
+    document = _plain(workload)
+    if "params" in words:
+        document = _of_params(document, words["params"])
+    if words.keys() & {"tokens", "steps"}:
+        document = {key: value for key, value in document.items() if key not in _EXTENT}
+    if "tokens" in words:
+        document["tokens"] = _count("tokens", words["tokens"])
+    if "steps" in words:
+        document["steps"] = words["steps"]
+    if "chips" in words:
+        document.pop("tokens_per_chip", None)
+        document["chips"] = words["chips"]
+    if "chip" in words:
+        document["chip_speed"] = words["chip"]
+        if "trace" in document:
+            document["rescale"] = True
+    return document
+
+
+def topology_with(topology: Any, words: Mapping[str, Any]) -> Any:
+    """A topology whose datacenters leave the chip to the workload, where there is a word for it."""
+    if "chip" not in words:
+        return topology
+    if isinstance(topology, Topology):
+        document = topology.model_dump(mode="json", exclude_none=True)
+        return validate(Topology, document | {"datacenters": _of_any_chip(document["datacenters"])}, source="topology")
+    if isinstance(topology, Mapping) and isinstance(topology.get("datacenters"), list):
+        return {**topology, "datacenters": _of_any_chip(topology["datacenters"])}
+    return topology
+
+
+def strategies_with(documents: Any, entries: Sequence[str], words: Mapping[str, Any]) -> Any:
+    """Strategies with the replicas and the inner steps between outer steps that the words say.
+
+    Args:
+      documents: those of the scenario, for which the words win; equal ones become one.
+      entries: those of the command line, whose own parameters win over the words; they replace the scenario's.
+      words: what was given.
+
+    Raises:
+      InputError: no strategy takes one of the words.
+    """
+    shared = {key: words[key] for key in _SHARED if key in words}
+    if entries:
+        parsed = [parse_strategy(entry) for entry in entries]
+        for key in shared:
+            if all(key in document for document in parsed if key in keys_of(document["kind"])):
+                raise ArgumentError(f"{{{key}}}: each {{strategies}} says its own, or has none; leave out one of them")
+        return strategy_documents(entries, shared, asked=())
+    if not shared or not isinstance(documents, list) or not all(_is_strategy(each) for each in documents):
+        return documents
+    kinds = [each["kind"] for each in documents]
+    for key in shared:
+        if not any(key in keys_of(kind) for kind in kinds):
+            known = ", ".join(dict.fromkeys(kinds))
+            raise ArgumentError(f"{{{key}}}: none of {{known}} has it; leave it out", known=known)
+    merged = [old | new for old, new in zip(documents, strategy_documents(kinds, shared, asked=()), strict=True)]
+    return [each for place, each in enumerate(merged) if each not in merged[:place]]
+
+
+def _is_strategy(document: Any) -> bool:
+    from ..strategies import STRATEGIES
+
+    return isinstance(document, dict) and document.get("kind") in STRATEGIES  # else the validation says what is wrong
+
+
+def _plain(workload: Any) -> Document:
+    if isinstance(workload, AnalyticWorkload | TraceWorkload):
+        return workload.model_dump(mode="json", exclude_none=True, exclude_unset=True)
+    return dict(workload) if isinstance(workload, Mapping) else {}
+
+
+def _of_params(document: Document, params: str) -> Document:
+    if "trace" in document or "model" in document:  # another model's: nothing of it says anything about this one
+        return {"params": _count("params", params)}
+    if own := [key for key in _OF_A_MODEL if key in document]:
+        told = (
+            "{params}: the workload says {own} of its own model; leave out {params}, or change both with "
+            "{settings:workload.params=...}"
+        )
+        raise ArgumentError(told, own=", ".join(own))
+    return document | {"params": _count("params", params)}
+
+
+def _of_any_chip(sites: list[Any]) -> list[Any]:
+    return [
+        {key: value for key, value in site.items() if key != "chip_speed"} if isinstance(site, dict) else site
+        for site in sites
+    ]
+
+
+def _count(argument: str, value: str | float) -> float:
+    try:
+        return read_count(value)
+    except InputError as error:
+        raise ArgumentError(f"{{{argument}}}: {{reason}}", reason=error) from None

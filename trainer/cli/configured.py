@@ -1,0 +1,74 @@
+"""The run that options, `--set` and the file of `--config` describe together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sim.documents.settings import split_setting
+from sim.documents.validation import validate
+from sim.errors import InputError
+from sim.laws.model_family import FAMILY, VOCAB
+
+if TYPE_CHECKING:
+    from ..config.run import TrainConfig
+
+_SHAPE = ("layers", "width", "heads", "hidden", "vocab")
+_EXAMPLE = "learning_rate=4e-3"
+
+
+def configured(path: Path | None, options: Mapping[str, Any], settings: Sequence[str]) -> TrainConfig:
+    """The configuration of a run.
+
+    Args:
+      path: the file of `--config`.
+      options: fields given by options of their own, which win over the file; a shape's keys stand beside them.
+      settings: `key=value` or `model.key=value` of `--set`, which win over both.
+
+    Raises:
+      InputError: names the key, and says what to write.
+    """
+    from ..config.run import TrainConfig, read_config
+
+    fields = {key: value for key, value in options.items() if key not in _SHAPE}
+    shape = {key: options[key] for key in _SHAPE if key in options}
+    inner: dict[str, Any] = {}
+    for entry in settings:
+        (key, *below), value = split_setting(entry, _EXAMPLE)
+        if not below:
+            fields[str(key)] = value
+        elif key == "model" and len(below) == 1:
+            inner[str(below[0])] = value
+        else:
+            raise InputError(f"--set {entry}: only the model has keys of its own; write key=value or model.key=value")
+    if path is None or shape or "model" in fields:
+        fields["model"] = _model(fields.get("model"), shape | inner, fields.get("tokenizer", "bpe"))
+        inner = {}
+    if path is not None:
+        return read_config(path, fields, inner)
+    return validate(TrainConfig, fields, source="options")
+
+
+def _model(name: Any, shape: dict[str, Any], tokenizer: Any) -> Any:
+    """The model's shape from `--model`, or from the options of a model of one's own."""
+    from ..config.run import BYTE_VOCAB, family_model
+
+    if isinstance(name, str):
+        family = family_model(name)
+        if shape:
+            own = " ".join(f"--{key} {value}" for key, value in family.model_dump(exclude={"name"}).items())
+            raise InputError(
+                f"--model {name} has a shape of its own; leave out --{next(iter(shape))}, "
+                f"or leave out --model and change one of {own}"
+            )
+        return family.model_dump()
+    if name is not None:
+        return {**name, **shape} if isinstance(name, dict) else name
+    missing = [f"--{key}" for key in ("layers", "width", "heads") if key not in shape]
+    if missing:
+        raise InputError(
+            f"no model: write --model with one of {', '.join(FAMILY)}, or {', '.join(missing)} of your own"
+        )
+    hidden = {"hidden": 4 * shape["width"]} if isinstance(shape["width"], int) else {}
+    return {**hidden, "vocab": BYTE_VOCAB if tokenizer == "bytes" else VOCAB, **shape}
