@@ -138,6 +138,7 @@ def test_a_profile_of_something_else_is_refused_and_one_of_another_machine_warne
 
 def test_a_table_and_a_profile_go_with_their_cases(emulation, tmp_path, monkeypatch):
     run, seen = emulation("run"), []
+    monkeypatch.setattr(run.signal, "signal", lambda *_: None)  # the process is the tests' own
     monkeypatch.setattr(run, "emulate", lambda *arguments: seen.append(arguments))
     for arguments in ([], [f"{tmp_path}/mine.yaml"], [f"{tmp_path}/mine.yaml", "--results", "other.csv"]):
         monkeypatch.setattr(sys, "argv", ["run.py", *arguments])

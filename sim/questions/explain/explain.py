@@ -84,7 +84,7 @@ def answer(scenario: Scenario) -> Explanation:
     """
     if len(scenario.strategies) > 1:
         names = ", ".join(strategy.label for strategy in scenario.strategies)
-        told = "explain: one run at a time, and there are {names}; write {strategy:diloco:replicas=2}"
+        told = "explain: it takes one strategy, and there are {names}; write {strategy:diloco:replicas=2}"
         raise ArgumentError(told, names=names)
     outcome = outcomes(scenario)[0]
     job, timeline = outcome.job, outcome.timeline

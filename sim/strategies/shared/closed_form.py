@@ -178,7 +178,7 @@ def more_starts(setting: Setting, parts: int, *, outer: bool) -> Iterator[Summan
     """What it costs to start an exchange in parts beyond the first; the exchange's own `shown_s` holds it already."""
     overhead_s, more = setting.across.overhead_s, parts - 1
     if more and overhead_s:
-        what, letters = "starting the other layers' exchanges", "(n - 1) o1"
+        what, letters = "overhead of the other layers' exchanges", "(n - 1) o1"
         yield Summand(what, letters, lambda: f"{more} x {human_seconds(overhead_s)}", more * overhead_s, 0.0, outer)
 
 

@@ -357,9 +357,9 @@ def test_the_command_prints_json_csv_and_a_table(simulate):
     ("arguments", "words"),
     [
         (["--params", "70B:7B"], ["--params", "1B:100B"]),
-        (["--params", "many"], ["--params", "2T"]),
+        (["--params", "many"], ["--params", "10B"]),
         (["--sync-every", "30,x"], ["--sync-every", "30,100"]),
-        (["--chip-speed", "300"], ["--chip-speed", "Tflop/s"]),
+        (["--chip", "300"], ["--chip", "Tflop/s"]),
     ],
 )
 def test_wrong_options_end_in_one_line(simulate, arguments, words):

@@ -586,7 +586,7 @@ def test_a_route_that_leaves_the_shortest_way_is_not_said_to_be_without_effect()
     assert not any("topology.routes[0]" in note for note in notes)
     assert any("topology.links[2] (no route" in note for note in notes)
     anyway = bare | {"routes": [{"between": ["a", "c"], "via": []}]}
-    assert any("topology.routes[0] (the route is that of least latency" in note for note in ran(anyway)[1])
+    assert any("topology.routes[0] (it is the route of least latency" in note for note in ran(anyway)[1])
 
 
 def ran(where):

@@ -51,7 +51,7 @@ def test_the_seconds_of_one_replica_need_no_list_around_them():
     ("wrong", "told"),
     [
         ({"seconds": []}, "seconds: got 0 entries; must have at least 1"),
-        ({"seconds": [1.0, -2.0]}, r"must be greater than 0"),
+        ({"seconds": [1.0, -2.0]}, r"must be greater than or equal to 0.000000000001"),
         ({"params": "seven"}, "params: 'seven' is not a number; write a plain number such as 10e9, or 10B"),
         ({"params": 2.5}, r"params: got 2\.5; must be a whole number"),
         ({"chip": 4}, "chip: unknown key; did you mean 'chips'"),
