@@ -13,7 +13,7 @@ from ..errors import InputError, brief
 from ..questions.flows import FlowSpec
 from ..scenario.loading import load_scenario
 from ..scenario.model import Scenario
-from ..strategies import AbstractStrategy, DataParallel, DiLoCo
+from ..strategies import AbstractStrategy, Default, Reference
 from ..topology.model import Topology, load_topology
 from ..trace.given import GivenSeconds
 from ..units.chips import CHIPS, useful_flop_per_s
@@ -198,7 +198,7 @@ def scenario(
     place = where if isinstance(where, Topology) else topology(where)
     return validate(
         Scenario,
-        {"strategies": (DataParallel(), DiLoCo()), **document, "topology": place},
+        {"strategies": (Reference(), Default()), **document, "topology": place},
         source="scenario",
         in_si=True,
     )

@@ -19,7 +19,7 @@ from ..questions.plan.options import Ask
 from ..questions.predict import answer as predict_answer
 from ..questions.validate.claims import answer as validate_answer
 from ..simulation import run as simulation
-from ..strategies import AbstractStrategy, DataParallel, DiLoCo
+from ..strategies import AbstractStrategy, Default, Reference
 from ..topology.model import CollectiveName, Topology
 from ..units.quantities import CHIP_SPEED, Quantity, from_si, read_chip_speed, read_count
 from ..workload.extent import AbstractWorkload
@@ -128,7 +128,7 @@ def explain(
     Raises:
       InputError: an argument is wrong, or a scenario has more than one strategy.
     """
-    asked = strategy if strategy is not None or workload is None else DiLoCo()
+    asked = strategy if strategy is not None or workload is None else Default()
     return Explanation.of(explanations.answer(scenario(where, workload, asked)))
 
 
@@ -220,7 +220,7 @@ def predict(
     Raises:
       InputError: there is no law for the strategy, or a number is out of range.
     """
-    chosen = strategy or DataParallel()
+    chosen = strategy or Reference()
     given = {"tokens": tokens, "batch_tokens": batch_tokens, "unique_tokens": unique_tokens}
     counts = {name: _count(name, value) for name, value in given.items() if value is not None}
     found = predict_answer(

@@ -184,7 +184,7 @@ def _answered(asked: _Asked, full: bool, targets: Sequence[float], link: str | N
     from ..questions.bandwidth.bandwidth import TARGETS, answer
 
     return answer(
-        _replayed(asked.scenario, full),
+        asked.scenario.replaced(replay="full") if full else asked.scenario,
         targets or TARGETS,
         link=link,
         rounds=asked.rounds,
@@ -283,12 +283,3 @@ def _scenario(
         changed = [old | new for old, new in zip(document["strategies"], changed, strict=True)]
     asked = validate(Scenario, document | {"strategies": changed}, source=str(place.scenario or "scenario"))
     return _Asked(asked, ignored=tuple(own_keys(strategies, shared)) if strategies else ())
-
-
-def _replayed(scenario: Scenario, full: bool) -> Scenario:
-    from ..documents.validation import validate
-
-    if not full:
-        return scenario
-    document = scenario.model_dump(mode="json", exclude_none=True) | {"replay": "full"}
-    return validate(type(scenario), document, source="scenario")

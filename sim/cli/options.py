@@ -78,6 +78,13 @@ UniqueTokensOption = Annotated[
 
 
 @dataclass(frozen=True)
+class Model:
+    """The model, by its size."""
+
+    params: ParamsOption = None
+
+
+@dataclass(frozen=True)
 class Run:
     """What of a run has a word of its own in each command; everything else is a key for `--set`."""
 
@@ -88,14 +95,9 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Words:
-    """The same, and the model and the replicas of all strategies."""
+class Words(Run, Model):
+    """The same, and the model and the replicas of all strategies; the help lists the model first."""
 
-    params: ParamsOption = None
-    tokens: TokensOption = None
-    steps: StepsOption = None
-    chips: ChipsOption = None
-    chip: ChipOption = None
     replicas: ReplicasOption = None
     sync_every: SyncEveryOption = None
 

@@ -59,9 +59,9 @@ def _facts(answer: BandwidthAnswer, on_grid: bool) -> Facts:
 def _needs(rows: Sequence[Need], on_grid: bool) -> Table:
     targets = list(dict.fromkeys(row.target for row in rows))
     found: list[tuple[Cell, ...]] = []
-    for label in dict.fromkeys(row.label for row in rows):
+    for kind, label in dict.fromkeys((row.strategy, row.label) for row in rows):
         own = {row.target: row for row in rows if row.label == label}
-        found.append((*strategy_name.parts(label), *(_need(own[target], on_grid) for target in targets)))
+        found.append((*strategy_name.parts(kind, label), *(_need(own[target], on_grid) for target in targets)))
     columns = [Column(f"{100 * target:.4g}%", GBIT_PER_S) for target in targets]
     title = "Bandwidth at which the chips compute so much of the time"
     return table((*strategy_name.COLUMNS, *columns), found, title=title)
@@ -77,12 +77,11 @@ def _need(row: Need, on_grid: bool) -> Cell:
 
 
 def _curve(curve: Sequence[CurvePoint]) -> Table:
-    labels = list(dict.fromkeys(point.label for point in curve))
-    first = [point.bandwidth_bits_per_s for point in curve if point.label == labels[0]]
+    first = [point.bandwidth_bits_per_s for point in curve if point.label == curve[0].label]
     columns = [Column(_gbit(bits_per_s), PERCENT) for bits_per_s in first]
     rows: list[tuple[Cell, ...]] = [
-        (*strategy_name.parts(label), *(point.utilization for point in curve if point.label == label))
-        for label in labels
+        (*strategy_name.parts(kind, label), *(point.utilization for point in curve if point.label == label))
+        for kind, label in dict.fromkeys((point.strategy, point.label) for point in curve)
     ]
     return table((*strategy_name.COLUMNS, *columns), rows, title="Compute utilisation [%] at so many Gbit/s")
 

@@ -59,7 +59,7 @@ def _budgets(title: str, rows: Sequence[BudgetRow]) -> list[Block]:
     lines = [
         Row(
             (
-                *strategy_name.parts(row.label),
+                *strategy_name.parts(row.strategy, row.label),
                 row.chips,
                 row.batch_tokens,
                 row.equal_tokens_s,
@@ -105,7 +105,7 @@ def _times(title: str, rows: Sequence[LossRow]) -> Table:
     lines = [
         Row(
             (
-                *strategy_name.parts(row.label),
+                *strategy_name.parts(row.strategy, row.label),
                 row.chips,
                 row.batch_tokens,
                 row.target_loss,

@@ -70,7 +70,7 @@ def _times(runs: Sequence[Run]) -> Table:
     rows = []
     for run in runs:
         cells = (
-            *strategy_name.parts(run.label),
+            *strategy_name.parts(run.strategy, run.label),
             run.wall_clock_s,
             run.speedup,
             run.compute_utilization,
@@ -100,7 +100,7 @@ def _costs(runs: Sequence[Run]) -> Table:
         rates = (run.mean_bandwidth_bits_per_s, run.peak_bandwidth_bits_per_s)
         traffic = (run.cross_datacenter_bytes, *(rates if run.cross_datacenter_bytes else (None, None)))
         cells = (
-            *strategy_name.parts(run.label),
+            *strategy_name.parts(run.strategy, run.label),
             *([run.chips, run.steps] if uneven else []),
             run.compute_s,
             run.lost_s,

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
-
+from ..strategies import STRATEGIES
 from .model import Column
 
 
-def parts(label: str) -> tuple[str, str]:
-    """The name of a strategy, and its parameters: from the first word that is not capitalised like a name."""
-    name, *parameters = re.split(r" (?![A-Z][A-Za-z-]+(?: |$))", label, maxsplit=1)
-    return name, "".join(parameters)
+def parts(kind: str, label: str) -> tuple[str, str]:
+    """The name of a strategy, and what its label says behind it: parameters, and a number where labels are alike."""
+    name = STRATEGIES[kind].name
+    return name, label.removeprefix(name).lstrip()
 
 
 COLUMNS = (Column("Strategy"), Column("Parameters", folds=True))

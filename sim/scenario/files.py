@@ -9,6 +9,8 @@ from typing import Any
 
 from ..documents.validation import read_mapping, read_text
 from ..errors import ArgumentError, InputError
+from ..strategies import STRATEGIES
+from .overrides import keys_of
 
 _GZIP = b"\x1f\x8b"
 _HEADER = b'{"record"'
@@ -81,7 +83,8 @@ def _instead(result: dict[str, Any]) -> str:
     if "inner_learning_rate" in result:  # of predict
         words = {"params": "--params", "tokens": "--tokens", "strategy": "--strategy", "replicas": "--replicas"}
         words |= {"sync_every": "--sync-every"} if result.get("sync_every") else {}
-        if result.get("strategy") == "data-parallel":
+        kind = result.get("strategy")
+        if kind in STRATEGIES and "replicas" not in keys_of(kind):
             del words["replicas"]
         return "; or write simulate " + " ".join(f"{option} {result.get(key)}" for key, option in words.items())
     return ""

@@ -27,6 +27,8 @@ STRATEGIES: dict[str, type[AbstractStrategy]] = {
 
 Reference = DataParallel
 """What all others are compared with."""
+Default = DiLoCo
+"""What is compared with it where nobody says what."""
 
 
 def is_reference(strategy: AbstractStrategy) -> bool:
@@ -39,6 +41,7 @@ __all__ = [
     "AbstractStrategy",
     "AsyncDiLoCo",
     "DataParallel",
+    "Default",
     "DiLoCo",
     "EagerDiLoCo",
     "ElasticDiLoCo",

@@ -13,15 +13,15 @@ from ..errors import InputError
 from ..network.closed_forms import one_way_s
 from ..units.quantities import MOST_SITES, MOST_STEPS
 from .shared.closed_form import ClosedForm, gradients_across, of_one_replica, outer_step
+from .shared.outer_steps import OuterStepStrategy
 from .shared.own_pace import Pace, deal_steps
-from .shared.schedule import Schedule, count_rounds
+from .shared.schedule import Schedule
 from .shared.setting import Setting
-from .shared.stated import Law, Meetings, open_end
+from .shared.stated import Meetings, open_end
 from .shared.steps import inner_steps, spanning_steps
-from .shared.strategy import AbstractStrategy
 
 
-class AsyncDiLoCo(AbstractStrategy):
+class AsyncDiLoCo(OuterStepStrategy):
     """Asynchronous DiLoCo: a replica sends its change to a server when it has one, and goes on from what it gets back.
 
     Nobody waits for anybody. The inner steps of all replicas together are those of the other strategies, and a fast
@@ -62,28 +62,9 @@ class AsyncDiLoCo(AbstractStrategy):
         return own | self.payload_parameters() | open_end(self.closing_exchange)
 
     @property
-    def replica_count(self) -> int:
-        """Replicas M."""
-        return self.replicas
-
-    @property
-    def steps_per_sync(self) -> int:
-        """A replica meets the server after so many steps."""
-        return self.sync_every
-
-    @property
-    def law(self) -> Law:
-        """DiLoCo's is the nearest."""
-        return Law("diloco", self.replicas, self.sync_every, fitted=False)
-
-    @property
     def meetings(self) -> Meetings:
         """Replicas never meet; a single one does what DiLoCo does."""
         return Meetings() if self.spans else Meetings(of_all=False, own_pace=True)
-
-    def outer_steps(self, steps: int) -> int:
-        """T/H, rounded up (down without the closing exchange): merges of a replica that makes T steps."""
-        return count_rounds(steps, self.sync_every, closing=self.closing_exchange)
 
     def schedule(self, setting: Setting) -> Schedule:
         """Inner steps of each replica: of M T in all, those that it would finish before others could."""

@@ -12,13 +12,14 @@ from ..engine.ops import Collective, Op
 from ..units.quantities import MOST_SITES, MOST_STEPS
 from .shared.closed_form import ClosedForm, gradients_across, of_one_replica, of_replicas, outer_step
 from .shared.layer_by_layer import OverlappingStrategy, Sending
-from .shared.schedule import Schedule, count_rounds
+from .shared.outer_steps import OuterStepStrategy
+from .shared.schedule import Schedule
 from .shared.setting import Setting
-from .shared.stated import Law, Meetings, open_end
+from .shared.stated import Meetings, open_end
 from .shared.steps import inner_steps, spanning_steps
 
 
-class DiLoCo(OverlappingStrategy):
+class DiLoCo(OuterStepStrategy, OverlappingStrategy):
     """DiLoCo. With M >= 2 each replica has a datacenter of its own; a single replica spans all of them.
 
     Outer steps come after every H inner steps and after the last one. An M = 1 run exchanges its gradients at every
@@ -39,6 +40,7 @@ class DiLoCo(OverlappingStrategy):
 
     name: ClassVar[str] = "DiLoCo"
     one_over_all: ClassVar[bool] = True
+    law_is_own: ClassVar[bool] = True
 
     @property
     def parameters(self) -> dict[str, str]:
@@ -47,28 +49,9 @@ class DiLoCo(OverlappingStrategy):
         return own | self.overlap_parameters() | self.payload_parameters() | open_end(self.closing_exchange)
 
     @property
-    def replica_count(self) -> int:
-        """Replicas M."""
-        return self.replicas
-
-    @property
-    def steps_per_sync(self) -> int:
-        """All workers meet at every outer step."""
-        return self.sync_every
-
-    @property
-    def law(self) -> Law:
-        """Its own."""
-        return Law("diloco", self.replicas, self.sync_every, fitted=True)
-
-    @property
     def meetings(self) -> Meetings:
         """A blocking exchange is over when the next round begins; so are all of a single replica."""
         return Meetings(linger=self.by_layer and not self.spans)
-
-    def outer_steps(self, steps: int) -> int:
-        """T/H, rounded up where the last, shorter round is exchanged as well."""
-        return count_rounds(steps, self.sync_every, closing=self.closing_exchange)
 
     def schedule(self, setting: Setting) -> Schedule:
         """All meet after every round."""

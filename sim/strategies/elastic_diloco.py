@@ -13,14 +13,14 @@ from ..engine.ops import Collective, Op
 from ..errors import InputError
 from ..units.quantities import MOST_SITES, MOST_STEPS, Latency
 from .shared.closed_form import ClosedForm, of_replicas, outer_step
-from .shared.schedule import Schedule, count_rounds
+from .shared.outer_steps import OuterStepStrategy
+from .shared.schedule import Schedule
 from .shared.setting import Setting
-from .shared.stated import Law, Meetings, open_end
+from .shared.stated import Meetings, open_end
 from .shared.steps import inner_steps
-from .shared.strategy import AbstractStrategy
 
 
-class ElasticDiLoCo(AbstractStrategy):
+class ElasticDiLoCo(OuterStepStrategy):
     """DiLoCo that does not wait for all: an outer step begins with a quorum of K replicas, after a window of grace.
 
     A replica that comes later hands its change to one that was there, gets the parameters from it, and goes on. Every
@@ -57,28 +57,9 @@ class ElasticDiLoCo(AbstractStrategy):
         return own | self.payload_parameters() | open_end(self.closing_exchange)
 
     @property
-    def replica_count(self) -> int:
-        """Replicas M."""
-        return self.replicas
-
-    @property
-    def steps_per_sync(self) -> int:
-        """An outer step after so many inner ones."""
-        return self.sync_every
-
-    @property
-    def law(self) -> Law:
-        """DiLoCo's is the nearest."""
-        return Law("diloco", self.replicas, self.sync_every, fitted=False)
-
-    @property
     def meetings(self) -> Meetings:
         """With K = M all meet; else somebody may be late."""
         return Meetings(of_all=self.quorum == self.replicas)
-
-    def outer_steps(self, steps: int) -> int:
-        """T/H, rounded up where the last, shorter round is exchanged as well."""
-        return count_rounds(steps, self.sync_every, closing=self.closing_exchange)
 
     def schedule(self, setting: Setting) -> Schedule:
         """All may meet after every round."""

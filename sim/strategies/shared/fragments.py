@@ -14,12 +14,13 @@ from ...errors import InputError
 from ...units.quantities import MOST_SITES, MOST_STEPS
 from .behind_compute import Part
 from .layer_by_layer import OverlappingStrategy, Sending
-from .schedule import Schedule, count_rounds
+from .outer_steps import OuterStepStrategy
+from .schedule import Schedule
 from .setting import Setting
-from .stated import Law, Meetings
+from .stated import Meetings
 
 
-class FragmentedStrategy(OverlappingStrategy, ABC):
+class FragmentedStrategy(OuterStepStrategy, OverlappingStrategy, ABC):
     """Replicas in a datacenter each that exchange fragments of the parameters at different moments of a round."""
 
     replicas: int = Field(default=REPLICAS, gt=1, le=MOST_SITES, examples=[2])
@@ -30,21 +31,6 @@ class FragmentedStrategy(OverlappingStrategy, ABC):
     """Whether a last round of fewer than H steps ends with an exchange; many trainers stop without."""
     pattern: Literal["strided", "sequential"] = "strided"
     """Fragment p of P has the layers p, p + P, p + 2P, ... (`strided`), or neighbouring ones (`sequential`)."""
-
-    @property
-    def replica_count(self) -> int:
-        """Replicas M."""
-        return self.replicas
-
-    @property
-    def steps_per_sync(self) -> int:
-        """A fragment meets its like after so many steps."""
-        return self.sync_every
-
-    @property
-    def law(self) -> Law:
-        """DiLoCo's is the nearest."""
-        return Law("diloco", self.replicas, self.sync_every, fitted=False)
 
     @property
     def meetings(self) -> Meetings:
@@ -60,10 +46,6 @@ class FragmentedStrategy(OverlappingStrategy, ABC):
         """How many fragments there are, and of which layers, for `parameters`."""
         count = {"P": f"{fragments}"} if fragments else {}
         return count | ({"sequential": ""} if self.pattern == "sequential" else {})
-
-    def outer_steps(self, steps: int) -> int:
-        """Rounds T/H, rounded up where the last, shorter one is exchanged as well."""
-        return count_rounds(steps, self.sync_every, closing=self.closing_exchange)
 
     def link_s(self, setting: Setting) -> float:
         """(2Nb/W1)(1 - 1/R) x rounds [s]."""

@@ -19,32 +19,7 @@ from sim.errors import ReplayError
 from sim.network.placement import Placement
 from sim.network.published_cost import PublishedCostNetwork
 from sim.topology.model import Topology
-
-
-class FixedNetwork:
-    """Every collective takes its payload in seconds and sends its payload in bytes."""
-
-    def connect(self, env):
-        self.env = env
-        return self
-
-    def apart(self, collective):
-        return None
-
-    def transfer(self, collective):
-        return self.env.timeout(collective.payload_bytes)
-
-    def links(self):
-        return ()
-
-    def stalled(self):
-        return []
-
-    def credit_s(self):
-        return ()
-
-    def crossing_bytes(self, collective):
-        return collective.payload_bytes if len(collective.members) > 1 else 0.0
+from tests.sim.engine.fixed_network import FixedNetwork
 
 
 def everyone(index, seconds, members=(0, 1, 2)):

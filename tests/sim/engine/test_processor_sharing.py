@@ -11,32 +11,10 @@ from sim.engine.interpreter import replay
 from sim.engine.ops import Collective, Compute, Start, Wait
 from sim.engine.timeline import Span
 from sim.topology.hosts import Host, Place
+from tests.sim.engine.fixed_network import FixedNetwork
 
 TWICE = Host(name="h", slowdown=(1, 2))
 MACHINE = Host(name="m", slowdown=(1, 1.5))
-
-
-class FixedNetwork:
-    """Every collective takes its payload in seconds."""
-
-    def connect(self, env):
-        self.env = env
-        return self
-
-    def apart(self, collective):
-        return None
-
-    def transfer(self, collective):
-        return self.env.timeout(collective.payload_bytes)
-
-    def links(self):
-        return ()
-
-    def stalled(self):
-        return []
-
-    def crossing_bytes(self, collective):
-        return 0.0
 
 
 def exchange(seconds, members, index=0):

@@ -67,7 +67,9 @@ def test_all_strategies_fit_and_none_is_cut_off(behind_compute, width):
     assert len(tables) >= 2
     for table in tables:  # a name and its parameters stand beside each other, or the one below the other
         words = " ".join(table.split())
-        assert [part for one in behind_compute.runs for part in parts(one.label) if part not in words] == []
+        assert [
+            part for one in behind_compute.runs for part in parts(one.strategy, one.label) if part not in words
+        ] == []
 
 
 def test_each_strategy_shows_mean_and_peak_bandwidth_and_what_is_hidden(behind_compute):

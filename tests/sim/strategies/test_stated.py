@@ -17,8 +17,6 @@ from sim.strategies.shared.schedule import Schedule
 SIM = Path(sim.__file__).parent
 CLASSES = {strategy.__name__ for strategy in STRATEGIES.values()}
 OF_OTHERS = {
-    "api/given.py": "a program names the classes of strategies",
-    "api/questions.py": "predict and explain have a strategy of their own where none is given",
     "laws": "the laws have names of their own for what they were fitted on",
     "questions/validate/live.py": "rows of published tables are picked by the names that these give to runs",
     "report": "rows of an answer are picked by the kind that stands in them",

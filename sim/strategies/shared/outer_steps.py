@@ -1,0 +1,41 @@
+"""Strategies whose M replicas make H inner steps between outer ones: what follows from these numbers alone."""
+
+from __future__ import annotations
+
+from abc import ABC
+from typing import TYPE_CHECKING, ClassVar
+
+from .schedule import count_rounds
+from .stated import Law
+from .strategy import AbstractStrategy
+
+
+class OuterStepStrategy(AbstractStrategy, ABC):
+    """A strategy with M replicas and outer steps; each has the fields below, with defaults and limits of its own."""
+
+    if TYPE_CHECKING:
+        replicas: int
+        sync_every: int
+        closing_exchange: bool
+
+    law_is_own: ClassVar[bool] = False
+    """Whether DiLoCo's loss law was fitted on runs of this very strategy; if not, it is the nearest."""
+
+    @property
+    def replica_count(self) -> int:
+        """Replicas M."""
+        return self.replicas
+
+    @property
+    def steps_per_sync(self) -> int:
+        """Inner steps H from one exchange of a replica (or of a fragment of it) to the next."""
+        return self.sync_every
+
+    @property
+    def law(self) -> Law:
+        """DiLoCo's."""
+        return Law("diloco", self.replicas, self.sync_every, fitted=self.law_is_own)
+
+    def outer_steps(self, steps: int) -> int:
+        """T/H, rounded up where the last, shorter round is exchanged as well; of a replica that makes T steps."""
+        return count_rounds(steps, self.sync_every, closing=self.closing_exchange)
