@@ -1,0 +1,104 @@
+"""What a replay did, moment by moment, as plain data: for timelines and charts. Arithmetic only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+Doing = Literal["compute", "packing", "waiting", "inside", "across"]
+"""What a worker does: train; make payloads smaller or restore them; wait for slower workers; stand still for an
+exchange inside its datacenter, or across datacenters. Each is a term of the report's wall-clock."""
+
+
+class Slice(NamedTuple):
+    """A stretch of one worker's time, in which it does one thing. The slices of a worker never overlap.
+
+    Attributes:
+      worker: its number, from 0.
+      doing: what it does.
+      name: the same for people: `compute`, `outer exchange`, `waiting for site-2`, ...
+      start_s, end_s: when, in simulated time from the beginning of the run [s].
+    """
+
+    worker: int
+    doing: Doing
+    name: str
+    start_s: float
+    end_s: float
+
+
+class Exchange(NamedTuple):
+    """An exchange under way, exposed or hidden behind compute; the exchanges of a worker may overlap.
+
+    Attributes:
+      name: what is exchanged: `gradients`, `outer`, `push`, ...
+      index, part: which one of that name, and which part (layer, fragment) of it.
+      members: the workers that take part.
+      payload_bytes: what every member contributes [byte].
+      start_s, end_s: from the moment when it could begin until every member has the result [s].
+    """
+
+    name: str
+    index: int
+    part: int
+    members: tuple[int, ...]
+    payload_bytes: float
+    start_s: float
+    end_s: float
+
+
+class Flow(NamedTuple):
+    """Bytes on their way between two datacenters.
+
+    Attributes:
+      name: what they belong to.
+      source, target: names of the datacenters.
+      links: names of the links on the way.
+      payload_bytes: how many [byte].
+      start_s, end_s: from the first byte sent until the last has arrived [s].
+    """
+
+    name: str
+    source: str
+    target: str
+    links: tuple[str, ...]
+    payload_bytes: float
+    start_s: float
+    end_s: float
+
+
+class Load(NamedTuple):
+    """What one link carries from a moment on, until its next entry.
+
+    Attributes:
+      link: its name.
+      at_s: the moment [s].
+      payload_bits_per_s: what it carries [bit/s].
+      capacity_bits_per_s: what it could carry of payload at that moment [bit/s].
+    """
+
+    link: str
+    at_s: float
+    payload_bits_per_s: float
+    capacity_bits_per_s: float
+
+
+@dataclass(frozen=True)
+class Observation:
+    """A stretch of a replay, everything in it in order of its beginning.
+
+    Attributes:
+      label: the strategy that ran.
+      sites: the name of each worker's datacenter, by worker.
+      start_s, end_s: the stretch that was observed; what reaches beyond it is cut off there [s].
+      slices, exchanges, flows, loads: what happened; flows and loads are empty where exchanges have the published cost.
+    """
+
+    label: str
+    sites: tuple[str, ...]
+    start_s: float
+    end_s: float
+    slices: tuple[Slice, ...]
+    exchanges: tuple[Exchange, ...] = ()
+    flows: tuple[Flow, ...] = ()
+    loads: tuple[Load, ...] = ()
