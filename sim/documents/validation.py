@@ -10,10 +10,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetJsonSchemaHandler, ValidationError
+from pydantic_core import CoreSchema
 
 from ..errors import InputError, brief, is_plain, shortened
 from ..units.quantities import IN_SI
+from .attribute_docstrings import describe_properties
 from .kinds import refuse_other_kind
 from .nearest import nearest
 from .reading import MOST_YAML_BYTES, line_of, parse_yaml, read_text
@@ -48,7 +50,7 @@ class Frozen(BaseModel):
         validate_by_name=False,
         serialize_by_alias=True,
         allow_inf_nan=False,
-        use_attribute_docstrings=True,
+        defer_build=True,
     )
 
     def __init__(self, /, **data: Any) -> None:
@@ -60,6 +62,13 @@ class Frozen(BaseModel):
 
     # pydantic's mark of an __init__ that a document need not go through: it is for programs alone
     __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Each field with the docstring under it."""
+        schema = handler.resolve_ref_schema(handler(core))
+        describe_properties(schema, cls)
+        return schema
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
         """What is not as it would be by default, under its public keys."""

@@ -73,19 +73,29 @@ class _PublishedCostCarrier:
         self._network, self._env = network, env
         self._free_s: dict[Hashable, float] = {}
         """Until when something is taken, as `turns` names it."""
+        self._known_turns: dict[tuple[tuple[int, ...], bool], tuple[list[Hashable], list[Hashable]]] = {}
 
     def transfer(self, collective: Collective) -> simpy.Event:
-        seconds, touches = self._network.seconds(collective), collective.touches
-        placement = self._network.placement
-        one_way = collective.source is not None and len(touches) > 1
-        links = placement.topology.path(*placement.names(touches)) if one_way else ()
-        hops = [(placement.job(touches[0]), *link) for link in links]
-        waits_for, takes = turns(collective, hops)
-        now, first_s = self._env.now, self._network.busy_s if len(touches) > 1 else 0.0
+        waits_for, takes = self._turns(collective)
+        seconds, latency_s = self._network.seconds(collective), self._network.cost(collective)[1]
+        now, first_s = self._env.now, self._network.busy_s if len(collective.touches) > 1 else 0.0
         free_s = max(now, *(self._free_s.get(each, first_s) for each in waits_for))
-        left_s = free_s + max(0.0, seconds - self._network.cost(collective)[1])
-        self._free_s.update((each, max(left_s, self._free_s.get(each, 0.0))) for each in takes)
+        left_s = free_s + max(0.0, seconds - latency_s)
+        for each in takes:
+            if left_s > self._free_s.get(each, 0.0):
+                self._free_s[each] = left_s
         return self._env.timeout(free_s - now + seconds)
+
+    def _turns(self, collective: Collective) -> tuple[list[Hashable], list[Hashable]]:
+        """What a collective waits for and what it takes, the links on its way among it where it goes one way."""
+        touches = collective.touches
+        key = touches, collective.source is not None
+        if key not in self._known_turns:
+            placement = self._network.placement
+            one_way = collective.source is not None and len(touches) > 1
+            links = placement.topology.path(*placement.names(touches)) if one_way else ()
+            self._known_turns[key] = turns(collective, [(placement.job(touches[0]), *link) for link in links])
+        return self._known_turns[key]
 
     def apart(self, collective: Collective) -> None:
         """Nothing: all begin and end together."""

@@ -32,14 +32,14 @@ class Exchange(NamedTuple):
 
     Attributes:
       name: what is exchanged: `gradients`, `outer`, `push`, ...
-      index, part: which one of that name, and which part (layer, fragment) of it.
+      number, part: which one of that name, and which part (layer, fragment) of it.
       members: the workers that take part.
       payload_bytes: what every member contributes [byte].
       start_s, end_s: from the moment when it could begin until every member has the result [s].
     """
 
     name: str
-    index: int
+    number: int
     part: int
     members: tuple[int, ...]
     payload_bytes: float

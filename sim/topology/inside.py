@@ -71,7 +71,7 @@ class Inside(Frozen):
     @classmethod
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         """Numbers, or the name of a preset, alone or beside numbers."""
-        schema = handler.resolve_ref_schema(handler(core))
+        schema = super().__get_pydantic_json_schema__(core, handler)
         preset = {"type": "string", "enum": list(PRESETS), "description": "Published numbers of a kind of machine."}
         schema["properties"]["preset"] = preset
         return schema | {"type": ["object", "string"]}

@@ -80,8 +80,10 @@ class Topology(RegularTopology):
     @classmethod
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         """A topology in a file: instead of datacenters and links it may have `generate`."""
-        schema = handler.resolve_ref_schema(handler(core))
-        shapes = [handler(shape.__pydantic_core_schema__) for shape in SHAPES.values()]
+        schema = super().__get_pydantic_json_schema__(core, handler)
+        shapes = [
+            shape.__get_pydantic_json_schema__(shape.__pydantic_core_schema__, handler) for shape in SHAPES.values()
+        ]
         schema["properties"]["generate"] = {"anyOf": shapes, "description": "Equal datacenters in a regular shape."}
         requires_one_of(schema, "datacenters", "generate")
         return schema
