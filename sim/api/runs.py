@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, overload
@@ -11,13 +11,13 @@ from ..documents.validation import nearest
 from ..errors import InputError
 from ..questions.bottleneck import bottlenecks
 from ..questions.verdict import Verdict, fastest, lowest_loss, verdict
+from ..report.model import Report
 from ..report.render.json import render
 from ..report.run import report
 from ..scenario.model import Scenario
 from ..simulation.results import Bottleneck, Result, Run
 from ..simulation.run import run
-from ..units.in_words import human_bytes, human_count, human_ratio, human_seconds
-from .shown import Shown, Table, as_record
+from .shown import Shown
 
 
 class UnknownRunError(InputError, KeyError):
@@ -104,30 +104,9 @@ class Runs(Shown, Sequence[Run]):
     def __iter__(self) -> Iterator[Run]:
         return iter(self.result.runs)
 
-    def table(self) -> Table:
-        """What is shown of the runs: one line each."""
-        columns = ("Strategy", "Chips", "Wall-clock", "Utilization", "Across sites", "Speed-up", "Overtraining")
-        loss = self.lowest_loss is not None
-        topology = self.scenario.topology.name
-        first = self.result.runs[0]
-        title = f"{human_count(first.params)} parameters, {human_count(first.tokens)} tokens on {topology}"
-        return Table(title, (*columns, "Its loss") if loss else columns, tuple(self._line(each, loss) for each in self))
-
-    def _line(self, each: Run, loss: bool) -> tuple[str, ...]:
-        cells = (
-            each.label,
-            f"{each.chips:,}",
-            human_seconds(each.wall_clock_s),
-            f"{each.compute_utilization:.1%}",
-            human_bytes(each.cross_datacenter_bytes),
-            human_ratio(each.speedup),
-            human_ratio(each.overtraining_multiple),
-        )
-        return (*cells, "-" if each.equal_time_loss is None else f"{each.equal_time_loss:.3f}") if loss else cells
-
-    def records(self) -> Sequence[Mapping[str, Any]]:
-        """A run each, without its sites and links."""
-        return [as_record(each) for each in self]
+    def report(self) -> Report:
+        """As `simulate` reports them, but for the bottlenecks, which take replays of their own."""
+        return report(self.result)
 
     def to_json(self) -> str:
         """The whole answer with its bottlenecks, as `simulate --format json` prints it."""

@@ -62,7 +62,7 @@ def _needs(rows: Sequence[Need], on_grid: bool) -> Table:
     for kind, label in dict.fromkeys((row.strategy, row.label) for row in rows):
         own = {row.target: row for row in rows if row.label == label}
         found.append((*strategy_name.parts(kind, label), *(_need(own[target], on_grid) for target in targets)))
-    columns = [Column(f"{100 * target:.4g}%", GBIT_PER_S) for target in targets]
+    columns = [Column(f"{100 * target:.10g}%", GBIT_PER_S) for target in targets]
     title = "Bandwidth at which the chips compute so much of the time"
     return table((*strategy_name.COLUMNS, *columns), found, title=title)
 

@@ -295,4 +295,4 @@ def describe_chips(ask: Ask, topology: Topology) -> str:
     chips = sum(site.chips or 0 for site in topology.datacenters)
     speeds = sorted({site.chip_flop_per_s or 0.0 for site in topology.datacenters})
     shown = " to ".join(dict.fromkeys(f"{speed / 1e12:g}" for speed in (speeds[0], speeds[-1])))
-    return f"{human_count(chips)} chips of {shown} Tflop/s useful, {ask.days:g} days"
+    return f"{human_count(chips)} chips of {shown} Tflop/s useful, {ask.days:g} day{'s'[: ask.days != 1]}"
