@@ -182,15 +182,18 @@ class _Asked(NamedTuple):
 
 def _answered(asked: _Asked, full: bool, targets: Sequence[float], link: str | None) -> BandwidthAnswer:
     from ..questions.bandwidth.bandwidth import TARGETS, answer
+    from ..shell.progress import Progress
 
-    return answer(
-        asked.scenario.replaced(replay="full") if full else asked.scenario,
-        targets or TARGETS,
-        link=link,
-        rounds=asked.rounds,
-        called=asked.called,
-        ignored=asked.ignored,
-    )
+    with Progress() as watch:
+        return answer(
+            asked.scenario.replaced(replay="full") if full else asked.scenario,
+            targets or TARGETS,
+            link=link,
+            rounds=asked.rounds,
+            called=asked.called,
+            ignored=asked.ignored,
+            watch=watch,
+        )
 
 
 def _share(text: str) -> float:

@@ -70,6 +70,7 @@ def budget(
     from ..questions.budget.comparison_rules import RULES
     from ..report.budget import report
     from ..scenario.loading import load_scenario, naming
+    from ..shell.progress import Progress
 
     source, replayed = placed(file, scenario, trace)
     named: tuple[str | None, ...] = tuple(topology or ()) or ((None,) if source else ARCHETYPES)
@@ -87,6 +88,6 @@ def budget(
     ]
     targets, unique = tuple(dict.fromkeys(target_loss or ())), count_if_given("--unique-tokens", unique_tokens)
     rules = tuple(each for each in RULES if not rule or each in {one.value for one in rule})
-    with naming(source):
-        found = answer(loaded, rules=rules, target_losses=targets, unique_tokens=unique)
+    with naming(source), Progress() as watch:
+        found = answer(loaded, rules=rules, target_losses=targets, unique_tokens=unique, watch=watch)
     hand_over(report(found), shape, output)

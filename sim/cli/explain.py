@@ -53,6 +53,7 @@ def explain(
     from ..questions.explain.explain import answer
     from ..report.explain import report
     from ..scenario.loading import load_scenario, naming
+    from ..shell.progress import Progress
 
     source, replayed = placed(file, scenario, trace)
     asked = strategy or (None if source else EXPLAINED)
@@ -65,6 +66,6 @@ def explain(
         words=given(words),
         settings=set_ or (),
     )
-    with naming(source):
-        found = answer(loaded)
+    with naming(source), Progress() as watch:
+        found = answer(loaded, watch)
     hand_over(report(found), shape, output)

@@ -117,7 +117,9 @@ def plan(
         payload_bits=payload_bits,
         layers=layers,
     )
-    hand_over(report(answer(ask, Progress())), shape, output)
+    with Progress() as watch:
+        found = answer(ask, watch)
+    hand_over(report(found), shape, output)
 
 
 def _range(text: str) -> tuple[float, ...]:

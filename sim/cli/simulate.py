@@ -76,6 +76,7 @@ def simulate(
     from ..questions.bottleneck import answer
     from ..report.run import report
     from ..scenario.loading import load_scenario, naming
+    from ..shell.progress import Progress
     from ..simulation.run import run
 
     source, replayed = placed(None, scenario, trace)
@@ -88,8 +89,8 @@ def simulate(
         words=given(words),
         settings=set_ or (),
     )
-    with naming(source):
-        result = run(loaded) if shape is Format.csv else answer(loaded)  # CSV holds the runs alone
+    with naming(source), Progress() as watch:
+        result = run(loaded, watch) if shape is Format.csv else answer(loaded, watch)  # CSV holds the runs alone
     hand_over(report(result, detail=detail), shape, output)
 
 

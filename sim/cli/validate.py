@@ -38,8 +38,10 @@ def validate(
     shape = chosen(format_, output)
     from ..questions.validate.claims import answer
     from ..report.validate import report
+    from ..shell.progress import Progress
 
-    found = answer(only, live=live)
+    with Progress() as watch:
+        found = answer(only, live=live, watch=watch)
     hand_over(report(found, cases=cases), shape, output)
     if found.faults:
         tell("\n".join(f"fault: {fault}" for fault in found.faults))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ..scenario.model import Scenario
+from ..shell.progress import UNWATCHED, Watch
 from ..simulation.results import Bottleneck, Result, Run
 from ..simulation.run import outcomes, run
 from ..workload.documents import AnalyticWorkload, TraceWorkload
@@ -15,14 +16,20 @@ _EQUAL_COMPUTE = 0.02
 """Sites whose compute differs by less than this share count as equal: a trace varies by itself."""
 
 
-def answer(scenario: Scenario) -> Result:
+def answer(scenario: Scenario, watch: Watch = UNWATCHED) -> Result:
     """The answer of the main job: all runs of a scenario, with the bottlenecks of the fastest one.
+
+    Args:
+      scenario: what is asked about.
+      watch: is told how far the replays are.
 
     Raises:
       InputError: as for `run`.
     """
-    found = run(scenario)
-    return replace(found, bottlenecks=tuple(bottlenecks(found, fastest(found.runs))))
+    found = run(scenario, watch)
+    best = fastest(found.runs)
+    watch.doing(f"looking for what holds up {best.label}", len(found.runs), len(found.runs) + 1)
+    return replace(found, bottlenecks=tuple(bottlenecks(found, best)))
 
 
 def bottlenecks(result: Result, only: Run) -> list[Bottleneck]:

@@ -16,10 +16,12 @@ from ..network.over_links import CHUNKED, LinkNetwork
 from ..network.placement import Placement
 from ..network.published_cost import PublishedCostNetwork
 from ..scenario.model import Scenario
+from ..shell.progress import UNWATCHED, Watch
 from ..strategies import Reference, is_reference
 from ..strategies.shared.strategy import told_apart
 from ..topology.links import Link
 from ..topology.model import PUBLISHED
+from ..units.in_words import human_seconds
 from .assumptions import assumptions
 from .jobs import check_chips, jobs, plan_job, workers_of
 from .results import Job, Outcome, Result
@@ -30,13 +32,17 @@ _FEW = 4
 """Rounds after which every link that carries anything has done so."""
 
 
-def run(scenario: Scenario) -> Result:
+def run(scenario: Scenario, watch: Watch = UNWATCHED) -> Result:
     """Replays every strategy of a scenario, and Data-Parallel to compare with where it is not among them.
+
+    Args:
+      scenario: what is asked about.
+      watch: is told how far the replays are.
 
     Raises:
       InputError: the topology cannot carry a strategy, or the chips cannot be shared evenly.
     """
-    return result_of(scenario, outcomes(scenario))
+    return result_of(scenario, outcomes(scenario, watch))
 
 
 def result_of(scenario: Scenario, found: Sequence[Outcome]) -> Result:
@@ -73,16 +79,23 @@ class _Reference:
         return self._known[chips]
 
 
-def outcomes(scenario: Scenario) -> list[Outcome]:
+def outcomes(scenario: Scenario, watch: Watch = UNWATCHED) -> list[Outcome]:
     """The replays of a scenario's strategies and no others: each on a network of its own, or all together on one.
 
     Raises:
       InputError: the topology cannot carry a strategy, or the chips cannot be shared evenly.
     """
     planned = jobs(scenario)
+    labels = told_apart([job.strategy.label for job in planned])
     if scenario.jobs == "together":
+        watch.doing(f"replaying {', '.join(labels)} together", 0, 1)
         return _together(scenario, planned)
-    return [alone(scenario, job) for job in planned]
+    found = []
+    for number, (label, job) in enumerate(zip(labels, planned, strict=True)):
+        watch.doing(f"replaying {label}", number, len(planned))
+        found.append(alone(scenario, job))
+        watch.found(f"{label}: {human_seconds(found[-1].timeline.wall_clock_s)}")
+    return found
 
 
 def alone(scenario: Scenario, job: Job) -> Outcome:

@@ -12,9 +12,12 @@ from ...documents.validation import nearest
 from ...errors import ArgumentError, InputError
 from ...scenario.model import Scenario
 from ...scenario.variation import links_by_name
+from ...shell.progress import UNWATCHED, Watch
 from ...simulation.run import long_run
 from ...simulation.without_effect.keys import Reason
 from ...strategies.shared.strategy import told_apart
+from ...units.in_words import human_quantity
+from ...units.quantities import BANDWIDTH
 from ..without_effect import Called, in_bandwidth
 
 TARGETS = (0.5, 0.8, 0.9, 0.95, 0.99)
@@ -86,6 +89,7 @@ def answer(
     rounds: int | None = None,
     called: Called = str,
     ignored: Iterable[Reason] = (),
+    watch: Watch = UNWATCHED,
 ) -> BandwidthAnswer:
     """How wide the links must be for each strategy of a scenario and each target.
 
@@ -99,6 +103,7 @@ def answer(
       rounds: replay so many rounds of each strategy's own H where nothing repeats, instead of the workload's steps.
       called: what a person calls a key of the scenario, for the notes; None for one that nobody asked for.
       ignored: what else was asked for and has no effect, and why.
+      watch: is told how far the search is.
 
     Raises:
       InputError: a target is out of range, there is no such link, or nothing to vary.
@@ -115,15 +120,26 @@ def answer(
     if link is not None and link not in (names := links_by_name(topology)):
         known = nearest(link, list(names))
         raise ArgumentError("{link}: there is none named {got!r}; {known}", got=link, known=known)
-    rows, curve, settled = [], [], []
+    rows: list[Need] = []
+    curve, settled = [], []
+    count = len(scenario.strategies) * (1 + len(targets))
     for position in range(len(scenario.strategies)):
         probe = _Probe(scenario, position, link, rounds)
+        watch.doing(f"replaying {probe.label} at nine bandwidths", len(rows) + position, count)
         curve += [probe.point(scale) for scale in probe.curve_scales()]
-        rows += [probe.need(target) for target in targets]
+        for target in targets:
+            watch.doing(f"searching {probe.label} for {target:.2%}", len(rows) + position + 1, count)
+            rows.append(probe.need(target))
+            watch.found(_in_words(rows[-1]))
         settled.append(probe.settled)
     what = "all links between datacenters by the same factor" if link is None else f"the link {link} alone"
     notes = in_bandwidth(scenario, settled, called, ignored)
     return BandwidthAnswer(scenario, what, tuple(rows), tuple(curve), notes)
+
+
+def _in_words(need: Need) -> str:
+    wide = need.bandwidth_bits_per_s
+    return f"{need.label}, {need.target:.2%}: {'never' if wide is None else human_quantity(wide, BANDWIDTH)}"
 
 
 class _Probe:
@@ -132,7 +148,7 @@ class _Probe:
     def __init__(self, scenario: Scenario, position: int, link: str | None, rounds: int | None) -> None:
         self._link = link
         self._strategy = scenario.strategies[position]
-        self._label = told_apart([each.label for each in scenario.strategies])[position]
+        self.label = told_apart([each.label for each in scenario.strategies])[position]
         self._scenario = scenario.replaced(strategies=(self._strategy,))
         if rounds is not None:
             self._scenario = self._scenario.vary(steps=rounds * self._strategy.steps_per_sync)
@@ -153,7 +169,7 @@ class _Probe:
         yield from (float(bits) / self._bandwidth for bits in _CURVE_BITS_PER_S)
 
     def point(self, scale: float) -> CurvePoint:
-        return CurvePoint(self._strategy.kind, self._label, scale * self._bandwidth, self.utilization(scale))
+        return CurvePoint(self._strategy.kind, self.label, scale * self._bandwidth, self.utilization(scale))
 
     def need(self, target: float) -> Need:
         unlimited = self.utilization(_UNLIMITED)
@@ -162,7 +178,7 @@ class _Probe:
         fields = self._strategy.model_dump()
         return Need(
             strategy=self._strategy.kind,
-            label=self._label,
+            label=self.label,
             replicas=self._strategy.replica_count,
             sync_every=self._strategy.steps_per_sync,
             fragments=fields.get("fragments"),

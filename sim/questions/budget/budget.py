@@ -5,15 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from ...errors import ArgumentError
 from ...laws import TOKENS_PER_PARAM
 from ...scenario.model import Scenario
+from ...shell.progress import UNWATCHED, Watch
 from ...simulation.predicted_loss import Loss, loss_after
 from ...simulation.results import Job
 from ...simulation.run import alone
 from ...strategies import is_reference
 from ...strategies.shared.strategy import told_apart
+from ...units.in_words import human_count
 from ...workload.load import Load
 from ..whole_numbers import MOST, first_that_reaches, last_that_fits
 from ..without_effect import in_budgets
@@ -23,22 +26,14 @@ _ROUNDS = 400
 
 
 @dataclass(frozen=True)
-class BudgetRow:
-    """The budget of a strategy in Data-Parallel's wall-clock.
+class Compared:
+    """A strategy on a topology by a rule.
 
     Attributes:
       topology, strategy, label, replicas, sync_every: the job.
       rule: `equal-chips`: all at one batch on one number of chips; `best-batch`: each at its own best batch, on chips
         in proportion to it (a number that need not be whole).
       params, chips, batch_tokens: N; R; B [tokens].
-      reference_s: the wall-clock allowed: Data-Parallel's under the same rule [s].
-      overtraining_multiple: tokens over those of the reference.
-      steps, tokens: T, the most whole steps that fit; T B [tokens].
-      wall_clock_s: of the replay of these steps; no longer than `reference_s` [s].
-      equal_tokens_s: wall-clock for the reference's own number of tokens (in whole steps) [s].
-      predicted_loss: after these tokens; None where no law is published, or nothing fits [nats per token].
-      reference_loss: that of the reference after its tokens [nats per token].
-      notes: what of the loss or of the wall-clock is extrapolated, and why there is no loss.
     """
 
     topology: str
@@ -50,6 +45,23 @@ class BudgetRow:
     params: float
     chips: float
     batch_tokens: float
+
+
+@dataclass(frozen=True)
+class BudgetRow(Compared):
+    """The budget of a strategy in Data-Parallel's wall-clock.
+
+    Attributes:
+      reference_s: the wall-clock allowed: Data-Parallel's under the same rule [s].
+      overtraining_multiple: tokens over those of the reference.
+      steps, tokens: T, the most whole steps that fit; T B [tokens].
+      wall_clock_s: of the replay of these steps; no longer than `reference_s` [s].
+      equal_tokens_s: wall-clock for the reference's own number of tokens (in whole steps) [s].
+      predicted_loss: after these tokens; None where no law is published, or nothing fits [nats per token].
+      reference_loss: that of the reference after its tokens [nats per token].
+      notes: what of the loss or of the wall-clock is extrapolated, and why there is no loss.
+    """
+
     reference_s: float
     overtraining_multiple: float
     steps: int
@@ -62,11 +74,10 @@ class BudgetRow:
 
 
 @dataclass(frozen=True)
-class LossRow:
+class LossRow(Compared):
     """When a strategy reaches a loss.
 
     Attributes:
-      topology, strategy, label, replicas, sync_every, rule, params, chips, batch_tokens: as in `BudgetRow`.
       target_loss: asked for [nats per token].
       lowest_loss: the limit of the law for any number of tokens; None if there is no law [nats per token].
       overtraining_multiple: tokens over 20 N. It and the next three are None where the loss is never reached.
@@ -74,15 +85,6 @@ class LossRow:
       wall_clock_s: of the replay of these steps [s].
     """
 
-    topology: str
-    strategy: str
-    label: str
-    replicas: int
-    sync_every: int
-    rule: Rule
-    params: float
-    chips: float
-    batch_tokens: float
     target_loss: float
     lowest_loss: float | None
     overtraining_multiple: float | None
@@ -107,6 +109,7 @@ def answer(
     rules: Sequence[Rule] = RULES,
     target_losses: Sequence[float] = (),
     unique_tokens: float | None = None,
+    watch: Watch = UNWATCHED,
 ) -> BudgetAnswer:
     """The overtraining budget of every strategy, on every topology and by every rule.
 
@@ -115,6 +118,7 @@ def answer(
       rules: which of the two.
       target_losses: also ask when each strategy reaches these [nats per token].
       unique_tokens: tokens of data before they repeat; None: no repeats [tokens].
+      watch: is told how far the search is.
 
     Raises:
       InputError: strategies compete in a scenario, the chips cannot be shared, or a loss is out of range.
@@ -128,11 +132,17 @@ def answer(
     resolved = [on_equal_chips(with_reference(scenario), notes) for scenario in scenarios]
     planned = [[jobs_by_rule(scenario, rule, notes) for rule in rules] for scenario in resolved]
     names = told_apart([scenario.topology.name for scenario in resolved])
-    for name, scenario, by_rule in zip(names, resolved, planned, strict=True):
-        for rule, found in zip(rules, by_rule, strict=True):
-            there = _Comparison(name, scenario, rule, unique_tokens)
-            rows += _budgets(there, found)
-            times += [_time(there, job, target) for target in target_losses for job in found]
+    comparisons = [
+        (_Comparison(name, scenario, rule, unique_tokens), found)
+        for name, scenario, by_rule in zip(names, resolved, planned, strict=True)
+        for rule, found in zip(rules, by_rule, strict=True)
+    ]
+    for number, (there, found) in enumerate(comparisons):
+        watch.doing(f"searching the budgets on {there.name} by {there.rule}", number, len(comparisons))
+        for row in _budgets(there, found):
+            rows.append(row)
+            watch.found(f"{row.label} on {row.topology} by {row.rule}: {human_count(row.tokens)} tokens")
+        times += [_time(there, job, target) for target in target_losses for job in found]
     notes += in_budgets(names, scenarios, planned)
     return BudgetAnswer(tuple(resolved), tuple(rows), tuple(times), tuple(dict.fromkeys(notes)))
 
@@ -202,6 +212,21 @@ class _Comparison:
         labels = told_apart([each.label for each in strategies])
         return next(label for each, label in zip(strategies, labels, strict=True) if each is job.strategy)
 
+    def told(self, job: Job) -> dict[str, Any]:
+        """The fields of `Compared`."""
+        strategy, load = job.strategy, job.setting.load
+        return {
+            "topology": self.name,
+            "strategy": strategy.kind,
+            "label": self.label(job),
+            "replicas": strategy.replica_count,
+            "sync_every": strategy.steps_per_sync,
+            "rule": self.rule,
+            "params": load.params,
+            "chips": _chips(load),
+            "batch_tokens": load.batch_tokens,
+        }
+
     def loss(self, job: Job, steps: int) -> Loss:
         """The predicted loss of a job after so many steps."""
         if not steps:
@@ -227,15 +252,7 @@ def _budgets(there: _Comparison, found: Sequence[Job]) -> Iterator[BudgetRow]:
         steps = most_steps(clock, reference_s, guess, beyond=beyond)
         own = there.loss(job, steps)
         yield BudgetRow(
-            topology=there.name,
-            strategy=job.strategy.kind,
-            label=there.label(job),
-            replicas=job.strategy.replica_count,
-            sync_every=job.strategy.steps_per_sync,
-            rule=there.rule,
-            params=load.params,
-            chips=_chips(load),
-            batch_tokens=load.batch_tokens,
+            **there.told(job),
             reference_s=reference_s,
             overtraining_multiple=steps * load.batch_tokens / reference_tokens,
             steps=steps,
@@ -257,15 +274,7 @@ def _time(there: _Comparison, job: Job, target: float) -> LossRow:
     steps = first_that_reaches(lambda steps: (found := loss(steps)) is not None and found <= target)
     tokens = steps * load.batch_tokens if steps else None
     return LossRow(
-        topology=there.name,
-        strategy=job.strategy.kind,
-        label=there.label(job),
-        replicas=job.strategy.replica_count,
-        sync_every=job.strategy.steps_per_sync,
-        rule=there.rule,
-        params=load.params,
-        chips=_chips(load),
-        batch_tokens=load.batch_tokens,
+        **there.told(job),
         target_loss=target,
         lowest_loss=loss(MOST),
         overtraining_multiple=tokens / (TOKENS_PER_PARAM * load.params) if tokens else None,

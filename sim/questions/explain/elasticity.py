@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from ...scenario.model import Scenario
+from ...shell.progress import UNWATCHED, Watch
 from ...simulation.jobs import jobs
 from ...simulation.results import Job
 from ...simulation.run import alone
@@ -91,7 +92,7 @@ class _Knob:
     whole: bool = False
 
 
-def elasticities(scenario: Scenario) -> tuple[Elasticity, ...]:
+def elasticities(scenario: Scenario, watch: Watch = UNWATCHED) -> tuple[Elasticity, ...]:
     """Elasticities of the wall-clock of a scenario's first strategy, by central differences on the replay.
 
     d log(wall-clock) / d log(input), from an input 5% up and 5% down; H by 20%, at the least by one. Chips and chip
@@ -106,7 +107,11 @@ def elasticities(scenario: Scenario) -> tuple[Elasticity, ...]:
     """
     scenario = _no_longer_than_needed(scenario)
     case = _Case(scenario, jobs(scenario)[0])
-    return tuple(_measured(case, knob) for knob in _KNOBS)
+    found = []
+    for number, knob in enumerate(_KNOBS):
+        watch.doing(f"varying {knob.input}", number, len(_KNOBS))
+        found.append(_measured(case, knob))
+    return tuple(found)
 
 
 def _no_longer_than_needed(scenario: Scenario) -> Scenario:

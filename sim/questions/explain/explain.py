@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ...engine.timeline import Timeline, Totals
 from ...errors import ArgumentError
 from ...scenario.model import Scenario
+from ...shell.progress import UNWATCHED, Watch
 from ...simulation.results import Job, Run
 from ...simulation.run import outcomes, result_of
 from ...strategies.shared.closed_form import Term
@@ -76,8 +77,12 @@ class Explanation:
     notes: tuple[str, ...]
 
 
-def answer(scenario: Scenario) -> Explanation:
+def answer(scenario: Scenario, watch: Watch = UNWATCHED) -> Explanation:
     """Replays the one strategy of a scenario and divides its wall-clock into parts.
+
+    Args:
+      scenario: what is asked about.
+      watch: is told how far the replays are.
 
     Raises:
       InputError: there is more than one strategy, or its run is not possible.
@@ -86,7 +91,7 @@ def answer(scenario: Scenario) -> Explanation:
         names = ", ".join(strategy.label for strategy in scenario.strategies)
         told = "explain: it takes one strategy, and there are {names}; write {strategy:diloco:replicas=2}"
         raise ArgumentError(told, names=names)
-    outcome = outcomes(scenario)[0]
+    outcome = outcomes(scenario, watch)[0]
     job, timeline = outcome.job, outcome.timeline
     found = result_of(scenario, [outcome])
     terms = closed_form(job)
@@ -102,7 +107,7 @@ def answer(scenario: Scenario) -> Explanation:
         terms=terms,
         formula_s=formula_s,
         remark=_remark(scenario, job, timeline.wall_clock_s, formula_s),
-        elasticities=elasticities(scenario),
+        elasticities=elasticities(scenario, watch),
         notes=found.notes,
     )
 

@@ -131,6 +131,11 @@ class Option:
         rest = tuple(sorted((key, str(value)) for key, value in self.document.items() if key != "sync_every"))
         return (rest, len(self.sites))
 
+    @property
+    def where(self) -> str:
+        """How many datacenters it uses, in words."""
+        return f"{len(self.sites)} datacenter{'s'[: len(self.sites) != 1]}"
+
     def scenario(self, params: float, batch_tokens: float, steps: int) -> Scenario:
         """The run as a scenario of its own, which `simulate --scenario` takes as well."""
         workload = {"params": params, "batch_tokens": batch_tokens, "steps": steps, "split": "by-speed"}

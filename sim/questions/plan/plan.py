@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from ...errors import ArgumentError, brief
 from ...scenario.model import Scenario
+from ...shell.progress import UNWATCHED, Watch
+from ...units.in_words import human_count
 from ...units.quantities import LATENCY, MOST_CHIPS, MOST_LAYERS, MOST_STEPS
 from .marginal import Marginal, enlarged, marginals
 from .options import Ask, describe_chips, equipped, options
@@ -18,7 +20,6 @@ from .replay import Entry, replayed, scenario_of, undominated
 from .search import Cell, Grid, grid, params_to_try
 from .without_effect import in_plan
 
-Say = Callable[[str], None]
 FRONT_SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 3 / 4, 1.0)
 """Shares of the deadline at which the front is looked for."""
 _PER_OPTION = 12
@@ -62,7 +63,7 @@ class Plan:
     notes: tuple[str, ...]
 
 
-def answer(ask: Ask, say: Say = lambda _: None) -> Plan:
+def answer(ask: Ask, watch: Watch = UNWATCHED) -> Plan:
     """Evaluates every combination of strategy, datacenters, H, N and B, and replays those that may be best.
 
     Steps are as many as fit into the deadline (and the cost), so tokens follow from seconds of a step. With inference
@@ -71,7 +72,7 @@ def answer(ask: Ask, say: Say = lambda _: None) -> Plan:
 
     Args:
       ask: what is asked.
-      say: is told what the search is at, before whatever may take long.
+      watch: is told how far the search is.
 
     Returns:
       The plan.
@@ -86,9 +87,9 @@ def answer(ask: Ask, say: Say = lambda _: None) -> Plan:
     params = params_to_try(ask, max(option.flop_per_s for option in everything))
     grids = []
     for number, option in enumerate(everything):
-        say(f"estimating {number + 1:,} of {len(everything):,} choices of strategy and datacenters")
+        watch.doing(f"estimating {option.strategy.label} in {option.where}", number, len(everything))
         grids.append(grid(option, params))
-    replayer = _Replayer(say)
+    replayer = _Replayer(watch)
     entries = replayer.best_of_each(_by_family(_candidates(ask, grids, ask.limit_s)), ask.limit_s, 2)
     if not entries:
         told = f"{{days:{ask.days:g}}}: nothing fits{{why}}; allow more of it, or smaller {{params}}"
@@ -187,19 +188,19 @@ class _Replayer:
     """Replays combinations, and counts how many.
 
     Args:
-      say: is told before each replay.
+      watch: is told before each replay.
     """
 
-    def __init__(self, say: Say) -> None:
-        self._say = say
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
         self.replays = 0
 
     def replay(self, cell: Cell, limit_s: float, left: int) -> Entry | None:
         """One combination, of which there are so many more to try at most."""
         self.replays += 1
-        sites = len(cell.option.sites)
-        what = f"replaying {cell.option.strategy.label} in {sites} datacenter(s), {cell.params:.2g} parameters"
-        return replayed(cell, limit_s, lambda steps: self._say(f"{what}, {steps:,} steps; {left:,} more at most"))
+        what = f"replaying {cell.option.strategy.label} in {cell.option.where}, {human_count(cell.params)} parameters"
+        done, of = self.replays - 1, self.replays + left  # there may be fewer, never more
+        return replayed(cell, limit_s, lambda steps: self._watch.doing(f"{what}, {steps:,} steps", done, of))
 
     def best_of_each(self, groups: Sequence[Sequence[Cell]], limit_s: float, places: int) -> list[Entry]:
         """The best plan of each of the best groups: estimates give the order of the replays, replays decide.
@@ -225,7 +226,12 @@ class _Replayer:
                     found = entry
             if found is not None:
                 winners = sorted([*winners, found], key=lambda entry: entry.score)
+                self._watch.found(f"{found.label}, {human_count(found.params)} parameters: {_loss(found)}")
         return winners[:places]
+
+
+def _loss(entry: Entry) -> str:
+    return "no loss predicted" if entry.predicted_loss is None else f"loss {entry.predicted_loss:.4f}"
 
 
 def _behind(cell: Cell, entry: Entry) -> bool:

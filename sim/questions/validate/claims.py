@@ -13,6 +13,7 @@ from statistics import median
 from typing import Literal
 
 from ...errors import ArgumentError
+from ...shell.progress import UNWATCHED, Watch
 from .evidence_files import Key, read
 
 Kind = Literal["relative", "absolute", "cells", "at-least"]
@@ -151,12 +152,13 @@ class Validation:
         return (*missed, *dict.fromkeys(changed))
 
 
-def answer(only: str | None = None, *, live: bool = False) -> Validation:
+def answer(only: str | None = None, *, live: bool = False, watch: Watch = UNWATCHED) -> Validation:
     """The claims, judged.
 
     Args:
       only: text that a claim's id, topic, words or source must contain; capitals do not matter. None: all.
       live: compute the cheap ones again, in seconds, and judge by the new numbers.
+      watch: is told how far that is.
 
     Raises:
       InputError: no claim contains the text.
@@ -175,7 +177,7 @@ def answer(only: str | None = None, *, live: bool = False) -> Validation:
         return Validation(claims)
     from .live import rerun  # heavy: the simulator itself
 
-    return Validation(refreshed(claims, rerun({claim.topic for claim in claims})), live=True)
+    return Validation(refreshed(claims, rerun({claim.topic for claim in claims}, watch)), live=True)
 
 
 def refreshed(claims: Sequence[Claim], again: Mapping[Key, float]) -> tuple[Claim, ...]:

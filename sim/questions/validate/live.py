@@ -13,6 +13,7 @@ from ...laws.fitting import Fitted, fit
 from ...laws.inference import CONSTANTS as INFERENCE
 from ...laws.published import INNER_LEARNING_RATE
 from ...scenario.loading import load_scenario
+from ...shell.progress import UNWATCHED, Watch
 from ...simulation.run import alone, run
 from ..bandwidth.bandwidth import answer as bandwidth_answer
 from ..bandwidth.published_setting import study
@@ -57,13 +58,13 @@ INFERENCE_CHECKS = (("13B, 2T tokens", 13e9, 2e12), ("30B, 10T tokens", 30e9, 1e
 """Models that a smaller one shall equal, and the tokens that they will be asked (arXiv 2401.00448)."""
 
 
-def rerun(topics: Collection[str]) -> Numbers:
+def rerun(topics: Collection[str], watch: Watch = UNWATCHED) -> Numbers:
     """Our numbers for what can be computed in seconds, of the topics asked for."""
     found: Numbers = {}
-    for topic, functions in LIVE.items():
-        if topic in topics:
-            for function in functions:
-                found |= function()
+    wanted = [(topic, function) for topic, functions in LIVE.items() if topic in topics for function in functions]
+    for number, (topic, function) in enumerate(wanted):
+        watch.doing(f"computing {topic} again: {function.__name__.replace('_', ' ')}", number, len(wanted))
+        found |= function()
     return found
 
 

@@ -13,7 +13,6 @@ from sim.questions.plan.options import Ask, equipped, options
 from sim.questions.plan.plan import answer
 from sim.questions.plan.replay import undominated
 from sim.shell.options import in_options
-from sim.shell.progress import Progress
 from sim.simulation.run import outcomes
 from sim.topology.model import Topology, load_topology
 
@@ -149,18 +148,27 @@ def test_on_links_with_buckets_a_plan_uses_the_time_that_it_has_and_is_replayed_
     assert only.replayed_steps < 1000 < found.best.steps
 
 
+class Watcher:
+    def __init__(self):
+        self.doings, self.rows = [], []
+
+    def doing(self, what, done, of):
+        self.doings.append((what, done, of))
+
+    def found(self, row):
+        self.rows.append(row)
+
+
 def test_a_long_search_says_what_it_is_at_and_how_much_is_left():
-    said = []
-    answer(Ask(sites(2), days=0.01, params=(5e8, 5.1e8)), said.append)
-    assert said[0] == "estimating 1 of 5 choices of strategy and datacenters"
-    replays = [line for line in said if line.startswith("replaying ")]
-    left = [int(line.split("; ")[1].split()[0]) for line in replays]
-    assert left[-1] == 0  # the end of the front
-    lines, now_s = [], iter([0.0, 0.9, 9.0, 10.5, 12.0, 21.0])
-    progress = Progress(lambda: next(now_s), lines.append)
-    for what in "abcde":
-        progress(what)
-    assert lines == ["c", "e"]  # every ten seconds, as nobody looks on here
+    watch = Watcher()
+    found = answer(Ask(sites(2), days=0.01, params=(5e8, 5.1e8)), watch)
+    assert watch.doings[0] == ("estimating Data-Parallel in 1 datacenter", 0, 5)
+    replays = [each for each in watch.doings if each[0].startswith("replaying ")]
+    assert [done for _, done, _ in replays] == sorted(done for _, done, _ in replays)
+    assert replays[-1][1] == found.replays - 1
+    assert all(done < of for _, done, of in watch.doings)
+    assert replays[-1][2] == found.replays  # the end of the front
+    assert any(row.startswith(f"{found.best.label}, ") for row in watch.rows)
 
 
 def test_a_site_is_left_out_where_its_link_costs_more_than_its_chips_bring():
