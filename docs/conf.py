@@ -67,6 +67,9 @@ default_role = "code"  # what stands between single backticks in docstrings
 autodoc_typehints_format = "short"
 autodoc_type_aliases = alias_names()
 
+highlight_language = "text"  # of blocks that name none
+python_maximum_signature_line_length = 88
+
 html_theme = "furo"
 html_title = project
 html_show_sphinx = False

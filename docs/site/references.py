@@ -89,14 +89,28 @@ def as_people_read(_app: Any, _what: str, _name: str, thing: Any, _options: Any,
 def _command(name: str, command: Any, heading: str) -> Iterator[str]:
     context = Context(command)
     usage = " ".join([name, *command.collect_usage_pieces(context)])
-    yield from (f"{heading} {name}", "", "```text", usage, "```", "", inspect.cleandoc(command.help or ""), "")
+    yield from (
+        f"{heading} {name}",
+        "",
+        "```text",
+        usage,
+        "```",
+        "",
+        _options_as_code(inspect.cleandoc(command.help or "")),
+        "",
+    )
     for parameter in command.get_params(context):
         parameter.hidden = False  # options that only --help-all shows are here, too
         record = parameter.get_help_record(context)
         if record:
-            yield from (f"`{record[0]}`", f": {record[1] or 'No more to say.'}", "")
+            yield from (f"`{record[0]}`", f": {_options_as_code(record[1])}", "")
     for each in getattr(command, "commands", {}).values():
         yield from _command(f"{name} {each.name}", each, "###")
+
+
+def _options_as_code(words: str) -> str:
+    """Text of a help in which every option is code: two hyphens in prose would become a dash."""
+    return re.sub(r"(?<![`\w-])--[\w-]+", r"`\g<0>`", words)
 
 
 def _home(thing: Any) -> str:
