@@ -252,7 +252,7 @@ def validate(only: str | None = None, *, live: bool = False) -> Validation:
     """What others measured, printed or simulated beside what we say: error, tolerance, verdict.
 
     Args:
-      only: text that a claim's id, topic, words or source must contain; all claims unless given.
+      only: `misses`, or text that a claim's id, topic, words or source must contain; all claims unless given.
       live: compute what takes seconds again.
 
     Raises:

@@ -13,7 +13,7 @@ from .handing_over import hand_over
 
 OnlyOption = Annotated[
     str | None,
-    typer.Option(help="Only claims with this in their id, topic, words or source, such as syncs.", metavar="TEXT"),
+    typer.Option(help="Only misses, or claims with this in id, topic, words or source, such as syncs.", metavar="TEXT"),
 ]
 CasesOption = Annotated[bool, typer.Option("--cases", help="List every comparison behind claims that sum many up.")]
 LiveOption = Annotated[

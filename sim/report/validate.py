@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Any
 
 from ..questions.validate.claims import Case, Claim, Validation
-from .model import Column, Fact, Facts, Records, Report, Row, Table, sentences
+from .model import Column, Records, Report, Row, Table, sentences
 
 _TOPICS = {
     "laws": "Scaling laws",
@@ -28,17 +28,17 @@ _COLUMNS = (
     Column("Verdict"),
 )
 """Every claim has a unit and a tolerance of its own, so these are words."""
+_WHY = Column("Why", folds=True)
 
 
 def report(answer: Validation, *, cases: bool = False) -> Report:
-    """A sentence that sums up, the claims by topic, and why they miss or have no verdict.
+    """The verdict on all of them, then the claims by topic; beneath each that does not agree, why it does not.
 
     Args:
       answer: the claims.
       cases: also list every comparison behind a claim that sums many up.
     """
     summary, *remarks = _sentences(answer)
-    reasons = _reasons(answer.claims)
     return Report(
         title="What others measured, beside what we say",
         blocks=(
@@ -48,7 +48,6 @@ def report(answer: Validation, *, cases: bool = False) -> Report:
                 _table(_TOPICS.get(topic, topic), list(claims), cases)
                 for topic, claims in groupby(answer.claims, key=lambda claim: claim.topic)
             ),
-            *([Facts(reasons, "Why they miss, or cannot be judged")] if reasons else []),
             *([sentences([f"fault: {fault}" for fault in answer.faults], "strong")] if answer.faults else []),
         ),
         document={
@@ -72,32 +71,40 @@ def _records(claims: Sequence[Claim], cases: bool) -> Records:
     return Records(list(rows[0]), rows)
 
 
-def _reasons(claims: Sequence[Claim]) -> tuple[Fact, ...]:
-    """Each reason once, behind the claims that it is the reason of."""
-    reasons: dict[str, list[str]] = {}
-    for claim in claims:
-        if claim.reason and claim.verdict != "agrees":
-            reasons.setdefault(claim.reason, []).append(claim.id)
-    return tuple(Fact(", ".join(ids), (f"{reason}.",)) for reason, ids in reasons.items())
-
-
 def _table(title: str, claims: Sequence[Claim], cases: bool) -> Table:
+    """The claims of a topic, those that miss marked; a column of reasons where there are any."""
+    told = any(_why(claim) for claim in claims)
+    columns = (*_COLUMNS, _WHY) if told else _COLUMNS
     rows = []
     for claim in claims:
         behind = f"{claim.source}; {claim.statistic} of {claim.count}" if claim.statistic else claim.source
-        rows.append(Row((claim.claim, behind, *shown(claim), _verdict(claim))))
+        cells = (claim.claim, behind, *shown(claim), _verdict(claim), _why(claim))
+        rows.append(Row(cells[: len(columns)], strong=claim.verdict == "misses"))
         if cases and claim.statistic == "worst":
-            rows += [
-                Row((f"- {case.name}", "", *_shown_case(claim, case), claim.verdict_of(case))) for case in claim.cases
-            ]
-    return Table(_COLUMNS, tuple(rows), title)
+            for case in claim.cases:
+                cells = (f"- {case.name}", "", *_shown_case(claim, case), _marked(claim.verdict_of(case)), "")
+                rows.append(Row(cells[: len(columns)]))
+    return Table(columns, tuple(rows), title)
+
+
+def _why(claim: Claim) -> str:
+    """Why a claim misses or cannot be judged, as a sentence; nothing where it agrees."""
+    if claim.verdict == "agrees":
+        return ""
+    return f"Why: {claim.reason}." if claim.reason else "Why: nobody knows; this is a fault."
+
+
+def _marked(verdict: str) -> str:
+    """A verdict such that a miss meets the eye, without colours too."""
+    return verdict.upper() if verdict == "misses" else verdict
 
 
 def _verdict(claim: Claim) -> str:
     again = sum(case.rerun for case in claim.cases)
+    word = _marked(claim.verdict)
     if not again:
-        return claim.verdict
-    return f"{claim.verdict}, " + ("run again" if again == len(claim.cases) else f"{again} run again")
+        return word
+    return f"{word}, " + ("run again" if again == len(claim.cases) else f"{again} run again")
 
 
 def shown(claim: Claim) -> tuple[str, str, str, str]:
@@ -147,18 +154,30 @@ def _tolerance(claim: Claim) -> str:
 
 def _sentences(answer: Validation) -> Iterator[str]:
     claims = answer.claims
-    words = [claim.verdict for claim in claims]
-    agree, miss, none = (words.count(word) for word in ("agrees", "misses", "no verdict"))
-    known, behind = sum(claim.known for claim in claims), sum(claim.count for claim in claims)
-    yield (
-        f"{len(claims)} claim{'' if len(claims) == 1 else 's'} from {behind:,} comparisons: {agree} agree, {miss} miss "
-        f"({known} known, with the reason), {none} without a verdict."
-    )
+    behind = sum(claim.count for claim in claims)
+    yield _summary(answer, behind)
     yield "Where many are compared the worst of them is shown. Numbers such as 2503.09799 are papers on arXiv."
     if not answer.live:
         yield "From committed results; --live computes what takes seconds again, --cases lists every comparison."
     else:
         yield _run_again(claims, behind)
+
+
+def _summary(answer: Validation, behind: int) -> str:
+    """What to take home: whether anything is other than it is known to be, and how many agree."""
+    words = [claim.verdict for claim in answer.claims]
+    agree, miss, none = (words.count(word) for word in ("agrees", "misses", "no verdict"))
+    faults, known = len(answer.faults), sum(claim.known for claim in answer.claims)
+    total = f"{len(words)} claim{'' if len(words) == 1 else 's'}"
+    parts = [f"{agree} of {total} agree{'s' if agree == 1 else ''}"]
+    if miss:
+        why = "for known reasons" if known == miss else f"({known} for known reasons)"
+        verb = "misses" if miss == 1 else "miss"
+        parts.append(f"{miss} {verb} {why}, given beneath each" if known else f"{miss} {verb}")
+    if none:
+        parts.append(f"{none} cannot be judged")
+    lead = f"Not as it should be, {faults} fault{'' if faults == 1 else 's'} at the end" if faults else "As expected"
+    return f"{lead}: {'; '.join(parts)}. {behind:,} comparison{'' if behind == 1 else 's'} in all."
 
 
 def _run_again(claims: Sequence[Claim], behind: int) -> str:

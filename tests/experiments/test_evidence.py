@@ -77,7 +77,7 @@ def test_commands_that_the_claims_name_find_something():
     words = set(re.findall(r"--only ([\w-]+)", text))
     assert len(words) >= 6
     claims = committed()
-    for word in words:
+    for word in words - {"misses"}:  # a verdict
         assert any(word in f"{claim.id} {claim.topic}" for claim in claims), word
 
 

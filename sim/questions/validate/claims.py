@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
-from typing import Literal
+from typing import Literal, get_args
 
 from ...errors import ArgumentError
 from ...shell.progress import UNWATCHED, Watch
@@ -156,28 +156,33 @@ def answer(only: str | None = None, *, live: bool = False, watch: Watch = UNWATC
     """The claims, judged.
 
     Args:
-      only: text that a claim's id, topic, words or source must contain; capitals do not matter. None: all.
+      only: a verdict (`misses`, `agrees`, `no verdict`), or text that a claim's id, topic, words or source must
+        contain; capitals do not matter. None: all.
       live: compute the cheap ones again, in seconds, and judge by the new numbers.
       watch: is told how far that is.
 
     Raises:
-      InputError: no claim contains the text.
+      InputError: no claim has the verdict, or contains the text.
     """
-    claims = committed()
-    if only is not None:
-        wanted = only.casefold()
-        found = tuple(c for c in claims if wanted in " ".join((c.id, c.topic, c.claim, c.source)).casefold())
-        if not found:
-            topics = ", ".join(dict.fromkeys(claim.topic for claim in claims))
-            raise ArgumentError(
-                "{only}: no claim has {got!r} in it; write one of the topics: {topics}", got=only, topics=topics
-            )
-        claims = found
-    if not live:
-        return Validation(claims)
-    from .live import rerun  # heavy: the simulator itself
+    wanted = (only or "").casefold()
+    by_verdict = wanted in get_args(Word)
+    claims = committed() if by_verdict else tuple(claim for claim in committed() if wanted in _text(claim))
+    if live and claims:
+        from .live import rerun  # heavy: the simulator itself
 
-    return Validation(refreshed(claims, rerun({claim.topic for claim in claims}, watch)), live=True)
+        claims = refreshed(claims, rerun({claim.topic for claim in claims}, watch))
+    if by_verdict:  # as it is now, where numbers were computed again
+        claims = tuple(claim for claim in claims if claim.verdict == wanted)
+    if not claims:
+        topics = ", ".join(dict.fromkeys(claim.topic for claim in committed()))
+        raise ArgumentError(
+            "{only}: no claim has {got!r} in it; write misses, or one of the topics: {topics}", got=only, topics=topics
+        )
+    return Validation(claims, live)
+
+
+def _text(claim: Claim) -> str:
+    return " ".join((claim.id, claim.topic, claim.claim, claim.source)).casefold()
 
 
 def refreshed(claims: Sequence[Claim], again: Mapping[Key, float]) -> tuple[Claim, ...]:

@@ -111,8 +111,58 @@ def test_the_table_fits_and_says_what_each_line_is():
     assert "SimGrid 3.32, CM02" in text
     assert "worst of 504" in text.replace("\n  ", " ")
     line = next(line for line in text.splitlines() if "-74.6%" in line)
-    assert line.split()[-3:] == ["-74.6%", "0.1%", "misses"]
-    assert "CM02 favours short round trips" in text
+    assert line.split()[-3:] == ["-74.6%", "0.1%", "MISSES"]
+    assert "CM02 favours short round trips" in " ".join(text.split())
+
+
+def first(*claims, live=False):
+    return report(Validation(claims, live)).blocks[0].texts[0]
+
+
+def test_the_verdict_on_all_comes_first():
+    good, bad, open_ = claim((1.0, 1.0)), claim((1.0, 2.0), reason="because"), claim((1.0, 2.0), tolerance=None)
+    assert first(good) == "As expected: 1 of 1 claim agrees. 1 comparison in all."
+    assert first(good, good, bad, bad, open_) == (
+        "As expected: 2 of 5 claims agree; 2 miss for known reasons, given beneath each; "
+        "1 cannot be judged. 5 comparisons in all."
+    )
+    unknown = claim((1.0, 2.0))
+    assert first(good, unknown) == (
+        "Not as it should be, 1 fault at the end: 1 of 2 claims agrees; 1 misses. 2 comparisons in all."
+    )
+    assert "0 of 2 claims agree; 2 miss (1 for known reasons), given beneath each." in first(bad, unknown)
+
+
+@pytest.mark.parametrize("width", [60, 80, 120, 200])
+def test_a_miss_is_marked_and_its_reason_stands_beneath_it_before_the_next_claim(width):
+    claims = (
+        replace(claim((1.0, 1.0), reason="unused"), claim="first"),
+        replace(claim((1.0, 2.0), reason="it rained"), claim="second"),
+        replace(claim((1.0, 2.0)), claim="third"),
+        replace(claim((1.0, 1.0)), claim="fourth"),
+    )
+    text = render(report(Validation(claims)), Screen(width=width))
+    table = " ".join(text[text.index("Scaling laws") :].split())
+    first_, second, third = (table.partition(name)[2] for name in ("first", "second", "third"))
+    assert "MISSES" not in first_.partition("second")[0]
+    for part, word in ((second.partition("third")[0], "it rained."), (third.partition("fourth")[0], "nobody knows")):
+        assert "MISSES" in part
+        assert word in part
+    assert "unused" not in text
+    strong = [row.cells[0] for row in report(Validation(claims)).blocks[2].rows if row.strong]
+    assert strong == ["second", "third"]
+
+
+def test_only_misses_are_those_that_miss_now(simulate, monkeypatch):
+    missing = [one.id for one in committed() if one.verdict == "misses"]
+    assert [one.id for one in answer("misses").claims] == missing
+    assert len(answer("agrees").claims) + len(answer("no verdict").claims) + len(missing) == len(committed())
+    monkeypatch.setattr(validate_live, "rerun", lambda _: {("table-10-a", ""): 99.0})
+    assert "table-10-a" in [one.id for one in answer("Misses", live=True).claims]
+    document = json.loads(simulate("validate", "--only", "misses", "--format", "json")[1])
+    assert {one["verdict"] for one in document["claims"]} == {"misses"}
+    with pytest.raises(InputError, match="write misses, or one of the topics: laws, tables"):
+        answer("miss everything")
 
 
 def test_the_last_line_says_what_was_run_again(monkeypatch):
@@ -161,7 +211,7 @@ def test_json_has_every_comparison_and_csv_a_line_a_claim(simulate, tmp_path):
 
 
 def test_text_that_no_claim_has_is_the_users_mistake(simulate):
-    with pytest.raises(InputError, match="write one of the topics: laws, tables"):
+    with pytest.raises(InputError, match="one of the topics: laws, tables"):
         answer("moonlight")
     code, out, err = simulate("validate", "--only", "moonlight")
     assert (code, out) == (2, "")
