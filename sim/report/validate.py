@@ -173,7 +173,7 @@ def _summary(answer: Validation, behind: int) -> str:
     if miss:
         why = "for known reasons" if known == miss else f"({known} for known reasons)"
         verb = "misses" if miss == 1 else "miss"
-        parts.append(f"{miss} {verb} {why}, given beneath each" if known else f"{miss} {verb}")
+        parts.append(f"{miss} {verb} {why}, given with each" if known else f"{miss} {verb}")
     if none:
         parts.append(f"{none} cannot be judged")
     lead = f"Not as it should be, {faults} fault{'' if faults == 1 else 's'} at the end" if faults else "As expected"

@@ -123,14 +123,14 @@ def test_the_verdict_on_all_comes_first():
     good, bad, open_ = claim((1.0, 1.0)), claim((1.0, 2.0), reason="because"), claim((1.0, 2.0), tolerance=None)
     assert first(good) == "As expected: 1 of 1 claim agrees. 1 comparison in all."
     assert first(good, good, bad, bad, open_) == (
-        "As expected: 2 of 5 claims agree; 2 miss for known reasons, given beneath each; "
+        "As expected: 2 of 5 claims agree; 2 miss for known reasons, given with each; "
         "1 cannot be judged. 5 comparisons in all."
     )
     unknown = claim((1.0, 2.0))
     assert first(good, unknown) == (
         "Not as it should be, 1 fault at the end: 1 of 2 claims agrees; 1 misses. 2 comparisons in all."
     )
-    assert "0 of 2 claims agree; 2 miss (1 for known reasons), given beneath each." in first(bad, unknown)
+    assert "0 of 2 claims agree; 2 miss (1 for known reasons), given with each." in first(bad, unknown)
 
 
 @pytest.mark.parametrize("width", [60, 80, 120, 200])
