@@ -155,7 +155,7 @@ def _form(numbers: Sequence[float], digits: int | None) -> str:
         return ",.0f"
     needed = _needed(sizes, Scale("", 1.0, 0.0))
     room = _DIGITS - max(1, math.floor(math.log10(max(sizes))) + 1)
-    if room < 0 or (needed > room and min(sizes) < 10.0**-room):
+    if room < 0 or (needed > room and min(sizes) < 10.0 ** (1 - room)):  # two digits of the smallest, at least
         return f".{_SIGNIFICANT - 1}e"
     return f",.{min(room, needed)}f"
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -64,8 +66,8 @@ def load_scenario(
         value = document.get(key)
         with naming(None if isinstance(value, Elsewhere) else path):
             document[key] = look_up(value, folder, open_up=_enters(paths, key))
-    if path is None and not strategies and isinstance(document["topology"], Topology):
-        document["strategies"] = _that_fit(document["strategies"], len(document["topology"].datacenters))
+    if path is None and not strategies:
+        document["strategies"] = _that_fit(document["strategies"], _datacenters(document["topology"], paths))
     document["strategies"] = strategies_with(document.get("strategies"), strategies, said)
     document["topology"] = topology_with(document["topology"], said)
     document["workload"] = workload_with(document["workload"], said)
@@ -129,6 +131,20 @@ def _trace(value: Any, base: Path) -> Any:
     return str(path)
 
 
-def _that_fit(strategies: list[dict[str, Any]], datacenters: int) -> list[dict[str, Any]]:
+def _datacenters(topology: Any, settings: Sequence[tuple[list[str | int], Any]]) -> float:
+    """How many a topology has with its settings; without bound where these are wrong, which is told later."""
+    if isinstance(topology, Topology):
+        return len(topology.datacenters)
+    document = {"topology": deepcopy(topology)}
+    try:
+        for path, value in settings:
+            if path[0] == "topology":
+                assign(document, path, value)
+        return len(validate(Topology, document["topology"], source="topology").datacenters)
+    except InputError:
+        return math.inf
+
+
+def _that_fit(strategies: list[dict[str, Any]], datacenters: float) -> list[dict[str, Any]]:
     """Of the strategies that nobody asked for, those that the topology has datacenters for."""
     return [strategy for strategy in strategies if strategy.get("replicas", 1) <= datacenters]

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sim.report import quantities
@@ -38,6 +38,7 @@ ONES = [quantities.DURATION, quantities.BYTES, quantities.BANDWIDTH, quantities.
 
 
 @given(st.sampled_from(ONES), st.lists(st.floats(1e-9, 1e18), min_size=1, max_size=6))
+@example(quantities.BYTES, [106.0, 1e9])
 def test_every_number_can_be_read_back_to_its_digits(quantity, values):
     found = written(values, quantity)
     factor = next(scale.factor for scale in quantity.scales if scale.unit == found.unit)
