@@ -17,7 +17,6 @@ from ...strategies import STRATEGIES, AbstractStrategy, Setting
 from ...strategies.shared.strategy import told_apart
 from ...topology.hosts import places_that_slow_down
 from ...topology.model import Datacenter, Topology
-from ...units.in_words import human_count
 from ...workload.extent import CHIP_FLOP_PER_S
 
 Document = dict[str, Any]
@@ -293,11 +292,3 @@ def _part(topology: Topology, chosen: tuple[str, ...]) -> Topology:
         return topology.replaced(datacenters=datacenters, routers=(), links=(), routes=())
     left_out = (name for name in sites if name not in chosen)
     return topology.replaced(datacenters=datacenters, routers=(*topology.routers, *left_out))
-
-
-def describe_chips(ask: Ask, topology: Topology) -> str:
-    """Chips and their speed in a few words."""
-    chips = sum(site.chips or 0 for site in topology.datacenters)
-    speeds = sorted({site.chip_flop_per_s or 0.0 for site in topology.datacenters})
-    shown = " to ".join(dict.fromkeys(f"{speed / 1e12:g}" for speed in (speeds[0], speeds[-1])))
-    return f"{human_count(chips)} chips of {shown} Tflop/s useful, {ask.days:g} day{'s'[: ask.days != 1]}"

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from ...errors import ArgumentError, brief
 from ...scenario.model import Scenario
 from ...shell.progress import UNWATCHED, Watch
+from ...topology.model import Topology
 from ...units.in_words import human_count
 from ...units.quantities import LATENCY, MOST_CHIPS, MOST_LAYERS, MOST_STEPS
 from .marginal import Marginal, enlarged, marginals
-from .options import Ask, describe_chips, equipped, options
+from .options import Ask, equipped, options
 from .replay import Entry, replayed, scenario_of, undominated
 from .search import Cell, Grid, grid, params_to_try
 from .without_effect import in_plan
@@ -100,7 +101,7 @@ def answer(ask: Ask, watch: Watch = UNWATCHED) -> Plan:
     binding = tuple(name for name in changes if marginal[name].doubled_loss_change < -_BINDING_NATS)
     return Plan(
         ask=ask,
-        what=f"{ask.topology.name}: {describe_chips(ask, topology)}",
+        what=f"{ask.topology.name}: {_asked(ask, topology)}",
         best=best,
         scenario=scenario_of(best, everything),
         runner_up=entries[1] if len(entries) > 1 else None,
@@ -112,6 +113,14 @@ def answer(ask: Ask, watch: Watch = UNWATCHED) -> Plan:
         closed_form=all(one.exact for one in grids),
         notes=in_plan(ask, everything, options(ask, enlarged(topology, "chips", doubled=True))),
     )
+
+
+def _asked(ask: Ask, topology: Topology) -> str:
+    """Chips, their speed and the deadline in a few words."""
+    chips = sum(site.chips or 0 for site in topology.datacenters)
+    speeds = sorted({site.chip_flop_per_s or 0.0 for site in topology.datacenters})
+    shown = " to ".join(dict.fromkeys(f"{speed / 1e12:g}" for speed in (speeds[0], speeds[-1])))
+    return f"{human_count(chips)} chips of {shown} Tflop/s useful, {ask.days:g} day{'s'[: ask.days != 1]}"
 
 
 _MOST = {
