@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..topology.capacity import CapacityOverTime
-from ..topology.model import Topology
+from ..topology.model import Route, Topology
 from .collectives import Phase
 from .fluid.wire import Wire
 
@@ -93,6 +93,16 @@ class Paths:
         if (start, end) not in self._ways:
             self._ways[start, end] = self._find(start, end)
         return self._ways[start, end]
+
+    def idle_route(self, start: str, end: str) -> Route:
+        """What a flow that is alone has on the way from one site to another: a wire, or its sender, is the limit.
+
+        Raises:
+          InputError: there is no way.
+        """
+        way = self.way(start, end)
+        bits_per_s = min(way.cap_bits_per_s, *(self.idle_bits_per_s[wire] for wire in way.wires))
+        return Route(bits_per_s, way.latency_s, self.topology.transport.exchange_overhead_s)
 
     def idle_wires(self) -> list[Wire]:
         """The wires, as if those that change had their full bandwidth all the time."""

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cache
 from itertools import islice
 
 from ..errors import InputError
+from ..network.paths import Paths
 from ..network.placement import published_route
 from ..scenario.model import Scenario
 from ..strategies import AbstractStrategy
 from ..strategies.shared.setting import Setting
 from ..topology.hosts import places_that_slow_down
-from ..topology.model import PUBLISHED
+from ..topology.model import PUBLISHED, Route, Topology
 from .results import Job
 
 
@@ -69,9 +71,17 @@ def plan_job(scenario: Scenario, strategy: AbstractStrategy, split: int) -> Job:
             (site.inside.overlap or ("none" if published else "backward")) == "backward" for site in sites
         ),
         parts_inside=not published,
-        way=lambda start, end: topology.route(names[start], names[end]),
+        way=_ways(topology, names, published=published),
     )
     return Job(strategy, setting, sites)
+
+
+def _ways(topology: Topology, names: Sequence[str], *, published: bool) -> Callable[[int, int], Route]:
+    """What the route between two workers offers: the published cost looks at its narrowest link and no further."""
+    if published:
+        return lambda start, end: topology.route(names[start], names[end])
+    wiring = cache(lambda: Paths(topology))  # few strategies ask
+    return lambda start, end: wiring().idle_route(names[start], names[end])
 
 
 def workers_of(scenario: Scenario, position: int) -> int:

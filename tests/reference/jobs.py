@@ -98,6 +98,8 @@ class Job:
             sync_s += 2 * inside.scatter_s(self.size)
         if worker != server:
             for ends in ((worker, server), (server, worker)):
-                way = self.roads.way(*(self.sites[w] for w in ends))
-                sync_s += 8 * self.size / way.bandwidth + way.latency_s + self.roads.transport.exchange_overhead_s
+                names = [self.sites[w] for w in ends]
+                way = self.roads.way(*names)
+                bandwidth = way.bandwidth if self.published else self.roads.idle(*names)
+                sync_s += 8 * self.size / bandwidth + way.latency_s + self.roads.transport.exchange_overhead_s
         return step_s, sync_s

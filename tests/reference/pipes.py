@@ -18,12 +18,23 @@ class Pipe:
         self.burst = self.credit = 8 * link.burst_bytes * payload_share
         self.bits = self.busy_s = self.full_s = self.peak = 0.0
         self._edges = iter(()) if steady else heapq.merge(self._points(), *self._outages(), key=lambda edge: edge[0])
-        self._scheduled, self._cuts = link.bandwidth_bits_per_s, 0
+        self._scheduled, self._cuts = self._always if steady else link.bandwidth_bits_per_s, 0
         self.next_edge = next(self._edges, None)
-        if steady and not link.outages and link.schedule:
-            ever = {min(link.bandwidth_bits_per_s, point.bandwidth_bits_per_s) for point in link.schedule.points}
-            self._scheduled = max(ever) if len(ever) == 1 else self._scheduled
         self.read(0.0)
+
+    @property
+    def _always(self):
+        """What is written, or the one bandwidth that a schedule ever has."""
+        full = self.link.bandwidth_bits_per_s
+        if self.link.outages or not self.link.schedule:
+            return full
+        ever = {min(full, point.bandwidth_bits_per_s) for point in self.link.schedule.points}
+        return max(ever) if len(ever) == 1 else full
+
+    @property
+    def idle(self):
+        """For payload, as if it never changed."""
+        return self._always * self.payload_share
 
     def _points(self):
         """Every change of the schedule: (when, what kind, value)."""

@@ -68,6 +68,11 @@ class Map:
             self._ways[start, end] = self._find(start, end)
         return self._ways[start, end]
 
+    def idle(self, start, end):
+        """What a flow has if it is alone and nothing changes: a link, or its sender, is the limit [bit/s]."""
+        way = self.way(start, end)
+        return min(way.cap, *(pipe.idle for pipe in way.pipes))
+
     def _find(self, start, end):
         hops = list(pairwise(self.path(start, end)))
         back = list(pairwise(self.path(end, start)))

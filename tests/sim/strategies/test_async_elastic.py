@@ -146,6 +146,42 @@ def test_steps_are_dealt_by_the_pace_of_a_round_with_its_exchange():
     assert [totals.finish_s for totals in timeline.workers] == [10, 10]
 
 
+GBIT_PER_S = 1e9
+ROUND_TRIP_S = 0.02
+
+
+@pytest.mark.parametrize(
+    ("link", "transport"),
+    [
+        ({"schedule": {"points": [{"at": "0 s", "bandwidth": "1 Gbit/s"}]}}, {}),
+        ({}, {"window": f"{GBIT_PER_S * ROUND_TRIP_S / 8} B"}),  # RFC 7323: window / round trip
+        ({}, {"window": f"{GBIT_PER_S * ROUND_TRIP_S / 8 / 4} B", "streams": 4}),
+        # Mathis et al.: segment / round trip x sqrt(3/2) / sqrt(loss)
+        ({"loss": 1.5 * (8 * 1460 / ROUND_TRIP_S / GBIT_PER_S) ** 2}, {}),
+    ],
+    ids=["schedule", "window", "streams", "loss"],
+)
+def test_steps_are_dealt_by_what_a_flow_has_whoever_limits_it(link, transport):
+    """A replica alone on a link that its flows can use 1 Gbit/s of runs as on one of 1 Gbit/s."""
+
+    def runs_over(link, transport):
+        sites = [{"name": "a"}, {"name": "b"}]
+        topology = {"name": "two", "datacenters": sites, "links": [link], "transport": transport}
+        strategy = {"kind": "async-diloco", "replicas": 2, "sync_every": 5}
+        workload = {"params": 1e9, "steps": 100, "step_time": "1 s", "batch_tokens": 6e4}
+        asked = {"topology": topology, "workload": workload, "strategies": [strategy], "collective": "ring"}
+        return run(Scenario.model_validate(asked)).runs[0]
+
+    between = {"between": ["a", "b"], "latency": f"{ROUND_TRIP_S / 2} s"}
+    plain = runs_over({**between, "bandwidth": "1 Gbit/s"}, {})
+    limited = runs_over({**between, "bandwidth": "100 Gbit/s", **link}, transport)
+    assert [each.compute_s for each in limited.sites] == [each.compute_s for each in plain.sites]
+    assert limited.wall_clock_s == pytest.approx(plain.wall_clock_s, rel=1e-9)
+    # 5 steps take 5 s beside the server, and 5 + 2 x (16 + 0.01) s behind the link: by hand 4 rounds there last 148 s,
+    # in which the other one cannot make the remaining 180 steps; a fifth round would last until 185 s
+    assert [each.compute_s for each in plain.sites] == pytest.approx([180, 20], abs=1.001)
+
+
 @settings(max_examples=50)
 @given(
     step_s=st.lists(st.floats(0.01, 10), min_size=2, max_size=4),
