@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from ..errors import ArgumentError, InputError
 from .reading import parse_yaml
 
 
-def split_setting(entry: str, example: str = "workload.steps=1000") -> tuple[list[str | int], Any]:
-    """`strategies[1].sync_every=10` -> (["strategies", 1, "sync_every"], 10).
+def split_settings(entries: Sequence[str], example: str = "workload.steps=1000") -> list[tuple[list[str | int], Any]]:
+    """Each of some `key.path=value` in its parts, in their order.
 
     Args:
-      entry: what was written.
+      entries: what was written.
       example: what to write instead of something wrong.
 
     Raises:
-      InputError: it is not `key.path=value`.
+      InputError: one of them is not `key.path=value`, or a key is there twice: one value would be dropped.
     """
+    settings: list[tuple[list[str | int], Any]] = []
+    for entry in entries:
+        path, value = _split(entry, example)
+        if any(path == before for before, _ in settings):
+            raise ArgumentError("{settings} {entry}: the same key is set twice; keep one of them", entry=entry)
+        settings.append((path, value))
+    return settings
+
+
+def _split(entry: str, example: str) -> tuple[list[str | int], Any]:
+    """`strategies[1].sync_every=10` -> (["strategies", 1, "sync_every"], 10)."""
     path, equals, value = entry.partition("=")
     parts = re.findall(r"[^.\[\]]+", path)
     if not equals or not parts:

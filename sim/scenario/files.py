@@ -84,7 +84,7 @@ def _instead(result: dict[str, Any]) -> str:
         words = {"params": "--params", "tokens": "--tokens", "strategy": "--strategy", "replicas": "--replicas"}
         words |= {"sync_every": "--sync-every"} if result.get("sync_every") else {}
         kind = result.get("strategy")
-        if kind in STRATEGIES and "replicas" not in keys_of(kind):
+        if isinstance(kind, str) and kind in STRATEGIES and "replicas" not in keys_of(kind):
             del words["replicas"]
         return "; or write simulate " + " ".join(f"{option} {result.get(key)}" for key, option in words.items())
     return ""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..documents.reading import exists, note_read
-from ..documents.settings import assign, split_setting
+from ..documents.settings import assign, split_settings
 from ..documents.validation import nearest, read_mapping, validate
 from ..errors import ArgumentError, InputError
 from ..laws.model_family import FAMILY
@@ -61,7 +61,7 @@ def load_scenario(
     said = dict(words or {})
     if "params" in said and (workload or trace):
         raise ArgumentError("{params}: {workload} or {trace} has a model of its own; leave out one of them")
-    paths = [split_setting(entry) for entry in settings]
+    paths = split_settings(settings)
     for key, look_up in (("topology", _topology), ("workload", _workload)):
         value = document.get(key)
         with naming(None if isinstance(value, Elsewhere) else path):

@@ -24,13 +24,26 @@ def parse_strategy(entry: str) -> dict[str, Any]:
             return labelled
         known = nearest(kind, list(STRATEGIES))
         raise ArgumentError("{strategies}: there is none named {kind!r}; {known}", kind=kind, known=known)
-    document: dict[str, Any] = {"kind": kind}
+    pairs = []
     for part in filter(None, rest.split(",")):
         key, equals, value = part.partition("=")
         if not equals:
             told = "{strategies} {entry}: {part!r} sets nothing; write {kind}:key=value,key=value"
             raise ArgumentError(told, entry=entry, part=part, kind=kind)
-        document[key.strip()] = read_value(value, "{strategies} {entry}", entry)
+        pairs.append((key.strip(), read_value(value, "{strategies} {entry}", entry)))
+    return _document(entry, kind, pairs)
+
+
+def _document(entry: str, kind: str, pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """A strategy as plain data; of a key that is there twice, one value would be dropped without a word."""
+    document: dict[str, Any] = {"kind": kind}
+    for key, value in pairs:
+        if key == "kind":
+            told = "{strategies} {entry}: the kind is {kind}, which stands in front; leave out kind="
+            raise ArgumentError(told, entry=entry, kind=kind)
+        if key in document:
+            raise ArgumentError("{strategies} {entry}: {key} is there twice; keep one of them", entry=entry, key=key)
+        document[key] = value
     return document
 
 
@@ -55,19 +68,16 @@ def _labelled(label: str) -> dict[str, Any] | None:
         return None
     words = max(named, key=len)
     rest = plain[len(words) :]
-    document: dict[str, Any] = {"kind": kinds[words]}
     if not _LABEL.fullmatch(rest):
         told = (
             "{strategies} {label}: not all of this label stands for a key; write {kind}:key=value,key=value, "
             "with the keys that `simulate list strategies` shows"
         )
         raise ArgumentError(told, label=label, kind=kinds[words])
-    for name, value in re.findall(r"([A-Za-z]+)=([0-9.]+)", rest):
-        keys = LETTERS.get(name, (name,))
-        document[keys[0]] = read_value(value, "{strategies} {entry}", label)
-    if bits := re.search(r"([0-9.]+)-bit", rest):
-        document["payload_bits"] = float(bits[1])
-    return document | dict(pair for word, pair in _WORDS.items() if word in rest)
+    values = [(LETTERS.get(name, (name,))[0], value) for name, value in re.findall(r"([A-Za-z]+)=([0-9.]+)", rest)]
+    values += [("payload_bits", bits) for bits in re.findall(r"([0-9.]+)-bit", rest)]
+    pairs = [(key, read_value(value, "{strategies} {entry}", label)) for key, value in values]
+    return _document(label, kinds[words], [*pairs, *(pair for word, pair in _WORDS.items() if word in rest)])
 
 
 def strategy_documents(entries: Sequence[str], shared: Mapping[str, Any], asked: Iterable[str]) -> list[dict[str, Any]]:

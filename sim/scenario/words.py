@@ -31,6 +31,8 @@ def workload_with(workload: Any, words: Mapping[str, Any]) -> Any:
     """
     if not words.keys() & {"params", "tokens", "steps", "chips", "chip"}:
         return workload
+    if not isinstance(workload, AnalyticWorkload | TraceWorkload | Mapping | None):
+        return workload  # the validation says what is wrong
     document = _plain(workload)
     if "params" in words:
         document = _of_params(document, words["params"])
@@ -57,8 +59,11 @@ def topology_with(topology: Any, words: Mapping[str, Any]) -> Any:
     if isinstance(topology, Topology):
         document = topology.model_dump(mode="json", exclude_none=True)
         return validate(Topology, document | {"datacenters": _of_any_chip(document["datacenters"])}, source="topology")
-    if isinstance(topology, Mapping) and isinstance(topology.get("datacenters"), list):
-        return {**topology, "datacenters": _of_any_chip(topology["datacenters"])}
+    document = dict(topology) if isinstance(topology, Mapping) else {}
+    if isinstance(document.get("datacenters"), list):
+        return document | {"datacenters": _of_any_chip(document["datacenters"])}
+    if "generate" in document:
+        return document | {"generate": _of_any_chip([document["generate"]])[0]}
     return topology
 
 
@@ -94,7 +99,8 @@ def strategies_with(documents: Any, entries: Sequence[str], words: Mapping[str, 
 def _is_strategy(document: Any) -> bool:
     from ..strategies import STRATEGIES
 
-    return isinstance(document, dict) and document.get("kind") in STRATEGIES  # else the validation says what is wrong
+    kind = document.get("kind") if isinstance(document, dict) else None
+    return isinstance(kind, str) and kind in STRATEGIES  # else the validation says what is wrong
 
 
 def _plain(workload: Any) -> Document:

@@ -85,7 +85,7 @@ class Inside(Frozen):
             return data
         given = {key: value for key, value in data.items() if key != "preset"}
         name = data["preset"]
-        if name not in PRESETS:
+        if not isinstance(name, str) or name not in PRESETS:
             known = nearest(str(name), list(PRESETS))
             raise InputError(f"preset: there is none named {brief(name)}; {known}, or numbers")
         preset = PRESETS[name]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sim.documents.settings import split_setting
+from sim.documents.settings import split_settings
 from sim.documents.validation import validate
 from sim.errors import InputError
 from sim.laws.model_family import FAMILY, VOCAB
@@ -34,8 +34,7 @@ def configured(path: Path | None, options: Mapping[str, Any], settings: Sequence
     fields = {key: value for key, value in options.items() if key not in _SHAPE}
     shape = {key: options[key] for key in _SHAPE if key in options}
     inner: dict[str, Any] = {}
-    for entry in settings:
-        (key, *below), value = split_setting(entry, _EXAMPLE)
+    for entry, ((key, *below), value) in zip(settings, split_settings(settings, _EXAMPLE), strict=True):
         if not below:
             fields[str(key)] = value
         elif key == "model" and len(below) == 1:

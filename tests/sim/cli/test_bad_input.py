@@ -1,5 +1,6 @@
 """Whatever is wrong with the input: exit code 2, one readable message that names file and field, no traceback."""
 
+import json
 import os
 from pathlib import Path
 
@@ -252,6 +253,13 @@ def test_a_file_that_is_no_document(option, make, says, tmp_path, simulate):
         (["--strategy", "dilocco"], ["--strategy", "did you mean 'diloco'"]),
         (["--strategy", "diloco:replicas"], ["--strategy diloco:replicas", "key=value"]),
         (["--strategy", "diloco:replica=2"], ["strategies[0].replica", "did you mean 'replicas'"]),
+        (["--strategy", "diloco:kind=x"], ["--strategy diloco:kind=x", "the kind is diloco", "leave out kind="]),
+        (["--strategy", "diloco:kind=eager-diloco"], ["the kind is diloco", "leave out kind="]),
+        (["--strategy", "DiLoCo kind=3"], ["--strategy DiLoCo kind=3", "leave out kind="]),
+        (["--strategy", "diloco:sync_every=9,sync_every=30"], ["sync_every is there twice", "keep one"]),
+        (["--strategy", "DiLoCo M=2 M=4"], ["replicas is there twice", "keep one"]),
+        (["--strategy", "DiLoCo 1.2.3-bit"], ["strategies[0].payload_bits", "'1.2.3'"]),
+        (["--set", "workload.steps=9", "--set", "workload.steps=30"], ["--set workload.steps=30", "set twice"]),
         (["--strategy", "diloco:replicas=-2"], ["strategies[0].replicas", "got -2"]),
         (["--workload", "10b", "--trace", "run.jsonl"], ["--workload and --trace"]),
         (["--workload", "10b", "--set", "workload.params"], ["--set workload.params", "key.path=value"]),
@@ -324,3 +332,35 @@ def test_a_wrong_entry_of_a_list_does_not_make_the_list_too_short(simulate):
     assert code == 2
     assert "strategies[0].replicas" in err
     assert "at least 1" not in err
+
+
+@pytest.mark.parametrize("words", [["--replicas", "2"], ["--steps", "9"], ["--params", "1e9"], ["--chip", "h100"]])
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("kind: diloco", "kind: [diloco]", "strategies[1]"),
+        ("topology: two.yaml", "topology: {name: t, generate: [ring]}", "generate"),
+        ("topology: two.yaml", "topology: {name: t, datacenters: [{name: a, inside: {preset: [x]}}]}", "preset"),
+    ],
+)
+def test_a_broken_document_is_told_beside_words_that_change_it(words, old, new, says, files, simulate):
+    path = files / "scenario.yaml"
+    path.write_text(swap(path.read_text(), old, new))
+    check(simulate(path, *words), [says])
+
+
+@pytest.mark.parametrize("words", [["--steps", "9"], ["--params", "1e9"], ["--chip", "h100"]])
+def test_a_workload_that_is_none_is_not_replaced_by_words(words, files, simulate):
+    path = files / "scenario.yaml"
+    path.write_text(
+        swap(path.read_text(), SCENARIO[SCENARIO.index("{params") : SCENARIO.index("\nstrategies")], "[1, 2]")
+    )
+    check(simulate(path, *words), ["workload: got a list"])
+
+
+@pytest.mark.parametrize("kind", [[], {}, [[]], 3])
+def test_a_result_whose_strategy_is_no_name_is_told(kind, tmp_path, simulate):
+    path = tmp_path / "predicted.json"
+    answer = {"crosshaul_version": "1", "inner_learning_rate": 0.1, "params": 1e9, "tokens": 2e10, "strategy": kind}
+    path.write_text(json.dumps(answer))
+    check(simulate(path), ["predicted.json", "without a `scenario` to run"])

@@ -138,3 +138,22 @@ def test_params_do_not_take_what_holds_for_another_model(simulate, scenario_file
     code, _, err = simulate(path, "--params", "30B")
     assert code == 2
     assert "--params: the workload says step_time of its own model" in err
+
+
+@pytest.mark.parametrize(
+    "topology",
+    [
+        {"name": "t", "datacenters": [{"name": "a", "chip_speed": "100 Tflop/s"}]},
+        {"name": "t", "generate": {"shape": "full-mesh", "datacenters": 1, "chip_speed": "100 Tflop/s"}},
+    ],
+    ids=["listed", "generated"],
+)
+def test_a_chip_is_that_of_every_datacenter(simulate, scenario_file, topology):
+    links = {"bandwidth": "1 Gbit/s", "latency": "1 ms"}
+    if "generate" in topology:
+        topology["generate"] |= links
+    workload = {"params": 1e8, "steps": 10, "batch_tokens": 65536, "chips": 1}
+    path = scenario_file({"topology": topology, "workload": workload, "strategies": [{"kind": "data-parallel"}]})
+    code, out, _ = simulate(path, "--chip", "200 Tflop/s", "--format", "json")
+    assert code == 0
+    assert json.loads(out)["runs"][0]["compute_s"] == pytest.approx(10 * 6 * 1e8 * 65536 / 200e12)
