@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..documents.validation import read_mapping, read_text
-from ..errors import ArgumentError, InputError
+from ..errors import ArgumentError, InputError, shortened
 from ..strategies import STRATEGIES
 from .overrides import keys_of
 
@@ -78,7 +78,8 @@ def _only(values: Any) -> Any:
 
 def _instead(result: dict[str, Any]) -> str:
     """What to write for an answer that holds no scenario, or several."""
-    if scenarios := result.get("scenarios"):
+    scenarios = result.get("scenarios")
+    if scenarios and isinstance(scenarios, list):
         return f"; it has {len(scenarios)} of them: ask about one --topology"
     if "inner_learning_rate" in result:  # of predict
         words = {"params": "--params", "tokens": "--tokens", "strategy": "--strategy", "replicas": "--replicas"}
@@ -86,5 +87,9 @@ def _instead(result: dict[str, Any]) -> str:
         kind = result.get("strategy")
         if isinstance(kind, str) and kind in STRATEGIES and "replicas" not in keys_of(kind):
             del words["replicas"]
-        return "; or write simulate " + " ".join(f"{option} {result.get(key)}" for key, option in words.items())
+        values = {option: result.get(key) for key, option in words.items()}
+        plain = [
+            f"{option} {shortened(str(each))}" for option, each in values.items() if isinstance(each, str | float | int)
+        ]
+        return "; or write simulate " + " ".join(plain) if plain else ""
     return ""

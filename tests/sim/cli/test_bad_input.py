@@ -364,3 +364,10 @@ def test_a_result_whose_strategy_is_no_name_is_told(kind, tmp_path, simulate):
     answer = {"crosshaul_version": "1", "inner_learning_rate": 0.1, "params": 1e9, "tokens": 2e10, "strategy": kind}
     path.write_text(json.dumps(answer))
     check(simulate(path), ["predicted.json", "without a `scenario` to run"])
+
+
+@pytest.mark.parametrize("scenarios", [0.5, "ab", {"a": 1}, [1, 2]])
+def test_a_result_with_damaged_scenarios_is_told(scenarios, tmp_path, simulate):
+    path = tmp_path / "budget.json"
+    path.write_text(json.dumps({"crosshaul_version": "1", "scenarios": scenarios, "rows": []}))
+    check(simulate(path), ["budget.json", "without a `scenario` to run"])
