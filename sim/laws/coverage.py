@@ -72,5 +72,5 @@ def learning_rate_notes(algorithm: str, replicas: int, form: str = "independent"
         return ()
     return (
         "inner learning rate: the printed exponent for 8 replicas (-1.102) contradicts the joint fit of the same data, "
-        f"which asks for {MISPRINTED_SLOPE}; it gives rates that are too low, use the joint form",
+        f"which gives {MISPRINTED_SLOPE}, and leads to rates that are too low; use the joint form",
     )

@@ -62,12 +62,12 @@ def _strategies() -> list[Row]:
     own = [key for key in first.model_fields if key not in common]
     return [
         *rows,
-        ("any of them", f"What an exchange across datacenters carries.\n{_parameters(first, but=own)}\n{_HOW}"),
+        ("all of them", f"The payload of an exchange across datacenters.\n{_parameters(first, but=own)}\n{_HOW}"),
     ]
 
 
 def _parameters(strategy: type[AbstractStrategy], but: Sequence[str]) -> str:
-    """Keys as people type them, with default and alternatives; a key alone if it has no default."""
+    """Keys as the user types them, with default and alternatives; only the key if it has no default."""
     defaults = strategy().model_dump(mode="json", by_alias=True)
     words = []
     for name, field in strategy.model_fields.items():

@@ -1,4 +1,4 @@
-"""When do single flows finish, and what do the links carry? The network alone, without any training."""
+"""The question: when do single flows finish, and what do the links carry? The network alone, without training."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ def answer(document: Flows) -> FlowsAnswer:
         env.process(flow(position, spec, way))
     env.run()
     _refuse_endless(document, paths, routes, finish_s, set(network.stalled()))
-    last_s = max(finish_s) or math.inf  # all out of buckets, at the start: no link was busy for any time
+    last_s = max(finish_s) or math.inf  # 0: token buckets sent all flows at once, so no link was busy for any time
     return FlowsAnswer(
         topology=document.topology.name,
         flows=tuple(_flow_row(document, *row) for row in zip(document.flows, finish_s, took_s, strict=True)),
@@ -185,7 +185,7 @@ def answer(document: Flows) -> FlowsAnswer:
 def _refuse_endless(
     document: Flows, paths: Paths, routes: list[NetworkPath], finish_s: list[float], stalled: set[str]
 ) -> None:
-    """Says which flow waits for which link, where one never finished."""
+    """Raises an error that names the first flow that never finished, and the link for which it waits."""
     for position, (spec, way, end_s) in enumerate(zip(document.flows, routes, finish_s, strict=True)):
         if math.isnan(end_s):
             wires = [paths.wires[wire] for wire in way.wires]

@@ -1,4 +1,4 @@
-"""What the scaling laws say of a run: its loss, the batch and the learning rates that reach it."""
+"""The prediction of the scaling laws for a run: its loss, its best batch and learning rates."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ..strategies.shared.stated import Law
 
 @dataclass(frozen=True)
 class LawAnswer:
-    """What the laws say of one model and algorithm.
+    """The prediction for one model and algorithm.
 
     Attributes:
       strategy, replicas: algorithm and M.
@@ -30,8 +30,8 @@ class LawAnswer:
       predicted_loss: on the data of the fits, with `batch_tokens` [nats per token].
       batch_tokens: best global batch [tokens].
       inner_learning_rate: best peak rate of the inner optimizer.
-      outer_learning_rate: best rate of the outer optimizer; None for Data-Parallel, which has none.
-      notes: which of it was fitted, interpolated or extrapolated.
+      outer_learning_rate: best rate of the outer optimizer; None for Data-Parallel, which has no outer optimizer.
+      notes: which numbers are interpolated or extrapolated.
     """
 
     strategy: str
@@ -60,21 +60,21 @@ def answer(
 
     Args:
       params: N.
-      strategy: `data-parallel` or `diloco`, for which there are laws.
-      replicas: M; 1 for Data-Parallel, else 2 unless given.
-      tokens: D; 20 N unless given [tokens].
-      sync_every: H; 30, at which the laws were fitted, unless given.
-      batch_tokens: global batch to predict the loss at; the best one unless given [tokens].
-      unique_tokens: of the tokens, how many are not repeats; all unless given [tokens].
+      strategy: `data-parallel` or `diloco`, which have laws.
+      replicas: M; None: 1 for Data-Parallel, else 2.
+      tokens: D; None: 20 N [tokens].
+      sync_every: H; None: 30, at which the laws were fitted.
+      batch_tokens: global batch at which the loss is predicted; None: the best one [tokens].
+      unique_tokens: tokens of data without repeats; None: no repeats [tokens].
 
     Raises:
-      InputError: there is no law for the strategy, or a number is out of range.
+      InputError: the strategy has no law, or a number is out of range.
 
-    Limits: those of `sim.laws`: data, tokenizer and recipe of the fits. `notes` says where a number leaves them.
+    Limits: those of `sim.laws`: data, tokenizer and recipe of the fits. `notes` names the numbers outside of them.
     """
     if strategy not in FITTED_ALGORITHMS:
         known = " or ".join(FITTED_ALGORITHMS)
-        told = "{strategy}: nobody has published laws for {got!r}; write {known}"
+        told = "{strategy}: there are no published laws for {got!r}; write {known}"
         raise ArgumentError(told, got=strategy, known=known)
     kind = STRATEGIES[strategy]
     keys = kind.model_fields
@@ -85,7 +85,7 @@ def answer(
         told = "{sync_every}: {name} synchronises at every step; leave it out, or {strategy:diloco}"
         raise ArgumentError(told, name=kind.name)
     if (replicas is not None and replicas < 1) or (sync_every is not None and sync_every < 1):
-        raise ArgumentError("{replicas}, {sync_every}: are whole numbers from 1 up; write for instance {replicas:2}")
+        raise ArgumentError("{replicas}, {sync_every}: must be whole numbers from 1 up; write for example {replicas:2}")
     asked = {"replicas": replicas or REPLICAS, "sync_every": sync_every or FITTED_SYNC_EVERY}
     run = kind.model_validate({key: value for key, value in asked.items() if key in keys})
     law = run.law
@@ -103,10 +103,10 @@ def answer(
         batch_tokens=best_batch(params, law),
         inner_learning_rate=float(diloco.inner_learning_rate(params, law.algorithm, law.replicas, form)),
         outer_learning_rate=float(diloco.outer_learning_rate(params, law.replicas)) if run.has_outer_steps else None,
-        notes=(*found.notes, *(f"{note}, as is done here" for note in doubt)),
+        notes=(*found.notes, *(f"{note}, as this answer does" for note in doubt)),
     )
 
 
 def best_batch(params: float, law: Law) -> float:
-    """The best global batch by a law; every descendant of DiLoCo is taken to have DiLoCo's [tokens]."""
+    """The best global batch by a law; descendants of DiLoCo are assumed to have that of DiLoCo [tokens]."""
     return float(diloco.batch_tokens(params, law.algorithm, law.replicas))

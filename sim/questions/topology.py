@@ -1,4 +1,4 @@
-"""What is there to know about a topology before anything runs on it? Its narrowest cut, best ring, round trips."""
+"""The properties of a topology by itself: bottleneck cut, best ring and round trips."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..topology.bottleneck_cut import Cut, bottleneck_cut
 from ..topology.model import Topology
 
 MOST_CUT_SITES = 128
-"""Sites up to which the bottleneck cut is looked for."""
+"""The most sites for which the bottleneck cut is searched."""
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,8 @@ class Ring:
 
     Attributes:
       order: the sites in its order.
-      narrowest_bits_per_s: what the narrowest hop carries while all hops are used at once [bit/s].
-      latency_s: once round [s].
+      narrowest_bits_per_s: rate of the slowest hop while all hops are used at once [bit/s].
+      latency_s: sum over all hops [s].
       exact: whether all orders were tried.
     """
 
@@ -33,7 +33,7 @@ class Ring:
 
 @dataclass(frozen=True)
 class RoundTrip:
-    """There and back between two sites: the latencies of both ways [s]."""
+    """The round trip between two sites: the sum of the latencies of both directions [s]."""
 
     source: str
     target: str
@@ -42,14 +42,14 @@ class RoundTrip:
 
 @dataclass(frozen=True)
 class TopologyAnswer:
-    """A topology, and what follows from it.
+    """A topology and its properties.
 
     Attributes:
       topology: as asked for.
-      bottleneck_cut: None for one site, and for more sites than it is looked for.
-      best_ring: None for one site, and where a path is missing.
-      round_trips: of every pair of sites; likewise.
-      incomplete: what is missing, in words; None where every site reaches every other.
+      bottleneck_cut: None for a single site, and for more than `MOST_CUT_SITES`.
+      best_ring: None for a single site, and where two sites have no route.
+      round_trips: of every pair of sites; empty in the same cases.
+      incomplete: the missing route, in words; None where every site reaches every other.
     """
 
     topology: Topology
@@ -60,14 +60,14 @@ class TopologyAnswer:
 
 
 def answer(topology: Topology) -> TopologyAnswer:
-    """Looks for the bottleneck cut, the best ring and the round trips of a topology."""
+    """Finds the bottleneck cut, the best ring and the round trips of a topology."""
     sites = tuple(site.name for site in topology.datacenters)
     if len(sites) == 1:
         return TopologyAnswer(topology, None, None, (), None)
     cut = bottleneck_cut(topology) if len(sites) <= MOST_CUT_SITES else None
     try:
         return TopologyAnswer(topology, cut, _ring(topology, sites), _round_trips(topology, sites), None)
-    except InputError as error:  # an incomplete topology is worth looking at, too
+    except InputError as error:  # show what is known of an incomplete topology
         return TopologyAnswer(topology, cut, None, (), str(error))
 
 

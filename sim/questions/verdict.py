@@ -58,7 +58,7 @@ def lowest_loss(runs: Sequence[Run]) -> Run | None:
 
 
 def time_lost(run: Run) -> dict[str, float]:
-    """What the wall-clock has beside compute, by its cause: means over the workers; they add up to `lost_s` [s]."""
+    """The wall-clock without compute, by cause: means over the workers, which add up to `lost_s` [s]."""
     return {
         "exchanges across datacenters": run.exposed_across_s,
         "exchanges inside the datacenters": run.exposed_inside_s,

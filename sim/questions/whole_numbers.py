@@ -7,31 +7,31 @@ from bisect import bisect_left
 from collections.abc import Callable
 
 MOST = 2**40
-"""Numbers below this are looked at."""
+"""Numbers beyond this are not searched."""
 _BY_PROPORTION = 3
-"""Trials that go by proportion, once it is known what is too many."""
+"""Trials by proportion, once a number that is too large is known; then the range is halved."""
 _PATIENCE = 16
 """Trials after which n is doubled, as long as all of them fit."""
-_HAIR = 1e-12
-"""What misses a whole number by less than this share does so by rounding only."""
+_ROUNDING = 1e-12
+"""A number below a whole one by less than this share counts as whole: the difference is floating-point rounding."""
 
 
 def last_that_fits(
     share: Callable[[int], float], guess: int, *, resolution: float = 0.0, near: float = math.inf
 ) -> int:
-    """The most of something that a limit allows: n fits, n + 1 does not.
+    """The largest n that a limit allows: n fits, and n + 1 does not.
 
-    A trial is dear (a replay), and what it takes is nearly in proportion to n: so proportion says where to try next.
-    After three trials what is left is halved instead: that ends the search where the proportion does not.
+    A trial is expensive (a replay), and the share is nearly proportional to n, so the next n is chosen by proportion.
+    After three trials the remaining range is halved instead, which always ends the search.
 
     Args:
-      share: what n of it take of the limit; up to 1 fits.
-      guess: where to try first.
-      resolution: how far n may stay below the last that fits, relative.
-      near: a share of the limit that is enough, so that the search ends there.
+      share: the share of the limit that n takes; up to 1 fits.
+      guess: the first n to try.
+      resolution: by how much n may be below the last that fits, relative.
+      near: a share of the limit at which the search ends.
 
     Returns:
-      n, of which `share` was tried; 0 if not even one fits.
+      n, for which `share` was called; 0 if not even 1 fits.
     """
     fits, too_many, trials = 0, MOST, 0
     n = max(1, guess)
@@ -41,8 +41,8 @@ def last_that_fits(
         if near <= taken <= 1:
             break
         trials += 1
-        n = math.floor(n / taken * (1 + _HAIR))
-        outside = resolution > 0 and not fits < n < too_many  # next to what is known is too near to be worth a trial
+        n = math.floor(n / taken * (1 + _ROUNDING))
+        outside = resolution > 0 and not fits < n < too_many  # a trial next to a known number would gain too little
         if too_many < MOST and (trials > _BY_PROPORTION or outside):
             n = (fits + too_many) // 2
         elif trials > _PATIENCE:
@@ -52,9 +52,9 @@ def last_that_fits(
 
 
 def first_that_reaches(reached: Callable[[int], bool]) -> int | None:
-    """The fewest of something that reach a goal; None if none below 2^40 does.
+    """The smallest n that reaches a goal; None if none up to 2^40 does.
 
     Args:
-      reached: whether n of it do; if so, all larger numbers do.
+      reached: whether n reaches it; if so, all larger numbers do, too.
     """
     return bisect_left(range(1, MOST + 1), True, key=reached) + 1 if reached(MOST) else None

@@ -1,1 +1,1 @@
-"""Which bandwidth between datacenters does a strategy need?"""
+"""The question: which bandwidth between datacenters does a strategy need?"""

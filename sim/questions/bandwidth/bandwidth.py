@@ -1,4 +1,4 @@
-"""The smallest bandwidth between datacenters at which a strategy keeps the chips busy enough."""
+"""The smallest bandwidth between datacenters at which a strategy reaches a compute utilisation."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ class Need:
     Attributes:
       strategy, label: its kind; the kind with its parameters, for people.
       replicas, sync_every: M and H.
-      fragments, overlap_steps, payload_bits, payload_factor: its parameters, None where it has none such or leaves it
-        to the workload.
-      target: share of the time that the chips shall compute.
-      bandwidth_bits_per_s: the smallest that reaches it; None if none does, 0 if the links do not matter [bit/s].
-      scale: how much wider than in the scenario the links then are; None if none are wide enough.
+      fragments, overlap_steps, payload_bits, payload_factor: its parameters; None where the strategy has no such
+        parameter, or takes the value of the workload.
+      target: the compute utilisation asked for, a share of the time [-].
+      bandwidth_bits_per_s: the smallest that reaches it; None if none does, 0 if any bandwidth does [bit/s].
+      scale: that bandwidth over the bandwidth in the scenario; None if none reaches the target [-].
       grid_bits_per_s: the first point of the published grid that reaches it; None where its last does not [bit/s].
-      unlimited_utilization: what the strategy reaches when the links are a billion times as wide.
+      unlimited_utilization: utilisation with links a billion times as wide as in the scenario [-].
     """
 
     strategy: str
@@ -61,7 +61,7 @@ class Need:
 
 @dataclass(frozen=True)
 class CurvePoint:
-    """Utilisation of a strategy at a bandwidth."""
+    """Compute utilisation of a strategy at one bandwidth."""
 
     strategy: str
     label: str
@@ -71,11 +71,18 @@ class CurvePoint:
 
 @dataclass(frozen=True)
 class BandwidthAnswer:
-    """What was asked, a row for each strategy and target, how utilisation grows with bandwidth, what had no effect."""
+    """The answer.
+
+    Attributes:
+      scenario: what was asked.
+      what: the links whose bandwidth was varied, in words.
+      rows: one for each strategy and target.
+      curve: compute utilisation over bandwidth, a few points for each strategy.
+      notes: sentences on keys and options without effect.
+    """
 
     scenario: Scenario
     what: str
-    """Which links were made wider, in words."""
     rows: tuple[Need, ...]
     curve: tuple[CurvePoint, ...]
     notes: tuple[str, ...]
@@ -91,22 +98,23 @@ def answer(
     ignored: Iterable[Reason] = (),
     watch: Watch = UNWATCHED,
 ) -> BandwidthAnswer:
-    """How wide the links must be for each strategy of a scenario and each target.
+    """The bandwidth that each strategy of a scenario needs for each target.
 
-    Every link (or the one named) is made wider or narrower by the same factor until the utilisation in the long run is
-    the target: the root of a continuous function, found on the replay.
+    The bandwidth of every link (or of the one named) is multiplied by the same factor until the utilisation in the
+    steady state equals the target. Utilisation is a continuous function of the factor, so a root search on the replay
+    finds it.
 
     Args:
       scenario: what is asked about.
-      targets: shares of the time, between 0 and 1.
+      targets: compute utilisations, between 0 and 1.
       link: `a -> b` or `a <-> b`; None: all links.
-      rounds: replay so many rounds of each strategy's own H where nothing repeats, instead of the workload's steps.
-      called: what a person calls a key of the scenario, for the notes; None for one that nobody asked for.
-      ignored: what else was asked for and has no effect, and why.
+      rounds: number of rounds of H steps to replay where a run has no steady state; None: the workload's steps.
+      called: the name of a key for the user, for the notes; None for a key that the user did not give.
+      ignored: further options without effect, with the reason.
       watch: is told how far the search is.
 
     Raises:
-      InputError: a target is out of range, there is no such link, or nothing to vary.
+      InputError: a target is out of range, the link does not exist, or the topology has no links.
     """
     for target in targets:
         if not 0 < target < 1:
@@ -143,7 +151,7 @@ def _in_words(need: Need) -> str:
 
 
 class _Probe:
-    """Utilisation of one strategy against the width of links, each width replayed once."""
+    """Compute utilisation of one strategy as a function of link bandwidth; each bandwidth is replayed once."""
 
     def __init__(self, scenario: Scenario, position: int, link: str | None, rounds: int | None) -> None:
         self._link = link
@@ -155,7 +163,7 @@ class _Probe:
         self._bandwidth = _bandwidth(scenario, self._strategy.workers(len(scenario.topology.datacenters)), link)
         self._seen: dict[float, float] = {}
         self.settled = True
-        """Whether every utilisation so far is that of the long run."""
+        """Whether every utilisation so far is that of the steady state."""
 
     def utilization(self, scale: float) -> float:
         if scale not in self._seen:
@@ -165,7 +173,7 @@ class _Probe:
         return self._seen[scale]
 
     def curve_scales(self) -> Iterator[float]:
-        """For nine points from 0.1 Gbit/s to 1 Tbit/s, the range of the published grid."""
+        """The factors of nine bandwidths from 0.1 Gbit/s to 1 Tbit/s, the range of the published grid."""
         yield from (float(bits) / self._bandwidth for bits in _CURVE_BITS_PER_S)
 
     def point(self, scale: float) -> CurvePoint:
@@ -193,7 +201,7 @@ class _Probe:
         )
 
     def _root(self, target: float) -> float:
-        """The scale that reaches the target. Seconds over compute, 1/u, are close to linear in 1/scale."""
+        """The factor that reaches the target, searched for in 1/scale: 1/utilisation is close to linear in it."""
         from scipy.optimize import brentq
 
         known = sorted(self._seen)
@@ -206,14 +214,14 @@ class _Probe:
 
         def gap(x: float) -> float:
             difference = 1 / self.utilization(1 / x) - 1 / target
-            return difference if abs(difference) > _PRECISION / target else 0.0  # near enough is found
+            return difference if abs(difference) > _PRECISION / target else 0.0  # 0 ends the search
 
         root = brentq(gap, above_x, below_x, xtol=above_x * _PRECISION, rtol=_PRECISION)
         return float(1 / root)
 
 
 def _bandwidth(scenario: Scenario, workers: int, link: str | None) -> float:
-    """Bandwidth of the link that is varied, or of the narrowest way between the datacenters used [bit/s]."""
+    """Bandwidth of the link that is varied, or of the narrowest route between the datacenters used [bit/s]."""
     topology = scenario.topology
     if link is None:
         share = topology.transport.payload_share if workers > 1 else 1.0
@@ -223,6 +231,6 @@ def _bandwidth(scenario: Scenario, workers: int, link: str | None) -> float:
 
 
 def _on_grid(bandwidth_bits_per_s: float) -> float | None:
-    """The first point of the published grid that is wide enough; a hair's breadth is rounding."""
+    """The first point of the published grid that is wide enough, up to floating-point rounding."""
     enough = [point for point in PAPER_GRID_BITS_PER_S if point >= bandwidth_bits_per_s * (1 - 1e-7)]
     return float(enough[0]) if enough else None

@@ -16,7 +16,7 @@ from ...units.quantities import LATENCY, to_text
 Document = dict[str, Any]
 STUDIED = ("data-parallel", "diloco", "streaming-diloco", "eager-diloco", "async-diloco")
 ROUNDS = 400
-"""Of each strategy's own H, where a run never repeats itself."""
+"""Rounds of H steps that are replayed where a run has no steady state."""
 _MOST_SITES = 64
 
 
@@ -30,22 +30,25 @@ def study(
     topology: Topology | None = None,
     datacenters: int | None = None,
 ) -> Scenario:
-    """The setting of the published tables: replicas joined by one serial link each, and nothing else in the way.
+    """The setting of the published tables: every two datacenters are joined by one link, and latency is 0.
 
     A datacenter counts as one chip, so that nothing is exchanged inside it, and two replicas send each parameter once.
-    No strategy's answer depends on the others, but on how many datacenters there are: Data-Parallel spans all of them.
+    The answer for a strategy does not depend on the other strategies. It depends on the number of datacenters, since
+    Data-Parallel spans all of them.
 
     Args:
       params: N; a number, or as people write it (`10B`).
-      layers: how many there are.
-      step_time_s: compute of a step [s].
-      strategies: `kind` or `kind:key=value,...`; exchanges run layer by layer behind the backward pass unless said.
-      parameters: keys for all strategies that have them (`sync_every`, `fragments`, ...), unless said in an entry.
-      topology: to ask on other links.
-      datacenters: how many there are, without a topology; as many as the most replicas, at least two, unless given.
+      layers: layers of the model; None if no exchange goes layer by layer.
+      step_time_s: compute time of a step [s].
+      strategies: `kind` or `kind:key=value,...`; `overlap` is `layers` (exchanges run layer by layer behind the
+        backward pass) unless an entry or `parameters` says otherwise.
+      parameters: keys for all strategies that have them (`sync_every`, `fragments`, ...) and whose entry has none.
+      topology: other links than those of the published tables.
+      datacenters: number of datacenters where no topology is given. Default: the largest number of replicas, at
+        least 2.
 
     Raises:
-      InputError: no strategy has one of the parameters, layers are needed and missing, or something is out of range.
+      InputError: no strategy has one of the parameters, layers are needed and missing, or a value is out of range.
     """
     given = dict(parameters or {})
     documents = strategy_documents(strategies, {"overlap": "layers", **given}, asked=given)
@@ -63,7 +66,7 @@ def study(
 
 
 def _serial_links(sites: int) -> Topology:
-    """A link of its own between every two sites, at the published cost."""
+    """A full mesh: one link between every two sites, exchanges at the published cost."""
     names = [f"dc{number + 1}" for number in range(sites)]
     pairs = [[a, b] for i, a in enumerate(names) for b in names[i + 1 :]]
     links = [{"between": pair, "bandwidth": "1 Gbit/s", "latency": "0 s"} for pair in pairs]
@@ -72,10 +75,10 @@ def _serial_links(sites: int) -> Topology:
 
 
 def _sites(documents: Sequence[Document], datacenters: int | None, topology: Topology | None) -> int:
-    """How many datacenters there are in a study without a topology."""
+    """The number of datacenters of a study without a topology."""
     most = max(_at_least(1, document, "replicas") for document in documents)
     if datacenters is not None and (topology or not max(2, most) <= datacenters <= _MOST_SITES):
-        own = "the topology has its own" if topology else f"got {datacenters}, and the strategies take up to {most}"
+        own = "the topology names them" if topology else f"got {datacenters}; the largest number of replicas is {most}"
         instead = "leave it out" if topology else f"write a number from {max(2, most)} to {_MOST_SITES}"
         raise ArgumentError("{datacenters}: {own}; {instead}", own=own, instead=instead)
     if most > _MOST_SITES and not topology:
@@ -85,7 +88,7 @@ def _sites(documents: Sequence[Document], datacenters: int | None, topology: Top
 
 
 def _at_least(least: int, document: Document, key: str) -> int:
-    """A whole number of a strategy, its default if it is not said, the least if it is none (which is found later)."""
+    """A whole number of a strategy: as given, else its default; the least where it is invalid (refused later)."""
     field = STRATEGIES[document["kind"]].model_fields.get(key)
     value = document.get(key, field.default if field else least)
     return max(least, int(value)) if isinstance(value, int | float) and abs(value) < 1e9 else least

@@ -1,1 +1,1 @@
-"""What should be trained, how, and which loss will it reach with these chips, links and days?"""
+"""The question: what should be trained with these chips, links and days, how, and which loss will it reach?"""

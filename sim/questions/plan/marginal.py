@@ -1,4 +1,4 @@
-"""What one more unit of something, or twice as much of it, would buy a plan in loss."""
+"""By how much the loss of the best plan falls with one more unit of a resource, and with twice as much of it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .search import Grid, best_loss, bound, grid
 _UNIT_BITS_PER_S = 1e9
 _UNIT_TOKENS = 1e9
 _LEADING = 3
-"""Without closed forms: so many options, the best as things are, are looked at again."""
+"""Options without a closed form that are evaluated again for a changed resource: the best as things are."""
 _UNITS = {
     "days": "1 day",
     "chips": "1 chip in every datacenter",
@@ -30,12 +30,12 @@ _UNITS = {
 
 @dataclass(frozen=True)
 class Marginal:
-    """What more of something buys.
+    """The effect of one resource on the lowest loss; the plan is chosen anew.
 
     Attributes:
-      unit: what one unit is.
-      loss_change: of one more unit, the plan chosen anew [nats per token].
-      doubled_loss_change: of twice as much [nats per token].
+      unit: one unit of the resource, in words.
+      loss_change: change of the loss by one more unit [nats per token].
+      doubled_loss_change: change of the loss by twice as much [nats per token].
     """
 
     unit: str
@@ -44,16 +44,16 @@ class Marginal:
 
 
 def marginals(ask: Ask, topology: Topology, params: NDArray[np.float64], grids: Sequence[Grid]) -> dict[str, Marginal]:
-    """The lowest loss with more of one thing, less the lowest loss as things are; for each thing that limits a run.
+    """The lowest loss with more of one resource, minus the lowest loss as things are; for each resource.
 
     Args:
       ask: what is asked.
-      topology: with chips and speeds.
+      topology: from `equipped`.
       params: N to choose from, of shape (N,).
       grids: every combination as things are.
 
-    Limits: by closed form, steps taken as real numbers; where an option has none by estimate, and then only for those
-      that lead as things are.
+    Limits: numbers of steps are taken as real numbers. Options without a closed form are estimated, and only those
+      among the best as things are.
     """
     names = ["days", "chips", "inside_bandwidth"]
     names += ["bandwidth"] if topology.links else []
@@ -84,7 +84,7 @@ def _asked(ask: Ask, name: str, doubled: bool) -> Ask:
 
 
 def enlarged(topology: Topology, name: str, doubled: bool) -> Topology:
-    """The topology with more chips, or with wider links; as it is where neither is asked for."""
+    """The topology with more of one resource; unchanged if the resource is not a part of it."""
 
     def more(bits_per_s: float) -> float:
         return BANDWIDTH.within(bits_per_s + (bits_per_s if doubled else _UNIT_BITS_PER_S))

@@ -1,4 +1,4 @@
-"""What plans are compared by, and what to say about it."""
+"""The loss by which plans are compared, and the notes on it."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def best_batch_tokens(params: Array, algorithm: str, replicas: int) -> Array:
 
 
 def compared_loss(option: Option, load: Load) -> tuple[float | None, float, tuple[str, ...]]:
-    """The predicted loss of a plan, what it is compared by, and what to know about both.
+    """The predicted loss of a plan, the loss by which it is compared, and notes on both.
 
-    Where there is no law, the plan is compared by the loss that its algorithm would have with full payloads,
-    descendants of DiLoCo by DiLoCo's; its predicted loss is None, as everywhere else.
+    Without a law for the strategy the predicted loss is None. The plan is then compared by the loss of the nearest
+    algorithm that has a law, with full payloads: DiLoCo for its descendants.
     """
     tokens, unique = load.steps * load.batch_tokens, option.ask.unique_tokens
     found = loss_after(option.strategy, load, unique_tokens=unique)
@@ -44,11 +44,11 @@ def compared_loss(option: Option, load: Load) -> tuple[float | None, float, tupl
         unique_tokens=unique,
     )
     whose = STRATEGIES[law.algorithm].name
-    without = (f"{note}; compared by {whose}'s, as if the difference cost nothing" for note in found.notes)
+    without = (f"{note}; the plan is compared by the loss of {whose}, as if both were equal" for note in found.notes)
     return None, taken.loss, (*without, *taken.notes, *_uneven(option))
 
 
 def _uneven(option: Option) -> tuple[str, ...]:
     if len({site.chips for site in option.topology.datacenters}) > 1 and option.replicas > 1:
-        return ("replicas: their batches differ with the size of their sites; the laws were fitted on equal ones",)
+        return ("replicas: batches differ with the size of the sites; the laws were fitted with equal batches",)
     return ()

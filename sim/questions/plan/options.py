@@ -1,4 +1,4 @@
-"""What a plan can choose from: strategies, the datacenters that they run on, and how each becomes a scenario."""
+"""The options of a plan: each strategy on each choice of datacenters, and the scenario that comes of it."""
 
 from __future__ import annotations
 
@@ -22,29 +22,29 @@ from ...workload.extent import CHIP_FLOP_PER_S
 Document = dict[str, Any]
 
 MOST_SITES = 10
-"""Datacenters up to which every choice of them is looked at; beyond, only the first 1, 2, 3, ... by compute."""
+"""Up to so many datacenters every subset is an option; with more, only the first 1, 2, 3, ... by flop/s."""
 
 
 @dataclass(frozen=True)
 class Ask:
-    """What a plan is asked for.
+    """The request for a plan.
 
     Attributes:
       topology: sites and links.
       days: the deadline [days].
-      chips: in all datacenters together, the same number in each; None: those that the topology names.
-      chip_flop_per_s: useful flop/s of a chip; None: what the topology names, else the default [flop/s].
-      strategies: `kind` or `kind:key=value,...`; what an entry leaves open (replicas, H) is searched.
-      sync_every: the H to choose from, where an entry names none.
-      params: N to choose from: one, or the ends of a range; None: around what the chips can train.
-      tokens_per_param: D / N, where it is not free.
-      unique_tokens: different tokens that there are; more of them are repeats [tokens].
+      chips: in all datacenters together, the same number in each; None: as the topology says.
+      chip_flop_per_s: useful flop/s of a chip; None: as the topology says, else the default [flop/s].
+      strategies: `kind` or `kind:key=value,...`; replicas and H that an entry does not give are searched.
+      sync_every: the values of H to choose from, where an entry gives none.
+      params: N to choose from: one, or the ends of a range; None: a range around what the chips can train.
+      tokens_per_param: D / N; None: the plan chooses it.
+      unique_tokens: tokens of data without repeats; tokens beyond them are repeats [tokens].
       inference_tokens: tokens that the model will process after training [tokens].
-      loss_slack: with inference tokens: how much of the best loss may be given up for lifetime compute.
+      loss_slack: with inference tokens: by which share the loss may exceed the best one, for less lifetime compute [-].
       price_chip_hour, price_gb: of one chip for an hour; of a GB (1e9 bytes) sent between datacenters.
-      max_cost: what a run may cost, in the unit of the prices.
-      payload_bits: bits per exchanged parameter, where a strategy names none [bit].
-      layers: of the model, for strategies that exchange layer by layer.
+      max_cost: the largest cost of a run, in the unit of the prices.
+      payload_bits: bits per exchanged parameter, where a strategy gives none [bit].
+      layers: layers of the model, for strategies that exchange layer by layer.
     """
 
     topology: Topology
@@ -75,24 +75,24 @@ class Ask:
         return self.price_chip_hour is not None or self.price_gb is not None
 
     def cost(self, chips: Any, wall_clock_s: Any, crossing_bytes: Any) -> Any:
-        """Chip-hours and GB between datacenters at their prices; numbers or arrays."""
+        """The cost of chip-hours and of GB between datacenters; numbers or arrays."""
         chip_hours = chips * wall_clock_s / 3600
         return chip_hours * (self.price_chip_hour or 0.0) + crossing_bytes / 1e9 * (self.price_gb or 0.0)
 
 
 @dataclass(frozen=True)
 class Option:
-    """A strategy on some of the datacenters: what is left to choose are N, B and how long it trains.
+    """A strategy on some of the datacenters; N, B and the number of steps are still open.
 
     Attributes:
       document: the strategy as plain data.
       strategy: the same as a model.
-      topology: with its datacenters first, and the others as mere nodes on the way.
+      topology: its datacenters, with all others as routers.
       sites: names of its datacenters.
       chips: R, in all of them.
       flop_per_s: useful, of all of them [flop/s].
-      ask: what it is an option of.
-      label: the strategy with its parameters, for people, told apart from all others.
+      ask: the request to which it belongs.
+      label: the strategy with its parameters, for people, different from all other labels.
     """
 
     document: Document
@@ -106,7 +106,7 @@ class Option:
 
     @property
     def algorithm(self) -> str:
-        """What the loss laws know it as, or the nearest that they know."""
+        """The algorithm whose loss law applies, or the nearest one that has a law."""
         return self.strategy.law.algorithm
 
     @property
@@ -121,12 +121,12 @@ class Option:
 
     @property
     def name(self) -> str:
-        """What tells it from all others."""
+        """A name that is unique among the options."""
         return f"{self.document} on {self.sites}"
 
     @property
     def family(self) -> tuple[object, ...]:
-        """What two plans must share to be called variants of one: all but H."""
+        """A key that is equal for options that differ in nothing but H."""
         rest = tuple(sorted((key, str(value)) for key, value in self.document.items() if key != "sync_every"))
         return (rest, len(self.sites))
 
@@ -136,7 +136,7 @@ class Option:
         return f"{len(self.sites)} datacenter{'s'[: len(self.sites) != 1]}"
 
     def scenario(self, params: float, batch_tokens: float, steps: int) -> Scenario:
-        """The run as a scenario of its own, which `simulate --scenario` takes as well."""
+        """The run as a scenario, which `simulate --scenario` takes as well."""
         workload = {"params": params, "batch_tokens": batch_tokens, "steps": steps, "split": "by-speed"}
         workload |= {"payload_bits": self.ask.payload_bits, "chip_speed": _speed(self.ask)}
         workload |= {"layers": self.ask.layers} if self.strategy.by_layer else {}
@@ -144,7 +144,7 @@ class Option:
         return validate(Scenario, document, source="plan", in_si=True)
 
     def setting(self, scenario: Scenario) -> Setting:
-        """What its closed form is evaluated in."""
+        """The setting in which its closed form is evaluated."""
         return plan_job(scenario, self.strategy, 1).setting
 
 
@@ -153,15 +153,15 @@ def _speed(ask: Ask) -> float:
 
 
 def equipped(ask: Ask) -> Topology:
-    """The topology, each datacenter with the chips and the speed that the plan counts on.
+    """The topology, each datacenter with the number and the speed of chips that the plan assumes.
 
     Raises:
-      InputError: nobody says how many chips there are, they cannot be shared evenly, or datacenters share a host.
+      InputError: the number of chips is not given, they cannot be shared evenly, or datacenters share a host.
     """
     if any(places_that_slow_down(ask.topology.places_of(ask.topology.datacenters))):
         raise InputError(
             f"topology {ask.topology.name}: hosts: datacenters that share the compute of a host slow each other down, "
-            "and a plan counts on chips that nobody else uses; take `host` out of the datacenters, or ask for a run "
+            "and a plan assumes chips that nobody else uses; take `host` out of the datacenters, or simulate a run "
             "instead of a plan"
         )
     sites = ask.topology.datacenters
@@ -193,14 +193,14 @@ def _counted_on(ask: Ask, site: Datacenter) -> Datacenter:
 
 
 def options(ask: Ask, topology: Topology) -> list[Option]:
-    """Every strategy on every choice of datacenters that differs from the others, with every H.
+    """Every strategy on every choice of datacenters, with every H; choices that look alike count once.
 
     Args:
       ask: what is asked.
       topology: from `equipped`, or a variation of it.
 
     Raises:
-      InputError: an unknown strategy, or one that needs more datacenters than there are.
+      InputError: a strategy is unknown, or needs more datacenters than the topology has.
     """
     parsed = [parse_strategy(entry) for entry in ask.strategies]
     parts = [_part(topology, chosen) for chosen in _choices(topology)]
@@ -223,14 +223,14 @@ def options(ask: Ask, topology: Topology) -> list[Option]:
 
 
 def _told_apart(everything: Sequence[Option]) -> list[Option]:
-    """The options, each strategy with a label of its own."""
+    """The options, each strategy with a unique label."""
     known = {str(option.document): option.label for option in everything}
     labels = dict(zip(known, told_apart(list(known.values())), strict=True))
     return [replace(option, label=labels[str(option.document)]) for option in everything]
 
 
 def _strategies(document: Document, sites: int, sync_every: Sequence[int]) -> Iterator[Document]:
-    """An entry with what it leaves open filled in: a replica a datacenter, or one over all (some kinds); every H."""
+    """An entry with its open keys filled in: one replica in each datacenter, or one over all (some kinds); every H."""
     strategy = STRATEGIES[document["kind"]]
     keys = strategy.model_fields
     replicas: list[int | None] = [None]
@@ -264,13 +264,13 @@ def _option(ask: Ask, document: Document, part: Topology) -> Option:
 def _checked(document: Document) -> AbstractStrategy:
     try:
         return validate(STRATEGIES[document["kind"]], document, source=document["kind"])
-    except InputError as error:  # a mistake a line
+    except InputError as error:  # one mistake on each line
         lines = {f"line{number}": line for number, line in enumerate(str(error).splitlines())}
         raise ArgumentError("\n".join(f"{{strategies}} {{{name}}}" for name in lines), **lines) from None
 
 
 def _choices(topology: Topology) -> list[tuple[str, ...]]:
-    """Datacenters to use: of those choices that look alike, the first."""
+    """Subsets of the datacenters; of those that are alike in chips, inside and routes, the first."""
     sites = sorted(topology.datacenters, key=lambda site: -(site.chips or 0) * (site.chip_flop_per_s or 0.0))
     names = [site.name for site in sites]
     if len(names) > MOST_SITES:
@@ -285,7 +285,7 @@ def _choices(topology: Topology) -> list[tuple[str, ...]]:
 
 
 def _part(topology: Topology, chosen: tuple[str, ...]) -> Topology:
-    """The chosen datacenters first; those left out only pass on what crosses them."""
+    """The topology with the chosen datacenters; those left out become routers."""
     sites = {site.name: site for site in topology.datacenters}
     datacenters = tuple(sites[name] for name in chosen)
     if len(chosen) == 1:

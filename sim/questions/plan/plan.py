@@ -1,4 +1,4 @@
-"""What should be trained, how, and what loss will it reach: with these chips, these links and this many days?"""
+"""The best plan for some chips, links and days: model, batch, strategy, and the loss that they reach."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from .search import Cell, Grid, grid, params_to_try
 from .without_effect import in_plan
 
 FRONT_SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 3 / 4, 1.0)
-"""Shares of the deadline at which the front is looked for."""
+"""Shares of the deadline for which the best plan is searched: the points of the Pareto front."""
 _PER_OPTION = 12
-"""Combinations of an option that are replayed at most, best estimate first."""
+"""The most combinations of an option that are replayed, best estimate first."""
 _PER_COARSE_GROUP = 4
-"""The same for a whole group where estimates are coarse and replays are dear."""
+"""The same for a whole group of options where estimates are coarse and replays expensive."""
 _BINDING_NATS = 1e-3
-"""A resource binds if twice as much of it lowers the loss by at least this [nats per token]."""
+"""A resource limits the loss if twice as much of it lowers the loss by at least this [nats per token]."""
 
 
 @dataclass(frozen=True)
@@ -38,16 +38,16 @@ class Plan:
     Attributes:
       ask: what was asked.
       what: sites, chips and days in words.
-      best: the plan to choose.
-      scenario: the same as a scenario of its own.
+      best: the best plan.
+      scenario: the best plan as a scenario.
       runner_up: the best one with another strategy, another M or other datacenters; None if there is none.
-      front: plans that no other beats in time, loss and (with prices) cost, by time.
-      marginal: what more days, chips and bandwidth buy; by closed form or estimate.
+      front: the Pareto front: plans that no other beats in time, loss and (with prices) cost, by time.
+      marginal: the change of the loss by more days, chips, bandwidth, ...; by closed form or estimate.
       binding: the resources whose doubling lowers the loss noticeably, the largest change first.
-      combinations: how many were evaluated.
-      replays: how many of them were replayed.
+      combinations: number of combinations evaluated.
+      replays: number of them that were replayed.
       closed_form: whether all of them have a closed form.
-      notes: what was given and has no effect.
+      notes: sentences on keys and options without effect.
     """
 
     ask: Ask
@@ -67,9 +67,9 @@ class Plan:
 def answer(ask: Ask, watch: Watch = UNWATCHED) -> Plan:
     """Evaluates every combination of strategy, datacenters, H, N and B, and replays those that may be best.
 
-    Steps are as many as fit into the deadline (and the cost), so tokens follow from seconds of a step. With inference
-    tokens the best plan is the one of least lifetime compute, 6 N D + 2 N D_inference, among those whose loss is within
-    `loss_slack` of the best reachable one.
+    A plan takes as many steps as fit into the deadline (and the cost), so its tokens follow from the time of a step.
+    With inference tokens the best plan is the one of least lifetime compute, 6 N D + 2 N D_inference, among those whose
+    loss is within `loss_slack` of the best reachable one.
 
     Args:
       ask: what is asked.
@@ -79,7 +79,7 @@ def answer(ask: Ask, watch: Watch = UNWATCHED) -> Plan:
       The plan.
 
     Raises:
-      InputError: an option of the ask makes no sense, or nothing fits.
+      InputError: an option is out of range, or no combination fits into the deadline.
     Limits: memory of chips, pipelines and failures are not modelled; the laws' limits are in the notes of every plan.
     """
     _check(ask)
@@ -131,7 +131,7 @@ _MOST = {
     "layers": MOST_LAYERS,
     "chips": MOST_CHIPS,
 }
-"""What is accepted at the most: as in a scenario."""
+"""The largest values accepted, the same as in a scenario."""
 
 
 def _check(ask: Ask) -> None:
@@ -154,12 +154,12 @@ def _check(ask: Ask) -> None:
         if price is not None and not (math.isfinite(price) and price >= 0):
             raise ArgumentError(f"{{{name}}}: got {price:g}; write 0 or more")
     if ask.max_cost is not None and not (ask.price_chip_hour or ask.price_gb):
-        raise ArgumentError("{max_cost}: what costs anything? write {price_chip_hour} or {price_gb} as well")
+        raise ArgumentError("{max_cost}: there are no prices; write {price_chip_hour} or {price_gb} as well")
     if not 0 <= ask.loss_slack < 1:
         told = "{loss_slack}: got {got:g}; write a share of the loss, such as 0.01"
         raise ArgumentError(told, got=ask.loss_slack)
     if not ask.strategies:
-        raise ArgumentError("{strategies}: there is none to choose from; name at least one")
+        raise ArgumentError("{strategies}: the list is empty; name at least one")
 
 
 def _why(ask: Ask) -> str:
@@ -194,7 +194,7 @@ def _by_family(cells: Iterable[Cell]) -> list[list[Cell]]:
 
 
 class _Replayer:
-    """Replays combinations, and counts how many.
+    """Replays combinations, and counts them.
 
     Args:
       watch: is told before each replay.
@@ -205,19 +205,19 @@ class _Replayer:
         self.replays = 0
 
     def replay(self, cell: Cell, limit_s: float, left: int) -> Entry | None:
-        """One combination, of which there are so many more to try at most."""
+        """Replays one combination; `left` is the largest number of replays that may follow it."""
         self.replays += 1
         what = f"replaying {cell.option.strategy.label} in {cell.option.where}, {human_count(cell.params)} parameters"
         done, of = self.replays - 1, self.replays + left  # there may be fewer, never more
         return replayed(cell, limit_s, lambda steps: self._watch.doing(f"{what}, {steps:,} steps", done, of))
 
     def best_of_each(self, groups: Sequence[Sequence[Cell]], limit_s: float, places: int) -> list[Entry]:
-        """The best plan of each of the best groups: estimates give the order of the replays, replays decide.
+        """The best plan of each of the best groups; estimates give the order of the replays, and replays decide.
 
         Args:
           groups: members of a group, and the groups themselves, best estimate first.
-          limit_s: how long a run may take [s].
-          places: how many groups are wanted.
+          limit_s: the longest wall-clock [s].
+          places: the number of groups wanted.
         """
         winners: list[Entry] = []
         left = sum(map(len, groups))
@@ -244,12 +244,12 @@ def _loss(entry: Entry) -> str:
 
 
 def _behind(cell: Cell, entry: Entry) -> bool:
-    """Whether an estimate is so much worse than a replay that its own replay cannot be better."""
+    """Whether an estimate is so much worse than a replayed plan that a replay of it cannot be better."""
     return cell.score > entry.score * (1 + cell.margin)
 
 
 def _front(replayer: _Replayer, grids: Sequence[Grid]) -> list[Entry]:
-    """The best plans by loss within shares of the deadline; with prices, for every number of chips."""
+    """The plans of lowest loss within shares of the deadline; with prices, for every number of chips."""
     found: list[Entry] = []
     ask = grids[0].option.ask
     for number, share in enumerate(FRONT_SHARES):
@@ -270,6 +270,6 @@ def _front(replayer: _Replayer, grids: Sequence[Grid]) -> list[Entry]:
 
 
 def _range_binds(ask: Ask, params: NDArray[np.float64], best: Entry) -> tuple[str, ...]:
-    """Names the range of N where the best plan stands at its edge."""
+    """`params` if the best N is at an end of the range that was asked for."""
     at_edge = best.params in (float(params[0]), float(params[-1]))
     return ("params",) if ask.params is not None and at_edge else ()

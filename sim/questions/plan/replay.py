@@ -1,4 +1,4 @@
-"""A combination replayed: as many steps as really fit, and what they come to."""
+"""The replay of a combination: the most steps that really fit, and the figures of the run."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from .options import Ask, Option
 from .search import Cell
 
 _ENOUGH_SHARE = 0.999
-"""Share of a limit that is enough where each replay is dear: exchanges behind compute without a closed form."""
+"""Share of a limit at which the search ends where replays are expensive: exchanges behind compute, no closed form."""
 _RESOLUTION = {True: 1e-6, False: 1e-4}
-"""How closely steps are found, relative: with a closed form, and without, where a replay takes longer."""
+"""Relative precision of the number of steps: with a closed form, and without one, where a replay takes longer."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One plan: what to train, how, and what comes of it. Every figure but the loss is a replay's.
+    """One plan: what to train, how, and the result. Every figure but the loss comes from a replay.
 
     Attributes:
       params, tokens: N and D; D = T B [tokens].
@@ -38,15 +38,15 @@ class Entry:
       sites: datacenters used.
       chips: R, in all of them.
       wall_clock_s: of the replay [s].
-      compute_utilization: share of it that the chips compute.
+      compute_utilization: share of the wall-clock in which the chips compute [-].
       cross_datacenter_bytes: sent between datacenters [byte].
-      predicted_loss: by the laws; None where there is none for it [nats per token].
-      compared_loss: the same, or where there is none what the plan is compared by instead; see the notes
-        [nats per token].
-      epochs: D over the unique tokens, where these are limited; else None.
-      lifetime_flop: 6 N D + 2 N D_inference, where inference tokens are given; else None [flop].
-      cost: at the given prices; None without any.
-      notes: where the laws are extrapolated, and where there are none.
+      predicted_loss: by the laws; None where the strategy has no law [nats per token].
+      compared_loss: the loss by which plans are compared: the predicted one, or without a law that of the nearest
+        algorithm with a law; see the notes [nats per token].
+      epochs: D over the unique tokens; None where these are not limited.
+      lifetime_flop: 6 N D + 2 N D_inference; None without inference tokens [flop].
+      cost: at the given prices; None without prices.
+      notes: extrapolations of the laws, and missing laws.
     """
 
     params: float
@@ -73,20 +73,20 @@ class Entry:
 
     @property
     def score(self) -> float:
-        """What plans are compared by: lifetime compute where that is asked about, else the loss."""
+        """The number that the best plan minimises: lifetime compute if inference tokens are given, else the loss."""
         return self.compared_loss if self.lifetime_flop is None else self.lifetime_flop
 
 
 def replayed(cell: Cell, limit_s: float, before: Callable[[int], None] = lambda _: None) -> Entry | None:
-    """Replays a combination and corrects its steps until as many as possible fit into the time and the cost.
+    """Replays a combination, and finds the largest number of steps that fits into the time and the cost.
 
-    Whole outer steps make the wall-clock a staircase over the steps, so the last step that fits is searched for, to one
-    part in a million (less where replays are dear).
+    The wall-clock is a staircase over the steps, as outer steps are whole, so the last step that fits is searched for,
+    to one part in a million (less exactly where replays are expensive).
 
     Args:
       cell: the combination; where its steps are part of the choice, or follow from N, they stay as they are.
-      limit_s: how long it may take [s].
-      before: is told the steps before each replay.
+      limit_s: the longest wall-clock [s].
+      before: called with the number of steps before each replay.
 
     Returns:
       The plan, or None if it does not fit after all.
@@ -107,11 +107,11 @@ def replayed(cell: Cell, limit_s: float, before: Callable[[int], None] = lambda 
 
 
 def scenario_of(entry: Entry, everything: Sequence[Option]) -> Scenario:
-    """The run of a plan as a scenario of its own.
+    """The run of a plan as a scenario.
 
     Args:
       entry: the plan.
-      everything: what there was to choose from.
+      everything: the options from which it was chosen.
     """
     option = next(each for each in everything if each.label == entry.label and each.sites == entry.sites)
     return option.scenario(entry.params, entry.batch_tokens, entry.steps)
@@ -166,7 +166,7 @@ def _loss(option: Option, params: float, tokens: float, batch_tokens: float) -> 
 
 
 def undominated(entries: Sequence[Entry], ask: Ask) -> list[Entry]:
-    """Those that no other one beats in time, loss and (where runs have one) cost, by time."""
+    """The plans that no other one beats in time, loss and (with prices) cost, by time."""
 
     def figures(entry: Entry) -> tuple[float, ...]:
         return (entry.wall_clock_s, entry.compared_loss, *((entry.cost or 0.0,) if ask.priced else ()))

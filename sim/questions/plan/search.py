@@ -1,4 +1,4 @@
-"""Every combination of an ask at once: steps that fit, loss, and the best of them, as arrays."""
+"""All combinations of an option at once, as arrays: steps that fit, loss, and the best combinations."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .step_time import COARSE, Pace
 Array = NDArray[np.float64]
 
 SEQUENCE_TOKENS = 2_048
-"""A best batch is rounded to whole sequences of this many tokens, as in the fits that it comes from."""
+"""A best batch is rounded to whole sequences of this many tokens, as in the fits behind it."""
 _POWERS = range(14, 29)
 _LEAST_OF_BEST, _MOST_OF_BEST = 0.5, 64.0
 _BISECTIONS = 45
@@ -25,18 +25,18 @@ _BISECTIONS = 45
 
 @dataclass(frozen=True)
 class Cell:
-    """One combination, as the search sees it.
+    """One combination of option, N, B and T, with its estimates.
 
     Attributes:
       option: strategy, datacenters and H.
       params, batch_tokens, steps: N, B, T.
-      step_s: estimated seconds of a step [s].
+      step_s: estimated time of a step [s].
       loss: predicted for T steps [nats per token].
       score: what the search minimises: the loss, or lifetime compute among plans that reach the target loss.
-      margin: how far the loss may be off, relative.
+      margin: the largest relative error of the loss [-].
       closed_form: whether step_s is exact.
-      coarse: whether it is interpolated between replays.
-      kept_steps: whether T is part of the choice, and not simply all that fit.
+      coarse: whether step_s is interpolated between replays.
+      kept_steps: whether T is part of the choice; else T is the number of steps that fit.
     """
 
     option: Option
@@ -57,13 +57,13 @@ class Grid:
     """All N and B of one option: arrays with a row for each N and a column for each B; B = inf where it is not tried.
 
     Attributes:
-      option: whose they are.
+      option: strategy, datacenters and H.
       params: N, of shape (N, 1).
-      batch_tokens: B [tokens].
-      step_s: seconds of a step [s].
-      step_bytes: sent between datacenters in a step [byte].
-      exact: whether step_s is a closed form's.
-      margin: how far a loss from it may be off, relative.
+      batch_tokens: B, of shape (N, B) [tokens].
+      step_s: time of a step, of shape (N, B) [s].
+      step_bytes: sent between datacenters in a step, of shape (N, B) [byte].
+      exact: whether step_s comes from a closed form.
+      margin: the largest relative error of a loss from it [-].
     """
 
     option: Option
@@ -75,7 +75,7 @@ class Grid:
     margin: float
 
     def steps_within(self, limit_s: float, *, whole: bool = True) -> Array:
-        """Steps that fit into some seconds and into the cost allowed; 0 where fewer than asked for do [-]."""
+        """Steps that fit into a time and the largest cost; 0 where D / N is given and its steps do not fit [-]."""
         ask = self.option.ask
         steps: Array = np.maximum(limit_s / self.step_s, 0.0)
         if ask.max_cost is not None:
@@ -89,7 +89,7 @@ class Grid:
         return steps
 
     def loss(self, steps: Array) -> Array:
-        """Predicted loss after so many steps; inf where there are none [nats per token]."""
+        """Predicted loss after so many steps; inf for 0 steps [nats per token]."""
         trained = steps > 0
         safe = np.where(trained, self.batch_tokens, 1.0) * np.where(trained, steps, 1.0)
         batch = np.where(np.isfinite(self.batch_tokens), self.batch_tokens, 1e6)
@@ -104,7 +104,7 @@ class Grid:
         return 6 * self.params * tokens + 2 * self.params * (self.option.ask.inference_tokens or 0.0)
 
     def least_steps(self, target: float, most: Array) -> Array:
-        """The fewest steps that reach a loss; 0 where all that fit do not [-]."""
+        """The fewest steps that reach a loss; 0 where `most` steps do not reach it [-]."""
         reached = self.loss(most) <= target
         low, high = np.zeros_like(most), np.where(reached, most, 1.0)
         for _ in range(_BISECTIONS):
@@ -114,7 +114,7 @@ class Grid:
         return np.where(reached, np.minimum(np.ceil(high), most), 0.0)
 
     def cells(self, steps: Array, score: Array, most: int, *, kept_steps: bool = False) -> list[Cell]:
-        """The best few combinations, best first."""
+        """The combinations of lowest score, best first; at most `most`."""
         loss = self.loss(steps)
         order = np.argsort(score, axis=None, kind="stable")[:most]
         found = []
@@ -143,7 +143,7 @@ def grid(option: Option, params: Array) -> Grid:
     """Evaluates an option at every N and B: B is a power of two, or the best batch of the algorithm at that N.
 
     Args:
-      option: whose.
+      option: strategy, datacenters and H.
       params: N, of shape (N,).
     """
     column = params[:, np.newaxis]
@@ -168,7 +168,7 @@ def grid(option: Option, params: Array) -> Grid:
 
 
 def bound(option: Option, params: Array, limit_s: float) -> float:
-    """A loss that an option cannot reach below: that of its best batch, if it only ever computed [nats per token]."""
+    """A lower bound of the loss of an option: at its best batch, if it computed all the time [nats per token]."""
     tokens = option.flop_per_s * limit_s / (6 * params)
     best = best_batch_tokens(params, option.algorithm, option.replicas)
     unique = option.ask.unique_tokens
@@ -176,7 +176,7 @@ def bound(option: Option, params: Array, limit_s: float) -> float:
 
 
 def params_to_try(ask: Ask, flop_per_s: float) -> Array:
-    """N with two significant digits: in the range asked for, else around the N that the chips can train on 20 N tokens.
+    """Values of N with two digits: in the range asked for, else around the N that the chips can train on 20 N tokens.
 
     Args:
       ask: what is asked.
@@ -196,6 +196,6 @@ def params_to_try(ask: Ask, flop_per_s: float) -> Array:
 
 
 def best_loss(grids: Sequence[Grid], limit_s: float) -> float:
-    """The lowest loss within some seconds, steps taken as real numbers; inf where nothing fits [nats per token]."""
+    """The lowest loss within a time, steps taken as real numbers; inf where nothing fits [nats per token]."""
     losses = [float(one.loss(one.steps_within(limit_s, whole=False)).min()) for one in grids]
     return min(losses, default=math.inf)

@@ -1,4 +1,4 @@
-"""How long a step of an option takes, for arrays of N and B: from its closed form, or from a few replays."""
+"""The time of a step of an option, for arrays of N and B: from its closed form, or from a few replays."""
 
 from __future__ import annotations
 
@@ -16,20 +16,21 @@ Array = NDArray[np.float64]
 _ROUNDS = 4
 """Synchronisations in the replay that counts bytes."""
 COARSE = 1e-2
-"""How far a loss from interpolated seconds may be off, relative."""
+"""The largest relative error of a loss from an interpolated time of a step."""
 _BATCHES = 5
-"""Batches at which an exchange behind compute is replayed; between them it is interpolated."""
+"""Number of batches at which an exchange behind compute is replayed; between them its time is interpolated."""
 
 
 class Pace:
-    """Seconds of a step of one option in the long run.
+    """The time of a step of one option in the steady state.
 
-    Compute is 6 N B over the flop/s of its chips. What an exchange adds is linear in N and does not depend on B where
-    workers stand still for it, so two probes say all. Behind compute it is read from the closed form at every N and B;
-    without one from replays at a few B, as everything but latencies is then proportional to N.
+    Compute takes 6 N B over the flop/s of the chips. If workers stand still for an exchange, the time that it adds is
+    linear in N and does not depend on B, so two evaluations determine it. If exchanges run behind compute, the closed
+    form is evaluated at every N and B; without one, replays at a few B are interpolated and scaled with N, since all
+    terms but latencies are then proportional to N.
 
-    Limits: without a closed form an exchange behind compute is an estimate between replays, and a link with a bucket is
-    taken as full at the first exchange; `plan` replays what it chooses.
+    Limits: without a closed form the time of an exchange behind compute is interpolated, and a token bucket counts as
+      full at the first exchange. `plan` replays the combinations that may be best.
     """
 
     def __init__(self, option: Option, params: Array, batches: Array) -> None:
@@ -38,17 +39,17 @@ class Pace:
         self._batches = (float(batches.min()), float(batches.max()))
 
     def seconds(self, params: Array, batch_tokens: Array) -> Array:
-        """Seconds of a step; arrays that broadcast [s]."""
+        """The time of a step; the arrays are broadcast [s]."""
         compute_s = 6 * params * batch_tokens / self._option.flop_per_s
         return compute_s + np.maximum(0.0, self._exposed_s(params, batch_tokens))
 
     @property
     def margin(self) -> float:
-        """How much lower than its estimate a loss may be, relative.
+        """By how much a loss may be lower than its estimate, relative.
 
-        A closed form carries T/H as a real number and a replay makes whole rounds, so it is never too slow. An
-        exchange that is made in another way at another size bends the line between two probes; what runs behind
-        compute is interpolated.
+        A closed form takes T/H as a real number and a replay makes whole rounds, so a closed form never overestimates
+        the time. An exchange whose algorithm changes with its size is not linear in N; and the time of exchanges
+        behind compute is interpolated.
         """
         if self.exact:
             return 1e-9
@@ -57,7 +58,7 @@ class Pace:
 
     @cached_property
     def exact(self) -> bool:
-        """Whether the closed form gives it."""
+        """Whether the time of a step comes from a closed form."""
         option = self._option
         if len(option.sites) > 1 and option.topology.collective not in (PUBLISHED, "ideal"):
             return False
@@ -66,7 +67,7 @@ class Pace:
 
     @cached_property
     def crossing_bytes_per_param(self) -> float:
-        """What a step sends between datacenters for each parameter, from a replay [byte]."""
+        """Bytes that a step sends between datacenters for each parameter, from a replay [byte]."""
         option = self._option
         if len(option.sites) == 1:
             return 0.0
@@ -85,20 +86,20 @@ class Pace:
 
     @cached_property
     def _blocking(self) -> tuple[tuple[float, float], ...]:
-        """Two N, and what an exchange adds to a step at each."""
+        """Two values of N, each with the time that exchanges add to a step [s]."""
         low, high = self._span[0], max(self._span[1], 2 * self._span[0])
         return tuple((params, self._probe_s(params, self._batches[0])) for params in (low, high))
 
     @cached_property
     def _behind(self) -> tuple[float, Array, Array]:
-        """An N, logarithms of some B, and what an exchange adds to a step at each."""
+        """An N, logarithms of some B, and the time that exchanges add to a step at each [s]."""
         middle = (self._span[0] * self._span[1]) ** 0.5
         batches = np.geomspace(*self._batches, _BATCHES)
         exposed_s = [self._probe_s(middle, float(batch)) for batch in batches]
         return middle, np.log(batches), np.asarray(exposed_s)
 
     def _probe_s(self, params: float, batch_tokens: float) -> float:
-        """What a step takes besides its compute, at one N and B [s]."""
+        """The time of a step beyond its compute, at one N and B [s]."""
         option = self._option
         steps = option.sync_every
         scenario = option.scenario(float(params), float(batch_tokens), steps)
@@ -107,6 +108,6 @@ class Pace:
             whole_s = option.strategy.ideal_s(option.setting(scenario))
             assert whole_s is not None
             return whole_s / steps - compute_s
-        if option.strategy.blocking:  # every period is like the first
+        if option.strategy.blocking:  # every period takes as long as the first
             return outcomes(scenario)[0].timeline.wall_clock_s / steps - compute_s
         return compute_s / utilization(scenario) - compute_s

@@ -18,34 +18,34 @@ def in_plan(ask: Ask, everything: Sequence[Option], larger: Sequence[Option]) ->
 
     Args:
       ask: what is asked.
-      everything: that it can choose from; a key has no effect if it has none on any of it.
-      larger: the same with twice the chips, which a plan says the worth of.
+      everything: all options; a key has no effect if it has none on any option.
+      larger: the options with twice the chips, which a plan evaluates, too.
     """
     views = [_seen_by(ask, option) for option in (*_telling(everything), *_telling(larger))]
     return tuple(sentences(by_path(_of_plan(ask, everything)) | in_all(views)))
 
 
 def _of_plan(ask: Ask, everything: Sequence[Option]) -> Iterator[Reason]:
-    """What options of a plan leave no room for, and options without anything to say."""
+    """Keys that a command-line option overrides, and options without effect."""
     sites = list(enumerate(ask.topology.datacenters))
     yield NOT_JOINED, unjoined(ask.topology)
     if ask.chips is not None:
-        yield "--chips goes before it", (p for place, site in sites for p in given(site, site_path(place), "chips"))
+        yield "--chips overrides it", (p for place, site in sites for p in given(site, site_path(place), "chips"))
     if ask.chip_flop_per_s is not None:
         yield (
-            "--chip-speed goes before it",
+            "--chip-speed overrides it",
             (p for place, site in sites for p in given(site, site_path(place), "chip_speed")),
         )
     if ask.layers != Ask.layers and not any(option.strategy.by_layer for option in everything):
         yield "no strategy exchanges layer by layer", ["--layers"]
     if ask.loss_slack != Ask.loss_slack and ask.inference_tokens is None:
-        yield "it goes with --inference-tokens", ["--loss-slack"]
+        yield "it counts only with --inference-tokens", ["--loss-slack"]
     if ask.sync_every != Ask.sync_every:
         yield from own_keys(ask.strategies, ["sync_every"])
 
 
 def _telling(everything: Sequence[Option]) -> Iterator[Option]:
-    """Of each strategy those on the most datacenters, then on a single one: the others use no more of the network."""
+    """For each strategy the options on the most datacenters and on a single one; the others use no further keys."""
     most: dict[tuple[object, ...], int] = {}
     for option in everything:
         most[option.family[0],] = max(len(option.sites), most.get((option.family[0],), 0))
@@ -57,7 +57,7 @@ def _telling(everything: Sequence[Option]) -> Iterator[Option]:
 
 
 def _seen_by(ask: Ask, option: Option) -> dict[str, str]:
-    """Keys of an ask without effect on one of its options; without a reason where the option has no such thing."""
+    """Keys without effect on one option, with the reason; the reason is empty where the option has no such part."""
     scenario = option.scenario(ask.params[0] if ask.params else 1e9, 2.0**20, option.sync_every)
     job = plan_job(scenario, option.strategy, 1)
     places = {site.name: place for place, site in enumerate(ask.topology.datacenters)}

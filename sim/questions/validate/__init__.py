@@ -1,1 +1,1 @@
-"""Does the simulator say what others measured, printed or simulated?"""
+"""The question: does the simulator agree with what others measured, printed or simulated?"""

@@ -1,6 +1,6 @@
-"""Does the simulator say what others measured, printed or simulated? Claims, judged from committed numbers.
+"""Claims of agreement with what others measured, printed or simulated, judged from committed numbers.
 
-A claim compares numbers of others (`theirs`) with ours, either one pair or the worst or median of many (its cases), and
+A claim compares numbers of others (`theirs`) with `ours`: one pair, or the worst or the median of many (its cases). It
 has a tolerance. Verdicts are computed here from the numbers and the tolerance; none is stored.
 """
 
@@ -19,7 +19,7 @@ from .evidence_files import Key, read
 Kind = Literal["relative", "absolute", "cells", "at-least"]
 Word = Literal["agrees", "misses", "no verdict"]
 SAME = 1e-5
-"""A number run again is the committed one within this share of it: committed numbers have six digits."""
+"""A number that is computed again equals the committed one up to this share: committed numbers have six digits."""
 _CELLS = 50
 
 
@@ -30,8 +30,8 @@ class Case:
     Attributes:
       name: what is compared.
       theirs, ours: the numbers, in the claim's unit.
-      rerun: whether `ours` was computed just now.
-      committed: what `ours` was when the evidence was written, where it was run again.
+      rerun: whether `ours` was computed again.
+      committed: the committed value of `ours` if it was computed again, else None.
     """
 
     name: str
@@ -42,27 +42,28 @@ class Case:
 
     @property
     def differs(self) -> bool:
-        """Whether the number run again is not the committed one."""
+        """Whether the number that was computed again differs from the committed one."""
         return self.committed is not None and abs(self.ours - self.committed) > SAME * abs(self.committed) + 1e-12
 
 
 @dataclass(frozen=True)
 class Claim:
-    """What is claimed, and the comparisons behind it.
+    """A claim, and the comparisons behind it.
 
     Attributes:
       id, topic: short names.
       claim: what the numbers are, in words.
-      kind: how they are compared: the error is ours over theirs less one (`relative`), ours less theirs (`absolute`),
-        points of the published bandwidth grid apart (`cells`); `at-least` is relative and only falls short.
+      kind: how the error is computed: ours / theirs - 1 (`relative`), ours - theirs (`absolute`), the distance in
+        points of the published bandwidth grid (`cells`), or as `relative`, where only too small a number misses
+        (`at-least`).
       unit: of theirs and ours.
-      source: where theirs are from.
-      statistic: which error of many cases counts: `worst` or `median`; empty where there is one.
-      tolerance: largest error that agrees, in the unit of the error; None where nothing can be judged.
+      source: the source of theirs.
+      statistic: the error that counts of many cases, `worst` or `median`; empty for a single case.
+      tolerance: largest error that agrees, in the unit of the error; None where no verdict is possible.
       made_by: the script that made ours.
-      reason: why it misses, or why there is no verdict; a miss with a reason is a known one.
-      cases: the comparisons, one at least.
-      count: comparisons behind those that are kept here.
+      reason: the reason for a miss or for no verdict; a miss with a reason is a known one.
+      cases: the comparisons, at least one.
+      count: number of comparisons made, of which `cases` may hold only some.
     """
 
     id: str
@@ -80,14 +81,14 @@ class Claim:
 
     @property
     def counting(self) -> Case | None:
-        """The case that decides: the only one, or the worst of many; a median has none."""
+        """The case that decides: the only one, or the worst of many; None for a median."""
         if self.statistic == "median":
             return None
         return max(self.cases, key=lambda case: self._badness(self.error_of(case)))
 
     @property
     def error(self) -> float:
-        """The error that counts: of the one case, or the worst or median of many."""
+        """The error that counts: of the single case, or the worst or the median of many."""
         if self.counting is not None:
             return self.error_of(self.counting)
         return median(abs(self.error_of(case)) for case in self.cases)
@@ -99,7 +100,7 @@ class Claim:
 
     @property
     def known(self) -> bool:
-        """Whether it misses, and the reason stands beside it."""
+        """Whether it misses and has a reason."""
         return self.verdict == "misses" and bool(self.reason)
 
     def error_of(self, case: Case) -> float:
@@ -111,7 +112,7 @@ class Claim:
         return case.ours / case.theirs - 1
 
     def verdict_of(self, case: Case) -> Word:
-        """The verdict that one case would have alone."""
+        """The verdict on one case by itself."""
         return self._word(self.error_of(case))
 
     def _word(self, error: float) -> Word:
@@ -129,7 +130,7 @@ class Validation:
 
     Attributes:
       claims: in the order of the evidence.
-      live: whether the cheap ones were run again.
+      live: whether the numbers that take seconds were computed again.
     """
 
     claims: tuple[Claim, ...]
@@ -137,7 +138,7 @@ class Validation:
 
     @property
     def faults(self) -> tuple[str, ...]:
-        """What should not be: misses without a reason, and numbers that changed. Empty if all is as it was."""
+        """Misses without a reason, and numbers that changed; empty if there are none."""
         missed = [
             f"{claim.id}: misses, and no reason is known"
             for claim in self.claims
@@ -158,7 +159,7 @@ def answer(only: str | None = None, *, live: bool = False, watch: Watch = UNWATC
     Args:
       only: a verdict (`misses`, `agrees`, `no verdict`), or text that a claim's id, topic, words or source must
         contain; capitals do not matter. None: all.
-      live: compute the cheap ones again, in seconds, and judge by the new numbers.
+      live: compute the numbers that take seconds again, and judge by the new ones.
       watch: is told how far that is.
 
     Raises:
@@ -186,11 +187,11 @@ def _text(claim: Claim) -> str:
 
 
 def refreshed(claims: Sequence[Claim], again: Mapping[Key, float]) -> tuple[Claim, ...]:
-    """The claims with numbers that were computed again in the place of the committed ones.
+    """The claims with the numbers that were computed again in place of the committed ones.
 
     Args:
       claims: as committed.
-      again: our numbers by claim and case; cases that are not in it stay as they are.
+      again: our numbers by claim and case; other cases keep their numbers.
     """
 
     def fresh(claim: Claim, case: Case) -> Case:
@@ -201,7 +202,7 @@ def refreshed(claims: Sequence[Claim], again: Mapping[Key, float]) -> tuple[Clai
 
 
 def committed() -> tuple[Claim, ...]:
-    """All claims, as the evidence that ships with the package has them."""
+    """All claims of the evidence that ships with the package."""
     cases: dict[str, list[Case]] = {}
     for row in read("cases.csv"):
         cases.setdefault(row["cases"], []).append(Case(row["case"], float(row["theirs"]), float(row["ours"])))
@@ -228,10 +229,10 @@ def _claim(row: Mapping[str, str], cases: Mapping[str, Sequence[Case]]) -> Claim
 
 
 def cells_apart(theirs_gbit_per_s: float, ours_gbit_per_s: float) -> int:
-    """Points of the published grid between a printed bandwidth and the first one that reaches ours.
+    """Points of the published grid between a printed bandwidth and the first point that reaches ours.
 
     The grid has 50 points from 0.1 to 1,000 Gbit/s, evenly on a logarithmic scale; printed values are rounded points.
-    What needs less than its first point is reached there.
+    A smaller bandwidth counts as the first point.
 
     Args:
       theirs_gbit_per_s: as printed [Gbit/s].
@@ -243,5 +244,5 @@ def cells_apart(theirs_gbit_per_s: float, ours_gbit_per_s: float) -> int:
     def point(gbit_per_s: float) -> float:
         return (math.log10(gbit_per_s) + 1) * (_CELLS - 1) / 4
 
-    hair = 1e-6  # a hair's breadth above a point is rounding
-    return max(0, math.ceil(point(ours_gbit_per_s) - hair)) - round(point(theirs_gbit_per_s))
+    rounding = 1e-6  # a smaller distance above a point is floating-point rounding
+    return max(0, math.ceil(point(ours_gbit_per_s) - rounding)) - round(point(theirs_gbit_per_s))

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from importlib.resources import files
 
 Key = tuple[str, str]
-"""A claim or a set of cases, and the case in it; no case where the claim is one pair."""
+"""The id of a claim, and the name of a case in it; the name is empty for a claim with a single pair."""
 
 
 def read(name: str) -> Iterator[dict[str, str]]:
-    """Rows of one of the files that ship; lines that begin with # are comments."""
+    """The rows of one of these files; lines that begin with # are comments."""
     lines = (files("sim.questions.validate.evidence") / name).read_text(encoding="utf-8").splitlines()
     return csv.DictReader(line for line in lines if not line.startswith("#"))

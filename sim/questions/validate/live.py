@@ -1,6 +1,6 @@
-"""The numbers of `simulate validate` that take seconds, computed again from the published facts that ship beside them.
+"""The numbers of `simulate validate` that take seconds, computed again from the published facts beside them.
 
-Every function gives our numbers by claim and case, as `experiments/evidence.py` names them.
+Every function returns our numbers by claim and case, with the names of `experiments/evidence.py`.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ SAMPLED_CELLS = (
 )
 """Rows of the bandwidth tables that are run again: source, N, layers, seconds of a step, method, H, strategy."""
 SAMPLED_MODEL = "550m"
-"""The size at which four times the tokens is run again."""
+"""The model size at which the claim of four times the tokens is computed again."""
 CONFORMING = (
     "data-parallel",
     "data-parallel:overlap=layers",
@@ -53,13 +53,13 @@ CONFORMING = (
     "diloco:replicas=2,sync_every=30,overlap=layers,payload_bits=4",
     "elastic-diloco:replicas=4,quorum=4,sync_every=30",
 )
-"""Strategies that carry a closed form of a run whose steps are whole rounds."""
+"""Strategies with a closed form for a run of whole rounds."""
 INFERENCE_CHECKS = (("13B, 2T tokens", 13e9, 2e12), ("30B, 10T tokens", 30e9, 1e13), ("70B, 10T tokens", 70e9, 1e13))
-"""Models that a smaller one shall equal, and the tokens that they will be asked (arXiv 2401.00448)."""
+"""Models that a smaller one is to equal in loss: name, N, inference tokens (arXiv 2401.00448)."""
 
 
 def rerun(topics: Collection[str], watch: Watch = UNWATCHED) -> Numbers:
-    """Our numbers for what can be computed in seconds, of the topics asked for."""
+    """Our numbers that can be computed in seconds, of the topics asked for."""
     found: Numbers = {}
     wanted = [(topic, function) for topic, functions in LIVE.items() if topic in topics for function in functions]
     for number, (topic, function) in enumerate(wanted):
@@ -109,7 +109,7 @@ def _joint(runs: list[tuple[str, float, float]]) -> Fitted:
 
 
 def laws() -> Numbers:
-    """Losses and best batches by the laws that ship, and what two other papers print."""
+    """Losses and best batches by the laws of the simulator, and the numbers of two other papers."""
     found: Numbers = {}
     for algorithm, n, _ in _losses("nominal", 1e10):
         kind, replicas = algorithm.partition("-")[0], ALGORITHMS[algorithm]
@@ -143,7 +143,7 @@ def _inference(quality_params: float, inference_tokens: float) -> tuple[float, f
 
 
 def cells() -> Numbers:
-    """Bandwidths for a utilisation, of some rows of the published tables [Gbit/s]."""
+    """Bandwidths that reach a utilisation, for some rows of the published tables [Gbit/s]."""
     found: Numbers = {}
     for source, params, layers, step_s, method, every, strategy in SAMPLED_CELLS:
         factor = {"payload_factor": PAYLOAD_FACTOR}
@@ -156,12 +156,12 @@ def cells() -> Numbers:
 
 
 def cell_name(source: str, params: float, method: str, every: int, target: float) -> str:
-    """A cell of the published bandwidth tables."""
+    """The name of a cell of the published bandwidth tables."""
     return f"{source} {params / 1e9:g}B {method} H={every} {target:.0%}"
 
 
 def wall_clocks() -> Numbers:
-    """Data-Parallel's wall-clock over DiLoCo's, 2.4B, each at its own best batch, replayed."""
+    """Replayed wall-clock of Data-Parallel over that of DiLoCo, at 2.4B, each at its best batch."""
     found: Numbers = {}
     strategies = ["data-parallel", *(f"diloco:replicas={m},sync_every=30" for m in (1, 2, 4, 8))]
     for network in NETWORKS:
@@ -175,7 +175,7 @@ def wall_clocks() -> Numbers:
 
 
 def four_fold() -> Numbers:
-    """Tokens over Data-Parallel's in its wall-clock, on low-bw, of one size."""
+    """Tokens that DiLoCo fits into Data-Parallel's wall-clock, over Data-Parallel's tokens: low-bw, one size."""
     strategies = ["data-parallel", *(f"diloco:replicas={m},sync_every=30" for m in (2, 4, 8))]
     asked = load_scenario(topology="low-bw", workload=SAMPLED_MODEL, strategies=strategies)
     return {
@@ -186,12 +186,12 @@ def four_fold() -> Numbers:
 
 
 def four_fold_name(model: str, replicas: int, rule: str) -> str:
-    """A budget."""
+    """The name of a budget among the cases of a claim."""
     return f"{model}, M = {replicas}, {rule}"
 
 
 def syncs() -> Numbers:
-    """Synchronisations that others measured, and utilisations."""
+    """Predicted times of synchronisations that others measured, and utilisations."""
     found: Numbers = {}
     for one in predictions(list(read("real_runs.csv"))):
         found |= sync_numbers(one)
@@ -199,7 +199,7 @@ def syncs() -> Numbers:
 
 
 def sync_numbers(one: SyncPrediction) -> Numbers:
-    """One published run: our numbers by the claims that it belongs to."""
+    """Our numbers for one published run, by the claims to which it belongs."""
     link, case = one.published["link"], f"H = {one.published['sync_every']}"
     if one.corrected_s is None or one.corrected_utilization is None:
         return {("sync-open-diloco", ""): one.overhead_s, ("use-open-diloco", ""): one.overhead_utilization}
@@ -240,7 +240,7 @@ def _losses(sizes: str, largest: float) -> list[tuple[str, float, float]]:
 
 
 def _sizes(how: str) -> dict[str, float]:
-    """N by model, as it is called (`nominal`), or counted from its shape with one embedding (`counted`)."""
+    """N by model: the number in its name (`nominal`), or counted from its shape with one embedding (`counted`)."""
     found = {}
     for row in read("models.csv"):
         width, hidden, layers = (int(row[key]) for key in ("qkv_dim", "hidden_dim", "layers"))
@@ -256,4 +256,4 @@ LIVE: dict[str, tuple[Callable[[], Numbers], ...]] = {
     "syncs": (syncs,),
     "conformance": (conformance,),
 }
-"""What is computed again, by topic."""
+"""The functions that compute numbers again, by topic."""

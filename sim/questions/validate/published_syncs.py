@@ -1,15 +1,15 @@
-"""Outer synchronisations that others measured, predicted from what they say of the run.
+"""Outer synchronisations that others measured, predicted from the published description of the run.
 
-Three predictions of the seconds of one synchronisation, each with one thing more in it:
+Three predictions of the time of one synchronisation, each with one effect more than the one before:
 
-- `bare`: a ring of flows over the links, bytes at the stated rate.
-- `overhead`: the links carry what is left for payload: the goodput that iperf3 measured over the link before the run
-  where that was published, else the payload of a full 1500-byte Ethernet frame.
-- `corrected`: and what an exchange costs on that cluster beside its bytes, taken from its two runs at 5 Gbit/s that
-  synchronise the most and the least often, and carried to the other rates as it is: `fixed_s` of every exchange
-  (tensors are summed one after another), `setup_s` of the first of a run (connections are opened then).
+- `bare`: a ring of flows over the links, at the stated bandwidth.
+- `overhead`: the links carry only the share that is left for payload: the goodput that iperf3 measured over the link
+  before the run if that was published, else the payload of a full 1500-byte Ethernet frame.
+- `corrected`: also the cost of an exchange on that cluster beyond its bytes: `fixed_s` for every exchange (tensors are
+  summed one after another) and `setup_s` for the first of a run (it opens the connections). Both are taken from the two
+  runs at 5 Gbit/s that synchronise the most and the least often, and are used at the other bandwidths unchanged.
 
-Limits: no loss by a shaper whose queue overflows, and no TCP dynamics: at 200 and 50 Mbit/s these are what is missing.
+Limits: no packet loss in a shaper whose queue overflows, and no TCP dynamics. Both are missing at 200 and 50 Mbit/s.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ...simulation.run import run
 from ...topology.model import Topology, load_topology
 
 PAYLOAD_SHARE = 1448 / 1514
-"""TCP payload in a full Ethernet frame as a shaper counts it: 1500 less 52 of headers, of 1500 plus 14."""
+"""TCP payload over a full Ethernet frame as a shaper counts it: 1500 - 52 (headers) over 1500 + 14 bytes."""
 CALIBRATED_AT = "5 Gbit/s"
 REASONS = {
     "5 Gbit/s": "gives the fixed costs: for H = 1 and 128 `corrected` is no prediction",
@@ -32,18 +32,18 @@ REASONS = {
     "50 Mbit/s": "as at 200 Mbit/s, more so",
     "127-935 Mbit/s": "which pair had which bandwidth is not published; hivemind's peer-to-peer averaging is no ring",
 }
-"""What explains the rest, by link."""
+"""The reasons for the remaining error, by link."""
 Published = Mapping[str, str]
 """A row of the file of measured runs."""
 
 
 @dataclass(frozen=True)
 class SyncCosts:
-    """What an exchange costs beside its bytes.
+    """The cost of an exchange beyond its bytes.
 
     Attributes:
-      fixed_s: every exchange [s].
-      setup_s: the first one of a run, besides [s].
+      fixed_s: of every exchange [s].
+      setup_s: of the first one of a run, in addition [s].
     """
 
     fixed_s: float
@@ -52,7 +52,7 @@ class SyncCosts:
 
 @dataclass(frozen=True)
 class SyncPrediction:
-    """One published run, measured and predicted; None where the run has no costs to correct by.
+    """One published run, measured and predicted; `corrected` is None where the goodput was not published.
 
     Attributes:
       published: the row as it was read.
@@ -80,20 +80,20 @@ class SyncPrediction:
 
     @property
     def calibrates(self) -> bool:
-        """Whether this run gave the costs that correct the others."""
+        """Whether the costs of an exchange were taken from this run."""
         return self.published["link"] == CALIBRATED_AT and self.published["sync_every"] in ("1", "128")
 
     @property
     def reason(self) -> str:
-        """What explains the rest."""
+        """The reason for the remaining error."""
         return REASONS[self.published["link"]]
 
 
 def predictions(rows: Sequence[Published]) -> list[SyncPrediction]:
-    """Every published run, predicted.
+    """The prediction for every published run.
 
     Args:
-      rows: as `real_runs.csv` has them; the two of 5 Gbit/s with H = 1 and 128 among them.
+      rows: of `real_runs.csv`, among them the two at 5 Gbit/s with H = 1 and H = 128.
     """
     overhead = [sync_s(row, share(row)) for row in rows]
     costs = _costs(rows, overhead)
@@ -117,7 +117,7 @@ def predictions(rows: Sequence[Published]) -> list[SyncPrediction]:
 
 
 def _costs(rows: Sequence[Published], overhead: Sequence[float]) -> SyncCosts:
-    """From the runs at 5 Gbit/s: H = 1, whose first exchange was not counted, and H = 128, which counted only that."""
+    """The costs from two runs at 5 Gbit/s: H = 1 did not count its first exchange, and H = 128 counted only that."""
     rest = {
         row["sync_every"]: float(row["sync_s"]) - predicted_s
         for row, predicted_s in zip(rows, overhead, strict=True)
@@ -132,7 +132,7 @@ def _utilization(row: Published, predicted_s: float) -> float:
 
 
 def share(row: Published) -> float:
-    """Of a link's rate, what is left for payload."""
+    """The share of a link's bandwidth that is left for payload."""
     if not row["goodput"]:
         return PAYLOAD_SHARE
     number, unit = row["link"].split()
@@ -140,7 +140,7 @@ def share(row: Published) -> float:
 
 
 def sync_s(row: Published, payload_share: float) -> float:
-    """Seconds that one outer synchronisation of a run holds up compute, by a replay with a ring of flows [s]."""
+    """The time for which one outer synchronisation of a run stops compute, from a replay with a ring of flows [s]."""
     replicas, sync_every, params = int(row["nodes"]), int(row["sync_every"]), float(row["params"])
     tokens_per_chip = 4096
     document = {
@@ -161,7 +161,7 @@ def sync_s(row: Published, payload_share: float) -> float:
 
 
 def _topology(row: Published, payload_share: float) -> Topology:
-    """The sites of a run: nodes shaped at their egress, or OpenDiLoCo's four; links carry a share of their rate."""
+    """The sites of a run: nodes shaped at their egress, or OpenDiLoCo's four; links have a share of their bandwidth."""
     if "-" in row["link"]:
         there = load_topology("open-diloco")
         return there.replaced(

@@ -201,7 +201,7 @@ def test_lists(simulate, kind, names):
 def test_every_parameter_of_a_strategy_is_listed_as_it_is_typed(simulate):
     rows = json.loads(simulate("list", "strategies", "--format", "json")[1])["strategies"]
     *kinds, common = [(row["name"], row["description"].splitlines()[1].split(", ")) for row in rows]
-    assert common[0] == "any of them"
+    assert common[0] == "all of them"
     definitions = schema()["$defs"].values()
     keys = {d["properties"]["kind"]["const"]: set(d["properties"]) for d in definitions if "kind" in d["properties"]}
     assert {kind for kind, _ in kinds} == set(keys)

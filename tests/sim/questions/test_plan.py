@@ -287,7 +287,7 @@ def test_what_the_laws_do_not_cover_is_said(one_site):
     best = answer(asked).best
     assert best.predicted_loss is None
     notes = " ".join(best.notes)
-    assert "no law: none is published for eager-diloco; compared by DiLoCo's" in notes
+    assert "no law: none is published for eager-diloco; the plan is compared by the loss of DiLoCo" in notes
     assert "sync_every: 100" in notes
     quarter = Ask(sites(2), days=1, strategies=("diloco:replicas=2,payload_bits=4",), params=(1e9,))
     assert "no law: none is published for 4 bits per exchanged parameter" in " ".join(answer(quarter).best.notes)
