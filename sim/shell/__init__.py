@@ -1,1 +1,1 @@
-"""What every command does alike: exit codes and signals, options given twice, formats, and files written whole."""
+"""What all commands share: exit codes and signals, the check for repeated options, formats, and atomic writes."""

@@ -1,4 +1,4 @@
-"""Where results go: standard output, or a file that is written whole or not at all."""
+"""Delivery of results: to standard output, or to a file that is written atomically."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from ..errors import InputError
 from .printing import print_out, tell
 
 _DESCRIPTOR = re.compile(r"/dev/(?P<name>stdout|stderr)|(?:/dev/fd|/proc/self/fd)/(?P<number>[0-9]{1,6})")
-"""Files that stand for what the process has open already, process substitution among them."""
+"""Paths that name an open file descriptor of the process, among them those of process substitution."""
 
 
 _PATIENCE_S = 5.0
-"""For the reader of a pipe: without one, opening it would wait for ever."""
+"""Time for which a named pipe without a reader is tried; opening it would block for ever [s]."""
 
 
 def deliver(text: str, output: Path | None) -> None:
     """Writes a result to the file asked for, or prints it.
 
     Raises:
-      InputError: it cannot be written there, or the file is one that the result was made from.
+      InputError: the file cannot be written, or the result was made from it.
     """
     if output is None:
         print_out(text)
@@ -40,26 +40,26 @@ def deliver(text: str, output: Path | None) -> None:
 
 
 def check_writable(path: Path, *inputs: Path | str | None) -> None:
-    """Says before the work begins that a result could not be written, or that it would replace what it is made from.
+    """Refuses a path to which the result could not be written, or which is an input; called before the work begins.
 
     Args:
-      path: where the result shall go.
+      path: the path of the result.
       inputs: files that are read, or names.
 
     Raises:
-      InputError: the path is a directory, one of the inputs, or it or its folder is missing or not writable.
+      InputError: the path is a directory or one of the inputs, its folder is missing, or it is not writable.
     """
     if _DESCRIPTOR.fullmatch(str(path)):
         return
     try:
-        real = path.resolve()  # a link is followed, as by every other program
+        real = path.resolve()  # links are followed
         if real.is_dir():
             raise InputError(f"--output {path}: is a directory; give a file name inside it")
         if not real.parent.is_dir():
             raise InputError(f"--output {path}: there is no folder {real.parent}; make it first")
         if not os.access(real if real.exists() else real.parent, os.W_OK):
-            raise InputError(f"--output {path}: may not be written; choose another place")
-    except (OSError, RuntimeError) as error:  # a name that is too long; links that go round in circles
+            raise InputError(f"--output {path}: there is no permission to write it; choose another place")
+    except (OSError, RuntimeError) as error:  # the name is too long, or links form a loop
         raise InputError(f"--output {path}: cannot be written ({error}); choose another place") from None
     except ValueError as error:
         if isinstance(error, InputError):
@@ -76,13 +76,13 @@ def _is_same_file(path: Path, other: Path | str) -> bool:
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Writes a file so that a reader sees the old one or the whole new one.
+    """Writes a file so that a reader sees either the old content or the whole new one.
 
-    Links are followed, and mode and owner stay. What is no regular file (a device, a pipe) is written to and never
-    replaced; so is a file that has other names, too, or that only its owner may own: these are written in place.
+    Links are followed, and mode and owner stay the same. A device or a pipe is written to and never replaced. A file
+    with further hard links, and one whose owner cannot be restored, is written in place.
 
     Raises:
-      InputError: the file system refuses.
+      InputError: the file cannot be written.
     """
     data = text.encode("utf-8", "backslashreplace")
     try:
@@ -94,14 +94,14 @@ def write_atomically(path: Path, text: str) -> None:
             with os.fdopen(_opened(path), "wb") as file:
                 file.write(data)
     except BrokenPipeError:
-        return  # its reader has seen enough
+        return  # the reader has closed the pipe
     except (OSError, RuntimeError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise InputError(f"--output {path}: cannot be written ({reason}); choose another place") from None
 
 
 def _opened(path: Path) -> int:
-    """Opens what is there already to write; a pipe's reader may come a little later than we do."""
+    """Opens an existing file for writing; the reader of a pipe may open it a little later."""
     until = time.monotonic() + _PATIENCE_S
     while True:
         try:
@@ -118,7 +118,7 @@ def _opened(path: Path) -> int:
 
 
 def _replaced(path: Path, data: bytes) -> bool:
-    """Writes beside a regular file and renames; False where that would lose what the file is."""
+    """Writes a temporary file and renames it; False if that would lose hard links, the owner or the file's kind."""
     before = path.stat() if path.exists() else None
     if before and (not stat.S_ISREG(before.st_mode) or before.st_nlink > 1 or not os.access(path.parent, os.W_OK)):
         return False
@@ -131,7 +131,7 @@ def _replaced(path: Path, data: bytes) -> bool:
             os.fchmod(handle, stat.S_IMODE(before.st_mode) if before else 0o666 & ~_umask())
         Path(name).replace(path)
     finally:
-        Path(name).unlink(missing_ok=True)  # gone already if all went well
+        Path(name).unlink(missing_ok=True)  # missing after the rename
     return True
 
 
@@ -152,4 +152,4 @@ def _umask() -> int:
 
 
 def _refuse_input(path: Path) -> NoReturn:
-    raise InputError(f"--output {path}: is a file that the result is made from; choose another place")
+    raise InputError(f"--output {path}: the result is made from this file; choose another place")

@@ -1,6 +1,6 @@
-"""How a command ends: an exit code for every outcome, one message, and no traceback for what is not our fault.
+"""The end of a command: an exit code for every outcome, one message, and a traceback only for a defect of ours.
 
-0 is an answer, 1 a fault of ours, 2 wrong input (or a place that cannot be written), 130 and 143 an interruption.
+0: an answer; 1: a defect of crosshaul; 2: wrong input, or a file that cannot be written; 130 and 143: a signal.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ INTERRUPTED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
 
 
 def run_and_exit(command: Callable[[], Any]) -> NoReturn:
-    """Runs a command and ends the process with the exit code that belongs to its outcome."""
+    """Runs a command and ends the process with the exit code of its outcome."""
     with _terminable(), noting_reads():
         code = _outcome(command)
     sys.exit(code)
@@ -47,18 +47,18 @@ def _outcome(command: Callable[[], Any]) -> int:
     except OSError as error:
         abandon_stdout()
         where, why = error.filename or "the system says", error.strerror or error
-        tell(f"error: {where}: {why}; check the name, the permissions and the room on the disk", red=True)
+        tell(f"error: {where}: {why}; check the name, the permissions and the free space on the disk", red=True)
         return 2
     except Exception:
         tell(traceback.format_exc().rstrip())
-        tell("this is a fault of crosshaul, not of your input: please report it with the lines above")
+        tell("this is a defect of crosshaul, not a mistake in your input: please report it with the lines above")
         return 1
     return 0
 
 
 @contextmanager
 def _terminable() -> Iterator[None]:
-    """SIGTERM ends the command as Ctrl-C does, through everything that tidies up behind itself."""
+    """Lets SIGTERM end the command as Ctrl-C does, so that clean-up code runs."""
 
     def end(*_: object) -> NoReturn:
         raise SystemExit(TERMINATED)

@@ -1,4 +1,4 @@
-"""Which format a result is written in: the one asked for, or what the name of the file says."""
+"""The format of a result: the one of `--format`, else that of the file's ending."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Format(StrEnum):
 
 FormatOption = Annotated[
     Format | None,
-    typer.Option("--format", help="How to print the result. [default: what the name of --output says, else table]"),
+    typer.Option("--format", help="The format of the result. [default: by the ending of --output, else table]"),
 ]
 OutputOption = Annotated[Path | None, typer.Option(help="Write the result to a file instead.", metavar="FILE")]
 
@@ -35,19 +35,19 @@ def chosen(asked: Format | None, output: Path | None) -> Format:
 
     Args:
       asked: `--format`, if given.
-      output: `--output`, if given; a name without a suffix says nothing.
+      output: `--output`, if given; a name without an ending decides nothing.
 
     Raises:
-      InputError: the file's name promises something that cannot be written, or another format than was asked for.
+      InputError: the ending is that of no known format, or of another format than the one asked for.
     """
     suffix = output.suffix.lower() if output else ""
     if not suffix:
         return asked or Format.table
     said = _SUFFIXES.get(suffix)
     if said is None:
-        raise InputError(f"--output {output}: a {suffix} cannot be written; write {_CHOICES}")
+        raise InputError(f"--output {output}: {suffix} is no known format; write {_CHOICES}")
     if asked not in (None, said):
         raise InputError(
-            f"--output {output}: --format {asked} does not go into a {suffix}; leave out --format, or write {_CHOICES}"
+            f"--output {output}: --format {asked} contradicts {suffix}; leave out --format, or write {_CHOICES}"
         )
     return said

@@ -1,4 +1,4 @@
-"""Commands whose many options are fields of a dataclass: one parameter of the function instead of twenty."""
+"""Commands that take their options as fields of a dataclass: one parameter of the function instead of twenty."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any, get_type_hints
 
 
 def grouped(command: Callable[..., None]) -> Callable[..., None]:
-    """The command as typer reads it: with an option for each field of those parameters that are dataclasses.
+    """The command in the form that typer reads: each field of a parameter that is a dataclass becomes an option.
 
     Args:
-      command: a function whose other parameters are options of their own. A field is annotated as such a parameter is.
+      command: the command. Its other parameters are options by themselves; fields are annotated in the same way.
 
     Returns:
-      A function of the options, which calls the command with the dataclasses made of them.
+      A function of the options, which makes the dataclasses from them and calls the command.
     """
     hints = get_type_hints(command, include_extras=True)
     groups = {name: hint for name, hint in hints.items() if is_dataclass(hint) and isinstance(hint, type)}

@@ -1,4 +1,4 @@
-"""How a command writes the arguments of a question: as its options. The one place where the two are joined."""
+"""The option of the command line for each argument of a question; the only place that knows both."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _OTHERWISE = {
     "target_losses": "--target-loss",
     "rules": "--rule",
 }
-"""Options that are not called as their argument is: one that may be repeated has the name of one."""
+"""Options whose name differs from their argument: an option that may be repeated is called in the singular."""
 
 
 def as_option(argument: str, value: str = "") -> str:
@@ -21,5 +21,5 @@ def as_option(argument: str, value: str = "") -> str:
 
 
 def in_options(error: Exception) -> str:
-    """What is wrong, in the words of a command line."""
+    """The message of an error, with options in place of arguments."""
     return error.told(as_option) if isinstance(error, InputError) else str(error)

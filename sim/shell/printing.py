@@ -1,4 +1,4 @@
-"""What a command says: results on standard output, words for people on standard error; nobody may be there to read."""
+"""Printing: results to standard output, messages to standard error; both may be closed."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from ..errors import InputError, printable
 
 
 def print_out(text: str) -> None:
-    """Writes to standard output; a reader that has seen enough (`| head`) is no fault.
+    """Writes to standard output; a reader that stops early (`| head`) is no error.
 
     Raises:
-      InputError: standard output is closed, or has no room.
+      InputError: standard output is closed, or cannot be written.
     """
     if sys.stdout is None:
         raise InputError("standard output is closed; leave it open, or send it to a file")
@@ -29,7 +29,7 @@ def print_out(text: str) -> None:
 
 
 def abandon_stdout() -> None:
-    """Sends what is left for standard output nowhere, so that the interpreter does not fail on it once more."""
+    """Redirects standard output to the null device, so that the interpreter does not fail on it again at its end."""
     with suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())
@@ -37,7 +37,7 @@ def abandon_stdout() -> None:
 
 
 def tell(text: str, *, red: bool = False) -> None:
-    """A line for people on standard error."""
+    """Prints a message to standard error."""
     if sys.stderr is None:
         return
     coloured = red and sys.stderr.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"

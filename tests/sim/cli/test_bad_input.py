@@ -289,7 +289,10 @@ def test_the_command_line_itself(args, simulate):
 
 def test_an_output_that_may_not_be_written(tmp_path, simulate, monkeypatch):
     monkeypatch.setattr(os, "access", lambda path, mode: False)  # root may write anywhere
-    check(simulate("--workload", "10b", "--output", tmp_path / "out.txt"), ["--output", "may not be written"])
+    check(
+        simulate("--workload", "10b", "--output", tmp_path / "out.txt"),
+        ["--output", "there is no permission to write it"],
+    )
 
 
 def test_a_write_that_the_file_system_refuses():

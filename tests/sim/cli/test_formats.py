@@ -57,7 +57,7 @@ def test_a_page_by_format_and_by_the_name_of_the_file(command, simulate, tmp_pat
     assert (tmp_path / "x.html").read_text() == page
     code, _, err = simulate(*command, "--format", "csv", "--output", tmp_path / "x.html")
     assert code == 2
-    assert "does not go into a .html" in err
+    assert "contradicts .html" in err
 
 
 @pytest.mark.parametrize("command", COMMANDS, indirect=True)
