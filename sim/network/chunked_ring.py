@@ -1,9 +1,9 @@
-"""An all-reduce in chunks that wait for each other: members begin when they come and go on with their own result.
+"""A ring all-reduce chunk by chunk: each member begins when it arrives, and continues when it has its own result.
 
-In `collectives` an exchange is a few phases, and all its members end at once. On links that differ they do not: in a
-ring only the member behind the slowest link has its last chunk last, and whoever sends over that link has everything
-long before its own last chunk has left. The difference matters where members then have something else to do, and
-most where they share a host's compute.
+In `collectives` an exchange consists of a few phases, and all its members end together. On links of different speed
+members end at different times: the member that receives over the slowest link ends last, and the member that sends
+over that link has its whole result long before its own last chunk has left. The difference matters if members compute
+meanwhile, most of all if they share a host's compute.
 """
 
 from __future__ import annotations
@@ -13,28 +13,28 @@ from collections.abc import Callable, Sequence
 import simpy
 
 Send = Callable[[int, int, float], tuple[simpy.Event, float]]
-"""From one member to another, so many bytes: fires when the last bit has left; and the latency of the way [s]."""
+"""(source, target, bytes) -> an event that fires when the last bit has left, and the latency of the path [s]."""
 
 
 class ChunkedRing:
-    """One ring all-reduce under way, each of its chunks by itself.
+    """One ring all-reduce under way, chunk by chunk.
 
-    A member sends a chunk when it has the one before (to reduce it, or to pass it on) and the next member is ready for
-    it, which it is once it has the one before, too: no data leave before the receiver has come (rendezvous). It is done
-    when its own last chunk is there, and all of what it sends but a buffer's worth has left.
+    A member sends a chunk when it has received the chunk before (to reduce it or to pass it on) and the next member has
+    received its chunk before, too. So no data leave before the receiver has arrived (rendezvous). A member is done when
+    it has received its last chunk, and all but a buffer of what it sends has left.
 
     Args:
       env: the clock.
-      send: what starts a flow.
+      send: starts a flow.
       order: the members in the order of the ring.
-      payload_bytes: S, what each of them contributes [byte].
-      count: how many exchanges in a row.
-      overhead_s: before the first byte of each, at every member [s].
-      buffer_bytes: what a sender hands over before it has left [byte].
+      payload_bytes: S, the contribution of each member [byte].
+      count: number of exchanges, one after the other.
+      overhead_s: time before the first byte of each exchange, at every member [s].
+      buffer_bytes: size of a sender's buffer: bytes that it need not wait for [byte].
 
-    Source: Patarasuk and Yuan, J. Parallel Distrib. Comput. 69 (2009), for the chunks; the rendezvous is that of MPI's
-      large messages and of Gloo's buffers.
-    Limits: a chunk is passed on whole, so the latency is paid 2 (M - 1) times.
+    Source: Patarasuk and Yuan, J. Parallel Distrib. Comput. 69 (2009), for the chunks; MPI (large messages) and Gloo
+      (buffers) for the rendezvous.
+    Limits: a chunk is forwarded after all of it has arrived, so the latency is paid 2 (M - 1) times.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class ChunkedRing:
         )
 
     def member(self, member: int) -> simpy.events.ProcessGenerator:
-        """What one member does, from the moment at which it comes to the one at which it is done."""
+        """The process of one member, from its arrival until it is done."""
         target = self._next[member]
         for number in range(self._chunks):
             if number % self._of_each == 0 and self._overhead_s:
@@ -70,7 +70,7 @@ class ChunkedRing:
             yield handed_over
 
     def _pass_on(self, member: int, target: int, number: int) -> simpy.events.ProcessGenerator:
-        """Sends a chunk as soon as the target is ready; over when no more than a buffer's worth is left to leave."""
+        """Sends a chunk as soon as the target is ready; ends when the rest of the chunk fits into the buffer."""
         yield self._ready[target][number]
         rest = min(self._chunk_bytes, self._buffer_bytes)
         if rest < self._chunk_bytes:

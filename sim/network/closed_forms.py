@@ -1,4 +1,4 @@
-"""Closed forms of exchanges: the published cost of an all-reduce, its bytes between sites, and one way."""
+"""Closed forms of exchanges: the published cost of an all-reduce, its bytes between sites, and a one-way transfer."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ def ideal_all_reduce_s(
 ) -> float:
     """Time of a bandwidth-optimal all-reduce: (2 S / W) (1 - 1/R) + e + o.
 
-    Where chips stand in nodes it goes node by node: (2 S / Wn) (1 - 1/n) + (2 S / n W) (1 - n/R) + e + o.
+    With chips in nodes it is hierarchical: (2 S / Wn) (1 - 1/n) + (2 S / n W) (1 - n/R) + e + o.
 
     Example: 20 GB among 8 chips at 100 Gbit/s with 1 ms: 2 * 1.6e11 / 1e11 * 7/8 + 0.001 = 2.801 s.
 
     Args:
-      payload_bytes: S, what every chip contributes [byte].
+      payload_bytes: S, the contribution of every chip [byte].
       peers: R, chips that take part.
-      bandwidth_bits_per_s: W of the narrowest way between them [bit/s].
+      bandwidth_bits_per_s: W of the narrowest route between them [bit/s].
       latency_s: e, counted once for the whole operation [s].
-      overhead_s: o, what it costs before the first byte, likewise [s].
-      node_chips: n, chips of a node; 1: there are no nodes.
-      node_bandwidth_bits_per_s: Wn, what a chip has to the others of its node [bit/s].
+      overhead_s: o, time before the first byte, counted once, too [s].
+      node_chips: n, chips of a node; 1: no nodes.
+      node_bandwidth_bits_per_s: Wn, bandwidth of a chip to the others of its node [bit/s].
 
     Returns:
-      Seconds until every chip has the sum; 0 for a lone chip, which has nothing to exchange [s].
+      Time until every chip has the sum; 0 for a single chip [s].
 
     Source: arXiv 2503.09799, appendix A; the bound: Patarasuk and Yuan, J. Parallel Distrib. Comput. 69 (2009).
     Limits: no contention; a real ring pays the latency 2 (R - 1) times.
@@ -51,10 +51,10 @@ def ideal_crossing_bytes(payload_bytes: float, peers: float, datacenters: int) -
     Args:
       payload_bytes: S [byte].
       peers: R, chips that take part.
-      datacenters: P, sites that they stand in.
+      datacenters: P, their sites.
 
     Returns:
-      Bytes out of all sites (as many come in); 0 within one site [byte].
+      Bytes sent by all sites together; 0 for a single site [byte].
     """
     return datacenters * 2 * payload_bytes * (1 - 1 / peers) if datacenters > 1 else 0.0
 
@@ -70,7 +70,7 @@ def ideal_scatter_s(
 ) -> float:
     """Half an all-reduce (a reduce-scatter, or an all-gather): (S / W) (1 - 1/R) + e + o [s].
 
-    Node by node: (S / Wn) (1 - 1/n) + (S / n W) (1 - n/R) + e + o.
+    With chips in nodes: (S / Wn) (1 - 1/n) + (S / n W) (1 - n/R) + e + o.
     """
     if peers <= 1:
         return 0.0
@@ -80,5 +80,5 @@ def ideal_scatter_s(
 
 
 def one_way_s(payload_bytes: float, bandwidth_bits_per_s: float, latency_s: float, overhead_s: float = 0.0) -> float:
-    """From one site to another: S/W + e + o [s]."""
+    """Time of a transfer from one site to another: S/W + e + o [s]."""
     return 8 * payload_bytes / bandwidth_bits_per_s + latency_s + overhead_s

@@ -1,4 +1,4 @@
-"""What an all-reduce is: its ideal cost, and how it is made of flows between sites.
+"""Algorithms of an all-reduce between sites: the transfers of each, and its closed form.
 
 | symbol | meaning | unit |
 |---|---|---|
@@ -10,12 +10,12 @@
 | o | overhead of an exchange, before its first byte | s |
 | n, Wn | chips of a node, and the bandwidth of the network inside it | -, bit/s |
 
-An exchange between sites is: inside, across, inside. The chips of each site first reduce-scatter among themselves,
-the sites then exchange one copy of the payload, and the chips of each site gather the sum. The part across is a list
-of phases, one after the other: in a phase all its transfers run at once, and it ends when the last of them has
-arrived. What happens inside is the same for every algorithm, so `hierarchical` is another name of `ring`. Beside each
-algorithm stands its closed form on an uncontended homogeneous mesh (a link of W and e of its own from every site to
-every other); the tests hold one against the other.
+An exchange between sites has three parts: inside, across, inside. First the chips of each site do a reduce-scatter
+among themselves, then the sites exchange one copy of the payload, and last the chips of each site do an all-gather of
+the sum. The part across is a list of phases, one after the other. All transfers of a phase run at once, and the phase
+ends when the last of them has arrived. The parts inside are the same for every algorithm, so `hierarchical` is another
+name of `ring`. The closed form of each algorithm holds on an idle homogeneous full mesh (a separate link with W and e
+from every site to every other); tests compare the two.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Phase:
 
     Attributes:
       transfers: between sites.
-      rounds: how many dependent messages each transfer is made of; each pays the latency of its route.
+      rounds: number of dependent messages in each transfer; each message pays the latency of its route.
     """
 
     transfers: tuple[Transfer, ...] = ()
@@ -48,17 +48,17 @@ class Phase:
 
 
 def ring(payload_bytes: float, order: Sequence[int]) -> list[Phase]:
-    """Each site sends M - 1 pieces of S/M on to the next one to reduce, and as many to spread the sum.
+    """A ring: each site sends M - 1 chunks of S/M to the next one to reduce them, and as many to spread the sum.
 
-    The pieces follow each other without a gap, so each hop is one transfer of 2 S (M - 1)/M bytes; the first bit
-    of a piece cannot leave before the piece before it has come, so the latency is paid 2 (M - 1) times.
+    The chunks follow each other without a gap, so each hop is one transfer of 2 S (M - 1)/M bytes. A chunk cannot leave
+    before the chunk before it has arrived, so the latency is paid 2 (M - 1) times.
 
     Args:
       payload_bytes: S [byte].
       order: the members in the order of the ring.
 
     Source: Patarasuk and Yuan, J. Parallel Distrib. Comput. 69 (2009).
-    Limits: hops of different speed are not held to the pace of the slowest while it is at work; the end is the same.
+    Limits: a fast hop is not slowed down to the pace of the slowest one meanwhile; the end of the exchange is the same.
     """
     sites = len(order)
     size = 2 * payload_bytes * (sites - 1) / sites
@@ -72,13 +72,13 @@ def ring_s(payload_bytes: float, sites: int, bandwidth_bits_per_s: float, latenc
 
 
 def halving_doubling(payload_bytes: float, order: Sequence[int]) -> list[Phase]:
-    """Partners at distance M/2, M/4, ... 1 exchange halves, quarters, ... to reduce, and back again to spread.
+    """Halving-doubling: partners at distance M/2, M/4, ..., 1 exchange S/2, S/4, ... to reduce, and back to spread.
 
-    Sites beyond the largest power of two first hand all they have to a partner, and get the sum from it in the end.
+    Sites beyond the largest power of two first send their whole payload to a partner, and get the sum from it last.
 
     Args:
       payload_bytes: S [byte].
-      order: the members; a member's partners follow from its place.
+      order: the members; the partners of a member follow from its position.
 
     Source: Thakur, Rabenseifner and Gropp, Int. J. High Perf. Comput. Appl. 19 (2005), section 4.4.
     """
@@ -102,7 +102,7 @@ def halving_doubling_s(payload_bytes: float, sites: int, bandwidth_bits_per_s: f
 
 
 def direct(payload_bytes: float, order: Sequence[int]) -> list[Phase]:
-    """Every site sends each other one its share S/M to reduce, all at once, and the reduced share back to all."""
+    """Direct: every site sends S/M to each other site, which reduces it, and then its reduced share to all others."""
     pairs = [(a, b) for a in order for b in order if a != b]
     phase = Phase(tuple(Transfer(a, b, payload_bytes / len(order)) for a, b in pairs))
     return [phase, phase]
@@ -114,7 +114,7 @@ def direct_s(payload_bytes: float, sites: int, bandwidth_bits_per_s: float, late
 
 
 def star(payload_bytes: float, order: Sequence[int]) -> list[Phase]:
-    """All send everything to a server site, the first of the order, which sends the sum back to all."""
+    """Star: all sites send their payload to a server site, the first of the order, which sends the sum back to all."""
     server, others = order[0], order[1:]
     return [
         Phase(tuple(Transfer(site, server, payload_bytes) for site in others)),

@@ -27,16 +27,16 @@ _MOST_SERVERS_TRIED = 16
 
 
 class LinkNetwork:
-    """Exchanges between sites are flows on links, with their parts inside the sites before and after.
+    """A network on which exchanges between sites are flows on links, with parts inside the sites before and after.
 
-    Inside a site an exchange has its ideal cost. Members begin and end the parts inside together, with the slowest,
-    where they begin and end the exchange together.
+    Inside a site an exchange has its ideal cost. If the members begin and end an exchange together, the parts inside
+    take as long as those of the slowest member.
 
     Args:
-      placement: where the workers are.
-      algorithm: a name in `collectives.ALGORITHMS`, or `auto`: the one that is quickest on an idle network.
-      one_at_a_time: whether exchanges between sites never overlap, on links that never change and have no buckets; the
-        same exchange then always takes the same time, and is made of flows only once.
+      placement: the sites of the workers.
+      algorithm: a name in `collectives.ALGORITHMS`, or `auto`: the fastest one on an idle network.
+      one_at_a_time: whether exchanges between sites never overlap, and links never change and have no token buckets.
+        The same exchange then always takes the same time, and is simulated only once.
     """
 
     def __init__(self, placement: Placement, algorithm: str, *, one_at_a_time: bool = False) -> None:
@@ -51,14 +51,14 @@ class LinkNetwork:
         self._crossing: dict[tuple[tuple[int, ...], float, bool], float] = {}
 
     def collective(self, members: tuple[int, ...], payload_bytes: float) -> str:
-        """How an exchange among some workers is done, by name."""
+        """The name of the algorithm for an exchange among some workers."""
         if len(members) == 1:
             return PUBLISHED
         name, _ = self.plan(members, payload_bytes)
         return f"auto: {name}" if self._algorithm == "auto" else name
 
     def connect(self, env: simpy.Environment) -> Carrier:
-        """Puts the network to work under a clock."""
+        """A carrier of exchanges under a clock."""
         if not self._one_at_a_time:
             return _FlowCarrier(self, env, self.wiring.wires)
         inside = PublishedCostNetwork(self.placement).connect(env)
@@ -80,16 +80,16 @@ class LinkNetwork:
         return self._plans[key]
 
     def _quickest(self, plans: list[tuple[str, list[Phase]]]) -> tuple[str, list[Phase]]:
-        """The first of those that take the least time; one that cannot is not tried."""
+        """The first of the fastest plans; a plan whose lower bound is too slow is not simulated."""
         best, best_s = plans[0], math.inf
         for plan in plans:
-            if self.wiring.least_s(self.placement.sites, plan[1]) <= best_s * (1 + 1e-9):  # rounding apart
+            if self.wiring.least_s(self.placement.sites, plan[1]) <= best_s * (1 + 1e-9):  # up to rounding
                 taken_s, _ = self.alone(plan[1])
                 best, best_s = (plan, taken_s) if taken_s < best_s else (best, best_s)
         return best
 
     def alone(self, phases: list[Phase]) -> tuple[float, tuple[LinkUse, ...]]:
-        """How long the part across of an exchange takes on an idle network [s], and what its links have carried."""
+        """The time of the part across of an exchange on an idle network [s], and the use of the links."""
         env = simpy.Environment()
         carrier = _FlowCarrier(self, env, self.wiring.idle_wires())
         env.process(carrier.across(phases))
@@ -97,17 +97,17 @@ class LinkNetwork:
         return float(env.now), carrier.links()
 
     def parts_inside_s(self, collective: Collective, members: Sequence[int]) -> tuple[float, float]:
-        """How long an exchange between sites is at work inside them, in its beginning and in its end [s].
+        """The times of the parts of an exchange inside the sites, at its beginning and at its end [s].
 
         Args:
           collective: the exchange.
-          members: those of its members who begin and end together, with the slowest of them.
+          members: its members that begin and end together; the slowest of them decides.
         """
         touches = collective.touches
         if len(touches) == 1 or not collective.parts_inside:
             return 0.0, 0.0
         each_s = max(self._scatter_s(worker, collective.payload_bytes) for worker in members)
-        if collective.source is not None:  # a replica hands over what its chips have, or spreads among them what comes
+        if collective.source is not None:  # the sender does a reduce-scatter at first, the receiver an all-gather last
             return (each_s, 0.0) if collective.source in members else (0.0, each_s)
         hidden_s = min(collective.behind_s, each_s)
         return each_s - hidden_s, each_s - min(collective.behind_s - hidden_s, each_s)
@@ -119,7 +119,7 @@ class LinkNetwork:
         return self._scatters[key]
 
     def crossing_bytes(self, collective: Collective) -> float:
-        """Bytes that the collective sends out of all its sites together [byte]."""
+        """Bytes that all its sites send to other sites [byte]."""
         if len(collective.touches) == 1:
             return 0.0
         key = collective.touches, collective.payload_bytes, collective.source is None
@@ -129,28 +129,29 @@ class LinkNetwork:
         return collective.count * self._crossing[key]
 
     def phases(self, collective: Collective) -> list[Phase]:
-        """What an exchange between sites is made of."""
+        """The phases of an exchange between sites."""
         if collective.source is not None and collective.target is not None:
             return [Phase((Transfer(collective.source, collective.target, collective.payload_bytes),))]
         return self.plan(collective.members, collective.payload_bytes)[1]
 
     def wires(self, collective: Collective) -> list[tuple[int, int]]:
-        """The links that a one-way transfer between sites crosses, for its job."""
+        """The links of a one-way transfer between sites, each with the job of the transfer."""
         if collective.source is None:
             return []
         job = self.placement.job(collective.source)
         return [(job, wire) for wire in self.wiring.way(*self.placement.names(collective.touches)).wires]
 
     def idle_links(self) -> Iterator[LinkUse]:
-        """All links, having carried nothing."""
+        """All links without any use."""
         wiring = self.wiring
         for wire, bits, usable in zip(wiring.wires, wiring.capacity_bits_per_s, wiring.idle_bits_per_s, strict=True):
             yield LinkUse(wire.name, bits, usable, 0.0, 0.0, 0.0, 0.0)
 
     def _orders(self, name: str, members: tuple[int, ...], payload_bytes: float) -> list[list[Phase]]:
-        """The phases for every order of the members that is worth a try.
+        """The phases for the orders of the members to choose from.
 
-        A ring: the one whose narrowest hop is widest, and the order as given. A star: each of the first servers.
+        For a ring: the order whose narrowest hop is widest, and the order as given. For a star: each of the first
+        members as the server.
         """
         algorithm = ALGORITHMS[name]
         if name in ("ring", CHUNKED, "hierarchical"):
@@ -164,7 +165,7 @@ class LinkNetwork:
 
 
 class _FlowCarrier:
-    """Flows on shared wires; of the exchanges of a site each begins when the one before it is over."""
+    """Exchanges as flows on shared wires; the exchanges of a site run one after the other."""
 
     def __init__(self, network: LinkNetwork, env: simpy.Environment, wires: Sequence[Wire]) -> None:
         self._network, self._env = network, env
@@ -194,14 +195,14 @@ class _FlowCarrier:
     def _in_turn(
         self, collective: Collective, members: Sequence[int], work: simpy.events.ProcessGenerator
     ) -> simpy.Event:
-        """Has some members of an exchange begin when nothing is in their way; it is in that of those who come later."""
+        """Runs the work of some members after all exchanges that it must wait for; later exchanges wait for it."""
         one_way = collective.source is not None
         waits_for, takes = turns(collective, self._network.wires(collective), None if one_way else members)
         before = [event for each in waits_for for event in self._last.get(each, ()) if not event.processed]
         first_s, last_s = self._network.parts_inside_s(collective, members)
 
         def turn() -> simpy.events.ProcessGenerator:
-            for event in before:  # noqa: UP028 - `yield from` would hand the values of the events on to the list
+            for event in before:  # noqa: UP028 - `yield from` would send the values of the events into the list
                 yield event
             began_s = float(self._env.now)
             yield from work
@@ -226,7 +227,7 @@ class _FlowCarrier:
         )
 
     def _run(self, collective: Collective) -> simpy.events.ProcessGenerator:
-        """An exchange between sites, as often as it stands for: inside, across, inside."""
+        """An exchange between sites, `count` times: inside, across, inside."""
         first_s, last_s = self._network.parts_inside_s(collective, collective.members)
         phases = self._network.phases(collective)
         for _ in range(collective.count):
@@ -235,7 +236,7 @@ class _FlowCarrier:
             yield from self._pause(last_s)
 
     def across(self, phases: list[Phase]) -> simpy.events.ProcessGenerator:
-        """What happens between the sites, phase by phase, after what it costs to start."""
+        """The part of an exchange between the sites: its overhead, then phase by phase."""
         yield from self._pause(self._network.placement.topology.transport.exchange_overhead_s)
         for phase in phases:
             if phase.transfers:
@@ -246,7 +247,7 @@ class _FlowCarrier:
             yield self._env.timeout(seconds)
 
     def _together(self, phase: Phase) -> simpy.Event:
-        """All transfers of a phase at once; the event fires when the last has arrived."""
+        """Starts all transfers of a phase; the event fires when the last has arrived."""
         arrived = self._env.event()
         missing = len(phase.transfers)
 
@@ -265,7 +266,7 @@ class _FlowCarrier:
         return arrived
 
     def _send(self, source: int, target: int, size_bytes: float) -> tuple[simpy.Event, float]:
-        """A flow from one worker to another: fires when its last bit has left; and its latency [s]."""
+        """Starts a flow from one worker to another; an event for its last bit, and its latency [s]."""
         sites = self._network.placement.sites
         way = self._network.wiring.way(sites[source], sites[target])
         left = self._flows.send(way.wires, size_bytes, streams=way.streams, cap_bits_per_s=way.cap_bits_per_s)

@@ -1,4 +1,4 @@
-"""A topology as wires: which links a flow between two sites crosses, how late it arrives, and what caps its sender."""
+"""A topology as wires: the links of a flow between two sites, its latency, and the cap of its sender."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ MATHIS_CONSTANT = math.sqrt(3 / 2)
 
 @dataclass(frozen=True)
 class NetworkPath:
-    """How a flow gets from one site to another.
+    """The path of a flow from one site to another.
 
     Attributes:
       wires: positions of the links that it crosses.
       latency_s: one way [s].
       streams: parallel streams, its weight in the fair share.
-      cap_bits_per_s: what its sender can do at most, all streams together [bit/s].
+      cap_bits_per_s: largest rate of its sender, all streams together [bit/s].
     """
 
     wires: tuple[int, ...]
@@ -32,23 +32,23 @@ class NetworkPath:
 
 
 def window_cap_bits_per_s(window_bytes: float, round_trip_s: float) -> float:
-    """What a stream with a fixed window can do: window / round-trip time [bit/s].
+    """Largest rate of a stream with a fixed window: window / round-trip time [bit/s].
 
     Example: 64 MiB over 100 ms is 5.4 Gbit/s, whatever the link.
 
     Source: RFC 7323, section 1.1.
-    Limits: a window that does not grow; a round trip of the path alone, without queues.
+    Limits: the window does not grow; the round trip has no queues.
     """
     return 8 * window_bytes / round_trip_s if round_trip_s > 0 else math.inf
 
 
 def loss_cap_bits_per_s(segment_bytes: float, round_trip_s: float, loss: float) -> float:
-    """What a stream under random loss can do: segment / round-trip time x sqrt(3/2) / sqrt(loss) [bit/s].
+    """Largest rate of a stream under random loss: segment / round-trip time x sqrt(3/2) / sqrt(loss) [bit/s].
 
     Example: 1460 B, 100 ms and a loss of 1e-4 make 14.3 Mbit/s.
 
     Source: Mathis, Semke, Mahdavi and Ott, Computer Communication Review 27 (1997).
-    Limits: Reno-like congestion avoidance without time-outs (loss up to some percent); newer controls do better.
+    Limits: Reno-like congestion control without time-outs (loss up to some percent); newer algorithms are faster.
     """
     if loss <= 0 or round_trip_s <= 0:
         return math.inf
@@ -56,17 +56,17 @@ def loss_cap_bits_per_s(segment_bytes: float, round_trip_s: float, loss: float) 
 
 
 class Paths:
-    """The wires of a topology and the ways over them."""
+    """The wires of a topology and the paths over them."""
 
     def __init__(self, topology: Topology) -> None:
         self.topology = topology
         wires: list[Wire] = []
         self.capacity_bits_per_s: list[float] = []
-        """Full bandwidth of each wire, as written."""
+        """Full bandwidth of each wire, as written [bit/s]."""
         self.idle_bits_per_s: list[float] = []
-        """For payload, on a wire that is always the same; the most that it ever has on one that changes."""
+        """Capacity of each wire for payload; the full bandwidth for a wire that changes [bit/s]."""
         self.payload_share = topology.transport.payload_share
-        """What headers leave of it."""
+        """The share of the bandwidth that headers leave."""
         self._at: dict[tuple[str, str], int] = {}
         self._link = {}
         for link in topology.links:
@@ -85,10 +85,10 @@ class Paths:
         self._ways: dict[tuple[str, str], NetworkPath] = {}
 
     def way(self, start: str, end: str) -> NetworkPath:
-        """The way from one site to another.
+        """The path from one site to another.
 
         Raises:
-          InputError: there is none.
+          InputError: there is no path.
         """
         if (start, end) not in self._ways:
             self._ways[start, end] = self._find(start, end)
@@ -105,14 +105,14 @@ class Paths:
         return Route(bits_per_s, way.latency_s, self.topology.transport.exchange_overhead_s)
 
     def idle_wires(self) -> list[Wire]:
-        """The wires, as if those that change had their full bandwidth all the time."""
+        """The wires, with full bandwidth at all times for those that change."""
         return [
             Wire(wire.name, CapacityOverTime((0.0,), (bits,)), wire.burst_bits)
             for wire, bits in zip(self.wires, self.idle_bits_per_s, strict=True)
         ]
 
     def least_s(self, sites: Sequence[str], phases: Sequence[Phase]) -> float:
-        """What an exchange takes on idle wires at the least: in each phase, what its busiest wire needs [s].
+        """A lower bound of the time of an exchange on idle wires: in each phase the time of its busiest wire [s].
 
         Args:
           sites: the datacenter of each worker.

@@ -1,4 +1,4 @@
-"""Where the workers of a run stand, which ways join them, and in which order their exchanges take turns."""
+"""The sites of the workers of a run, the routes between them, and the order of their exchanges."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from .closed_forms import ideal_scatter_s
 
 @dataclass(frozen=True)
 class Placement:
-    """Where the workers are.
+    """The sites of the workers.
 
     Attributes:
       topology: the sites and links.
       sites: the datacenter of each worker.
-      chips: how many chips each worker has there.
-      jobs: which of several jobs that run together each worker belongs to; empty: there is one.
+      chips: number of chips of each worker.
+      jobs: the job of each worker, if several jobs run together; empty for a single job.
     """
 
     topology: Topology
@@ -35,7 +35,7 @@ class Placement:
         return sum(self.chips[member] for member in members)
 
     def job(self, worker: int) -> int:
-        """The job that a worker belongs to; those of different jobs do not take turns."""
+        """The job of a worker; exchanges of different jobs do not wait for each other."""
         return self.jobs[worker] if self.jobs else 0
 
     def scatter_s(self, worker: int, payload_bytes: float) -> float:
@@ -44,14 +44,14 @@ class Placement:
 
 
 def published_route(topology: Topology, sites: Sequence[str], chips: Sequence[float]) -> Route:
-    """What the published formula counts on: the narrowest way between the sites, or inside one where that is narrower.
+    """The route of the published formula: the narrowest between the sites, or inside one if that is narrower.
 
-    Its ring goes through every chip, so a site of several chips passes on no more than they do among themselves.
+    Its ring goes through every chip, so the network inside a site of several chips is part of the ring.
 
     Args:
       topology: the sites and links.
-      sites: who takes part; a single one exchanges inside itself.
-      chips: how many each of them has.
+      sites: the members; a single site exchanges inside itself.
+      chips: number of chips of each.
     """
     route = topology.narrowest(tuple(sites))
     if len(sites) == 1:
@@ -65,15 +65,15 @@ def published_route(topology: Topology, sites: Sequence[str], chips: Sequence[fl
 def turns(
     collective: Collective, hops: Sequence[Hashable] = (), members: Sequence[int] | None = None
 ) -> tuple[list[Hashable], list[Hashable]]:
-    """What a collective waits for, and what it then takes from those who come later.
+    """The resources for which a collective waits, and those that it occupies for later ones.
 
-    Exchanges inside a site go one after the other, and so do its exchanges with other sites. What goes one way waits
-    for what shares a link with it, and for the exchanges of both its ends, as these wait for it.
+    The exchanges inside a site run one after the other, and so do its exchanges with other sites. A one-way transfer
+    waits for one-way transfers that share a link with it, and for the exchanges of both its ends; these wait for it.
 
     Args:
-      collective: what begins.
-      hops: the links that it crosses, where it goes one way.
-      members: those of its members who begin now, unless all do.
+      collective: the exchange that begins.
+      hops: the links of a one-way transfer.
+      members: the members that begin now; None: all.
     """
     touches = members or collective.touches
     if len(collective.touches) == 1:

@@ -1,4 +1,4 @@
-"""Exchanges at their published cost: the formula of the papers over the narrowest way between the members."""
+"""Exchanges at their published cost: the formula of the papers, for the narrowest route between the members."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from .placement import Placement, published_route, turns
 
 
 class PublishedCostNetwork:
-    """Every exchange at its published cost; those of a site go one after the other, in the order in which they begin.
+    """A network on which every exchange has its published cost; those of a site run in the order of their begins.
 
-    A datacenter sends to the others, and receives from them, one exchange at a time, and so do its chips among
-    themselves. The latency holds nobody up: the next exchange begins when the last bit has left. What goes one way from
-    a site to another waits for what goes that very way, and for what both do with others.
+    A datacenter takes part in one all-reduce with others at a time, and its chips in one exchange among themselves. The
+    next exchange begins when the last bit has left, so it does not wait for the latency. A one-way transfer waits for
+    one-way transfers over the same links, and for the exchanges of both its ends.
 
     Args:
-      placement: where the workers are.
-      busy_s: how long the ways between all of them are taken by something else in the beginning [s].
+      placement: the sites of the workers.
+      busy_s: time at the start of a run in which the routes between sites are occupied by other traffic [s].
     """
 
     def __init__(self, placement: Placement, *, busy_s: float = 0.0) -> None:
@@ -31,21 +31,21 @@ class PublishedCostNetwork:
         self._costs: dict[tuple[tuple[int, ...], bool, float], tuple[float, float, float]] = {}
 
     def collective(self, members: tuple[int, ...], payload_bytes: float) -> str:
-        """How an exchange among some workers is done, by name."""
+        """The name of the algorithm for an exchange among some workers."""
         return PUBLISHED
 
     def connect(self, env: simpy.Environment) -> Carrier:
-        """Puts the network to work under a clock."""
+        """A carrier of exchanges under a clock."""
         return _PublishedCostCarrier(self, env)
 
     def seconds(self, collective: Collective) -> float:
-        """How long the collective takes, as often as it stands for, less what runs behind counted compute [s]."""
+        """The time of all `count` exchanges of a collective, minus the part that runs behind compute [s]."""
         if len(collective.touches) == 1 and not collective.parts_inside:
             return 0.0
         return collective.count * (self.cost(collective)[0] - collective.behind_s)
 
     def cost(self, collective: Collective) -> tuple[float, float, float]:
-        """Seconds, the latency in them, and crossing bytes of a single such exchange."""
+        """Of a single exchange: its time, the latency in it [s], and the bytes between sites [byte]."""
         one_way = collective.source is not None
         key = collective.touches, one_way, collective.payload_bytes
         if key not in self._costs:
@@ -72,7 +72,7 @@ class _PublishedCostCarrier:
     def __init__(self, network: PublishedCostNetwork, env: simpy.Environment) -> None:
         self._network, self._env = network, env
         self._free_s: dict[Hashable, float] = {}
-        """Until when something is taken, as `turns` names it."""
+        """The time until which each resource of `turns` is occupied [s]."""
         self._known_turns: dict[tuple[tuple[int, ...], bool], tuple[list[Hashable], list[Hashable]]] = {}
 
     def transfer(self, collective: Collective) -> simpy.Event:
@@ -98,7 +98,7 @@ class _PublishedCostCarrier:
         return self._known_turns[key]
 
     def apart(self, collective: Collective) -> None:
-        """Nothing: all begin and end together."""
+        """None, as all members begin and end together."""
 
     def crossing_bytes(self, collective: Collective) -> float:
         return collective.count * self._network.cost(collective)[2]

@@ -1,4 +1,4 @@
-"""One exchange between sites at a time, on links that stay as they are: each is made once, and then only repeated."""
+"""Exchanges between sites, one at a time, on links that never change: each kind is simulated once and then repeated."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from ..errors import ReplayError
 
 
 class Once(NamedTuple):
-    """An exchange between sites by itself.
+    """The result of simulating one exchange between sites.
 
     Attributes:
-      first_s, across_s, last_s: inside the sites, between them, and inside them again [s].
-      links: what each link has carried then.
+      first_s, across_s, last_s: times inside the sites, between them, and inside them again [s].
+      links: the use of each link.
     """
 
     first_s: float
@@ -29,14 +29,14 @@ class Once(NamedTuple):
 
 
 class RepeatingCarrier:
-    """A network at work on which exchanges between sites never overlap.
+    """A carrier for a network on which exchanges between sites never overlap.
 
     Args:
       env: the clock.
-      inside: carries what stays inside a site.
-      once: how an exchange between sites goes by itself; asked once for each kind of it.
-      crossing_bytes: what it sends out of all its sites together [byte].
-      links: all links, having carried nothing.
+      inside: the carrier of exchanges inside a site.
+      once: simulates an exchange between sites; called once for each kind of exchange.
+      crossing_bytes: bytes that all sites of an exchange send to other sites [byte].
+      links: all links without any use.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class RepeatingCarrier:
         if len(collective.touches) == 1:
             return self._inside.transfer(collective)
         if self._under_way:
-            raise ReplayError("two exchanges between sites at once, on a network that was promised one at a time")
+            raise ReplayError("two exchanges between sites overlap on a network that is for one at a time")
         key = collective.members, collective.payload_bytes, collective.behind_s, collective.parts_inside
         if key not in self._known:
             self._known[key] = self._once(collective)
@@ -75,23 +75,23 @@ class RepeatingCarrier:
         self._under_way -= 1
 
     def apart(self, collective: Collective) -> None:
-        """Nothing: all begin and end together."""
+        """None, as all members begin and end together."""
 
     def crossing_bytes(self, collective: Collective) -> float:
-        """Bytes that the collective sends out of all its sites together [byte]."""
+        """Bytes that all its sites send to other sites [byte]."""
         return self._crossing_bytes(collective)
 
     def links(self) -> tuple[LinkUse, ...]:
-        """What every link has carried so far."""
+        """The use of every link so far."""
         uses = list(self._links)
         for key, times in self._times.items():
             uses = [total.plus(once, times) for total, once in zip(uses, self._known[key].links, strict=True)]
         return tuple(uses)
 
     def stalled(self) -> list[str]:
-        """No link: they all stay as they are."""
+        """Empty, as links never change."""
         return []
 
     def credit_s(self) -> tuple[float, ...]:
-        """Nothing: no link has a bucket."""
+        """Empty, as no link has a token bucket."""
         return ()

@@ -1,1 +1,1 @@
-"""Flows that share links max-min fairly in simulated time, with token buckets and capacities that change."""
+"""Flows that share links by max-min fair share in simulated time, with token buckets and changing capacities."""

@@ -1,4 +1,4 @@
-"""What the wires of a network can carry at a moment, and when that changes for those who wait for it."""
+"""The capacities of the wires of a network at a moment, and the times of their next changes."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from .wire import Wire
 
 
 class Capacities:
-    """The capacity of every wire; each is read anew when it has changed, and somebody asks.
+    """The capacity of every wire; a capacity that has changed is updated by `take`.
 
     Args:
-      wires: L of them; the position L stands for no wire, which has no limit.
+      wires: L wires; position L means no wire, and has no limit.
       now_s: the time at the start [s].
     """
 
@@ -27,7 +27,7 @@ class Capacities:
         self._wires = wires
         self.bits_per_s: Floats = np.full(count + 1, math.inf)
         self.lost: NDArray[np.bool_] = np.zeros(count + 1, dtype=bool)
-        """Which have no capacity any more, for ever."""
+        """Whether a wire has no capacity any more, for ever."""
         self._change_s = np.full(count, math.inf)
         self.bits_per_s[:-1] = [wire.profile.bits_per_s[0] for wire in wires]
         self._changing = np.array([i for i, wire in enumerate(wires) if not wire.profile.constant], dtype=np.int64)
@@ -36,7 +36,7 @@ class Capacities:
         self._changing = np.flatnonzero(self._change_s < math.inf)
 
     def take(self, now_s: float) -> bool:
-        """Reads the capacities of wires that have changed; returns whether there are any."""
+        """Updates the capacities that have changed; returns whether any has."""
         if not len(self._changing):
             return False
         due = self._changing[self._change_s[self._changing] <= now_s].tolist()
@@ -52,7 +52,7 @@ class Capacities:
         return bool(due)
 
     def awaited(self, routes: Routes) -> list[int]:
-        """Wires whose next change matters: a flow crosses them, and nothing that is lost.
+        """Wires whose next change matters: a flow crosses them that crosses no wire cut for ever.
 
         Args:
           routes: wires of each flow, padded with L, shape (K, F).
@@ -66,21 +66,21 @@ class Capacities:
         return [int(wire) for wire in self._changing[used[self._changing]] if self._change_s[wire] < math.inf]
 
     def change_s(self, wires: Sequence[int]) -> float:
-        """When the first of some wires changes; infinite: never [s]."""
+        """The time of the first change of some wires; infinite: never [s]."""
         return min((float(self._change_s[wire]) for wire in wires), default=math.inf)
 
     def turn(self, wires: Sequence[int], now_s: float, most_pieces: int) -> Turn | None:
-        """The repetition that some wires are in (see `turn_of`)."""
+        """The repetition of some wires (see `turn_of`)."""
         return turn_of({wire: self._wires[wire].profile for wire in wires}, now_s, most_pieces)
 
     def stalled(self, routes: Routes) -> list[str]:
-        """Names of wires that carry nothing although flows wait on them: those that never return, if there are any."""
+        """Names of wires without capacity on which flows wait; only those cut for ever, if there are any."""
         waiting = np.unique(routes)
         cut = waiting[self.lost[waiting]].tolist() or waiting[self.bits_per_s[waiting] == 0].tolist()
         return [self._wires[wire].name for wire in cut]
 
     def endless(self, wires: Sequence[int], changes: int) -> InputError:
-        """What to say when wires have changed so often under the same flows that it cannot be meant."""
+        """The error for wires that change too often while the same flows are under way."""
         names = ", ".join(self._wires[wire].name for wire in wires[:3])
         return InputError(
             f"the bandwidth of {names} changes {changes:,} times while the same bytes are under way; write a schedule "

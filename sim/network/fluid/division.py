@@ -1,4 +1,4 @@
-"""How the flows of a moment divide the wires, solved for or remembered."""
+"""The division of the wires among the flows of a moment: solved for, or taken from a cache."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from .max_min import Floats, level_of_arrivals, load_of, refreshed_rates
 from .max_min_incremental import MOST_LINKS, Levels
 
 _FULL = 1 - 1e-9
-"""A wire that is used to this share of its capacity has flows that would send more."""
+"""A wire is full if this share of its capacity is used: its flows would send more."""
 _SMALL, _MEMO = 64, 4096
-"""Rates of up to that many sets of at most so many flows are remembered: collectives bring the same ones again."""
+"""The cache holds rates of up to `_MEMO` sets of up to `_SMALL` flows: collectives repeat the same sets."""
 
 
 class Division:
-    """How the flows of a moment divide the wires: rates, loads, and for how long it has been so, not yet booked [s]."""
+    """The rates and loads of the flows of a moment, and for how long they have held since they were booked last [s]."""
 
     __slots__ = ("full", "held_s", "kept", "load", "moving", "rates", "share")
 
@@ -26,7 +26,7 @@ class Division:
         self.held_s = 0.0
 
     def book(self, busy_s: Floats, full_s: Floats, peak: Floats) -> None:
-        """Adds for how long it has been so to how long each wire was busy and full, and to its peak."""
+        """Adds the time for which it has held to the busy and full time of each wire, and updates the peaks."""
         if not self.held_s:
             return
         np.maximum(peak, self.share, out=peak)
@@ -40,8 +40,8 @@ class Divider:
 
     Args:
       slots: the flows.
-      wires: L, how many there are.
-      leveled: whether fair levels may be carried from one set of many flows to the next.
+      wires: L, the number of wires.
+      leveled: whether large sets of flows are solved incrementally (see `max_min_incremental`).
     """
 
     def __init__(self, slots: Slots, wires: int, *, leveled: bool) -> None:
@@ -50,24 +50,24 @@ class Divider:
         self._states: dict[bytes, int] = {}
         self._memo: dict[tuple[int, bytes], Division] = {}
         self.idle = Division(np.zeros(0), np.zeros(wires + 1), np.zeros(wires + 1), kept=True)
-        """Nobody is under way."""
+        """The division without any flow."""
         self.limit(np.zeros(0))
 
     @property
     def remembered(self) -> list[Division]:
-        """All that may come again."""
+        """The divisions in the cache."""
         return list(self._memo.values())
 
     def limit(self, capacity: Floats) -> None:
-        """From here on the wires let this much pass, shape (L + 1,) [bit/s]."""
+        """Sets the limits of the wires, shape (L + 1,) [bit/s]."""
         self._limit = capacity
         self._state = self._states.setdefault(capacity.tobytes(), len(self._states))
 
     def divide(self, level: float) -> Division:
-        """Max-min fair rates for the flows of now.
+        """Max-min fair rates for the flows under way.
 
         Args:
-          level: the lowest level (rate over weight) of a flow that left, or 0: all are solved for [bit/s].
+          level: the lowest level (rate over weight) of a flow that left; 0: solve for all flows [bit/s].
         """
         n = self._slots.n
         key = (self._state, self._slots.kinds[:n].tobytes())
@@ -97,12 +97,12 @@ class Divider:
         return Division(rates, load, share, kept=n <= _SMALL and len(self._memo) < _MEMO)
 
     def level_of(self, leaving: np.ndarray[tuple[int], np.dtype[np.int64]]) -> float:
-        """The lowest level of some flows; 0 for few flows, which are all solved for anyway [bit/s]."""
+        """The lowest level of some flows; 0 if few flows are under way, since all are then solved for [bit/s]."""
         slots = self._slots
         return float((slots.rates[leaving] / slots.weights[leaving]).min()) if slots.n > _SMALL else 0.0
 
     def leaves(self, slot: int) -> None:
-        """A flow is about to leave."""
+        """Takes note of a flow that is about to leave."""
         if self._levels:
             slots = self._slots
             bound, weight, cap = int(slots.bound[slot]), float(slots.weights[slot]), float(slots.caps[slot])

@@ -1,4 +1,4 @@
-"""The flows under way, as columns of numbers: one slot each, kept dense for the arithmetic of a whole network."""
+"""The flows under way as columns of numbers: one slot for each flow, without gaps, for arithmetic on whole arrays."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import simpy
 
 
 class Slots:
-    """Columns of which the first `n` entries hold; a flow that leaves is replaced by the last one.
+    """Columns whose first `n` entries are in use; a flow that leaves is replaced by the last one.
 
     Args:
-      wires: L, how many there are; the position L stands for no wire in a route.
+      wires: L, the number of wires; position L in a route means no wire.
     """
 
     def __init__(self, wires: int) -> None:
@@ -19,11 +19,11 @@ class Slots:
         self.routes = np.full((1, 16), wires, dtype=np.int64)
         """Wires of each flow, padded with L, shape (K, slots)."""
         self.left, self.size, self.rates, self.weights, self.caps, self.begin_s = (np.zeros(16) for _ in range(6))
-        """What it has still to send, and had [bit]; its rate (infinite: not known yet), weight and cap; its begin."""
+        """Of each flow: bits left, size [bit]; rate (infinite: unknown yet), weight, cap [bit/s]; begin [s]."""
         self.kinds, self.bound = np.zeros(16, dtype=np.int64), np.zeros(16, dtype=np.int64)
-        """The number of its route, weight and cap together; where it was bound last (see `levels`)."""
+        """Of each flow: a number for its route, weight and cap; its last bottleneck (see `max_min_incremental`)."""
         self.sent: list[simpy.Event] = []
-        """What fires when its last bit has left."""
+        """Of each flow: the event that fires when its last bit has left."""
         self._kind_of: dict[tuple[tuple[int, ...], float, float], int] = {}
 
     def add(
@@ -35,7 +35,7 @@ class Slots:
         begin_s: float,
         sent: simpy.Event,
     ) -> None:
-        """One more flow."""
+        """Adds a flow."""
         self._grow(len(route))
         slot = self.n
         self.n += 1
@@ -48,7 +48,7 @@ class Slots:
         self.sent.append(sent)
 
     def remove(self, slot: int) -> simpy.Event:
-        """Takes a flow out; returns what is to fire."""
+        """Removes a flow; returns its event."""
         sent, last = self.sent[slot], self.n - 1
         if slot != last:
             self.sent[slot] = self.sent[last]

@@ -1,4 +1,4 @@
-"""The end of an instant of simulated time: after all else that happens at it."""
+"""The end of an instant of simulated time: after all other events of that instant."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from simpy.events import NORMAL, EventPriority
 
 
 class EndOfInstant(simpy.Event):
-    """Happens now, after every other event of now, also after those that others of now bring about.
+    """An event at the current time, after all other events of that time and those that they cause.
 
     Args:
       env: the clock.
-      action: what to do then.
+      action: called then.
     """
 
     def __init__(self, env: simpy.Environment, action: Callable[[simpy.Event], None]) -> None:

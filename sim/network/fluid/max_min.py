@@ -1,9 +1,9 @@
-"""Max-min fair rates: how flows that share links divide them.
+"""Max-min fair rates of flows that share links.
 
-Every flow has a route (the links that it crosses), a weight (k parallel streams weigh k) and a cap (what its sender
-could do on an empty network). Rates are max-min fair in their level, rate over weight: no flow can have more without a
-flow of an equal or lower level having less. Then every flow is at its cap, or crosses a full link on which no flow has
-a higher level.
+Every flow has a route (the links that it crosses), a weight (k parallel streams weigh k) and a cap (the rate of its
+sender on an idle network). Rates are max-min fair in their level, which is rate over weight: no flow can have more
+unless a flow of an equal or lower level has less. Then every flow is at its cap, or crosses a full link on which no
+flow has a higher level.
 
 Source: Bertsekas and Gallager, Data Networks, section 6.5.2 (progressive filling).
 """
@@ -24,15 +24,16 @@ Routes = NDArray[np.int64]
 def max_min_rates(left: Floats, routes: Routes, weights: Floats, caps: Floats) -> Floats:
     """Max-min fair rates by progressive filling, all local bottlenecks of a round at once.
 
-    A link whose fair level is the lowest on every route that crosses it is a bottleneck whatever happens elsewhere: its
-    flows are settled, their rates taken off the other links, and the rest goes on. The fair level of a link never falls
-    when flows of a lower level leave it, so a flow whose cap lies below all its links is settled as well.
+    A link whose fair level is the lowest on every route across it is a bottleneck whatever happens elsewhere. Its flows
+    are settled, their rates are subtracted from the other links, and the next round has the remaining flows. The fair
+    level of a link never falls when flows of a lower level leave it, so a flow whose cap is below the levels of all its
+    links is settled as well.
 
     Args:
-      left: capacity of each link, shape (L + 1,); the last one stands for no link and is infinite [bit/s].
+      left: capacity of each link, shape (L + 1,); the last one means no link and is infinite [bit/s].
       routes: links of each flow, padded with L, shape (K, F).
       weights: positive weight of each flow, shape (F,).
-      caps: the most that each flow can do, shape (F,) [bit/s].
+      caps: largest rate of each flow, shape (F,) [bit/s].
 
     Returns:
       Rate of each flow, shape (F,) [bit/s].
@@ -48,7 +49,7 @@ def max_min_rates(left: Floats, routes: Routes, weights: Floats, caps: Floats) -
         np.divide(left, load, out=level, where=load > 0)
         at = [level[hop] for hop in hops]
         lowest = reduce(np.minimum, at, level_cap)
-        # How much weight on each link has its bottleneck elsewhere; where none has, the link is one.
+        # the number of flows on each link whose bottleneck is elsewhere; a link without any is a bottleneck
         elsewhere = sum(np.bincount(hop, own > lowest, links) for hop, own in zip(hops, at, strict=True))
         full = (elsewhere == 0) & (load > 0)
         settled = reduce(np.logical_or, [full[hop] for hop in hops], lowest == level_cap)
@@ -75,14 +76,14 @@ def load_of(routes: Iterable[NDArray[np.int64]], amounts: Floats, links: int) ->
 def level_of_arrivals(
     capacity: Floats, routes: Routes, weights: Floats, caps: Floats, fresh: NDArray[np.bool_]
 ) -> float:
-    """A level that no flow that has just come can fall below: its share if all on its links were equal [bit/s].
+    """A lower bound of the levels of new flows: their share if all flows on their links were equal [bit/s].
 
     Args:
       capacity: of each link, shape (L + 1,), the last one infinite [bit/s].
       routes: as for `max_min_rates`.
       weights: likewise.
       caps: likewise [bit/s].
-      fresh: which flows have just come, shape (F,).
+      fresh: which flows are new, shape (F,).
     """
     if not fresh.any():
         return math.inf
@@ -95,18 +96,18 @@ def level_of_arrivals(
 def refreshed_rates(
     capacity: Floats, routes: Routes, weights: Floats, caps: Floats, rates: Floats, level: float
 ) -> Floats:
-    """Rates after flows of at least some level came or went: the flows below that level keep theirs.
+    """Rates after flows of at least some level came or left: flows below that level keep their rates.
 
-    While filling rises to a level, a flow that would settle above it weighs on its links the same or leaves them
-    unfilled; so nothing below depends on it, and only the affected flows are solved for again.
+    In progressive filling the flows below a level do not depend on flows that settle above it, so only the flows of at
+    least that level are solved for again.
 
     Args:
       capacity: of each link, shape (L + 1,), the last one infinite [bit/s].
       routes: as for `max_min_rates`.
       weights: likewise.
       caps: likewise [bit/s].
-      rates: what the flows had before [bit/s].
-      level: the lowest level (rate over weight) of a flow that came or went; 0 solves for all [bit/s].
+      rates: rates of the flows before [bit/s].
+      level: the lowest level (rate over weight) of a flow that came or left; 0: solve for all flows [bit/s].
     """
     kept = rates < weights * (level * (1 - 1e-9))
     if not kept.any():

@@ -1,14 +1,15 @@
-"""Fair levels carried from one set of flows to the next: when one flow leaves thousands, little changes.
+"""Max-min fair rates from the solution before: if one of thousands of flows leaves, little changes.
 
-Where each flow is bound (by which full link, or by its own cap) is remembered. While that stays right, the levels of
-the full links are the solution of linear equations: on each of them, the weights bound there times its level, plus
-those bound elsewhere times theirs, make its capacity. Ordered by level these equations are triangular, because a flow
-is bound by the lowest link that it crosses. So a solution costs a substitution; it is then checked against the
-definition of max-min fairness, flows that turn out to be bound elsewhere are moved, and it is solved again.
+The bottleneck of each flow (a full link, or its own cap) is remembered; the flow is said to be bound there. While the
+bottlenecks stay the same, the levels of the full links solve a system of linear equations. On each full link the
+capacity equals the weights bound there times its level, plus the weights bound elsewhere times the levels there.
+Ordered by level this system is triangular, since a flow is bound by the link of lowest level that it crosses. So a
+solution costs one substitution. It is then checked against the definition of max-min fairness; flows with another
+bottleneck are moved there, and the system is solved again.
 
 Source: the conditions are those of Bertsekas and Gallager, Data Networks, section 6.5.2; the iteration is Newton's
-method for equations that are linear in pieces (policy iteration).
-Limits: dense in the links; nothing promises that it converges, so `max_min_rates` must stand behind it.
+method for piecewise linear equations (policy iteration).
+Limits: the matrix is dense in the links. Convergence is not guaranteed, so `max_min_rates` is used if it fails.
 """
 
 from __future__ import annotations
@@ -22,17 +23,17 @@ from .max_min import Floats, load_of, max_min_rates
 
 Whole = NDArray[np.int64]
 MOST_LINKS = 512
-"""Up to so many links the matrix (8 bytes an entry) is worth having."""
+"""The most links for which the matrix (8 bytes for each entry) is kept."""
 _TRIES, _TOLERANCE = 6, 1e-11
 _FROM_SCRATCH = 1024
-"""After so many solutions in a row all is solved from scratch, so that rounding cannot add up."""
+"""After so many solutions in a row one is solved from scratch, so that rounding errors cannot add up."""
 
 
 class Levels:
     """The levels of the links of a network, and the flows bound at each.
 
     Args:
-      links: L, how many there are; the position L stands for no link in a route, and for a flow's own cap as its bound.
+      links: L, the number of links; position L means no link in a route, and the flow's own cap as a bottleneck.
     """
 
     def __init__(self, links: int) -> None:
@@ -42,11 +43,11 @@ class Levels:
         self._uses = 0
 
     def forget(self) -> None:
-        """The next solution is from scratch."""
+        """Lets the next solution start from scratch."""
         self._uses = 0
 
     def left(self, route: Whole, bound: int, weight: float, cap: float) -> None:
-        """A flow has left."""
+        """Removes a flow that has left from the equations."""
         if self._uses:
             self._on[route, bound] -= cap if bound == self._links else weight
 
@@ -60,7 +61,7 @@ class Levels:
           routes: links of each flow, padded with L, shape (K, F).
           weights: shape (F,).
           caps: shape (F,) [bit/s].
-          bound: where each flow was bound last, or -1 for a new one, shape (F,); brought up to date.
+          bound: the last bottleneck of each flow, or -1 for a new one, shape (F,); updated.
 
         Returns:
           Rate of each flow [bit/s] and load of each link [bit/s].
@@ -87,8 +88,8 @@ class Levels:
         return rates, load
 
     def _substitute(self, capacity: Floats, bound: Whole) -> Floats | None:
-        """Levels of the links where flows are bound, from the lowest up; returns loads, None if it makes no sense."""
-        from scipy.linalg.lapack import dtrtrs  # scipy costs a quarter of a second to import
+        """Solves for the levels of the full links, lowest first; returns the loads, or None if there is no solution."""
+        from scipy.linalg.lapack import dtrtrs  # importing scipy takes a quarter of a second
 
         last = self._links
         full = np.flatnonzero(np.bincount(bound, minlength=last + 1)[:-1])
@@ -107,7 +108,7 @@ class Levels:
         return load
 
     def _fill(self, link: int, capacity: float, routes: Whole, weights: Floats, levels: Floats) -> None:
-        """A first guess of the level of a link that has become full: where the others leave their flows as they are."""
+        """Guesses the level of a link that has become full, as if the other links kept their levels."""
         on = np.flatnonzero(reduce(np.logical_or, [hop == link for hop in routes]))
         on = on[np.argsort(levels[on])]
         weight, level = weights[on], levels[on]
@@ -119,7 +120,7 @@ class Levels:
     def _move(
         self, which: Whole | None, routes: Whole, weights: Floats, caps: Floats, cap_level: Floats, bound: Whole
     ) -> None:
-        """Binds flows (None: all) by the lowest of their links, the first in order of equal ones, or by their caps."""
+        """Binds flows (None: all) at their link of lowest level (the first of equal ones), or at their caps."""
         last = self._links
         order = np.argsort(self._level, kind="stable")
         rank = np.empty_like(order)
@@ -149,7 +150,7 @@ class Levels:
         rates: Floats,
         load: Floats,
     ) -> None:
-        """Takes over a solution from scratch."""
+        """Starts from a solution of `max_min_rates`."""
         last = self._links
         level = rates / weights
         highest = np.zeros(last + 1)

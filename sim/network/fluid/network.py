@@ -1,10 +1,10 @@
 """Flows on links under contention, in simulated time.
 
-A flow has a size, a route and a sender's cap. While flows run their rates are max-min fair (`fairshare`), solved anew
-when flows come or go or a link changes its capacity, and constant in between; so finish times are exact and there is
-no time step. Rate and latency are kept apart: a flow occupies its links until its last bit has left, and is delivered
-one latency of its route later. Flows that come at the same instant are solved for together. A wire with a bucket holds
-nobody back while there is credit in it (`buckets`).
+A flow has a size, a route and a cap of its sender. The rates of the flows are max-min fair (`max_min`). They are solved
+anew when flows come or leave or a link changes its capacity, and are constant in between; so finish times are exact,
+without any time step. Rate and latency are separate: a flow occupies its links until its last bit has left, and is
+delivered one latency of its route later. Flows that come at the same instant are solved for together. A wire with a
+token bucket does not limit its flows while the bucket has credit (`token_buckets`).
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from .token_buckets import Buckets
 from .wire import Wire, WireUse
 
 _ROUNDING = 1e-12
-"""Flows whose finish times differ by less than this share of the time to them finish together; and the last bits of a
-flow, this share of its size, do not wait for bandwidth to return: rounding left them."""
+"""Relative size of floating-point errors. Flows whose finish times differ by less finish together, and a flow with less
+than this share of its size left is done."""
 _PATIENCE, _WORTH, _MOST_CHANGES = 64, 2, 1_000_000
-"""After so many changes under the same flows whole repetitions are skipped, if so many; in the end: a mistake."""
+"""Capacity changes under the same flows after which repetitions are skipped, if so many; changes that are refused."""
 
 
 class FluidNetwork:
@@ -50,7 +50,7 @@ class FluidNetwork:
         self._buckets = Buckets(self._wires) if any(wire.burst_bits for wire in self._wires) else None
         self._divider = Divider(self._slots, count, leveled=not self._buckets)
         self._course = [(math.inf, self._divider.idle)]
-        """How the wires are divided from the last change on: for how long [s] and how, again and again."""
+        """The divisions of the wires since the last change, each with its duration [s]; they repeat in a cycle."""
         self._turn_s = math.inf
         self._sent_bits = [0.0] * count
         self._busy_s, self._full_s, self._peak = (np.zeros(count + 1) for _ in range(3))
@@ -78,20 +78,20 @@ class FluidNetwork:
         """Starts a flow now.
 
         Args:
-          route: positions of the wires that it crosses; an empty one is crossed at once.
-          size_bytes: what is sent [byte].
+          route: positions of the wires that it crosses; an empty route takes no time.
+          size_bytes: bytes to send [byte].
           streams: weight in the fair share.
-          cap_bits_per_s: what the sender can do at most [bit/s].
+          cap_bits_per_s: largest rate of the sender [bit/s].
 
         Returns:
-          An event that fires when the last bit has left the sender; its value is how long that took [s].
+          An event that fires when the last bit has left the sender; its value is the duration [s].
         """
         done = self._env.event()
         if not route or size_bytes <= 0:
             return done.succeed(0.0)
         self._settle()
         if not self._slots.n:
-            self._lived_s = 0.0  # small numbers are exact for longer
+            self._lived_s = 0.0  # small numbers keep more digits
         self._slots.add(route, 8.0 * size_bytes, streams, cap_bits_per_s, self._lived_s, done)
         for wire in route:
             self._sent_bits[wire] += 8.0 * size_bytes
@@ -100,7 +100,7 @@ class FluidNetwork:
         return done
 
     def use(self) -> list[WireUse]:
-        """What each wire has carried so far: all of the flows over it, less what those under way have left."""
+        """The use of each wire so far: all bits of its flows, minus those that are still to be sent."""
         self._settle()
         for division in (*(each for _, each in self._course), *self._divider.remembered):
             division.book(self._busy_s, self._full_s, self._peak)
@@ -110,22 +110,22 @@ class FluidNetwork:
         return [WireUse(*row) for row in zip(*columns, strict=True)]
 
     def stalled(self) -> list[str]:
-        """Names of wires that carry nothing although flows are waiting on them."""
+        """Names of wires without capacity on which flows wait."""
         self._capacities.take(self._env.now)
         return self._capacities.stalled(self._slots.routes[:, : self._slots.n])
 
     def credit_s(self) -> tuple[float, ...]:
-        """What every bucket holds now, as the seconds in which its wire fills it so far [s]."""
+        """The credit of every token bucket, as the time in which its wire would fill it so far [s]."""
         if not self._buckets:
             return ()
         self._settle()
         return self._buckets.credit_s(self._capacity)
 
     def _settle(self, elapsed_s: float | None = None) -> None:
-        """Counts what was sent since the rates last changed.
+        """Counts the bits that were sent since the rates last changed.
 
         Args:
-          elapsed_s: how long that was, where it is known better than the clock (which rounds) tells [s].
+          elapsed_s: the time since then, if it is known more exactly than from the clock, which rounds [s].
         """
         begin_s, self._settled_s = self._settled_s, self._env.now
         elapsed_s = self._settled_s - begin_s if elapsed_s is None else elapsed_s
@@ -148,14 +148,14 @@ class FluidNetwork:
             self._buckets.spend(self._capacity, now.load, now.full, begin_s, elapsed_s)
 
     def _changed(self, level: float) -> None:
-        """Asks for new rates at the end of this instant, for the flows of at least a level."""
+        """Requests new rates at the end of this instant, for flows of at least a level."""
         self._level = min(self._level, level)
         if not self._solving:
             self._solving = True
             EndOfInstant(self._env, self._solve)
 
     def _solve(self, _event: simpy.Event) -> None:
-        """Gives all flows their rates from here on, and sets the clock for the next change."""
+        """Sets the rates of all flows from now on, and the timer for the next change."""
         self._solving = False
         if self._capacities.take(self._env.now):
             self._capacity_changed()
@@ -169,7 +169,7 @@ class FluidNetwork:
         self._set_timer()
 
     def _spend_credit(self, buckets: Buckets) -> None:
-        """Sends at once what buckets have credit for; wires that then have some left hold nobody back."""
+        """Sends at once the bits that token buckets have credit for; wires with credit left have no limit."""
         slots, n = self._slots, self._slots.n
         routes, left = slots.routes[:, :n], slots.left[:n]
         poured = buckets.pour(self._capacity, routes, slots.weights[:n], slots.caps[:n], left)
@@ -181,10 +181,10 @@ class FluidNetwork:
         self._level = 0.0
 
     def _divide(self) -> Division:
-        """Max-min fair rates for the flows of now."""
+        """Max-min fair rates for the flows under way."""
         division = self._divider.divide(self._level)
-        if self._buckets:  # wires with credit hold nobody back, and are used all the same
-            # as it was used until now: the same rates may be another share of what there is
+        if self._buckets:  # the share of a wire with credit is that of its capacity, though it has no limit now
+            # book with the old share: a cached division may be used with another capacity
             division.book(self._busy_s, self._full_s, self._peak)
             load = division.load
             used = np.divide(load, self._capacity, out=np.zeros_like(load), where=load > 0)
@@ -192,7 +192,7 @@ class FluidNetwork:
         return division
 
     def _set_timer(self) -> None:
-        """Until the first flow is through, or the bandwidth of one changes."""
+        """Sets a timer for the end of the first flow, or for the next change of a capacity."""
         self._timer += 1
         self._timed_s = 0.0
         n, division = self._slots.n, self._course[0][1]
@@ -216,13 +216,13 @@ class FluidNetwork:
             self._after(max(to_change, 0.0), action)
 
     def _skip_turns(self, awaited: list[int]) -> bool:
-        """Goes on by whole repetitions of the schedules, where many of them pass before a flow is through.
+        """Skips whole repetitions of the schedules if many of them pass before the first flow ends.
 
         Returns:
-          Whether it does; if nothing ever moves again in them, for ever.
+          Whether repetitions are skipped; for ever, if no flow moves in them.
 
         Raises:
-          InputError: the bandwidth changes without end, and nothing repeats.
+          InputError: the bandwidth changes too often without a repetition.
         """
         self._changes += 1
         if self._changes > _MOST_CHANGES:
@@ -238,7 +238,7 @@ class FluidNetwork:
         sent = sum((division.rates * seconds for seconds, division in course), np.zeros(len(left)))
         moves = sent > 0
         turns = (turn.until_s - self._env.now) / turn.length_s
-        if moves.any():  # the last turn is left for those who see when each flow is through
+        if moves.any():  # the last repetition is simulated, so that the end of each flow is exact
             turns = min(turns, float((left[moves] / sent[moves]).min()) * (1 - _ROUNDING) - 1e-6)
         if turns < _WORTH:
             return False
@@ -249,7 +249,7 @@ class FluidNetwork:
         return True
 
     def _course_of(self, turn: Turn) -> list[tuple[float, Division]]:
-        """How the flows of now divide the wires in each piece of a turn."""
+        """The division of the wires among the flows under way in each piece of a repetition."""
         now, rates = self._capacity.copy(), self._slots.rates[: self._slots.n].copy()
         course = []
         for seconds, changes in turn.pieces:
@@ -266,7 +266,7 @@ class FluidNetwork:
 
         def fire(_: simpy.Event) -> None:
             if timer == self._timer:
-                self._settle(0.0 if self._solving else delay_s - self._timed_s)  # solving: somebody came just now
+                self._settle(0.0 if self._solving else delay_s - self._timed_s)  # solving: a flow came at this instant
                 action()
 
         self._env.timeout(delay_s).callbacks.append(fire)
@@ -277,7 +277,7 @@ class FluidNetwork:
         self._changed(level)
 
     def _drop(self, done: np.ndarray[tuple[int], np.dtype[np.int64]]) -> None:
-        """Takes flows out whose last bit has left."""
+        """Removes flows whose last bit has left."""
         for slot in done[::-1].tolist():
             self._divider.leaves(slot)
             took_s = self._lived_s - float(self._slots.begin_s[slot])
@@ -289,11 +289,11 @@ class FluidNetwork:
         self._changed(0.0)
 
     def _new_capacity(self, due_s: float) -> None:
-        self._capacities.take(max(self._env.now, due_s))  # should rounding have come a moment early
+        self._capacities.take(max(self._env.now, due_s))  # the clock may be early by a rounding error
         self._capacity_changed()
         self._changed(0.0)
 
     def _capacity_changed(self) -> None:
-        """All flows have to be solved for."""
+        """Sets new limits; all flows have to be solved for."""
         self._divider.limit(self._capacity)
         self._level = 0.0

@@ -1,7 +1,7 @@
-"""Links that repeat their schedules: what one whole repetition of several of them looks like.
+"""The common repetition of links that repeat their schedules.
 
-As long as the same flows are under way, every repetition carries the same. So a transfer that lasts millions of
-repetitions needs only one of them, and how often it fits.
+While the same flows are under way, every repetition carries the same bits. So for a transfer that lasts millions of
+repetitions one of them is computed, and the number of repetitions that fit.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from itertools import pairwise
 from ...topology.capacity import CapacityOverTime
 
 _SAME = 1e-13
-"""Changes less than this share of a repetition apart (or than the clock can tell) are one: rounding parted them."""
+"""Changes closer than this share of a repetition (or than the clock's resolution) count as one: rounding errors."""
 
 
 @dataclass(frozen=True)
 class Turn:
-    """One repetition of several links together, from an instant on.
+    """One common repetition of several links.
 
     Attributes:
-      length_s: how long it takes [s].
-      until_s: until when the links do nothing but repeat it; infinite: for ever [s].
-      pieces: how long each piece lasts [s], and the links that begin it with another capacity [bit/s].
+      length_s: its duration [s].
+      until_s: the end of the time in which the links repeat it; infinite: for ever [s].
+      pieces: the duration of each piece [s], and the links whose capacity changes at its begin [bit/s].
     """
 
     length_s: float
@@ -34,15 +34,15 @@ class Turn:
 
 
 def turn_of(profiles: Mapping[int, CapacityOverTime], now_s: float, most_pieces: int) -> Turn | None:
-    """The repetition that links are in; None if there is none, or none of so few pieces.
+    """The common repetition of links; None if there is none, or none with few enough pieces.
 
-    Schedules of different lengths repeat together after their least common multiple, lengths taken as the decimal
-    numbers that people write. One that would make too many pieces counts as constant until its next change.
+    Schedules of different lengths repeat together after the least common multiple of the lengths, which are taken as
+    decimal numbers. A schedule that would make too many pieces counts as constant until its next change.
 
     Args:
-      profiles: of the links, by their positions.
-      now_s: when the repetition begins [s].
-      most_pieces: pieces that are few enough.
+      profiles: capacities of the links over time, by their positions.
+      now_s: the begin of the repetition [s].
+      most_pieces: the largest number of pieces.
     """
     length, until_s = Fraction(0), math.inf
     repeating: dict[int, Fraction] = {}
@@ -64,7 +64,7 @@ def turn_of(profiles: Mapping[int, CapacityOverTime], now_s: float, most_pieces:
 
 
 def _common_multiple(lengths: Iterable[Fraction]) -> Fraction:
-    """The least length that is a whole number of times each of some others."""
+    """The least common multiple of some lengths."""
     some = list(lengths)
     scale = math.lcm(*(length.denominator for length in some))
     return Fraction(math.lcm(*(int(length * scale) for length in some)), scale)
@@ -73,7 +73,7 @@ def _common_multiple(lengths: Iterable[Fraction]) -> Fraction:
 def _merged(
     turns: Mapping[int, tuple[list[tuple[float, float]], int, float]], length_s: float, same_s: float
 ) -> tuple[tuple[float, dict[int, float]], ...]:
-    """The pieces of several links put together, each one as often as it takes; changes `same_s` apart are one."""
+    """The pieces of several links merged, each link repeated as often as it fits; changes within `same_s` are one."""
     begins = sorted(
         (count * own_s + since_s, link, bits_per_s)
         for link, (turn, times, own_s) in turns.items()

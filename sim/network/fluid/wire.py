@@ -1,4 +1,4 @@
-"""Links as flows see them: a capacity over time, and what was carried."""
+"""Wires: the capacity over time that flows use, and the use of it."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from ...topology.capacity import CapacityOverTime
 
 @dataclass(frozen=True)
 class Wire:
-    """One direction of a link (or both, where they share its capacity), as flows see it.
+    """One direction of a link, or both directions if they share its capacity.
 
     Attributes:
       name: for people.
-      profile: what it can carry of payload, over time.
-      burst_bits: the bucket of its shaper, payload; 0: none [bit].
+      profile: its capacity for payload over time.
+      burst_bits: size of its token bucket, in payload; 0: no bucket [bit].
     """
 
     name: str
@@ -24,13 +24,13 @@ class Wire:
 
 @dataclass(slots=True)
 class WireUse:
-    """What a wire carried.
+    """The use of a wire.
 
     Attributes:
       bits: carried so far [bit].
-      busy_s: time with anything on it [s].
-      full_s: time that it was full: flows on it waited for each other [s].
-      peak: highest share of the capacity of the moment that was used; 1 where more passed, out of a bucket.
+      busy_s: time with any traffic [s].
+      full_s: time in which it was full, so that flows on it slowed each other down [s].
+      peak: largest share of its capacity at any moment that was used; 1 if a token bucket let more pass.
     """
 
     bits: float = 0.0

@@ -175,7 +175,7 @@ def test_a_network_that_was_promised_one_exchange_at_a_time_says_when_there_are_
     network = LinkNetwork(Placement(there, ("dc1", "dc2"), (1.0, 1.0)), "ring", one_at_a_time=True)
     first, second = (Collective("outer", index, (0, 1), 1e9) for index in range(2))
     program = [Start(first), Start(second), Wait(first), Wait(second)]
-    with pytest.raises(ReplayError, match="two exchanges between sites at once"):
+    with pytest.raises(ReplayError, match="two exchanges between sites overlap"):
         replay([program, program], network)
 
 
