@@ -1,4 +1,4 @@
-"""One file an algorithm; this union is the list of them."""
+"""The strategies, one file for each algorithm; the union below is the list of them."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ Strategy = Annotated[
 STRATEGIES: dict[str, type[AbstractStrategy]] = {
     strategy.model_fields["kind"].default: strategy for strategy in get_args(get_args(Strategy)[0])
 }
-"""The same by kind."""
+"""The strategies by kind."""
 
 Reference = DataParallel
-"""What all others are compared with."""
+"""The strategy with which all others are compared."""
 Default = DiLoCo
-"""What is compared with it where nobody says what."""
+"""The strategy that is compared with it where none is given."""
 
 
 def is_reference(strategy: AbstractStrategy) -> bool:
-    """Whether a strategy is what all others are compared with, whatever its parameters."""
+    """Whether a strategy is of the kind with which all others are compared."""
     return isinstance(strategy, Reference)
 
 

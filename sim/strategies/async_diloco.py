@@ -1,4 +1,4 @@
-"""Asynchronous DiLoCo: replicas at their own pace, through a server."""
+"""Asynchronous DiLoCo: each replica exchanges with a server at its own pace."""
 
 from __future__ import annotations
 
@@ -22,52 +22,50 @@ from .shared.steps import inner_steps, spanning_steps
 
 
 class AsyncDiLoCo(OuterStepStrategy):
-    """Asynchronous DiLoCo: a replica sends its change to a server when it has one, and goes on from what it gets back.
+    """Asynchronous DiLoCo: a replica sends its change to a server, and continues with the parameters that it gets back.
 
-    Nobody waits for anybody. The inner steps of all replicas together are those of the other strategies, and a fast
-    one makes more of them: steps are dealt so that the last replica to end, each by its own way to the server, ends as
-    soon as can be. The server stands in the datacenter
-    of one of them, and merges a change when it has come; *staleness* is how many changes of others it merged since
-    the replica last fetched the parameters.
+    Replicas never wait for each other. All replicas together make as many inner steps as with the other strategies, and
+    fast replicas make more of them: steps are shared so that the last replica ends as early as possible, with its own
+    path to the server. The server is in the datacenter of one replica, and merges a change when it arrives; *staleness*
+    is the number of changes of others that it merged since the replica last fetched the parameters.
 
     Source: arXiv 2401.09135 (asynchronous local SGD), 2311.08105 (DiLoCo).
-    Limits: replay only; what staleness does to the loss is not predicted. A single replica has nobody to run ahead
-      of, and is DiLoCo with M = 1.
+    Limits: replay only; the effect of staleness on the loss is not predicted. A single replica is DiLoCo with M = 1.
     """
 
     kind: Literal["async-diloco"] = "async-diloco"
     replicas: int = Field(default=REPLICAS, gt=0, le=MOST_SITES, examples=[2])
-    """Replicas M; two or more take a datacenter each."""
+    """Replicas M; two or more have a datacenter each."""
     sync_every: int = Field(default=SYNC_EVERY, gt=0, le=MOST_STEPS, examples=[30])
-    """Inner steps H between a replica's exchanges with the server."""
+    """Inner steps H between two exchanges of a replica with the server."""
     closing_exchange: bool = True
-    """Whether a last round of fewer than H steps ends with an exchange; many trainers stop without."""
+    """Whether a last round of fewer than H steps ends with an exchange; many trainers stop without one."""
     server: int = Field(default=0, ge=0, le=MOST_SITES, examples=[0])
-    """The replica (from 0) in whose datacenter the server stands."""
+    """The replica (from 0) in whose datacenter the server is."""
     name: ClassVar[str] = "Async DiLoCo"
 
     @model_validator(mode="after")
-    def _has_a_place(self) -> Self:
+    def _server_is_a_replica(self) -> Self:
         if self.server >= self.replicas:
             raise InputError(
-                f"server: got {self.server}; there are replicas 0 to {self.replicas - 1}; write one of them"
+                f"server: got {self.server}, and the replicas are 0 to {self.replicas - 1}; write one of them"
             )
         return self
 
     @property
     def parameters(self) -> dict[str, str]:
-        """M and H, where the server is, and the payload."""
+        """M and H, the server, and the payload."""
         own = {"M": f"{self.replicas}", "H": f"{self.sync_every}"}
         own |= {"server": f"{self.server}"} if self.server else {}
         return own | self.payload_parameters() | open_end(self.closing_exchange)
 
     @property
     def meetings(self) -> Meetings:
-        """Replicas never meet; a single one does what DiLoCo does."""
+        """Replicas never exchange with each other; a single one behaves as in DiLoCo."""
         return Meetings() if self.spans else Meetings(of_all=False, own_pace=True)
 
     def schedule(self, setting: Setting) -> Schedule:
-        """Inner steps of each replica: of M T in all, those that it would finish before others could."""
+        """Shares M T inner steps among the replicas by their pace."""
         steps = None
         if not self.spans:
             paces = tuple(self._pace(each, setting) for each in setting.everyone)
@@ -75,7 +73,7 @@ class AsyncDiLoCo(OuterStepStrategy):
         return Schedule.among_all(setting, self.sync_every, closing=self.closing_exchange, steps=steps)
 
     def _pace(self, worker: int, setting: Setting) -> Pace:
-        """How fast a replica is with nobody else at the server."""
+        """The pace of a replica if no other uses the server."""
         size_bytes = self.outer_bytes(setting)
         sync_s = self.packing_s(setting)
         server = self.worker_of(self.server)
@@ -90,7 +88,7 @@ class AsyncDiLoCo(OuterStepStrategy):
         return Pace(step_s, sync_s, self.sync_every, self.closing_exchange)
 
     def program(self, worker: int, setting: Setting, schedule: Schedule) -> Iterator[Op]:
-        """H inner steps, a push, a merge, a pull, and so on."""
+        """Repeats H inner steps, a push, a merge and a pull."""
         size_bytes, server = self.outer_bytes(setting), self.worker_of(self.server)
         for each in schedule.rounds(worker):
             if self.spans:
@@ -109,7 +107,7 @@ class AsyncDiLoCo(OuterStepStrategy):
             yield from (Start(pull), Wait(pull))
 
     def closed_form(self, setting: Setting) -> ClosedForm | None:
-        """That of DiLoCo for a single replica; else None: it depends on who meets whom at the server."""
+        """For a single replica that of DiLoCo; else None, as it depends on which replicas meet at the server."""
         if not self.spans:
             return None
         size_bytes = setting.load.gradient_bytes
@@ -118,7 +116,7 @@ class AsyncDiLoCo(OuterStepStrategy):
         return of_one_replica(setting, self.sync_every, gradients, outer, self.packing_s(setting))
 
     def link_s(self, setting: Setting) -> float:
-        """The pushes and pulls of the replica whose own way is busy for longest: 2 S/W x exchanges [s].
+        """The pushes and pulls of the replica whose path is busy for longest: 2 S/W x exchanges [s].
 
         A single replica: (2Nb/W1)(1 - 1/R) x (steps and outer steps).
         """

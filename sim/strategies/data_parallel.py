@@ -1,4 +1,4 @@
-"""Data-Parallel: one model over all datacenters, its gradients exchanged at every step."""
+"""Data-Parallel: one model over all datacenters, whose gradients are exchanged at every step."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class DataParallel(OverlappingStrategy):
 
     Source: arXiv 2503.09799, appendix A (`overlap: none`); Li et al., arXiv 2006.15704 (buckets behind the backward
       pass).
-    Limits: a single datacenter exchanges inside itself, as all others do at the narrowest way between them.
+    Limits: a single datacenter exchanges over its own network, several over the narrowest route between them.
     """
 
     kind: Literal["data-parallel"] = "data-parallel"
@@ -27,39 +27,39 @@ class DataParallel(OverlappingStrategy):
 
     @property
     def parameters(self) -> dict[str, str]:
-        """How exchanges overlap, and their payload."""
+        """The overlap of exchanges, and their payload."""
         return self.overlap_parameters() | self.payload_parameters()
 
     @property
     def replica_count(self) -> int:
-        """One model."""
+        """One, as there is one model."""
         return 1
 
     @property
     def steps_per_sync(self) -> int:
-        """All workers meet at every step."""
+        """One, as all workers exchange at every step."""
         return 1
 
     @property
     def law(self) -> Law:
-        """Its own."""
+        """The law of Data-Parallel."""
         return Law("data-parallel", 1, None, fitted=True)
 
     @property
     def meetings(self) -> Meetings:
-        """A blocking exchange is over when the next step begins."""
+        """All workers exchange together; without overlap each exchange ends before the next step."""
         return Meetings(linger=self.by_layer)
 
     def outer_steps(self, steps: int) -> int:
-        """There are none."""
+        """None: 0."""
         return 0
 
     def schedule(self, setting: Setting) -> Schedule:
-        """All meet after every step."""
+        """All workers exchange after every step."""
         return Schedule.among_all(setting, 1)
 
     def program(self, worker: int, setting: Setting, schedule: Schedule) -> Iterator[Op]:
-        """Compute, exchange, T times."""
+        """Repeats compute and exchange T times."""
         size_bytes, steps = self.gradient_bytes_across(setting), schedule.steps[worker]
         if self.by_layer:
             yield from self.gradients_by_layer(worker, setting, (0, steps))
@@ -70,7 +70,7 @@ class DataParallel(OverlappingStrategy):
             yield from self.exchange(setting, gradients(step))
 
     def closed_form(self, setting: Setting) -> ClosedForm | None:
-        """Compute + [(2Nb/W1)(1 - 1/R) + e1] T; with `layers` only what the backward pass does not hide [s]."""
+        """Compute + [(2Nb/W1)(1 - 1/R) + e1] T; with `layers` only the part behind no backward pass counts [s]."""
         packing_s, size_bytes = self.packing_s(setting), self.gradient_bytes_across(setting)
         if self.by_layer and packing_s:
             return None

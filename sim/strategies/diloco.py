@@ -1,4 +1,4 @@
-"""DiLoCo: M replicas take H inner steps alone, then exchange their parameter change once."""
+"""DiLoCo: M replicas take H inner steps by themselves, and then exchange their parameter changes."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from .shared.steps import inner_steps, spanning_steps
 
 
 class DiLoCo(OuterStepStrategy, OverlappingStrategy):
-    """DiLoCo. With M >= 2 each replica has a datacenter of its own; a single replica spans all of them.
+    """DiLoCo. With M >= 2 each replica has its own datacenter; a single replica spans all of them.
 
-    Outer steps come after every H inner steps and after the last one. An M = 1 run exchanges its gradients at every
-    step, as Data-Parallel does, and has outer steps besides, which always stop the compute.
+    An outer step follows every H inner steps and the last one. A run with M = 1 exchanges its gradients at every step,
+    as Data-Parallel does, and also has outer steps, for which compute always waits.
 
     Source: arXiv 2311.08105 (the algorithm), 2503.09799, appendix A (its wall-clock).
-    Limits: the outer optimizer's own time counts only where a trace measured it or `compression_time` has it. With
-      `layers` an outer exchange does not wait for the last step's gradients to be averaged inside the datacenter.
+    Limits: the time of the outer optimizer counts only if a trace measured it or `compression_time` is given. With
+      `layers` an outer exchange does not wait for the gradients of the last step to be averaged inside the datacenter.
     """
 
     kind: Literal["diloco"] = "diloco"
     replicas: int = Field(default=REPLICAS, gt=0, le=MOST_SITES, examples=[2])
-    """Replicas M; two or more take a datacenter each."""
+    """Replicas M; two or more have a datacenter each."""
     sync_every: int = Field(default=SYNC_EVERY, gt=0, le=MOST_STEPS, examples=[30])
     """Inner steps H between outer steps."""
     closing_exchange: bool = True
-    """Whether a last round of fewer than H steps ends with an exchange; many trainers stop without."""
+    """Whether a last round of fewer than H steps ends with an exchange; many trainers stop without one."""
 
     name: ClassVar[str] = "DiLoCo"
     one_over_all: ClassVar[bool] = True
@@ -44,21 +44,21 @@ class DiLoCo(OuterStepStrategy, OverlappingStrategy):
 
     @property
     def parameters(self) -> dict[str, str]:
-        """M, H, how exchanges overlap, and their payload."""
+        """M, H, the overlap of exchanges, and their payload."""
         own = {"M": f"{self.replicas}", "H": f"{self.sync_every}"}
         return own | self.overlap_parameters() | self.payload_parameters() | open_end(self.closing_exchange)
 
     @property
     def meetings(self) -> Meetings:
-        """A blocking exchange is over when the next round begins; so are all of a single replica."""
+        """All workers exchange together; only with overlap an exchange may last into the next round."""
         return Meetings(linger=self.by_layer and not self.spans)
 
     def schedule(self, setting: Setting) -> Schedule:
-        """All meet after every round."""
+        """All workers exchange after every round."""
         return Schedule.among_all(setting, self.sync_every, closing=self.closing_exchange)
 
     def program(self, worker: int, setting: Setting, schedule: Schedule) -> Iterator[Op]:
-        """H inner steps, an outer exchange, and so on."""
+        """Repeats H inner steps and an outer exchange."""
         outer_bytes = self.outer_bytes(setting)
         if self.by_layer and not self.spans:
             parts = self.whole(setting, outer_bytes)
@@ -83,7 +83,7 @@ class DiLoCo(OuterStepStrategy, OverlappingStrategy):
         """Compute + inner exchanges x T + [(2Nb/W1)(1 - 1/R) + e1] T/H [s].
 
         The inner exchange is [(2Nb/W1)(1 - 1/R) + e1] for M = 1 and [(2Nb/W0)(1 - M/R) + e0] for M >= 2. With `layers`
-        only what the backward pass does not hide counts; exchanges inside and across run side by side.
+        only the part that the backward pass does not hide counts; exchanges inside and across run at the same time.
         """
         load, outer_bytes, packing_s = setting.load, self.outer_bytes(setting), self.packing_s(setting)
         if self.by_layer and packing_s:

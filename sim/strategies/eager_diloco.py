@@ -14,13 +14,14 @@ from .shared.stated import open_end
 
 
 class EagerDiLoCo(FragmentedStrategy):
-    """DiLoCo with eager updates: an outer exchange has the whole next round to arrive.
+    """DiLoCo with eager updates: an outer exchange runs behind the whole next round.
 
-    A replica goes on with its own change at once, and takes in the others' one outer step later, just before its next
-    exchange begins. Whole by default; with fragments it is Streaming DiLoCo whose results come a round later.
+    A replica applies its own change at once, and the changes of the others one outer step later, just before its next
+    exchange begins. By default all parameters are one fragment; with more it is Streaming DiLoCo with results that are
+    used one round later.
 
     Source: arXiv 2502.12996, Algorithm 3.
-    Limits: the price in loss is the trainer's to measure; its twin there has one fragment.
+    Limits: the effect on the loss is not predicted; the trainer can measure it, with one fragment.
     """
 
     kind: Literal["eager-diloco"] = "eager-diloco"
@@ -31,7 +32,7 @@ class EagerDiLoCo(FragmentedStrategy):
 
     @property
     def parameters(self) -> dict[str, str]:
-        """M, H and P, how exchanges overlap, and their payload."""
+        """M, H and P, the overlap of exchanges, and their payload."""
         own = {"M": f"{self.replicas}", "H": f"{self.sync_every}"}
         own |= self.pattern_parameters(self.fragments if self.fragments > 1 else None)
         return own | self.overlap_parameters() | self.payload_parameters() | open_end(self.closing_exchange)
@@ -46,5 +47,5 @@ class EagerDiLoCo(FragmentedStrategy):
         return self.sync_every
 
     def closed_form(self, setting: Setting) -> ClosedForm | None:
-        """None: it depends on how the backlog of a thin link builds up; `bound_s` is the limit of a long run."""
+        """None, as it depends on the queue before a thin link; `bound_s` is the limit of a long run."""
         return None

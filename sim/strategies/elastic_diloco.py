@@ -1,4 +1,4 @@
-"""Elastic DiLoCo: an outer step goes ahead when K of the M replicas are there."""
+"""Elastic DiLoCo: an outer step begins when K of the M replicas have arrived."""
 
 from __future__ import annotations
 
@@ -21,52 +21,52 @@ from .shared.steps import inner_steps
 
 
 class ElasticDiLoCo(OuterStepStrategy):
-    """DiLoCo that does not wait for all: an outer step begins with a quorum of K replicas, after a window of grace.
+    """DiLoCo that does not wait for all replicas: an outer step begins with a quorum of K, after a time of grace.
 
-    A replica that comes later hands its change to one that was there, gets the parameters from it, and goes on. Every
-    replica makes all its inner steps, so a replica that is slow for good ends later than the others.
+    A replica that arrives later sends its change to a member of the quorum, gets the parameters from it, and continues.
+    Every replica makes all its inner steps, so a replica that is always slow ends later than the others.
 
     Source: the quorum of torchft's LocalSGD and DiLoCo; arXiv 2311.08105 (the algorithm).
-    Limits: replay only; what a late change does to the loss is not predicted.
+    Limits: replay only; the effect of late changes on the loss is not predicted.
     """
 
     kind: Literal["elastic-diloco"] = "elastic-diloco"
     replicas: int = Field(default=4, gt=1, le=MOST_SITES, examples=[4])
-    """Replicas M, in a datacenter each."""
+    """Replicas M, each in its own datacenter."""
     sync_every: int = Field(default=SYNC_EVERY, gt=0, le=MOST_STEPS, examples=[30])
     """Inner steps H between outer steps."""
     closing_exchange: bool = True
-    """Whether a last round of fewer than H steps ends with an exchange; many trainers stop without."""
+    """Whether a last round of fewer than H steps ends with an exchange; many trainers stop without one."""
     quorum: int = Field(default=3, gt=0, le=MOST_SITES, examples=[3])
-    """Replicas K that an outer step needs."""
+    """Replicas K that an outer step needs before it begins."""
     grace_s: Latency = Field(default=0.0, alias="grace", examples=["2 s"])
-    """How long the quorum still waits for the others [s]."""
+    """Time for which the quorum waits for further replicas [s]."""
     name: ClassVar[str] = "Elastic DiLoCo"
 
     @model_validator(mode="after")
-    def _can_be_reached(self) -> Self:
+    def _quorum_can_be_reached(self) -> Self:
         if self.quorum > self.replicas:
             raise InputError(f"quorum: got {self.quorum} of {self.replicas} replicas; write {self.replicas} or less")
         return self
 
     @property
     def parameters(self) -> dict[str, str]:
-        """M, K and H, the window of grace, and the payload."""
+        """M, K and H, the grace, and the payload."""
         own = {"M": f"{self.replicas}", "K": f"{self.quorum}", "H": f"{self.sync_every}"}
         own |= {"grace": f"{self.grace_s:g}s"} if self.grace_s else {}
         return own | self.payload_parameters() | open_end(self.closing_exchange)
 
     @property
     def meetings(self) -> Meetings:
-        """With K = M all meet; else somebody may be late."""
+        """With K = M all replicas exchange together; else some may be late."""
         return Meetings(of_all=self.quorum == self.replicas)
 
     def schedule(self, setting: Setting) -> Schedule:
-        """All may meet after every round."""
+        """All workers may exchange after every round."""
         return Schedule.among_all(setting, self.sync_every, closing=self.closing_exchange)
 
     def program(self, worker: int, setting: Setting, schedule: Schedule) -> Iterator[Op]:
-        """H inner steps, an outer exchange with whoever is there, and so on."""
+        """Repeats H inner steps and an outer exchange with the replicas that have arrived."""
         size_bytes = self.outer_bytes(setting)
         join = None if self.meetings.of_all else Quorum(self.quorum, self.grace_s)
         for each in schedule.rounds(worker):
@@ -76,7 +76,7 @@ class ElasticDiLoCo(OuterStepStrategy):
                 yield from self.exchange(setting, outer)
 
     def closed_form(self, setting: Setting) -> ClosedForm | None:
-        """That of DiLoCo where the whole group meets at every outer step; else None [s]."""
+        """That of DiLoCo if all replicas take part in every outer step; else None [s]."""
         shown_s = [setting.inside_exposed_s(worker) for worker in setting.everyone]
         step_s = [mean_s + each_s for mean_s, each_s in zip(setting.load.mean_step_s, shown_s, strict=True)]
         if self.quorum < self.replicas and min(step_s) < max(step_s):
@@ -85,5 +85,5 @@ class ElasticDiLoCo(OuterStepStrategy):
         return of_replicas(setting, self.sync_every, shown_s, outer, self.packing_s(setting))
 
     def link_s(self, setting: Setting) -> float:
-        """0: how many take part in an exchange is not known beforehand [s]."""
+        """0, as the number of members of an exchange is not known beforehand [s]."""
         return 0.0

@@ -1,1 +1,1 @@
-"""What several strategies share; the folder above lists the algorithms themselves."""
+"""Code that several strategies share; the algorithms themselves are the files of the folder above."""

@@ -1,6 +1,6 @@
-"""Exchanges behind compute, as a list of events: what begins or is waited for, in which inner step and when in it.
+"""Exchanges behind compute, as events: an exchange begins or is waited for at a moment of an inner step.
 
-First comes the list, from what is exchanged after which step; then the ops of a worker, by walking along it.
+`events` lists the events in the order of time, and `steps_between` makes the ops of a worker from them.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ BEGIN, END = Moment(0.0, 1.0), Moment(1.0, 0.0)
 
 
 class Event(NamedTuple):
-    """What a worker does at some time, beside its compute.
+    """The ops of a worker at some moment, beside its compute.
 
     Attributes:
       step: the inner step, from 0.
-      moment: when in it; None: before it, when the one before is over as a whole.
-      ops: what it does then: begins an exchange (and packs for it), or waits for one.
-      more: how many more exchanges are under way then.
+      moment: the moment in it; None: before it, after all of the step before.
+      ops: begin an exchange (and pack for it), or wait for one.
+      more: change of the number of exchanges under way.
     """
 
     step: int
@@ -50,9 +50,9 @@ class Part:
     """Parameters that are exchanged together.
 
     Attributes:
-      number: its place among all parts.
+      number: its position among all parts.
       share: its share of all parameters.
-      layer: the lowest layer in it: it can begin after that one's backward pass, and is needed by its forward pass.
+      layer: its lowest layer: its exchange begins after the backward pass of that layer, whose forward pass needs it.
     """
 
     number: int
@@ -61,7 +61,7 @@ class Part:
 
 
 class Leaving(NamedTuple):
-    """A part that is exchanged, the exchange, and the ops by which a worker begins it."""
+    """A part, its exchange, and the ops with which a worker begins the exchange."""
 
     part: Part
     collective: Collective
@@ -76,7 +76,7 @@ class Departure(NamedTuple):
 
 
 class _Flight(NamedTuple):
-    """A part under way: when it is waited for, and how."""
+    """A part whose exchange is under way: the step and moment at which a worker waits for it."""
 
     step: int
     moment: Moment | None
@@ -84,22 +84,22 @@ class _Flight(NamedTuple):
 
 
 def events(departures: Iterable[Departure], end: int, delay: int, below: Sequence[float] | None) -> Iterator[Event]:
-    """All that begins and is waited for behind some inner steps, in the order of time.
+    """All begins of exchanges and waits for them behind some inner steps, in the order of time.
 
-    A part that begins again while it is under way is waited for just before. All is waited for in the end.
+    If a part begins again while it is under way, the worker waits for it just before. At the end it waits for all.
 
     Args:
-      departures: what begins in which step, in order; at most one in a step.
+      departures: the parts that begin in a step, in order; at most one departure in a step.
       end: the step after the last.
       delay: steps that still begin without a result (the tau of Streaming DiLoCo).
-      below: share of the parameters below each layer, where an exchange begins in the backward pass of its layers and
-        is needed by their forward pass; None: it begins between two steps, and is needed there.
+      below: share of the parameters below each layer, if an exchange begins in the backward pass of its layers and is
+        needed by their forward pass; None: an exchange begins between two steps, and is needed there.
     """
     flights: dict[int, _Flight] = {}
     for departure in departures:
         yield from _arrivals(flights, departure.step)
         yield from _beginnings(departure, flights, below)
-        # what was queued later arrives later, so the forward pass waits for all of it at its lowest layer
+        # exchanges arrive in the order in which they were queued, so the forward pass waits for all at the lowest layer
         layer = min(each.part.layer for each in departure.leaving)
         needed = None if below is None else Moment(below[layer], BEGIN.to_come)
         for part, collective, _ in departure.leaving:
@@ -109,7 +109,7 @@ def events(departures: Iterable[Departure], end: int, delay: int, below: Sequenc
 
 
 def _arrivals(flights: dict[int, _Flight], last: int) -> Iterator[Event]:
-    """What is waited for until a step; it is under way no longer."""
+    """The waits up to a step; their parts are removed from the flights."""
     due = [number for number, flight in flights.items() if flight.step <= last]
     together: dict[tuple[int, Moment | None], list[Wait]] = {}
     for number in due:
@@ -121,7 +121,7 @@ def _arrivals(flights: dict[int, _Flight], last: int) -> Iterator[Event]:
 
 
 def _beginnings(departure: Departure, flights: dict[int, _Flight], below: Sequence[float] | None) -> list[Event]:
-    """What begins in a step; the last layer is the first whose backward pass is over."""
+    """The exchanges that begin in a step; the backward pass ends first for the last layer."""
     found = []
     for part, _, begin in departure.leaving:
         flight = flights.pop(part.number, None)
@@ -140,10 +140,11 @@ def steps_between(
 
     Args:
       found: the events, in the order of time.
-      worker: whose steps.
-      setting: what it runs in.
+      worker: the worker.
+      setting: its setting.
       span: the first step, and the one after the last.
-      behind_s: how much of its exchange of gradients inside its datacenter each step hides; None: it has none [s].
+      behind_s: the part of the exchange of gradients inside its datacenter that each step hides; None: it has no such
+        exchange [s].
     """
     steps = _Steps(worker, setting, span[0], behind_s)
     for event in found:
@@ -157,18 +158,18 @@ def steps_between(
 
 
 class _Steps:
-    """A worker on its way through its steps: whole ones at once, and those that something happens in, in pieces."""
+    """The progress of a worker through its steps: steps with events in pieces, all others as a whole."""
 
     def __init__(self, worker: Worker, setting: Setting, first: int, behind_s: float | None) -> None:
         self._worker, self._setting, self._behind_s = worker, setting, behind_s
         self.step = first
         self._at: Moment | None = None
-        """How far the step is; None: it has not begun."""
+        """The moment reached in the step; None: it has not begun."""
         self._forward_s = self._backward_s = 0.0
         self.under_way = 0
 
     def until(self, step: int) -> Iterator[Op]:
-        """The rest of a step that has begun, and whole ones up to another."""
+        """The rest of a step that has begun, and whole steps up to another."""
         if self._at is not None and self.step < step:
             if piece := self.reach(END):
                 yield piece
@@ -186,7 +187,7 @@ class _Steps:
             yield from inner_steps(self._worker, self._setting, first, count, self._behind_s, one_by_one=one_by_one)
 
     def reach(self, moment: Moment) -> Compute | None:
-        """The piece of the step up to a moment of it, unless it has come so far."""
+        """The compute of the step up to a moment; None if that moment is reached already."""
         if self._at is None:
             load = self._setting.load
             whole_s = load.compute_s(self._worker, self.step, 1)

@@ -1,4 +1,4 @@
-"""The closed form of a wall-clock, summand by summand: what each costs, what of it shows, and how people write it."""
+"""The closed form of a wall-clock, summand by summand: the time of each, its exposed part, and its formula."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from ...units.quantities import BANDWIDTH, Unit
 from .setting import Setting
 
 _NONE = 1e-9
-"""A share of the wall-clock below which a time is only what rounding left over."""
+"""A time below this share of the wall-clock is a rounding error."""
 _BITS = Unit("bit", "a payload", "1 Gbit")
 
 
 @dataclass(frozen=True)
 class Term:
-    """One summand of a closed form, for people.
+    """One summand of a closed form over a whole run, for people.
 
     Attributes:
       what: in words.
       letters: the published formula.
-      numbers: the same with the numbers of this run.
-      seconds: what it comes to [s].
+      numbers: the formula with the numbers of this run.
+      seconds: its value [s].
     """
 
     what: str
@@ -36,15 +36,15 @@ class Term:
 
 @dataclass(frozen=True)
 class Summand:
-    """What happens once in every step, or once in every outer step.
+    """A summand that comes once in every step, or once in every outer step.
 
     Attributes:
       what: in words.
-      letters: the published formula of one of them.
-      numbers: writes the same with the numbers of a run.
-      each_s: how long one takes [s].
-      shown_s: what it adds to the wall-clock: less, where the backward pass hides some of it [s].
-      outer: whether it comes with every outer step, rather than with every step.
+      letters: the published formula of one.
+      numbers: returns the formula with the numbers of a run.
+      each_s: time of one [s].
+      shown_s: its exposed part, which adds to the wall-clock; the backward pass may hide the rest [s].
+      outer: whether it comes in every outer step; else in every step.
     """
 
     what: str
@@ -57,7 +57,7 @@ class Summand:
 
 @dataclass(frozen=True)
 class ClosedForm:
-    """The wall-clock of a run: (C + what each step adds + what each outer step adds / H) T.
+    """The wall-clock of a run: (C + summands of a step + summands of an outer step / H) T.
 
     T/H is a real number here; a replay makes whole outer steps.
 
@@ -65,9 +65,9 @@ class ClosedForm:
       steps: T.
       every: H.
       compute_s: C, the mean step of the slowest worker [s].
-      summands: what is added to it.
+      summands: the other summands.
 
-    Source: arXiv 2503.09799, appendix A; docs/background.md for the descendants.
+    Source: arXiv 2503.09799, appendix A; docs/strategies.md for the descendants.
     """
 
     steps: int
@@ -84,7 +84,7 @@ class ClosedForm:
     def terms(self) -> tuple[Term, ...]:
         """The summands for people; they add up to the wall-clock.
 
-        What runs behind the backward pass is a term below zero, after all others.
+        The time hidden behind the backward pass is a negative term after all others.
         """
         terms = [
             Term("compute", "C T", f"{human_seconds(self.compute_s)} x {self.steps:,}", self.compute_s * self.steps)
@@ -108,15 +108,15 @@ class ClosedForm:
 def of_replicas(
     setting: Setting, every: int, shown_s: Sequence[float], outer: Summand, packing_s: float, parts: int = 1
 ) -> ClosedForm:
-    """Replicas in a datacenter each, who wait at every outer step for the slowest of them.
+    """Replicas in a datacenter each, which wait at every outer step for the slowest of them.
 
     Args:
-      setting: what they run in.
+      setting: their setting.
       every: H.
-      shown_s: what its exchange inside its datacenter adds to a step of each [s].
+      shown_s: exposed time of the exchange inside the datacenter in a step, for each replica [s].
       outer: their outer step.
-      packing_s: compute for it [s].
-      parts: exchanges that an outer step goes in, each of which has its overhead.
+      packing_s: compute for an outer step [s].
+      parts: number of exchanges of an outer step, each with its overhead.
     """
     load = setting.load
     slowest = max(setting.everyone, key=lambda worker: load.mean_step_s[worker] + shown_s[worker])
@@ -134,19 +134,19 @@ def of_replicas(
 def of_one_replica(
     setting: Setting, every: int, gradients: Sequence[Summand], outer: Summand, packing_s: float, parts: int = 1
 ) -> ClosedForm:
-    """One replica over all datacenters, whose gradients cross them at every step, with outer steps besides."""
+    """One replica over all datacenters, which exchanges its gradients at every step and also has outer steps."""
     starts, packed = more_starts(setting, parts, outer=False), packing(packing_s, outer=True)
     compute_s = max(setting.load.mean_step_s)
     return ClosedForm(setting.load.steps, every, compute_s, (*gradients, outer, *starts, *packed))
 
 
 def gradients_across(setting: Setting, payload_bytes: float, shown_s: float) -> tuple[Summand, ...]:
-    """The exchange of gradients between all datacenters after a step; nothing where measured seconds hold it.
+    """The exchange of gradients between all datacenters after a step; none if the measured times contain it.
 
     Args:
-      setting: what the run is in.
+      setting: the setting of the run.
       payload_bytes: of all gradients [byte].
-      shown_s: what it adds to a step [s].
+      shown_s: its exposed time in a step [s].
     """
     if setting.workers == 1 and setting.load.inside_included:
         return ()
@@ -156,7 +156,7 @@ def gradients_across(setting: Setting, payload_bytes: float, shown_s: float) -> 
 
 
 def outer_step(setting: Setting, payload_bytes: float, shown_s: float | None = None) -> Summand:
-    """An outer step; all of it shows unless said."""
+    """An outer step; all of its time is exposed unless `shown_s` is given."""
     numbers = partial(_exchange, payload_bytes, setting.load.chips, setting.across)
     each_s = setting.across_s(payload_bytes)
     what = "outer steps across datacenters"
@@ -164,7 +164,7 @@ def outer_step(setting: Setting, payload_bytes: float, shown_s: float | None = N
 
 
 def outer_fragments(setting: Setting, payload_bytes: float, fragments: int) -> Summand:
-    """An outer step in fragments, each of which pays for the latency and for what it costs to start."""
+    """An outer step in fragments, each with its own latency and overhead."""
     bandwidth, latency_s, overhead_s = setting.across[:3]
     route = Route(bandwidth, latency_s * fragments, overhead_s * fragments)
     each_s = setting.sending_s(payload_bytes) + setting.across_s(0.0) * fragments
@@ -175,7 +175,7 @@ def outer_fragments(setting: Setting, payload_bytes: float, fragments: int) -> S
 
 
 def more_starts(setting: Setting, parts: int, *, outer: bool) -> Iterator[Summand]:
-    """What it costs to start an exchange in parts beyond the first; the exchange's own `shown_s` holds it already."""
+    """The overheads of all parts of an exchange but the first; its exposed time is in the exchange's `shown_s`."""
     overhead_s, more = setting.across.overhead_s, parts - 1
     if more and overhead_s:
         what, letters = "overhead of the other layers' exchanges", "(n - 1) o1"
@@ -183,7 +183,7 @@ def more_starts(setting: Setting, parts: int, *, outer: bool) -> Iterator[Summan
 
 
 def packing(packing_s: float, *, outer: bool) -> Iterator[Summand]:
-    """Compute that makes payloads smaller and restores them, where there is any."""
+    """Compute that compresses payloads and restores them, if there is any."""
     if packing_s:
         yield Summand("packing payloads", "c", partial(human_seconds, packing_s), packing_s, packing_s, outer)
 

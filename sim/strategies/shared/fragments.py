@@ -1,4 +1,4 @@
-"""Fragments of the parameters, exchanged at different moments of a round: what such strategies share."""
+"""Strategies that exchange fragments of the parameters at different moments of a round."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from .stated import Meetings
 
 
 class FragmentedStrategy(OuterStepStrategy, OverlappingStrategy, ABC):
-    """Replicas in a datacenter each that exchange fragments of the parameters at different moments of a round."""
+    """Replicas in a datacenter each, which exchange fragments of the parameters at different moments of a round."""
 
     replicas: int = Field(default=REPLICAS, gt=1, le=MOST_SITES, examples=[2])
-    """Replicas M, in a datacenter each."""
+    """Replicas M, each in its own datacenter."""
     sync_every: int = Field(default=SYNC_EVERY, gt=0, le=MOST_STEPS, examples=[100])
     """Inner steps H from one exchange of a fragment to its next."""
     closing_exchange: bool = True
-    """Whether a last round of fewer than H steps ends with an exchange; many trainers stop without."""
+    """Whether a last round of fewer than H steps ends with an exchange; many trainers stop without one."""
     pattern: Literal["strided", "sequential"] = "strided"
-    """Fragment p of P has the layers p, p + P, p + 2P, ... (`strided`), or neighbouring ones (`sequential`)."""
+    """Layers of fragment p of P: p, p + P, p + 2P, ... (`strided`), or neighbouring layers (`sequential`)."""
 
     @property
     def meetings(self) -> Meetings:
-        """Fragments are under way all the time."""
+        """All workers exchange together, and an exchange may last into the next round."""
         return Meetings(linger=True)
 
     @property
@@ -43,7 +43,7 @@ class FragmentedStrategy(OuterStepStrategy, OverlappingStrategy, ABC):
         """Inner steps that still begin without the result of an exchange."""
 
     def pattern_parameters(self, fragments: int | None) -> dict[str, str]:
-        """How many fragments there are, and of which layers, for `parameters`."""
+        """The number of fragments and their pattern, for `parameters`."""
         count = {"P": f"{fragments}"} if fragments else {}
         return count | ({"sequential": ""} if self.pattern == "sequential" else {})
 
@@ -52,15 +52,15 @@ class FragmentedStrategy(OuterStepStrategy, OverlappingStrategy, ABC):
         return setting.sending_s(self.outer_bytes(setting)) * self.outer_steps(setting.load.steps)
 
     def schedule(self, setting: Setting) -> Schedule:
-        """All meet for every fragment of every round."""
+        """All workers exchange every fragment in every round."""
         return Schedule.among_all(setting, self.sync_every, closing=self.closing_exchange)
 
     def program(self, worker: Worker, setting: Setting, schedule: Schedule) -> Iterator[Op]:
         """Inner steps with the exchanges of fragments behind them.
 
-        Fragment p of P is exchanged after step round(p H/P) of each round, the first one (p = 0) after the last step.
-        After the last inner step of a run follow all that were not exchanged just then, so that the replicas end
-        alike; not so without a closing exchange.
+        Fragment p of P is exchanged after step round(p H/P) of each round, and fragment 0 after the last step of it.
+        After the last inner step of a run all fragments are exchanged, so that the replicas end equal (unless there is
+        no closing exchange).
         """
         fragments = self.fragment_count(setting)
         moments = [self.moment(p, fragments) for p in range(fragments)]
@@ -68,7 +68,7 @@ class FragmentedStrategy(OuterStepStrategy, OverlappingStrategy, ABC):
         return self.overlapped(worker, setting, sendings, (0, schedule.steps[worker]), self.delay)
 
     def moment(self, fragment: int, fragments: int) -> int:
-        """After which step of a round (1 to H) a fragment is exchanged."""
+        """The step of a round (1 to H) after which a fragment is exchanged."""
         return max(1, int(fragment * self.sync_every / fragments + 0.5)) if fragment else self.sync_every
 
     def _fragments(self, setting: Setting, fragments: int) -> list[list[Part]]:
@@ -93,7 +93,7 @@ class FragmentedStrategy(OuterStepStrategy, OverlappingStrategy, ABC):
 def _sendings(
     fragments: Sequence[Sequence[Part]], moments: Sequence[int], schedule: Schedule, worker: Worker
 ) -> Iterator[Sending]:
-    """What is exchanged after which inner step: each fragment at its moment of every round, the rest in the end."""
+    """The exchanges of a worker by inner step: each fragment at its moment of every round, and all at the end."""
     steps = schedule.steps[worker]
     by_moment: dict[int, list[int]] = {}
     for fragment, moment in enumerate(moments):

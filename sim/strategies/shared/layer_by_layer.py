@@ -1,9 +1,9 @@
-"""Exchanges behind compute: a step layer by layer, and exchanges that are waited for later than they begin.
+"""Exchanges behind compute: layer by layer in the backward pass, with a wait in a later forward pass.
 
-A step is a forward pass through the layers (a third of it unless said) and a backward pass through them in reverse. In
-`overlap: layers` the exchange of a layer is queued when its backward pass is done, so the last layer goes first, and
-the forward pass of that layer waits for it: in the next step, or `delay` steps later. A site sends one exchange after
-the other, in the order in which they were queued.
+A step is a forward pass through the layers (a third of its time by default) and a backward pass through them in
+reverse. With `overlap: layers` the exchange of a layer is queued at the end of its backward pass, so the last layer is
+first. The forward pass of that layer waits for it, in the next step or `delay` steps later. A site sends one exchange
+after the other, in the order in which they were queued.
 """
 
 from __future__ import annotations
@@ -27,7 +27,14 @@ from .strategy import AbstractStrategy
 
 @dataclass(frozen=True)
 class Sending:
-    """Parts that some workers exchange, beginning in an inner step (from 0), each the `index`th time."""
+    """Parts whose exchange begins in an inner step.
+
+    Attributes:
+      step: the inner step, from 0.
+      name: the kind of exchange: `outer` or `gradients`.
+      members: the workers that exchange.
+      parts: each part with the number of its exchange, from 0.
+    """
 
     step: int
     name: str
@@ -39,17 +46,17 @@ class OverlappingStrategy(AbstractStrategy, ABC):
     """A strategy whose exchange across datacenters may run behind compute."""
 
     overlap: Literal["none", "layers"] = "none"
-    """`none`: an exchange begins when a step is over, as a whole; `layers`: layer by layer in its backward pass."""
+    """`none`: an exchange of all parameters begins after a step; `layers`: one layer at a time in its backward pass."""
     bucket_bytes: Size | None = Field(default=None, alias="bucket", examples=["25 MB"])
-    """With `layers`: layers are exchanged together until they make up this much; each alone unless given [byte]."""
+    """With `layers`: layers are exchanged together in buckets of this size; default: each layer by itself [byte]."""
 
     @property
     def by_layer(self) -> bool:
-        """Whether it needs to know how many layers there are."""
+        """Whether it needs the number of layers."""
         return self.overlap == "layers"
 
     def overlap_parameters(self) -> dict[str, str]:
-        """How exchanges overlap, for `parameters`."""
+        """The overlap of exchanges, for `parameters`."""
         if not self.by_layer:
             return {}
         what = "layer" if self.bucket_bytes is None else human_bytes(self.bucket_bytes).replace(" ", "")
@@ -59,8 +66,8 @@ class OverlappingStrategy(AbstractStrategy, ABC):
         """Some layers as parts, in the order of the backward pass.
 
         Args:
-          setting: what it runs in; says how large each layer is.
-          layers: which layers.
+          setting: its setting, with the size of each layer.
+          layers: the layers.
           payload_bytes: of an exchange of all parameters [byte].
           first: number of the first part.
         """
@@ -82,23 +89,22 @@ class OverlappingStrategy(AbstractStrategy, ABC):
         return self.parts(setting, range(len(setting.load.layers)), payload_bytes)
 
     def parts_across(self, setting: Setting, payload_bytes: float) -> int:
-        """How many parts an exchange of all parameters across datacenters goes in."""
+        """Number of parts of an exchange of all parameters across datacenters."""
         return len(self.whole(setting, payload_bytes))
 
     def exposed_s(
         self, setting: Setting, step_s: float, payload_bytes: float, exchange_s: float, route: Route
     ) -> float:
-        """What an exchange of all parameters adds to a step whose next step waits for it [s].
+        """Exposed time of an exchange of all parameters for which the next step waits [s].
 
-        The last part is there after the largest, over the parts, of: when it is ready, and from it on all one after
-        the other.
+        The parts are sent one after the other. A part begins when it is ready and the part before it has been sent.
 
         Args:
-          setting: what it runs in.
-          step_s: compute of the step [s].
+          setting: its setting.
+          step_s: compute time of the step [s].
           payload_bytes: of an exchange of all parameters [byte].
-          exchange_s: of all parameters at once, latency and overhead included [s].
-          route: the way that it takes; each part pays the overhead.
+          exchange_s: time of an exchange of all parameters at once, with latency and overhead [s].
+          route: its route; each part pays the overhead.
         """
         if self.overlap == "none" or not exchange_s:
             return exchange_s
@@ -111,25 +117,25 @@ class OverlappingStrategy(AbstractStrategy, ABC):
         return end_s - backward_s + route.latency_s
 
     def inside_exposed_s(self, worker: int, setting: Setting) -> float:
-        """What a gradient exchange inside a datacenter adds to a mean step [s]."""
+        """Exposed time of the exchange of gradients inside a datacenter in a mean step [s]."""
         if not self.by_layer:
             return setting.inside_exposed_s(worker)
         step_s, size_bytes = setting.load.mean_step_s[worker], setting.load.gradient_bytes
         return self.exposed_s(setting, step_s, size_bytes, setting.inside_s(worker), setting.inside[worker])
 
     def across_exposed_s(self, setting: Setting, payload_bytes: float) -> float:
-        """What an exchange across datacenters adds to the slowest worker's mean step [s]."""
+        """Exposed time of an exchange across datacenters in the mean step of the slowest worker [s]."""
         if not self.by_layer or (setting.workers == 1 and setting.load.inside_included):
             return setting.spanning_exposed_s(payload_bytes)
         step_s = max(setting.load.mean_step_s)
         return self.exposed_s(setting, step_s, payload_bytes, setting.across_s(payload_bytes), setting.across)
 
     def gradients_by_layer(self, worker: Worker, setting: Setting, span: tuple[int, int]) -> Iterator[Op]:
-        """Steps of a replica that spans all datacenters, each exchange of gradients behind the backward pass.
+        """Steps of a replica that spans all datacenters, with each exchange of gradients behind the backward pass.
 
         Args:
-          worker: whose steps.
-          setting: what it runs in.
+          worker: the worker.
+          setting: its setting.
           span: the first step, and the one after the last.
         """
         parts = self.whole(setting, self.gradient_bytes_across(setting))
@@ -144,23 +150,23 @@ class OverlappingStrategy(AbstractStrategy, ABC):
         """Inner steps with exchanges across datacenters behind them.
 
         Args:
-          worker: whose steps.
-          setting: what it runs in.
-          sendings: what begins in which step, in order; at most one in a step.
-          span: the first step, and the one after the last; all is waited for in the end.
+          worker: the worker.
+          setting: its setting.
+          sendings: the exchanges that begin in a step, in order; at most one sending in a step.
+          span: the first step, and the one after the last; the worker waits for all exchanges at the end.
           delay: steps that still begin without the result (the tau of Streaming DiLoCo).
         """
         below = [0.0, *accumulate(setting.load.layers)] if self.by_layer else None
         departures = (self._departure(setting, sending) for sending in sendings)
-        # a replica of its own exchanges gradients inside its datacenter besides
+        # a replica in a single datacenter also exchanges gradients inside it
         behind_s = None if self.spans else setting.inside_s(worker) - self.inside_exposed_s(worker, setting)
         return steps_between(events(departures, span[1], delay, below), worker, setting, span, behind_s)
 
     def _departure(self, setting: Setting, sending: Sending) -> Departure:
-        """What is sent, as ops. It is packed first, unless there are outer steps and it is none."""
+        """A sending as ops. Payloads are packed first; in a strategy with outer steps only those of outer steps are."""
         outer = sending.name == "outer"
         payload_bytes = self.outer_bytes(setting) if outer else self.gradient_bytes_across(setting)
-        unpaid = outer or not setting.load.inside_included  # outer exchanges are never in measured steps
+        unpaid = outer or not setting.load.inside_included  # measured steps never contain outer exchanges
         packed = self.packing_s(setting) > 0 and (outer or not self.has_outer_steps)
         leaving = []
         for index, part in sending.parts:

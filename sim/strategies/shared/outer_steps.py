@@ -1,4 +1,4 @@
-"""Strategies whose M replicas make H inner steps between outer ones: what follows from these numbers alone."""
+"""Strategies with M replicas that make H inner steps between two outer steps."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .strategy import AbstractStrategy
 
 
 class OuterStepStrategy(AbstractStrategy, ABC):
-    """A strategy with M replicas and outer steps; each has the fields below, with defaults and limits of its own."""
+    """A strategy with M replicas and outer steps; each defines the fields below with its own defaults and limits."""
 
     if TYPE_CHECKING:
         replicas: int
@@ -19,7 +19,7 @@ class OuterStepStrategy(AbstractStrategy, ABC):
         closing_exchange: bool
 
     law_is_own: ClassVar[bool] = False
-    """Whether DiLoCo's loss law was fitted on runs of this very strategy; if not, it is the nearest."""
+    """Whether DiLoCo's loss law was fitted on runs of this strategy; else it is only the nearest law."""
 
     @property
     def replica_count(self) -> int:
@@ -33,9 +33,9 @@ class OuterStepStrategy(AbstractStrategy, ABC):
 
     @property
     def law(self) -> Law:
-        """DiLoCo's."""
+        """The law of DiLoCo."""
         return Law("diloco", self.replicas, self.sync_every, fitted=self.law_is_own)
 
     def outer_steps(self, steps: int) -> int:
-        """T/H, rounded up where the last, shorter round is exchanged as well; of a replica that makes T steps."""
+        """Outer steps of a replica that makes T inner steps: T/H, rounded up with a closing exchange, else down."""
         return count_rounds(steps, self.sync_every, closing=self.closing_exchange)

@@ -1,4 +1,4 @@
-"""How many inner steps each of several replicas makes that never meet: as many as it can while others make theirs."""
+"""Inner steps of replicas that never wait for each other: each makes as many as its pace allows."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import math
 from typing import NamedTuple
 
 _HALVINGS = 200
-"""More than a float has bits: the search ends where nothing lies between the bounds."""
+"""More halvings than a float has bits; the search ends when no number is left between the bounds."""
 
 
 class Pace(NamedTuple):
-    """How fast a replica is by itself.
+    """The pace of a replica by itself.
 
     Attributes:
-      step_s: an inner step [s].
-      sync_s: its exchange with the server, there and back [s].
-      sync_every: H, inner steps between two of them.
-      closing: whether fewer than H steps in the end are followed by one, too.
+      step_s: time of an inner step [s].
+      sync_s: time of an exchange with the server, both directions [s].
+      sync_every: H, inner steps between two exchanges.
+      closing: whether a last round of fewer than H steps ends with an exchange.
     """
 
     step_s: float
@@ -26,12 +26,12 @@ class Pace(NamedTuple):
     closing: bool = True
 
     def seconds(self, steps: int) -> float:
-        """How long so many steps take, with an exchange after every H of them and after the last [s]."""
+        """Time of so many steps, with an exchange after every H of them and (if closing) after the last [s]."""
         syncs = -(-steps // self.sync_every) if self.closing else steps // self.sync_every
         return steps * self.step_s + syncs * self.sync_s
 
     def steps(self, seconds: float) -> int:
-        """How many steps fit into a time, the exchange after the last included."""
+        """Number of steps that fit into a time, with the exchange after the last."""
         round_s = self.sync_every * self.step_s + self.sync_s
         rounds = math.floor(seconds / round_s)
         rest_s = seconds - rounds * round_s - (self.sync_s if self.closing else 0.0)
@@ -40,10 +40,10 @@ class Pace(NamedTuple):
 
 
 def deal_steps(paces: tuple[Pace, ...], steps: int) -> tuple[int, ...]:
-    """Deals steps so that the last replica to end does so as soon as can be; ties go to the first.
+    """Shares steps so that the last replica ends as early as possible; ties go to the first.
 
     Args:
-      paces: how fast each replica is.
+      paces: the pace of each replica.
       steps: of all replicas together.
 
     Returns:

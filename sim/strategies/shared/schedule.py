@@ -1,4 +1,4 @@
-"""What the workers of a run agree on before it begins: steps, rounds, and who exchanges with whom after each."""
+"""The schedule of a run: the steps and rounds of each worker, and who exchanges with whom after each round."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ Groups = tuple[tuple[Worker, ...], ...]
 
 
 class Round(NamedTuple):
-    """Some inner steps of a worker, and with whom it exchanges when they are over.
+    """The inner steps of a worker between two exchanges.
 
     Attributes:
-      number: which round, from 0.
+      number: of the round, from 0.
       first, end: its first inner step, and the one after its last.
-      members: the workers who exchange then, itself among them; nobody: the run ends without.
+      members: the workers that exchange after it, itself among them; empty: the run ends without an exchange.
     """
 
     number: int
@@ -30,15 +30,15 @@ class Round(NamedTuple):
 
 @dataclass(frozen=True)
 class Schedule:
-    """What all workers of a run know of each other. It is made once for a run, and every program is made from it.
+    """The schedule of a run, made once; the programs of all workers are made from it.
 
-    So what is left to chance (partners that are drawn) or shared out (steps) is decided in one place, and members of an
-    exchange agree on it. Whatever draws takes a seed from its strategy: the same scenario has the same schedule.
+    So everything that is drawn at random (partners) or shared (steps) is decided in one place, and the members of an
+    exchange agree on it. A strategy that draws at random has a seed, so the same scenario has the same schedule.
 
     Attributes:
       steps: inner steps of each worker.
       every: H, inner steps of a round.
-      groups: who exchanges with whom after a round, by its number.
+      groups: the groups of workers that exchange after a round, by its number.
       closing: whether a last round that is shorter than H ends with an exchange, too.
     """
 
@@ -51,13 +51,13 @@ class Schedule:
     def among_all(
         cls, setting: Setting, every: int, *, closing: bool = True, steps: tuple[int, ...] | None = None
     ) -> Schedule:
-        """All workers exchange with all others after every round.
+        """A schedule in which all workers exchange with each other after every round.
 
         Args:
-          setting: what they run in.
+          setting: their setting.
           every: H.
           closing: whether a last round that is shorter than H ends with an exchange, too.
-          steps: inner steps of each worker; those of the workload unless given.
+          steps: inner steps of each worker; None: those of the workload.
         """
         everyone = (setting.everyone,)
         return cls(steps or (setting.load.steps,) * setting.workers, every, lambda _: everyone, closing)
@@ -70,10 +70,10 @@ class Schedule:
             yield Round(number, first, end, self.members(worker, number) if exchanged else ())
 
     def members(self, worker: Worker, number: int) -> tuple[Worker, ...]:
-        """Who exchanges with a worker in a round, itself among them."""
+        """The workers that exchange with a worker after a round, itself among them."""
         return next((group for group in self.groups(number) if worker in group), ())
 
 
 def count_rounds(steps: int, every: int, *, closing: bool) -> int:
-    """How many exchanges there are: T/H, rounded up, or down without a closing one."""
+    """Number of exchanges: T/H, rounded up with a closing exchange, else down."""
     return -(-steps // every) if closing else steps // every

@@ -1,4 +1,4 @@
-"""What a strategy runs in: its share of the workload, and what joins its workers."""
+"""The setting of a strategy: the load of its workers, and the network between them."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from ...workload.load import Load
 
 @dataclass(frozen=True)
 class Setting:
-    """What a strategy runs in.
+    """The setting of a strategy.
 
     Attributes:
-      load: the workload, spread over the workers.
+      load: the workload, divided among the workers.
       inside: the network inside the datacenter of each worker, W0 and e0.
-      across: the narrowest way between the datacenters, W1 and e1; their own network where there is one datacenter.
-      places: of each worker that can be slowed down by others there, None elsewhere; empty: nobody shares a host.
-      behind_backward: whether the gradients of each worker are exchanged behind its backward pass inside its
-        datacenter; empty: nobody's are.
+      across: the narrowest route between the datacenters, W1 and e1; for a single datacenter its own network.
+      places: the host of each worker that others can slow down, None for the others; empty: no shared hosts.
+      behind_backward: for each worker, whether its exchange of gradients inside its datacenter runs behind its backward
+        pass; empty: none does.
       parts_inside: whether an exchange between sites has parts inside them (the published formula has none).
-      way: what the route between two of the workers offers, where it differs from `across`.
+      way: the route between two workers, if it differs from `across`.
     """
 
     load: Load
@@ -38,12 +38,12 @@ class Setting:
 
     @property
     def shares_compute(self) -> bool:
-        """Whether any of the workers can be slowed down by others that compute on its host."""
+        """Whether any worker can be slowed down by others on its host."""
         return any(self.places)
 
     @property
     def workers(self) -> int:
-        """How many workers there are; each stands in a datacenter of its own."""
+        """Number of workers; each is in its own datacenter."""
         return len(self.inside)
 
     @cached_property
@@ -52,26 +52,26 @@ class Setting:
         return group(range(self.workers))
 
     def across_s(self, payload_bytes: float) -> float:
-        """Ideal exchange of a payload among all R chips: (2S/W1)(1 - 1/R) + e1, and what it costs to start [s]."""
+        """Ideal exchange of a payload among all R chips, with its overhead: (2S/W1)(1 - 1/R) + e1 + o1 [s]."""
         return ideal_all_reduce_s(payload_bytes, self.load.chips, *self.across)
 
     def sending_s(self, payload_bytes: float) -> float:
-        """The same for its bytes alone: how long the way between the datacenters is busy with them [s].
+        """The time for which such an exchange occupies the route between the datacenters, without latency [s].
 
-        0 where there is one datacenter and measured seconds hold what happens inside.
+        0 for a single datacenter if the measured times contain its exchanges.
         """
         if self.workers == 1 and self.load.inside_included:
             return 0.0
         return ideal_all_reduce_s(payload_bytes, self.load.chips, *self.across._replace(latency_s=0.0, overhead_s=0.0))
 
     def route(self, start: int, end: int) -> Route:
-        """What the route from one worker to another offers."""
+        """The route from one worker to another."""
         return self.across if self.way is None else self.way(start, end)
 
     def inside_s(self, worker: int) -> float:
         """Ideal exchange of gradients inside the datacenter of a worker: (2Nb/W0)(1 - M/R) + e0 [s].
 
-        0 where the seconds of a step hold it already.
+        0 if the time of a step contains it already.
         """
         return 0.0 if self.load.inside_included else self._all_reduce_s(worker, self.load.gradient_bytes)
 
@@ -80,23 +80,24 @@ class Setting:
         return ideal_scatter_s(payload_bytes, self.load.deal.worker_chips[worker], *self.inside[worker])
 
     def inside_exposed_s(self, worker: int) -> float:
-        """What the exchange inside adds to a mean step: all of it, or what the backward pass does not hide [s].
+        """Exposed time of the exchange inside in a mean step: all of it, or what the backward pass does not hide [s].
 
-        Gradients are ready evenly over the backward pass; the latency shows in any case: e0 + max(0, bytes - backward).
+        Gradients get ready evenly over the backward pass. The latency is always exposed: e0 + max(0, bytes - backward).
         """
         return self._exposed_s(worker, self.inside_s(worker), self.inside[worker].latency_s)
 
     def gradients_behind_s(self, payload_bytes: float) -> float:
-        """Of an exchange of gradients among all workers, how much of its parts inside is behind the backward pass [s].
+        """The hidden time of the parts inside of an exchange of gradients among all workers [s].
 
-        With a single worker that is its exchange inside; else the reduce-scatter and the all-gather of the slowest.
+        For a single worker the part inside is its whole exchange; else the reduce-scatter and the all-gather of the
+        slowest worker.
         """
         if self.load.inside_included or not (self.parts_inside or self.workers == 1):
             return 0.0
         if self.workers == 1:
             whole_s = self._all_reduce_s(0, payload_bytes)
             return whole_s - self._exposed_s(0, whole_s, self.inside[0].latency_s)
-        if payload_bytes not in self._behind_s:  # asked by every worker
+        if payload_bytes not in self._behind_s:  # a cache, as every worker asks for it
             whole = [2 * self.scatter_s(worker, payload_bytes) for worker in self.everyone]
             shown = [self._exposed_s(w, each, 2 * self.inside[w].latency_s) for w, each in enumerate(whole)]
             self._behind_s[payload_bytes] = max(whole) - max(shown)
@@ -107,9 +108,10 @@ class Setting:
         return {}
 
     def spanning_exposed_s(self, payload_bytes: float) -> float:
-        """What an exchange of gradients among all workers adds to a step by the published formula [s].
+        """Exposed time of an exchange of gradients among all workers by the published formula [s].
 
-        A single worker has it inside its datacenter, where the backward pass or the measured seconds may hold it.
+        For a single worker the exchange is inside its datacenter: the backward pass may hide it, or the measured times
+        may contain it.
         """
         if self.workers == 1 and self.load.inside_included:
             return 0.0
@@ -126,7 +128,7 @@ class Setting:
         return latency_s + max(0.0, whole_s - latency_s - backward_s)
 
     def gradients(self, payload_bytes: float) -> Callable[[int], Collective]:
-        """The exchange of all gradients among all workers after a step, as a whole, by the number of the step."""
+        """A function from the number of a step to the exchange of all gradients among all workers after it."""
         everyone, behind_s, unpaid = (
             self.everyone,
             self.gradients_behind_s(payload_bytes),

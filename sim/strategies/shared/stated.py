@@ -1,4 +1,4 @@
-"""What a strategy states about itself besides its program: which loss law is its own, and how its workers meet."""
+"""Statements of a strategy about itself beside its program: its loss law, and how its workers exchange."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ Replica = int
 
 
 class Law(NamedTuple):
-    """Under which published law the loss of a strategy falls.
+    """The published loss law of a strategy.
 
     Attributes:
-      algorithm: as `sim.laws` calls it.
+      algorithm: its name in `sim.laws`.
       replicas: M.
-      sync_every: H; None where the law has no such thing.
-      fitted: whether it was fitted on runs of this very strategy; if not, it is only the nearest that there is.
+      sync_every: H; None if the law does not depend on it.
+      fitted: whether the law was fitted on runs of this strategy; else it is only the nearest law.
     """
 
     algorithm: Literal["data-parallel", "diloco"]
@@ -25,13 +25,13 @@ class Law(NamedTuple):
 
 
 class Meetings(NamedTuple):
-    """When the workers of a strategy meet; how far a replay can be shortened follows from it.
+    """How the workers of a strategy exchange; decides how far a replay can be shortened.
 
     Attributes:
-      of_all: whether every exchange between datacenters is among all workers, who go on together.
-      linger: whether an exchange may still be under way when the next round has begun.
-      own_pace: whether workers make steps by their own pace, so that places never come back.
-      drawn: whether partners are drawn by lot, so that no round is like another.
+      of_all: whether every exchange between datacenters is among all workers, which continue together.
+      linger: whether an exchange may last into the next round.
+      own_pace: whether workers make steps at their own pace, so that their relative positions never repeat.
+      drawn: whether partners are drawn at random, so that rounds differ.
     """
 
     of_all: bool = True
@@ -41,5 +41,5 @@ class Meetings(NamedTuple):
 
 
 def open_end(closing: bool) -> dict[str, str]:
-    """What parameters say of a run without its closing exchange."""
+    """The entry in `parameters` for a run without its closing exchange."""
     return {} if closing else {"open end": ""}

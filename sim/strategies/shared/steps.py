@@ -13,16 +13,17 @@ def inner_steps(
 ) -> Iterator[Op]:
     """Some inner steps whose gradients are exchanged inside the worker's datacenter.
 
-    Nobody else is met, so all the steps are one op and their exchanges another; not so where it matters to others who
-    compute on the same host, or to an exchange under way, when the worker computes and when it does not.
+    The worker exchanges with no other worker in them, so one op computes all steps and one pair of ops exchanges for
+    all of them. Each step has its own ops if the moments of compute matter to others: to workers on the same host, or
+    to an exchange under way.
 
     Args:
-      worker: whose steps.
-      setting: what it runs in.
+      worker: the worker.
+      setting: its setting.
       first: the first step, from 0.
-      count: how many.
-      behind_s: how much of each exchange runs behind the step's own backward pass, unless as the setting says [s].
-      one_by_one: whether each step has ops of its own.
+      count: number of steps.
+      behind_s: the part of each exchange that the step's backward pass hides; None: by the setting [s].
+      one_by_one: whether each step has its own ops.
     """
     if count:
         if behind_s is None:
@@ -34,7 +35,7 @@ def inner_steps(
 
 
 def spanning_steps(worker: int, setting: Setting, first: int, count: int) -> Iterator[Op]:
-    """Some inner steps of a replica that spans all datacenters: its gradients cross them at every step."""
+    """Some inner steps of a replica that spans all datacenters and exchanges its gradients at every step."""
     load = setting.load
     gradients = setting.gradients(load.gradient_bytes)
     for step in range(first, first + count):
@@ -45,7 +46,7 @@ def spanning_steps(worker: int, setting: Setting, first: int, count: int) -> Ite
 def inside(worker: int, setting: Setting, first: int, count: int, behind_s: float = 0.0) -> Iterator[Op]:
     """The exchanges of gradients of some steps inside the worker's datacenter.
 
-    A lone chip has none, nor have steps whose seconds hold it already.
+    There is none for a single chip, or if the times of the steps contain it already.
     """
     if setting.load.deal.worker_chips[worker] <= 1 or setting.load.inside_included:
         return

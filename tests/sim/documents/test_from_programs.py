@@ -44,7 +44,7 @@ def test_every_mistake_of_a_call_is_told_with_what_to_write_instead():
     first, second = str(told.value).splitlines()
     assert first == "DiLoCo: replicas: got 0; must be greater than 0, such as 2"
     assert second.startswith("DiLoCo: sync_evry: unknown key; did you mean 'sync_every'?")
-    with pytest.raises(InputError, match=r"^AsyncDiLoCo: server: got 5; there are replicas 0 to 1"):
+    with pytest.raises(InputError, match=r"^AsyncDiLoCo: server: got 5, and the replicas are 0 to 1"):
         AsyncDiLoCo(server=5)
 
 

@@ -212,7 +212,7 @@ def test_a_single_asynchronous_replica_has_nobody_to_run_ahead_of(steps, every):
 
 def test_the_server_stands_at_one_of_the_replicas():
     AsyncDiLoCo(replicas=3, server=2)
-    with pytest.raises(ValueError, match="server: got 3; there are replicas 0 to 2"):
+    with pytest.raises(ValueError, match="server: got 3, and the replicas are 0 to 2"):
         AsyncDiLoCo(replicas=3, server=3)
 
 
