@@ -8,34 +8,35 @@ which is the order of the workers.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 
 import simpy
 
 from ..errors import InputError, ReplayError
 from ..topology.hosts import Place
 from .accounting import Mark, Tally
-from .joins import Meeting, meet
+from .joins import Exchange, Meeting, meet
 from .ops import Collective, Compute, Merge, Op, Start
 from .ports import Network
 from .processor_sharing import processors
 from .timeline import Span, Timeline
 from .traffic import Traffic
+from .watching import Stretch, Watch
 
 _Key = tuple[str, int, int, tuple[int, ...]]
 
 
 class _Replay:
-    """State of one replay: the traffic, the meetings that are not over, and what is kept of every stretch of time."""
+    """State of one replay: the traffic, the meetings that are not over, and who looks on."""
 
     def __init__(
-        self, network: Network, places: Sequence[Place | None], keep_spans: bool, marks: list[list[Mark]] | None
+        self, network: Network, places: Sequence[Place | None], watch: Watch | None, marks: list[list[Mark]] | None
     ) -> None:
-        self.traffic = Traffic(network, len(places))
+        self.traffic = Traffic(network, len(places), None if watch is None else watch.exchanges)
         self.env = self.traffic.env
         self.processors = processors(self.env, places)
         self.meetings: dict[_Key, Meeting] = {}
-        self.spans: list[Span] | None = [] if keep_spans else None
+        self.watch = watch
         self.marks = marks
         self.waiting: dict[int, Collective] = {}
 
@@ -47,14 +48,18 @@ class _Replay:
         compute = env.timeout if processor is None else processor.compute
         for op in program:
             if isinstance(op, Compute):
-                start_s = env.now
+                start_s, step = env.now, tally.steps
+                if self.watch is not None and op.useful:
+                    self.watch.begins_step(index, step)
                 tally.at(start_s, behind=True)
                 yield compute(op.seconds)
                 tally.at(env.now, behind=False)
                 if self.marks is not None:
                     self.marks[index].append(Mark(tally.steps, env.now, start_s, None, self.credit_s(index)))
                 tally.computed(op, op.seconds if processor is None else env.now - start_s)
-                self.note(index, "compute" if op.useful else "pack", start_s)
+                if self.watch is not None:
+                    what = "compute" if op.useful else "pack"
+                    self.watch.did(Stretch(index, what, start_s, env.now, step, tally.steps - step))
             elif isinstance(op, Start):
                 self.join(index, op.collective)
             elif isinstance(op, Merge):
@@ -62,6 +67,8 @@ class _Replay:
             else:
                 yield from self.wait(index, tally, op.collective)
         tally.end(env.now)
+        if self.watch is not None:
+            self.watch.ends(index)
 
     def join(self, index: int, collective: Collective) -> None:
         """One more member has come to where a collective meets; the first one opens it."""
@@ -85,9 +92,9 @@ class _Replay:
             exposed_s = self.env.now - asked_s - straggler_s
             inside_s = exchange.inside_s(self.env.now, exposed_s)
             tally.stood_still(straggler_s, inside_s, exposed_s - inside_s, exchange.joined[-1])
-            if straggler_s:
-                self.note(index, "wait", asked_s, begin_s)
-            self.note(index, collective.name, max(asked_s, begin_s))
+            if self.watch is not None:
+                for stretch in _stood_still(index, tally.steps, collective, exchange, asked_s, self.env.now):
+                    self.watch.did(stretch)
         begin_s, end_s = _known(exchange.begin_s), _known(exchange.end_s)
         tally.hidden += collective.count * collective.behind_s
         if self.marks is not None:
@@ -99,14 +106,21 @@ class _Replay:
         """What the buckets of the links hold, for the marks of one worker: all others have the same links [s]."""
         return self.traffic.carrier.credit_s() if index == 0 else ()
 
-    def note(self, index: int, what: str, start_s: float, end_s: float | None = None) -> None:
-        """Keeps a span, where spans are kept."""
-        if self.spans is not None:
-            self.spans.append(Span(index, what, start_s, self.env.now if end_s is None else end_s))
-
 
 def _key(collective: Collective) -> _Key:
     return collective.name, collective.index, collective.part, collective.members
+
+
+def _stood_still(
+    worker: int, step: int, collective: Collective, exchange: Exchange, asked_s: float, now_s: float
+) -> Iterator[Stretch]:
+    """What a worker waited for, which goes on now: the last one to come, if it was not there, and then the exchange."""
+    begin_s = _known(exchange.begin_s)
+    if begin_s > asked_s:
+        yield Stretch(worker, "wait", asked_s, begin_s, step, 0, collective, exchange.joined[-1])
+    start_s = max(asked_s, begin_s)
+    parts = tuple(exchange.parts(start_s, now_s))
+    yield Stretch(worker, collective.name, start_s, now_s, step, 0, collective, None, parts)
 
 
 def _known(moment_s: float | None) -> float:
@@ -121,6 +135,7 @@ def replay(
     places: Sequence[Place | None] = (),
     spans: bool = False,
     marks: list[list[Mark]] | None = None,
+    watch: Watch | None = None,
 ) -> Timeline:
     """Runs the programs of all workers against each other.
 
@@ -130,18 +145,35 @@ def replay(
       places: the host whose compute each worker shares, None for one of its own; nothing: nobody shares any.
       spans: whether to keep every stretch of time (memory then grows with the length of the run).
       marks: a list for each worker, to which a mark is added for every op that took time or waited.
+      watch: what looks on; it may have seen enough before the run is over, and the sums are those until then.
 
     Returns:
       The sums (and spans) of the run.
 
     Raises:
+      TooMuchToKeepError: more happens than a watch keeps.
       InputError: workers are left waiting because a link never returns.
       ReplayError: workers are left waiting for a collective that somebody never joined or never waited for.
     """
-    state = _Replay(network, places or [None] * len(programs), spans, marks)
+    watch = watch or (Watch() if spans else None)
+    state = _Replay(network, places or [None] * len(programs), watch, marks)
     for index, program in enumerate(programs):
         state.env.process(state.worker(index, program))
-    state.env.run()
+    if watch is None:
+        state.env.run()
+    else:
+        watch.look_on(state.env)
+    if watch is None or watch.end_s is None:
+        _check_over(state)
+    return Timeline(
+        workers=tuple(tally.totals() for tally in state.traffic.tallies),
+        links=state.traffic.carrier.links(),
+        spans=tuple(Span(*each[:4]) for each in watch.stretches) if watch and spans else (),
+    )
+
+
+def _check_over(state: _Replay) -> None:
+    """Demands that nobody is left waiting, and nothing was started in vain."""
     if state.waiting:
         stuck = "; ".join(f"worker {w} for {c.name} {c.index} of workers {c.members}" for w, c in state.waiting.items())
         if stalled := state.traffic.carrier.stalled():
@@ -153,8 +185,3 @@ def replay(
     if state.meetings:
         left = ", ".join(f"{name} {index} of workers {members}" for name, index, _, members in state.meetings)
         raise ReplayError(f"started and never waited for by every member: {left}")
-    return Timeline(
-        workers=tuple(tally.totals() for tally in state.traffic.tallies),
-        links=state.traffic.carrier.links(),
-        spans=tuple(state.spans or ()),
-    )

@@ -7,14 +7,28 @@ one replay: members enter it, and each of them then waits for an *exchange* as i
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple
 
 import simpy
 
 from .ops import Collective
 from .ports import Served
-from .traffic import Traffic
+from .traffic import Traffic, UnderWay
+
+
+class Part(NamedTuple):
+    """A part of the time for which somebody stood still for an exchange.
+
+    Attributes:
+      where: the exchange was `queued` behind others of the same site, or was at work `inside` the sites, or `across`.
+      start_s, end_s: when [s].
+    """
+
+    where: Literal["queued", "inside", "across"]
+    start_s: float
+    end_s: float
 
 
 @dataclass(slots=True)
@@ -28,6 +42,7 @@ class Exchange:
       end_s: when the result was there [s].
       served: how the network then made it.
       sites: how many it is among.
+      shown: what those see of it who look on at the replay, if anybody does.
     """
 
     done: simpy.Event
@@ -36,6 +51,7 @@ class Exchange:
     end_s: float | None = None
     served: Served | None = None
     sites: int = 1
+    shown: UnderWay | None = None
 
     def inside_s(self, now_s: float, exposed_s: float) -> float:
         """How much of its last `exposed_s`, which somebody stood still for, was at work inside a site [s]."""
@@ -47,9 +63,30 @@ class Exchange:
         shown_s = min(max(0.0, began_s + first_s - (now_s - exposed_s)), first_s)
         return shown_s + min(exposed_s, last_s)
 
+    def parts(self, start_s: float, now_s: float) -> Iterator[Part]:
+        """Where it was at work while somebody stood still for it, from `start_s` until now.
+
+        What is `inside` comes to `inside_s`.
+        """
+        if self.sites == 1:
+            yield Part("inside", start_s, now_s)
+        elif self.served is None:
+            yield Part("across", start_s, now_s)
+        else:
+            began_s, first_s, last_s = self.served
+            turn_s = min(max(start_s, began_s), now_s)
+            out_s = min(max(start_s, began_s + first_s), now_s)
+            back_s = max(out_s, now_s - last_s)
+            yield Part("queued", start_s, turn_s)
+            yield Part("inside", turn_s, out_s)
+            yield Part("across", out_s, back_s)
+            yield Part("inside", back_s, now_s)
+
     def over(self, now_s: float, result: object) -> None:
         """The result is there."""
         self.end_s = now_s
+        if self.shown is not None:
+            self.shown.end_s = now_s
         self.served = result if isinstance(result, Served) else None
 
 
@@ -185,8 +222,9 @@ class _Apart(Meeting):
         self.traffic.after(done, lambda event: _end(self.traffic, own, event, (worker,)))
         if all_there:
             self.traffic.tallies[members[0]].crossing += self.crossing_bytes
-            for each in self._own.values():
+            for member, each in self._own.items():
                 each.begin_s = self.traffic.env.now
+                each.shown = self.traffic.show(self.collective, (member,))
             self.traffic.under_way(list(self._own), 1)
 
     def exchange_of(self, worker: int) -> Exchange:
@@ -198,6 +236,7 @@ def _begin(traffic: Traffic, exchange: Exchange, collective: Collective) -> simp
     exchange.begin_s = traffic.env.now
     exchange.sites = len(collective.touches)
     transfer = traffic.transfer(collective, collective.members[0])
+    exchange.shown = traffic.show(collective, exchange.joined)
     traffic.under_way(exchange.joined, 1)
     return transfer
 
@@ -228,6 +267,7 @@ def _catch_up(traffic: Traffic, worker: int, collective: Collective, missed: Exc
     for one in (push, pull):
         traffic.hand_over(worker, one, traffic.carrier.crossing_bytes(one))
     tally.at(env.now, under_way=1)
+    own.shown = traffic.show(collective, (worker,))
 
     def go() -> Generator[simpy.Event, object, None]:
         if missed.end_s is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import simpy
 
@@ -11,15 +12,34 @@ from .ops import Collective
 from .ports import Network
 
 
+@dataclass(slots=True)
+class UnderWay:
+    """An exchange, as somebody sees it who looks on at a replay.
+
+    Attributes:
+      collective: what is exchanged.
+      workers: for whom it is under way.
+      begin_s: when it could begin, as all were there who had to be [s].
+      end_s: when these workers had the result; None: they do not have it yet [s].
+    """
+
+    collective: Collective
+    workers: tuple[int, ...]
+    begin_s: float
+    end_s: float | None = None
+
+
 class Traffic:
     """The clock, the network under it, and the accounts of so many workers.
 
     Args:
       network: what an exchange costs.
       workers: how many there are.
+      shown: where every exchange is put down as it begins, for those who look on; None: nobody does.
     """
 
-    def __init__(self, network: Network, workers: int) -> None:
+    def __init__(self, network: Network, workers: int, shown: list[UnderWay] | None = None) -> None:
+        self._shown = shown
         self.env = simpy.Environment()
         self.carrier = network.connect(self.env)
         self.tallies = [Tally(workers) for _ in range(workers)]
@@ -39,6 +59,13 @@ class Traffic:
         """Begins a transfer, and counts its bytes for a worker."""
         self.tallies[sender].crossing += self.carrier.crossing_bytes(collective)
         return self.carrier.transfer(collective)
+
+    def show(self, collective: Collective, workers: Sequence[int]) -> UnderWay | None:
+        """An exchange begins now; what is put down of it, if somebody looks on, and is told when it is over."""
+        if self._shown is None:
+            return None
+        self._shown.append(UnderWay(collective, tuple(workers), float(self.env.now)))
+        return self._shown[-1]
 
     def under_way(self, workers: Sequence[int], more: int) -> None:
         """One exchange more is under way for some workers now, or one less."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from functools import partial
 
 import simpy
 
@@ -14,9 +15,11 @@ from ..topology.best_ring import best_ring
 from ..topology.model import PUBLISHED
 from .chunked_ring import ChunkedRing
 from .collectives import ALGORITHMS, Phase, Transfer
+from .flow_log import FlowLog, Sent
 from .fluid.network import FluidNetwork
 from .fluid.wire import Wire
 from .paths import Paths
+from .phase import together
 from .placement import Placement, turns
 from .published_cost import PublishedCostNetwork
 from .repeated import Once, RepeatingCarrier
@@ -45,6 +48,8 @@ class LinkNetwork:
         """Whether each member of an exchange begins and ends by itself."""
         self._one_at_a_time = one_at_a_time and not self.chunked
         self.wiring = Paths(placement.topology)
+        self.log: FlowLog | None = None
+        """Where flows and what links carry are put down, for somebody who looks on (see `logged`)."""
         self._algorithm = algorithm
         self._plans: dict[tuple[tuple[int, ...], float], tuple[str, list[Phase]]] = {}
         self._scatters: dict[tuple[int, float], float] = {}
@@ -60,9 +65,14 @@ class LinkNetwork:
     def connect(self, env: simpy.Environment) -> Carrier:
         """A carrier of exchanges under a clock."""
         if not self._one_at_a_time:
-            return _FlowCarrier(self, env, self.wiring.wires)
+            return _FlowCarrier(self, env, self.wiring.wires, self.log)
         inside = PublishedCostNetwork(self.placement).connect(env)
         return RepeatingCarrier(env, inside, self._once, self.crossing_bytes, self.idle_links())
+
+    def logged(self) -> FlowLog:
+        """Where flows and what links carry are put down from now on; not with `one_at_a_time`, which has no flows."""
+        self.log = FlowLog(self.wiring.wires)
+        return self.log
 
     def _once(self, collective: Collective) -> Once:
         first_s, last_s = self.parts_inside_s(collective, collective.members)
@@ -167,11 +177,13 @@ class LinkNetwork:
 class _FlowCarrier:
     """Exchanges as flows on shared wires; the exchanges of a site run one after the other."""
 
-    def __init__(self, network: LinkNetwork, env: simpy.Environment, wires: Sequence[Wire]) -> None:
-        self._network, self._env = network, env
+    def __init__(
+        self, network: LinkNetwork, env: simpy.Environment, wires: Sequence[Wire], log: FlowLog | None = None
+    ) -> None:
+        self._network, self._env, self._log = network, env, log
         self._wires = wires
         self._last: dict[Hashable, list[simpy.Event]] = {}
-        self._flows = FluidNetwork(env, wires)
+        self._flows = FluidNetwork(env, wires, log)
         self._inside = PublishedCostNetwork(network.placement).connect(env)
 
     def transfer(self, collective: Collective) -> simpy.Event:
@@ -218,7 +230,7 @@ class _FlowCarrier:
         transport = self._network.placement.topology.transport
         return ChunkedRing(
             self._env,
-            self._send,
+            partial(self._send, collective),
             [transfer.source for transfer in phase.transfers],
             collective.payload_bytes,
             count=collective.count,
@@ -232,45 +244,31 @@ class _FlowCarrier:
         phases = self._network.phases(collective)
         for _ in range(collective.count):
             yield from self._pause(first_s)
-            yield from self.across(phases)
+            yield from self.across(phases, collective)
             yield from self._pause(last_s)
 
-    def across(self, phases: list[Phase]) -> simpy.events.ProcessGenerator:
+    def across(self, phases: list[Phase], of: Collective | None = None) -> simpy.events.ProcessGenerator:
         """The part of an exchange between the sites: its overhead, then phase by phase."""
         yield from self._pause(self._network.placement.topology.transport.exchange_overhead_s)
         for phase in phases:
             if phase.transfers:
-                yield self._together(phase)
+                yield together(self._env, phase, partial(self._send, of))
 
     def _pause(self, seconds: float) -> simpy.events.ProcessGenerator:
         if seconds:
             yield self._env.timeout(seconds)
 
-    def _together(self, phase: Phase) -> simpy.Event:
-        """Starts all transfers of a phase; the event fires when the last has arrived."""
-        arrived = self._env.event()
-        missing = len(phase.transfers)
-
-        def landed(_: simpy.Event) -> None:
-            nonlocal missing
-            missing -= 1
-            if not missing:
-                arrived.succeed()
-
-        def on_its_way(latency_s: float) -> Callable[[simpy.Event], None]:
-            return lambda _: _then(self._env.timeout(latency_s), landed)
-
-        for transfer in phase.transfers:
-            sent, latency_s = self._send(transfer.source, transfer.target, transfer.size_bytes)
-            _then(sent, on_its_way(phase.rounds * latency_s))
-        return arrived
-
-    def _send(self, source: int, target: int, size_bytes: float) -> tuple[simpy.Event, float]:
-        """Starts a flow from one worker to another; an event for its last bit, and its latency [s]."""
-        sites = self._network.placement.sites
-        way = self._network.wiring.way(sites[source], sites[target])
+    def _send(
+        self, of: Collective | None, source: int, target: int, size_bytes: float, rounds: int = 1
+    ) -> tuple[simpy.Event, float]:
+        """Starts a flow from one worker to another: an event for its last bit, and how much later that arrives [s]."""
+        start, end = self._network.placement.sites[source], self._network.placement.sites[target]
+        way = self._network.wiring.way(start, end)
+        delay_s = rounds * way.latency_s
         left = self._flows.send(way.wires, size_bytes, streams=way.streams, cap_bits_per_s=way.cap_bits_per_s)
-        return left, way.latency_s
+        if self._log is not None and of is not None:
+            self._log.sends(Sent(of, start, end, way.wires, size_bytes, float(self._env.now), delay_s), left)
+        return left, delay_s
 
     def crossing_bytes(self, collective: Collective) -> float:
         return self._network.crossing_bytes(collective)
@@ -289,8 +287,3 @@ class _FlowCarrier:
 def _candidates(sites: int) -> list[str]:
     left_out = {CHUNKED, "hierarchical"} | ({"direct"} if sites > _MOST_SITES_FOR_DIRECT else set())
     return [name for name in ALGORITHMS if name not in left_out]  # hierarchical is a ring
-
-
-def _then(event: simpy.Event, callback: Callable[[simpy.Event], None]) -> None:
-    assert event.callbacks is not None, "the event has not fired yet"
-    event.callbacks.append(callback)

@@ -16,8 +16,9 @@ class Slice(NamedTuple):
     Attributes:
       worker: its number, from 0.
       doing: what it does.
-      name: the same for people: `compute`, `outer exchange`, `waiting for site-2`, ...
+      name: the same for people: `compute`, `outer exchange, across sites`, `waiting for site-2`, ...
       start_s, end_s: when, in simulated time from the beginning of the run [s].
+      detail: which one of that name: `steps 1 to 30`, `number 2, part 5`, ...
     """
 
     worker: int
@@ -25,6 +26,7 @@ class Slice(NamedTuple):
     name: str
     start_s: float
     end_s: float
+    detail: str = ""
 
 
 class Exchange(NamedTuple):
@@ -33,9 +35,14 @@ class Exchange(NamedTuple):
     Attributes:
       name: what is exchanged: `gradients`, `outer`, `push`, ...
       number, part: which one of that name, and which part (layer, fragment) of it.
-      members: the workers that take part.
+      members: the workers for whom it begins and ends: all that take part, or one of them where each goes on with its
+        own result (in a chunked ring, and when one comes too late).
       payload_bytes: what every member contributes [byte].
-      start_s, end_s: from the moment when it could begin until every member has the result [s].
+      start_s, end_s: from the moment when it could begin until these members have the result [s].
+      times: how many exchanges in a row it stands for, each of that payload.
+      behind_s: how long, besides, they were under way behind compute of the same steps, which was over when they are
+        drawn to begin [s].
+      whole: whether it was over in the stretch that was observed.
     """
 
     name: str
@@ -45,6 +52,9 @@ class Exchange(NamedTuple):
     payload_bytes: float
     start_s: float
     end_s: float
+    times: int = 1
+    behind_s: float = 0.0
+    whole: bool = True
 
 
 class Flow(NamedTuple):
@@ -56,6 +66,8 @@ class Flow(NamedTuple):
       links: names of the links on the way.
       payload_bytes: how many [byte].
       start_s, end_s: from the first byte sent until the last has arrived [s].
+      delay_s: how long a byte is on its way: the sender has sent the last one at `end_s - delay_s` [s].
+      whole: whether all had arrived in the stretch that was observed.
     """
 
     name: str
@@ -65,6 +77,8 @@ class Flow(NamedTuple):
     payload_bytes: float
     start_s: float
     end_s: float
+    delay_s: float = 0.0
+    whole: bool = True
 
 
 class Load(NamedTuple):
@@ -75,12 +89,14 @@ class Load(NamedTuple):
       at_s: the moment [s].
       payload_bits_per_s: what it carries [bit/s].
       capacity_bits_per_s: what it could carry of payload at that moment [bit/s].
+      at_once_bytes: what it let pass at that very moment besides, out of the bucket of its shaper [byte].
     """
 
     link: str
     at_s: float
     payload_bits_per_s: float
     capacity_bits_per_s: float
+    at_once_bytes: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -92,6 +108,7 @@ class Observation:
       sites: the name of each worker's datacenter, by worker.
       start_s, end_s: the stretch that was observed; what reaches beyond it is cut off there [s].
       slices, exchanges, flows, loads: what happened; flows and loads are empty where exchanges have the published cost.
+        Loads are those of all jobs that ran at the same time, and only of links that carried anything.
     """
 
     label: str

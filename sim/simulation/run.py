@@ -103,7 +103,10 @@ def alone(scenario: Scenario, job: Job) -> Outcome:
     return _alone(scenario, job, full=scenario.replay == "full")
 
 
-def _network(scenario: Scenario, jobs: Sequence[Job], *, one_at_a_time: bool = False) -> Network:
+def network_of(
+    scenario: Scenario, jobs: Sequence[Job], *, one_at_a_time: bool = False
+) -> LinkNetwork | PublishedCostNetwork:
+    """The network that some jobs of a scenario share."""
     placement = Placement(
         scenario.topology,
         tuple(site.name for job in jobs for site in job.sites),
@@ -127,7 +130,7 @@ def _alone(scenario: Scenario, job: Job, *, full: bool) -> Outcome:
     strategy, steps = job.strategy, job.setting.load.steps
     every_step = full or not _repeats(scenario, job)
     alike = strategy.blocking and not every_step and not _bucketed(scenario)
-    network = _network(scenario, [job], one_at_a_time=alike)
+    network = network_of(scenario, [job], one_at_a_time=alike)
     used = network.collective(_first_group(job), strategy.outer_bytes(job.setting))
     period = period_of(job)
     first, more = period, period
@@ -167,7 +170,7 @@ def long_run(scenario: Scenario) -> tuple[float, bool]:
                 return (two.mean("compute_s") - one.mean("compute_s")) / found.seconds, True
             workers, compute_s = job.setting.everyone, job.setting.load.compute_s
             return math.fsum(compute_s(worker, first, count) for worker in workers) / len(workers) / found.seconds, True
-    timeline = _replay(_network(scenario, [job]), job, job.setting.load.steps)
+    timeline = _replay(network_of(scenario, [job]), job, job.setting.load.steps)
     return timeline.mean("compute_s") / timeline.wall_clock_s, False
 
 
@@ -178,7 +181,7 @@ def carrying(scenario: Scenario, planned: Sequence[Job]) -> frozenset[str] | Non
     """
     if scenario.algorithm in (PUBLISHED, "auto"):
         return None
-    replays = [_replay(_network(scenario, [job]), job, _FEW * job.strategy.steps_per_sync) for job in planned]
+    replays = [_replay(network_of(scenario, [job]), job, _FEW * job.strategy.steps_per_sync) for job in planned]
     return frozenset(link.name for each in replays for link in each.links if link.carried_bytes) or None
 
 
@@ -228,7 +231,7 @@ def _starts(scenario: Scenario, job: Job) -> list[Network]:
     Where workers share a host's compute, moments are no longer sums and maxima of earlier ones, and how a run begins
     may decide how it goes on.
     """
-    network = _network(scenario, [job], one_at_a_time=job.strategy.blocking and not _bucketed(scenario))
+    network = network_of(scenario, [job], one_at_a_time=job.strategy.blocking and not _bucketed(scenario))
     if _drains(scenario, job) or job.setting.shares_compute or not isinstance(network, PublishedCostNetwork):
         return [network]
     period = replace(job.setting, load=replace(job.setting.load, steps=period_of(job)))
@@ -253,7 +256,7 @@ def _replay(network: Network, job: Job, steps: int, marks: Marks | None = None) 
 
 def _together(scenario: Scenario, jobs: Sequence[Job]) -> list[Outcome]:
     """Replays all jobs at once, competing for the links; every step, as nothing repeats."""
-    network = _network(scenario, jobs)
+    network = network_of(scenario, jobs)
     programs, first, outcomes = [], 0, []
     for job in jobs:
         programs += [moved(program, first) for program in job.strategy.programs(job.setting)]

@@ -20,6 +20,7 @@ from .capacities import Capacities
 from .division import Divider, Division
 from .flow_table import Slots
 from .instant import EndOfInstant
+from .log import Log
 from .max_min import load_of
 from .repetition import Turn
 from .token_buckets import Buckets
@@ -38,12 +39,12 @@ class FluidNetwork:
     Args:
       env: the clock.
       wires: the links; a route is a tuple of positions in this sequence.
+      log: who is told whenever links carry something else from then on; None: nobody.
     """
 
-    def __init__(self, env: simpy.Environment, wires: Sequence[Wire]) -> None:
-        self._env = env
-        self._wires = tuple(wires)
-        count = len(self._wires)
+    def __init__(self, env: simpy.Environment, wires: Sequence[Wire], log: Log | None = None) -> None:
+        self._env, self._log = env, log
+        self._wires, count = tuple(wires), len(wires)
         self._capacities = Capacities(self._wires, env.now)
         self._capacity = self._capacities.bits_per_s
         self._slots = Slots(count)
@@ -68,12 +69,7 @@ class FluidNetwork:
         return self._slots.n
 
     def send(
-        self,
-        route: tuple[int, ...],
-        size_bytes: float,
-        *,
-        streams: float = 1.0,
-        cap_bits_per_s: float = math.inf,
+        self, route: tuple[int, ...], size_bytes: float, *, streams: float = 1.0, cap_bits_per_s: float = math.inf
     ) -> simpy.Event:
         """Starts a flow now.
 
@@ -159,13 +155,14 @@ class FluidNetwork:
         self._solving = False
         if self._capacities.take(self._env.now):
             self._capacity_changed()
-        for _, old in self._course:
-            if not old.kept:
-                old.book(self._busy_s, self._full_s, self._peak)
+        for old in (each for _, each in self._course if not each.kept):
+            old.book(self._busy_s, self._full_s, self._peak)
         if self._buckets:
             self._spend_credit(self._buckets)
         self._course, self._turn_s = [(math.inf, self._divide())], math.inf
         self._level = math.inf
+        if self._log is not None:
+            self._log.divided(self._env.now, self._course[0][1].load, self._capacity)
         self._set_timer()
 
     def _spend_credit(self, buckets: Buckets) -> None:
@@ -175,7 +172,10 @@ class FluidNetwork:
         poured = buckets.pour(self._capacity, routes, slots.weights[:n], slots.caps[:n], left)
         if poured is not None:
             left -= poured
-            self._peak[load_of(routes, poured, len(self._capacity)) > 0] = 1.0
+            passed = load_of(routes, poured, len(self._capacity))
+            self._peak[passed > 0] = 1.0
+            if self._log is not None:
+                self._log.passed_at_once(self._env.now, passed)
             self._drop(np.flatnonzero((poured > 0) & (left <= _ROUNDING * poured)))
         self._divider.limit(np.where(buckets.open(self._capacity), math.inf, self._capacity))
         self._level = 0.0
@@ -227,7 +227,7 @@ class FluidNetwork:
         self._changes += 1
         if self._changes > _MOST_CHANGES:
             raise self._capacities.endless(awaited, _MOST_CHANGES)
-        if self._changes < self._patience or self._buckets:
+        if self._changes < self._patience or self._buckets or self._log is not None:  # a log has every change
             return False
         turn = self._capacities.turn(awaited, self._env.now, self._changes)
         self._patience = 2 * self._changes
