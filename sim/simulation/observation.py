@@ -9,6 +9,18 @@ Doing = Literal["compute", "packing", "waiting", "inside", "across"]
 """What a worker does: train; make payloads smaller or restore them; wait for slower workers; stand still for an
 exchange inside its datacenter, or across datacenters. Each is a term of the report's wall-clock."""
 
+_EXCHANGES = {
+    "gradients": "gradient exchange",
+    "outer": "outer exchange",
+    "push": "push to the server",
+    "pull": "pull from the server",
+}
+
+
+def exchange_in_words(name: str) -> str:
+    """What people call an exchange, by its name."""
+    return _EXCHANGES.get(name, name)
+
 
 class Slice(NamedTuple):
     """A stretch of one worker's time, in which it does one thing. The slices of a worker never overlap.
@@ -66,7 +78,8 @@ class Flow(NamedTuple):
       links: names of the links on the way.
       payload_bytes: how many [byte].
       start_s, end_s: from the first byte sent until the last has arrived [s].
-      delay_s: how long a byte is on its way: the sender has sent the last one at `end_s - delay_s` [s].
+      sent_s: when the sender had sent the last one [s].
+      delay_s: how long a byte is on its way [s].
       whole: whether all had arrived in the stretch that was observed.
     """
 
@@ -77,6 +90,7 @@ class Flow(NamedTuple):
     payload_bytes: float
     start_s: float
     end_s: float
+    sent_s: float = 0.0
     delay_s: float = 0.0
     whole: bool = True
 

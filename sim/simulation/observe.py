@@ -21,17 +21,10 @@ from ..network.over_links import LinkNetwork
 from ..scenario.model import Scenario
 from ..strategies.shared.strategy import told_apart
 from .jobs import jobs
-from .observation import Doing, Exchange, Flow, Load, Observation, Slice
+from .observation import Doing, Exchange, Flow, Load, Observation, Slice, exchange_in_words
 from .results import Job
 from .run import network_of
 
-_WORDS = {
-    "gradients": "gradient exchange",
-    "outer": "outer exchange",
-    "push": "push to the server",
-    "pull": "pull from the server",
-}
-"""What people call a collective, by its name."""
 _WHERE: dict[str, tuple[Doing, str]] = {
     "queued": ("across", "waiting for the one before it"),
     "inside": ("inside", "inside the site"),
@@ -140,7 +133,7 @@ class _Seen:
         else:
             for part in stretch.parts:
                 doing, where = _WHERE[part.where]
-                yield doing, f"{_WORDS.get(stretch.what, stretch.what)}, {where}", part.start_s, part.end_s
+                yield doing, f"{exchange_in_words(stretch.what)}, {where}", part.start_s, part.end_s
 
     def _exchange(self, seen: UnderWay) -> Exchange:
         what = seen.collective
@@ -169,6 +162,7 @@ class _Seen:
                     payload_bytes=sent.size_bytes,
                     start_s=sent.begin_s,
                     end_s=self._until(there_s),
+                    sent_s=self._until(sent.left_s),
                     delay_s=sent.delay_s,
                     whole=there_s is not None and there_s <= self.end_s,
                 )
@@ -190,7 +184,7 @@ def _which(collective: Collective) -> str:
     first = collective.index + 1
     several = f"s {first} to {first + collective.count - 1}" if collective.count > 1 else f" {first}"
     part = f", part {collective.part + 1}" if collective.part else ""
-    return f"{_WORDS.get(collective.name, collective.name)}{several}{part}"
+    return f"{exchange_in_words(collective.name)}{several}{part}"
 
 
 def _loads(log: FlowLog, end_s: float) -> tuple[Load, ...]:

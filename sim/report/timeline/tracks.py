@@ -1,0 +1,200 @@
+"""An observation laid out as tracks, the same for every format: what stands where, under which name, in which unit.
+
+A strategy has a process for each of its sites, in which threads lie under each other: what the site does; exchanges
+under way; what it sends, and what it receives. Slices of one thread never overlap, so whatever runs side by side lies
+in several threads. A process of its own has a rate and a utilization for each link.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ...errors import InputError
+from ...simulation.observation import Exchange, Flow, Load, Observation, Slice, exchange_in_words
+from ...units.in_words import human_seconds
+
+NS_PER_S = 1e9
+_SHORTEST_NS, _LONGEST_NS = 1000, 2**63
+"""Formats count whole nanoseconds, in 63 bits."""
+
+Detail = str | float
+
+
+class Piece(NamedTuple):
+    """A slice of a thread.
+
+    Attributes:
+      name, category: what people see, and what it is to be summed by.
+      start_ns, end_ns: when [ns].
+      details: what else is known of it, with units in the names.
+      leaves, arrives: number of the arrow that leaves from here or arrives here; 0: none.
+    """
+
+    name: str
+    category: str
+    start_ns: int
+    end_ns: int
+    details: dict[str, Detail]
+    leaves: int = 0
+    arrives: int = 0
+
+
+@dataclass(frozen=True)
+class Thread:
+    """Slices that follow each other."""
+
+    name: str
+    pieces: tuple[Piece, ...]
+
+
+@dataclass(frozen=True)
+class Counter:
+    """A number over time: from each moment [ns] on, a value in a unit."""
+
+    name: str
+    unit: str
+    points: tuple[tuple[int, float], ...]
+
+
+@dataclass(frozen=True)
+class Process:
+    """What a viewer shows as one block."""
+
+    name: str
+    threads: tuple[Thread, ...] = ()
+    counters: tuple[Counter, ...] = ()
+
+
+def processes(observations: Sequence[Observation]) -> list[Process]:
+    """Observations as processes, in their order; links that several of them share stand there once.
+
+    Raises:
+      InputError: they are too short or too long for a count of nanoseconds.
+    """
+    found: list[Process] = []
+    arrows = 0
+    for observed in observations:
+        _check_length(observed)
+        found += _sites(observed, arrows)
+        arrows += len(observed.flows)
+        alike = [each for each in observations if each.loads is observed.loads]
+        if observed.loads and observed is alike[-1]:
+            label = " + ".join(each.label for each in alike)
+            found.append(Process(f"{label}: links", counters=tuple(_counters(observed.loads))))
+    return found
+
+
+def _check_length(observed: Observation) -> None:
+    seconds = observed.end_s - observed.start_s
+    if not _SHORTEST_NS <= seconds * NS_PER_S < _LONGEST_NS:
+        raise InputError(
+            f"timeline of {observed.label}: {human_seconds(seconds)} cannot be drawn in whole nanoseconds; take a "
+            "stretch of 1 us to 290 years: more or fewer rounds, or a larger or smaller workload"
+        )
+
+
+def _ns(seconds: float) -> int:
+    return round(seconds * NS_PER_S)
+
+
+def _sites(observed: Observation, arrows: int) -> Iterator[Process]:
+    """The processes of an observation's sites; its arrows have the numbers after `arrows`."""
+    flows = list(enumerate(observed.flows, arrows + 1))
+    for worker, site in enumerate(observed.sites):
+        does = [_doing(each) for each in observed.slices if each.worker == worker]
+        under_way = [_exchange(each, observed.sites) for each in observed.exchanges if worker in each.members]
+        sends = [_sending(number, flow) for number, flow in flows if flow.source == site]
+        receives = [_receiving(number, flow) for number, flow in flows if flow.target == site]
+        threads = [
+            *_threads("what the site does", does),
+            *_threads("exchanges under way", under_way),
+            *_threads("sends", sends),
+            *_threads("receives", receives),
+        ]
+        yield Process(f"{observed.label}: {site}", tuple(threads))
+
+
+def _threads(name: str, pieces: Iterable[Piece]) -> Iterator[Thread]:
+    """As many threads as no two slices of one overlap in; what is shorter than a nanosecond is left out."""
+    lanes: list[list[Piece]] = []
+    for piece in sorted(pieces, key=lambda each: each.start_ns):
+        if piece.start_ns < piece.end_ns:
+            free = next((lane for lane in lanes if lane[-1].end_ns <= piece.start_ns), None)
+            if free is None:
+                lanes.append([piece])
+            else:
+                free.append(piece)
+    for number, lane in enumerate(lanes, 1):
+        yield Thread(name if number == 1 else f"{name} ({number})", tuple(lane))
+
+
+def _doing(each: Slice) -> Piece:
+    return Piece(each.name, each.doing, _ns(each.start_s), _ns(each.end_s), {"which": each.detail})
+
+
+def _exchange(each: Exchange, sites: Sequence[str]) -> Piece:
+    details: dict[str, Detail] = {"number": each.index + 1}
+    if each.times > 1:
+        details = {"numbers": f"{each.index + 1} to {each.index + each.times}"}
+    details |= {"part": each.part + 1} if each.part else {}
+    details |= {
+        "sites": ", ".join(sites[member] for member in each.members),
+        "payload of a chip [byte]": each.payload_bytes,
+    }
+    details |= {"hidden behind compute before [s]": each.behind_s} if each.behind_s else {}
+    details |= {} if each.whole else {"cut off": "goes on after the timeline ends"}
+    return Piece(exchange_in_words(each.name), "exchange", _ns(each.start_s), _ns(each.end_s), details)
+
+
+def _has_arrow(flow: Flow) -> bool:
+    """Whether both ends of it are seen."""
+    return _ns(flow.start_s) < _ns(flow.sent_s) and _ns(flow.start_s + flow.delay_s) < _ns(flow.end_s)
+
+
+def _sending(number: int, flow: Flow) -> Piece:
+    name = f"{exchange_in_words(flow.name)}: to {flow.target}"
+    leaves = number if _has_arrow(flow) else 0
+    return Piece(name, "send", _ns(flow.start_s), _ns(flow.sent_s), _carried(flow), leaves=leaves)
+
+
+def _receiving(number: int, flow: Flow) -> Piece:
+    name = f"{exchange_in_words(flow.name)}: from {flow.source}"
+    start_ns = _ns(flow.start_s + flow.delay_s)
+    arrives = number if _has_arrow(flow) else 0
+    return Piece(name, "receive", start_ns, _ns(flow.end_s), _carried(flow), arrives=arrives)
+
+
+def _carried(flow: Flow) -> dict[str, Detail]:
+    details: dict[str, Detail] = {
+        "bytes [byte]": flow.payload_bytes,
+        "over": ", ".join(flow.links),
+        "on the way [s]": flow.delay_s,
+    }
+    return details | ({} if flow.whole else {"cut off": "goes on after the timeline ends"})
+
+
+def _counters(loads: Sequence[Load]) -> Iterator[Counter]:
+    by_link: dict[str, list[Load]] = {}
+    for load in loads:
+        by_link.setdefault(load.link, []).append(load)
+    for link, own in by_link.items():
+        yield Counter(f"{link}: rate", "Gbit/s", _points(own, [each.payload_bits_per_s / 1e9 for each in own]))
+        yield Counter(f"{link}: utilization", "%", _points(own, [100 * _used(each) for each in own]))
+        if any(each.at_once_bytes for each in own):
+            passed, so_far = [], 0.0
+            for each in own:
+                so_far += each.at_once_bytes
+                passed.append(so_far / 1e6)
+            yield Counter(f"{link}: passed at once so far, out of its bucket", "MB", _points(own, passed))
+
+
+def _points(loads: Sequence[Load], values: Sequence[float]) -> tuple[tuple[int, float], ...]:
+    """One value for a moment: the last of those that round to the same nanosecond."""
+    return tuple({_ns(load.at_s): value for load, value in zip(loads, values, strict=True)}.items())
+
+
+def _used(load: Load) -> float:
+    """The share of the capacity that is used; all of it where more passes, out of a bucket."""
+    return min(1.0, load.payload_bits_per_s / load.capacity_bits_per_s) if load.payload_bits_per_s else 0.0
