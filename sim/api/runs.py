@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, overload
+from pathlib import Path
+from typing import Any, Literal, overload
 
 from ..documents.validation import nearest
-from ..errors import InputError
+from ..errors import InputError, brief
 from ..questions.bottleneck import bottlenecks
 from ..questions.verdict import Verdict, fastest, lowest_loss, verdict
 from ..report.model import Report
 from ..report.render.json import render
 from ..report.run import report
+from ..report.timeline import check_timeline, encoded
 from ..scenario.model import Scenario
+from ..shell.delivery import check_writable, deliver_file
+from ..simulation.observe import observe
 from ..simulation.results import Bottleneck, Result, Run
 from ..simulation.run import run
 from .shown import Shown
@@ -97,6 +101,25 @@ class Runs(Shown, Sequence[Run]):
                 f"there are {len(found)} runs of {key!r}; write the label of one: {', '.join(labels)}"
             )
         raise UnknownRunError(f"there is no run {key!r}; {nearest(key, labels)}")
+
+    def timeline(self, path: str | Path, rounds: int | Literal["all"] = 1) -> None:
+        """Draws what the runs do, moment by moment, into a file for ui.perfetto.dev, as `simulate --timeline` does.
+
+        Args:
+          path: a `.pftrace` (Perfetto; needs the extra `timeline`) or a `.json` (Chrome's trace events).
+          rounds: how many it shows of the beginning, or all: H inner steps and their exchanges each; a step each for
+            Data-Parallel; of replicas at their own pace, so many of the slowest.
+
+        Raises:
+          InputError: it cannot be written there, or there is too much to draw, or too little.
+        """
+        file = Path(path)
+        check_timeline(file)
+        check_writable(file, option="timeline")
+        if rounds != "all" and (isinstance(rounds, bool) or not isinstance(rounds, int)):
+            raise InputError(f"rounds: got {brief(rounds)}; write a whole number from 1 on, or 'all'")
+        observed = observe(self.scenario, None if rounds == "all" else rounds)
+        deliver_file(encoded(observed, file), file, "timeline")
 
     def __len__(self) -> int:
         return len(self.result.runs)

@@ -22,6 +22,7 @@ from .options import (
     WorkloadOption,
     placed,
 )
+from .timeline import Timeline
 
 
 class Detail(StrEnum):
@@ -58,6 +59,7 @@ def simulate(
     format_: FormatOption = None,
     output: OutputOption = None,
     detail: DetailOption = None,
+    moments: Timeline,
     version: VersionOption = False,
 ) -> None:
     """How long a training run takes over the links between datacenters.
@@ -70,6 +72,7 @@ def simulate(
         return
     if output:
         check_writable(output, scenario, topology, workload, trace)
+    moments.check(output, scenario, topology, workload, trace)
     shape = chosen(format_, output)
     if detail and shape is Format.csv:
         raise InputError(f"--detail: CSV has a line a run and no {detail}; write --format json, which has all of them")
@@ -91,7 +94,9 @@ def simulate(
     )
     with naming(source), Progress() as watch:
         result = run(loaded, watch) if shape is Format.csv else answer(loaded, watch)  # CSV holds the runs alone
+        drawn = moments.drawn(loaded)
     hand_over(report(result, detail=detail), shape, output)
+    moments.write(drawn)
 
 
 def _refuse_options_before(context: typer.Context) -> None:

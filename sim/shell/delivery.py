@@ -28,23 +28,38 @@ def deliver(text: str, output: Path | None) -> None:
     """Writes a result to the file asked for, or prints it.
 
     Raises:
-      InputError: the file cannot be written, or the result was made from it.
+      InputError: as for `deliver_file`.
     """
     if output is None:
         print_out(text)
         return
-    if was_read(output):
-        _refuse_input(output)
-    write_atomically(output, text)
+    deliver_file(text, output)
     tell(f"wrote {output}")
 
 
-def check_writable(path: Path, *inputs: Path | str | None) -> None:
+def deliver_file(content: str | bytes, path: Path, option: str = "--output") -> None:
+    """Writes a result to a file.
+
+    Args:
+      content: the result.
+      path: the file.
+      option: what named it, for messages.
+
+    Raises:
+      InputError: the file cannot be written, or the result was made from it.
+    """
+    if was_read(path):
+        _refuse_input(path, option)
+    write_atomically(path, content, option)
+
+
+def check_writable(path: Path, *inputs: Path | str | None, option: str = "--output") -> None:
     """Refuses a path to which the result could not be written, or which is an input; called before the work begins.
 
     Args:
       path: the path of the result.
       inputs: files that are read, or names.
+      option: what named the path, for messages.
 
     Raises:
       InputError: the path is a directory or one of the inputs, its folder is missing, or it is not writable.
@@ -54,19 +69,19 @@ def check_writable(path: Path, *inputs: Path | str | None) -> None:
     try:
         real = path.resolve()  # links are followed
         if real.is_dir():
-            raise InputError(f"--output {path}: is a directory; give a file name inside it")
+            raise InputError(f"{option} {path}: is a directory; give a file name inside it")
         if not real.parent.is_dir():
-            raise InputError(f"--output {path}: there is no folder {real.parent}; make it first")
+            raise InputError(f"{option} {path}: there is no folder {real.parent}; make it first")
         if not os.access(real if real.exists() else real.parent, os.W_OK):
-            raise InputError(f"--output {path}: there is no permission to write it; choose another place")
+            raise InputError(f"{option} {path}: there is no permission to write it; choose another place")
     except (OSError, RuntimeError) as error:  # the name is too long, or links form a loop
-        raise InputError(f"--output {path}: cannot be written ({error}); choose another place") from None
+        raise InputError(f"{option} {path}: cannot be written ({error}); choose another place") from None
     except ValueError as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(f"--output {path}: no file can have this name; choose another") from None
+        raise InputError(f"{option} {path}: no file can have this name; choose another") from None
     if any(given is not None and _is_same_file(real, given) for given in inputs):
-        _refuse_input(path)
+        _refuse_input(path, option)
 
 
 def _is_same_file(path: Path, other: Path | str) -> bool:
@@ -75,32 +90,37 @@ def _is_same_file(path: Path, other: Path | str) -> bool:
     return False
 
 
-def write_atomically(path: Path, text: str) -> None:
+def write_atomically(path: Path, text: str | bytes, option: str = "--output") -> None:
     """Writes a file so that a reader sees either the old content or the whole new one.
 
     Links are followed, and mode and owner stay the same. A device or a pipe is written to and never replaced. A file
     with further hard links, and one whose owner cannot be restored, is written in place.
 
+    Args:
+      path: the file.
+      text: what it shall hold.
+      option: what named the path, for messages.
+
     Raises:
       InputError: the file cannot be written.
     """
-    data = text.encode("utf-8", "backslashreplace")
+    data = text if isinstance(text, bytes) else text.encode("utf-8", "backslashreplace")
     try:
         if found := _DESCRIPTOR.fullmatch(str(path)):
             number = {"stdout": 1, "stderr": 2}.get(found["name"] or "") or int(found["number"])
             with os.fdopen(os.dup(number), "wb") as file:
                 file.write(data)
         elif not _replaced(path.resolve(), data):
-            with os.fdopen(_opened(path), "wb") as file:
+            with os.fdopen(_opened(path, option), "wb") as file:
                 file.write(data)
     except BrokenPipeError:
         return  # the reader has closed the pipe
     except (OSError, RuntimeError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        raise InputError(f"--output {path}: cannot be written ({reason}); choose another place") from None
+        raise InputError(f"{option} {path}: cannot be written ({reason}); choose another place") from None
 
 
-def _opened(path: Path) -> int:
+def _opened(path: Path, option: str) -> int:
     """Opens an existing file for writing; the reader of a pipe may open it a little later."""
     until = time.monotonic() + _PATIENCE_S
     while True:
@@ -110,7 +130,7 @@ def _opened(path: Path) -> int:
             if error.errno != errno.ENXIO:
                 raise
             if time.monotonic() > until:
-                raise InputError(f"--output {path}: nobody reads from this pipe; start its reader first") from None
+                raise InputError(f"{option} {path}: nobody reads from this pipe; start its reader first") from None
             time.sleep(0.05)
             continue
         os.set_blocking(handle, True)
@@ -151,5 +171,5 @@ def _umask() -> int:
     return umask
 
 
-def _refuse_input(path: Path) -> NoReturn:
-    raise InputError(f"--output {path}: the result is made from this file; choose another place")
+def _refuse_input(path: Path, option: str) -> NoReturn:
+    raise InputError(f"{option} {path}: the result is made from this file; choose another place")

@@ -10,8 +10,10 @@ _OTHERWISE = {
     "targets": "--target",
     "target_losses": "--target-loss",
     "rules": "--rule",
+    "rounds": "--timeline-rounds",
 }
-"""Options whose name differs from their argument: an option that may be repeated is called in the singular."""
+"""Options whose name differs from their argument: an option that may be repeated is called in the singular, and one that
+belongs to another names that."""
 
 
 def as_option(argument: str, value: str = "") -> str:

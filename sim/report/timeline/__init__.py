@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ...errors import InputError
+from ...errors import ArgumentError
 from ...simulation.observation import Observation
 from . import chrome, perfetto
 from .tracks import Process, processes
@@ -21,9 +21,10 @@ def check_timeline(path: Path) -> None:
     """
     ending = path.suffix.lower()
     if ending not in _WRITERS:
-        raise InputError(
-            f"timeline {path}: {f'a {ending}' if ending else 'a name without an ending'} is no timeline; write a "
-            ".pftrace (Perfetto) or a .json (Chrome's trace events)"
+        raise ArgumentError(
+            "{timeline} {path}: {what} is no timeline; write a .pftrace (Perfetto) or a .json (Chrome's trace events)",
+            path=path,
+            what=f"a {ending}" if ending else "a name without an ending",
         )
     if ending == ".pftrace":
         perfetto.check_installed(path)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from ...errors import InputError
+from ...errors import ArgumentError
 from .events import events
 from .tracks import Counter, Piece, Process
 
@@ -31,9 +31,10 @@ def check_installed(path: object) -> None:
       InputError: it is.
     """
     if find_spec("perfetto") is None:
-        raise InputError(
-            f"timeline {path}: needs the package perfetto; install the extra: pip install 'crosshaul[timeline]', or "
-            "write a .json, which needs nothing"
+        raise ArgumentError(
+            "{timeline} {path}: needs the package perfetto; install the extra: pip install 'crosshaul[timeline]', or "
+            "write a .json, which needs nothing",
+            path=path,
         )
 
 

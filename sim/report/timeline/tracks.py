@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ...errors import InputError
+from ...errors import ArgumentError
 from ...simulation.observation import Exchange, Flow, Load, Observation, Slice, exchange_in_words
 from ...units.in_words import human_seconds
 
@@ -89,9 +89,11 @@ def processes(observations: Sequence[Observation]) -> list[Process]:
 def _check_length(observed: Observation) -> None:
     seconds = observed.end_s - observed.start_s
     if not _SHORTEST_NS <= seconds * NS_PER_S < _LONGEST_NS:
-        raise InputError(
-            f"timeline of {observed.label}: {human_seconds(seconds)} cannot be drawn in whole nanoseconds; take a "
-            "stretch of 1 us to 290 years: more or fewer rounds, or a larger or smaller workload"
+        raise ArgumentError(
+            "{timeline}: {seconds} of {label} cannot be drawn in whole nanoseconds; make it 1 us to 290 years, by more or "
+            "fewer {rounds}, or by a larger or smaller workload",
+            seconds=human_seconds(seconds),
+            label=observed.label,
         )
 
 

@@ -139,7 +139,14 @@ COMMANDS = {
 """Of every command that prints an answer, one that is quick."""
 OF_EVERY_COMMAND = {"--format", "--output"}
 """How the answer is printed, and where: `test_every_command_prints_what_its_format_says_where_it_is_told_to`."""
-OWN = {" --version", "bandwidth --plot", " --install-completion", " --show-completion"}
+OWN = {
+    " --version",
+    "bandwidth --plot",
+    " --timeline",
+    " --timeline-rounds",
+    " --install-completion",
+    " --show-completion",
+}
 """Options that have a test of their own below."""
 ECHOED = {"scenario", "scenarios", "asked", "varied", "name", "label", "strategy", "topology", "live", "target"}
 ECHOED |= {"replicas", "sync_every", "fragments", "overlap_steps", "payload_bits", "payload_factor", "params", "tokens"}
@@ -247,6 +254,21 @@ def test_a_plot_is_drawn_of_the_answer(simulate, tmp_path):
     one, same, other = (picture.read_bytes() for picture in pictures)
     assert one[:4] == b"\x89PNG"
     assert one == same != other
+
+
+def test_a_timeline_is_drawn_of_the_rounds_that_are_asked_for(simulate, tmp_path):
+    words = [*DILOCO, *SHORT]
+    files = [tmp_path / name for name in ("one.json", "same.json", "two.json", "all.json")]
+    plain = simulate(*words)
+    for file, rounds in zip(files, ("1", None, "2", "all"), strict=True):
+        option = ["--timeline-rounds", rounds] if rounds else []
+        assert simulate(*words, "--timeline", file, *option) == (0, plain[1], f"wrote {file}\n")
+    one, same, two, all_ = (json.loads(file.read_text())["traceEvents"] for file in files)
+    assert one == same
+    counts = [
+        len([each for each in events if each["ph"] == "X" and each["cat"] == "compute"]) for events in (one, two, all_)
+    ]
+    assert counts == [2, 4, 4], "60 steps of two replicas are two rounds of 30"
 
 
 def answer_of(text):
