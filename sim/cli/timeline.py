@@ -27,8 +27,8 @@ TimelineOption = Annotated[
 RoundsOption = Annotated[
     str | None,
     typer.Option(
-        help="Rounds that the timeline shows, or all. A round is H inner steps and their exchanges: of Data-Parallel one "
-        "step, of asynchronous replicas H steps of the slowest. [default: 1]",
+        help="Rounds that the timeline shows, or all. A round is H inner steps and their exchanges: of Data-Parallel "
+        "one step, of asynchronous replicas H steps of the slowest. [default: 1]",
         metavar="N|all",
     ),
 ]

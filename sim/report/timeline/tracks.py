@@ -90,8 +90,8 @@ def _check_length(observed: Observation) -> None:
     seconds = observed.end_s - observed.start_s
     if not _SHORTEST_NS <= seconds * NS_PER_S < _LONGEST_NS:
         raise ArgumentError(
-            "{timeline}: {seconds} of {label} cannot be drawn in whole nanoseconds; make it 1 us to 290 years, by more or "
-            "fewer {rounds}, or by a larger or smaller workload",
+            "{timeline}: {seconds} of {label} cannot be drawn in whole nanoseconds; make it 1 us to 290 years, by "
+            "more or fewer {rounds}, or by a larger or smaller workload",
             seconds=human_seconds(seconds),
             label=observed.label,
         )

@@ -36,12 +36,12 @@ def thin(*strategies, **changes):
 def named():
     """Scenarios by name, each with something that the others lack."""
     low = {"topology": "low-bw", "workload": None}
-    together = [*THIN["settings"], "jobs=together"]
+    together, chunks = ([*THIN["settings"], each] for each in ("jobs=together", "collective=chunked-ring"))
     return {
         "thin-access": thin(),
         "together": thin("diloco:replicas=2", "async-diloco:replicas=3", "data-parallel", settings=together),
         "published cost": load_scenario(None, strategies=STRATEGIES[2:], **low, settings=THIN["settings"]),
-        "chunks": thin(settings=[*THIN["settings"], "collective=chunked-ring"]),
+        "chunks": thin("data-parallel", "diloco:replicas=3", "elastic-diloco:replicas=3,quorum=2", settings=chunks),
     }
 
 
