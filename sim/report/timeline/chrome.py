@@ -23,7 +23,7 @@ def encode(found: Sequence[Process]) -> bytes:
 
 def _names(found: Sequence[Process]) -> Iterator[dict[str, Any]]:
     for pid, process in enumerate(found, 1):
-        yield {"ph": "M", "pid": pid, "name": "process_name", "args": {"name": process.name}}
+        yield {"ph": "M", "pid": pid, "name": "process_name", "args": {"name": f"{process.strategy}: {process.name}"}}
         yield {"ph": "M", "pid": pid, "name": "process_sort_index", "args": {"sort_index": pid}}
         for tid, thread in enumerate(process.threads, 1):
             at = {"ph": "M", "pid": pid, "tid": _tid(pid, tid)}
@@ -52,7 +52,7 @@ def _counters(found: Sequence[Process]) -> Iterator[dict[str, Any]]:
         for counter in process.counters:
             for at_ns, value in counter.points:
                 at = {"ph": "C", "pid": pid, "ts": at_ns / _NS_PER_US}
-                yield at | {"name": counter.name, "args": {counter.unit: value}}
+                yield at | {"name": f"{counter.link}: {counter.what}", "args": {counter.unit: value}}
 
 
 def _tid(pid: int, number: int) -> int:

@@ -15,13 +15,10 @@ from .events import events
 from .tracks import Counter, Piece, Process
 
 if TYPE_CHECKING:
-    from perfetto.protos.perfetto.trace.perfetto_trace_pb2 import TracePacket
     from perfetto.trace_builder.proto_builder import StreamingTraceProtoBuilder
 
 _SEQUENCE = 1
 """All packets come from one writer."""
-_THREADS = 1000
-"""Threads of a process have the numbers after this many times its own, so that no two are the same."""
 
 
 def check_installed(path: object) -> None:
@@ -54,14 +51,25 @@ def encode(found: Sequence[Process]) -> bytes:
 
 
 def _describe(write: _Writer, found: Sequence[Process]) -> tuple[dict[tuple[int, int], int], list[tuple[int, Counter]]]:
-    """Describes all tracks; the number of each thread, by its process and its place there, and of each counter."""
+    """Describes all tracks; the number of each thread, by its process and its place there, and of each counter.
+
+    They make a tree: strategies, their sites and links, and what is to be seen of these. Threads of one name in one
+    place are shown as one track of several rows.
+    """
+    strategies: dict[str, int] = {}
     threads: dict[tuple[int, int], int] = {}
     counters: list[tuple[int, Counter]] = []
-    for pid, process in enumerate(found, 1):
-        parent = write.process(pid, process.name)
-        for place, thread in enumerate(process.threads):
-            threads[pid - 1, place] = write.thread(pid, place + 1, thread.name)
-        counters += [(write.counter(parent, place, each), each) for place, each in enumerate(process.counters)]
+    root = write.track("simulated runs", rank=0)
+    for place, process in enumerate(found):
+        if process.strategy not in strategies:
+            strategies[process.strategy] = write.track(process.strategy, root, rank=place)
+        parent = write.track(process.name, strategies[process.strategy], rank=place)
+        for rank, thread in enumerate(process.threads):
+            threads[place, rank] = write.track(thread.name, parent, rank=rank, explained=thread.explained)
+        for rank, counter in enumerate(process.counters):
+            name = f"{counter.link} [{counter.unit}]"
+            track = write.track(name, parent, rank=rank, explained=counter.explained, unit=counter.unit)
+            counters.append((track, counter))
     return threads, counters
 
 
@@ -69,34 +77,33 @@ class _Writer:
     """Writes packets one by one, and numbers the tracks."""
 
     def __init__(self, builder: StreamingTraceProtoBuilder) -> None:
-        from perfetto.protos.perfetto.trace.perfetto_trace_pb2 import TrackEvent
+        from perfetto.protos.perfetto.trace.perfetto_trace_pb2 import TrackDescriptor, TrackEvent
 
-        self._builder, self._types = builder, TrackEvent
+        self._builder, self._types, self._explicit = builder, TrackEvent, TrackDescriptor.EXPLICIT
         self._tracks = 0
 
-    def process(self, pid: int, name: str) -> int:
-        """Describes a process; the number of its track."""
-        packet = self._described()
-        packet.track_descriptor.process.pid = pid
-        packet.track_descriptor.process.process_name = name
-        packet.track_descriptor.process.legacy_sort_index = pid
-        return self._written(packet)
+    def track(self, name: str, parent: int | None = None, *, rank: int, explained: str = "", unit: str = "") -> int:
+        """Describes a track, and says what its number is.
 
-    def thread(self, pid: int, place: int, name: str) -> int:
-        """Describes a thread of a process; the number of its track."""
-        packet = self._described()
-        thread = packet.track_descriptor.thread
-        thread.pid, thread.tid, thread.thread_name = pid, _THREADS * pid + place, name
-        thread.legacy_sort_index = place
-        return self._written(packet)
-
-    def counter(self, parent: int, place: int, counter: Counter) -> int:
-        """Describes a counter of a process; the number of its track."""
-        packet = self._described()
+        Args:
+          name: what people see.
+          parent: the track that it stands under.
+          rank: its place there.
+          explained: what it shows.
+          unit: of a counter.
+        """
+        packet = self._builder.create_packet()
+        packet.trusted_packet_sequence_id = _SEQUENCE
+        self._tracks += 1
         track = packet.track_descriptor
-        track.parent_uuid, track.name = parent, f"{counter.name} [{counter.unit}]"
-        track.sibling_order_rank, track.counter.unit_name = place, counter.unit
-        return self._written(packet)
+        track.uuid, track.name, track.sibling_order_rank = self._tracks, name, rank
+        track.child_ordering, track.description = self._explicit, explained
+        if parent is not None:
+            track.parent_uuid = parent
+        if unit:
+            track.counter.unit_name = unit
+        self._builder.write_packet(packet)
+        return self._tracks
 
     def slice(self, track: int, at_ns: int, begins: Piece | None) -> None:
         """A slice begins on a track; or the one that is open there ends."""
@@ -128,14 +135,3 @@ class _Writer:
         packet.track_event.type = self._types.TYPE_COUNTER
         packet.track_event.double_counter_value = value
         self._builder.write_packet(packet)
-
-    def _described(self) -> TracePacket:
-        packet = self._builder.create_packet()
-        packet.trusted_packet_sequence_id = _SEQUENCE
-        self._tracks += 1
-        packet.track_descriptor.uuid = self._tracks
-        return packet
-
-    def _written(self, packet: TracePacket) -> int:
-        self._builder.write_packet(packet)
-        return self._tracks

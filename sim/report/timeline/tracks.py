@@ -2,13 +2,14 @@
 
 A strategy has a process for each of its sites, in which threads lie under each other: what the site does; exchanges
 under way; what it sends, and what it receives. Slices of one thread never overlap, so whatever runs side by side lies
-in several threads. A process of its own has a rate and a utilization for each link.
+in several threads of one name. A process of its own has a rate and a utilization for each link.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import NamedTuple
 
 from ...errors import ArgumentError
@@ -43,25 +44,29 @@ class Piece(NamedTuple):
 
 @dataclass(frozen=True)
 class Thread:
-    """Slices that follow each other."""
+    """Slices that follow each other; a process has several of one name where they would overlap in one."""
 
     name: str
+    explained: str
     pieces: tuple[Piece, ...]
 
 
 @dataclass(frozen=True)
 class Counter:
-    """A number over time: from each moment [ns] on, a value in a unit."""
+    """A number over time: what is counted of a link; from each moment [ns] on, a value in a unit."""
 
-    name: str
+    link: str
+    what: str
     unit: str
+    explained: str
     points: tuple[tuple[int, float], ...]
 
 
 @dataclass(frozen=True)
 class Process:
-    """What a viewer shows as one block."""
+    """What a viewer shows as one block: a site of a strategy, or its links."""
 
+    strategy: str
     name: str
     threads: tuple[Thread, ...] = ()
     counters: tuple[Counter, ...] = ()
@@ -82,7 +87,7 @@ def processes(observations: Sequence[Observation]) -> list[Process]:
         alike = [each for each in observations if each.loads is observed.loads]
         if observed.loads and observed is alike[-1]:
             label = " + ".join(each.label for each in alike)
-            found.append(Process(f"{label}: links", counters=tuple(_counters(observed.loads))))
+            found.append(Process(label, "links", counters=tuple(_counters(observed.loads))))
     return found
 
 
@@ -110,15 +115,15 @@ def _sites(observed: Observation, arrows: int) -> Iterator[Process]:
         sends = [_sending(number, flow) for number, flow in flows if flow.source == site]
         receives = [_receiving(number, flow) for number, flow in flows if flow.target == site]
         threads = [
-            *_threads("what the site does", does),
-            *_threads("exchanges under way", under_way),
-            *_threads("sends", sends),
-            *_threads("receives", receives),
+            *_threads("what the site does", "computes, or stands still, and what for", does),
+            *_threads("exchanges under way", "from when one could begin until the result is there", under_way),
+            *_threads("sends", "from the first byte that leaves to the last, for each site it sends to", sends),
+            *_threads("receives", "from the first byte that arrives to the last, for each site", receives),
         ]
-        yield Process(f"{observed.label}: {site}", tuple(threads))
+        yield Process(observed.label, site, tuple(threads))
 
 
-def _threads(name: str, pieces: Iterable[Piece]) -> Iterator[Thread]:
+def _threads(name: str, explained: str, pieces: Iterable[Piece]) -> Iterator[Thread]:
     """As many threads as no two slices of one overlap in; what is shorter than a nanosecond is left out."""
     lanes: list[list[Piece]] = []
     for piece in sorted(pieces, key=lambda each: each.start_ns):
@@ -128,8 +133,8 @@ def _threads(name: str, pieces: Iterable[Piece]) -> Iterator[Thread]:
                 lanes.append([piece])
             else:
                 free.append(piece)
-    for number, lane in enumerate(lanes, 1):
-        yield Thread(name if number == 1 else f"{name} ({number})", tuple(lane))
+    for lane in lanes:
+        yield Thread(name, explained, tuple(lane))
 
 
 def _doing(each: Slice) -> Piece:
@@ -182,14 +187,14 @@ def _counters(loads: Sequence[Load]) -> Iterator[Counter]:
     for load in loads:
         by_link.setdefault(load.link, []).append(load)
     for link, own in by_link.items():
-        yield Counter(f"{link}: rate", "Gbit/s", _points(own, [each.payload_bits_per_s / 1e9 for each in own]))
-        yield Counter(f"{link}: utilization", "%", _points(own, [100 * _used(each) for each in own]))
+        rates = [each.payload_bits_per_s / 1e9 for each in own]
+        yield Counter(link, "rate", "Gbit/s", "payload that the link carries", _points(own, rates))
+        used = [100 * _used(each) for each in own]
+        yield Counter(link, "utilization", "% used", "share of what it could carry at that moment", _points(own, used))
         if any(each.at_once_bytes for each in own):
-            passed, so_far = [], 0.0
-            for each in own:
-                so_far += each.at_once_bytes
-                passed.append(so_far / 1e6)
-            yield Counter(f"{link}: passed at once so far, out of its bucket", "MB", _points(own, passed))
+            passed = accumulate(each.at_once_bytes / 1e6 for each in own)
+            explained = "what its shaper let pass in no time, so far: it is in no rate"
+            yield Counter(link, "passed at once", "MB at once", explained, _points(own, list(passed)))
 
 
 def _points(loads: Sequence[Load], values: Sequence[float]) -> tuple[tuple[int, float], ...]:

@@ -33,6 +33,7 @@ class Row(NamedTuple):
     start_ns: float
     end_ns: float
     details: dict
+    track: int
 
 
 class Read(NamedTuple):
@@ -54,10 +55,10 @@ def read_json(content):
         elif event["ph"] == "X":
             start_ns, taken_ns = round(event["ts"] * 1000), round(event["dur"] * 1000)
             at = names[event["pid"], None], names[where], event["name"], event["cat"]
-            slices.append(Row(*at, start_ns, start_ns + taken_ns, event["args"]))
+            slices.append(Row(*at, start_ns, start_ns + taken_ns, event["args"], event["tid"]))
         elif event["ph"] == "C":
             ((unit, value),) = event["args"].items()
-            name = names[event["pid"], None], f"{event['name']} [{unit}]"
+            name = names[event["pid"], None], event["name"].partition(": ")[0] + f" [{unit}]"
             counters[name].append((round(event["ts"] * 1000), value))
         elif event["ph"] in "sf":
             assert event["ph"] == "s" or event["bp"] == "e"
@@ -70,21 +71,19 @@ def read_json(content):
 
 def read_pftrace(content):
     trace_pb2 = pytest.importorskip("perfetto.protos.perfetto.trace.perfetto_trace_pb2")
-    pids, tracks, units = {}, {}, {}
+    tracks, units = {}, {}
     opened, slices, counters, arrows = {}, [], defaultdict(list), defaultdict(dict)
     before_ns = 0
     for packet in trace_pb2.Trace.FromString(content).packet:
         track, event = packet.track_descriptor, packet.track_event
-        if track.HasField("process"):
-            pids[track.process.pid] = tracks[track.uuid] = track.process.process_name
-        elif track.HasField("thread"):
-            tracks[track.uuid] = (pids[track.thread.pid], track.thread.thread_name)
-        elif track.HasField("counter"):
-            tracks[track.uuid] = (tracks[track.parent_uuid], track.name)
+        if packet.HasField("track_descriptor"):
+            assert track.uuid not in tracks
+            tracks[track.uuid] = (*tracks.get(track.parent_uuid, ()), track.name)
             units[track.uuid] = track.counter.unit_name
         elif event.type == event.TYPE_COUNTER:
-            assert tracks[event.track_uuid][1].endswith(f"[{units[event.track_uuid]}]")
-            counters[tracks[event.track_uuid]].append((packet.timestamp, event.double_counter_value))
+            _, strategy, process, name = tracks[event.track_uuid]
+            assert name.endswith(f"[{units[event.track_uuid]}]")
+            counters[f"{strategy}: {process}", name].append((packet.timestamp, event.double_counter_value))
         else:
             assert packet.timestamp >= before_ns, "what joins arrows reads slices in order of time"
             before_ns = packet.timestamp
@@ -97,7 +96,9 @@ def read_pftrace(content):
                 note.name: note.string_value if note.HasField("string_value") else note.double_value
                 for note in begun.debug_annotations
             }
-            row = Row(*tracks[event.track_uuid], begun.name, *begun.categories, start_ns, packet.timestamp, notes)
+            _, strategy, process, thread = tracks[event.track_uuid]
+            at = f"{strategy}: {process}", thread, begun.name, *begun.categories
+            row = Row(*at, start_ns, packet.timestamp, notes, event.track_uuid)
             slices.append(row)
             for ends, numbers in (("s", begun.flow_ids), ("f", begun.terminating_flow_ids)):
                 for number in numbers:
@@ -121,8 +122,8 @@ def assert_it_can_be_drawn(found, observations):
     last_ns = {}
     for each in sorted(found.slices, key=lambda each: each.start_ns):
         label = next(label for label in sorted(end_ns, key=len, reverse=True) if each.process.startswith(f"{label}: "))
-        assert last_ns.get((each.process, each.thread), 0) <= each.start_ns < each.end_ns <= end_ns[label]
-        last_ns[each.process, each.thread] = each.end_ns
+        assert last_ns.get(each.track, 0) <= each.start_ns < each.end_ns <= end_ns[label]
+        last_ns[each.track] = each.end_ns
     for points in found.counters.values():
         moments = [at_ns for at_ns, _ in points]
         assert moments == sorted(set(moments))
@@ -171,10 +172,10 @@ def assert_counters_are_the_bytes(found, runs, observations):
         process = next((name for name, _ in found.counters if figures.label in name), None)
         for link in figures.links:
             if link.bytes:
-                points = found.counters[process, f"{link.name}: rate [Gbit/s]"]
+                points = found.counters[process, f"{link.name} [Gbit/s]"]
                 ends = [*(at_ns for at_ns, _ in points[1:]), round(observed.end_s * 1e9)]
                 bits = sum(rate * (end - at) for (at, rate), end in zip(points, ends, strict=True))
-                at_once = found.counters.get((process, f"{link.name}: passed at once so far, out of its bucket [MB]"))
+                at_once = found.counters.get((process, f"{link.name} [MB at once]"))
                 size_bytes = bits / 8 + (at_once[-1][1] * 1e6 if at_once else 0.0)
                 room = sum(rate for _, rate in points) / 4 + 1e-6 * link.bytes  # a nanosecond at each end
                 assert size_bytes == pytest.approx(link.bytes, abs=room)
@@ -213,15 +214,15 @@ def test_random_scenarios_can_be_drawn(tmp_path):
 def test_both_formats_say_the_same():
     observations = observe(thin("streaming-diloco:replicas=3", "async-diloco:replicas=3"), 2)
     one, other = (read(observations, shape) for shape in FORMATS)
-    assert sorted(map(str, one.slices)) == sorted(map(str, [numbers_are_floats(each) for each in other.slices]))
+    assert sorted(map(str, map(comparable, one.slices))) == sorted(map(str, map(comparable, other.slices)))
     assert one.counters == other.counters
     assert {n: [e[:6] for e in ends] for n, ends in one.arrows.items()} == {
         n: [e[:6] for e in ends] for n, ends in other.arrows.items()
     }
 
 
-def numbers_are_floats(row):
-    return row._replace(details={k: v if isinstance(v, str) else float(v) for k, v in row.details.items()})
+def comparable(row):
+    return row._replace(details={k: v if isinstance(v, str) else float(v) for k, v in row.details.items()}, track=0)
 
 
 def trace_processor():
@@ -234,25 +235,34 @@ def trace_processor():
 def test_trace_processor_finds_the_figures_of_the_report_by_sql(shape, tmp_path):
     """DiLoCo, streaming and asynchronous DiLoCo on thin access links, the whole run."""
     sql = trace_processor()
+    above = "join track site on {}.parent_id = site.id join track strategy on site.parent_id = strategy.id"
+    site_of = {"json": "process.name", "pftrace": "strategy.name || ': ' || site.name"}
+    thread_of = {"json": "thread.name", "pftrace": "track.name"}
+    join_site = {
+        "json": "join thread_track track on track_id = track.id join thread using (utid) join process using (upid)",
+        "pftrace": f"join track on track_id = track.id {above.format('track')}",
+    }
+    join_links = {
+        "json": "join process_counter_track own on own.id = track_id join process using (upid) where process.name",
+        "pftrace": f"{above.format('track')} where {site_of['pftrace']}",
+    }
     scenario = thin("diloco:replicas=3", "streaming-diloco:replicas=3", "async-diloco:replicas=3")
     runs, observations = run(scenario).runs, observe(scenario, None)
     file = tmp_path / f"run.{shape}"
     file.write_bytes(encoded(observations, file))
     sums, arrows, overlaps, faults, carried = sql(
         file,
-        f"""select process.name as process, category, sum(dur) as total_ns, count(*) as count
-        from slice join thread_track on slice.track_id = thread_track.id join thread using (utid) join process using (upid)
-        where thread.name = '{DOES}' group by 1, 2""",
+        f"""select {site_of[shape]} as process, category, sum(dur) as total_ns, count(*) as count
+        from slice {join_site[shape]} where {thread_of[shape]} = '{DOES}' group by 1, 2""",
         """select count(*) as count, min(receives.ts - sends.ts) as least_ns
         from flow join slice sends on slice_out = sends.id join slice receives on slice_in = receives.id""",
         "select count(*) as count from slice where depth > 0 or dur < 0",
         "select name, value from stats where severity != 'info' and value > 0",
         f"""with points as (
-          select process_counter_track.name as name, upid, value,
+          select track.name as name, value,
             lead(ts, 1, {round(observations[0].end_s * 1e9)}) over (partition by track_id order by ts) - ts as held_ns
-          from counter join process_counter_track on track_id = process_counter_track.id)
-        select points.name as name, sum(value * held_ns) / 8 as size_bytes from points join process using (upid)
-        where points.name like '%rate%' and process.name = '{runs[0].label}: links' group by 1""",
+          from counter join track on track_id = track.id {join_links[shape]} = '{runs[0].label}: links')
+        select name, sum(value * held_ns) / 8 as size_bytes from points where name like '%Gbit/s%' group by 1""",
     )
     assert_sums_are_the_figures(
         {(process, category): total_ns for process, category, total_ns, _ in sums},
@@ -265,9 +275,8 @@ def test_trace_processor_finds_the_figures_of_the_report_by_sql(shape, tmp_path)
     assert overlaps == [(0,)]
     assert faults == []
     reported = {link.name: link.bytes for link in runs[0].links if link.bytes}
-    assert {name.partition(": ")[0] for name, _ in carried} == set(reported)
-    for name, size_bytes in carried:
-        assert size_bytes == pytest.approx(reported[name.partition(": ")[0]], rel=1e-6)
+    of_links = {name.partition(" [")[0].partition(": ")[0]: size_bytes for name, size_bytes in carried}
+    assert of_links == pytest.approx(reported, rel=1e-6)
 
 
 def test_a_strategy_has_a_process_a_site_and_one_for_its_links():
@@ -289,14 +298,14 @@ def test_links_that_jobs_share_stand_there_once():
 
 def test_exchanges_that_overlap_lie_in_threads_of_their_own():
     found = read(observe(thin("streaming-diloco:replicas=4,fragments=6"), 2), "json")
-    assert "exchanges under way (2)" in {each.thread for each in found.slices}
+    assert len({(each.process, each.track) for each in found.slices if each.thread == "exchanges under way"}) > 4
 
 
 def test_a_published_cost_has_no_flows_and_no_links():
     found = read(observe(named()["published cost"], 1), "json")
     assert not found.counters
     assert not found.arrows
-    assert {each.thread.partition(" (")[0] for each in found.slices} == {DOES, "exchanges under way"}
+    assert {each.thread for each in found.slices} == {DOES, "exchanges under way"}
 
 
 def handmade(**changes):
@@ -323,7 +332,7 @@ def test_what_is_cut_off_has_an_arrow_only_if_both_ends_are_seen():
     ]
     sends = [each for each in found.slices if each.category == "send"]
     assert ["cut off" in each.details for each in sends] == [False, True, True]
-    assert {each.thread for each in sends} == {"sends", "sends (2)"}
+    assert len({each.track for each in sends}) == 2
 
 
 def test_a_bucket_lets_pass_at_once_and_a_link_is_never_used_by_more_than_all_of_it():
@@ -334,9 +343,9 @@ def test_a_bucket_lets_pass_at_once_and_a_link_is_never_used_by_more_than_all_of
         Load("l", 6.0, 0.0, 0.0, 1e6),
     )
     found = read((handmade(loads=loads),), "json").counters
-    assert found["A: links", "l: utilization [%]"] == [(0, 0.0), (2e9, 100.0), (4e9, 50.0), (6e9, 0.0)]
-    assert found["A: links", "l: rate [Gbit/s]"] == [(0, 0.0), (2e9, 3.0), (4e9, 0.5), (6e9, 0.0)]
-    passed = found["A: links", "l: passed at once so far, out of its bucket [MB]"]
+    assert found["A: links", "l [% used]"] == [(0, 0.0), (2e9, 100.0), (4e9, 50.0), (6e9, 0.0)]
+    assert found["A: links", "l [Gbit/s]"] == [(0, 0.0), (2e9, 3.0), (4e9, 0.5), (6e9, 0.0)]
+    passed = found["A: links", "l [MB at once]"]
     assert passed == [(0, 0.0), (2e9, 5.0), (4e9, 5.0), (6e9, 6.0)]
 
 
