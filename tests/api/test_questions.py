@@ -170,3 +170,21 @@ def test_a_mistake_names_the_argument(ask, told):
         ask()
     assert str(refused.value).startswith(told)
     assert "--" not in str(refused.value)
+
+
+def test_a_timeline_is_that_of_the_command(simulate, scenario_file, tmp_path):
+    document = {"topology": WORLD.model_dump(mode="json", exclude_none=True), "strategies": BOTH}
+    document["workload"] = WORK.model_dump(mode="json", exclude_none=True)
+    theirs, ours = tmp_path / "theirs.json", tmp_path / "ours.json"
+    assert simulate("--scenario", scenario_file(document), "--timeline", theirs, "--timeline-rounds", "2")[0] == 0
+    assert ch.run(WORLD, WORK).timeline(ours, rounds=2) is None
+    assert ours.read_text() == theirs.read_text()
+    ch.run(WORLD, WORK).timeline(str(ours), "all")
+    assert ours.stat().st_size > theirs.stat().st_size
+
+
+@pytest.mark.parametrize("rounds", [0, 1.5, True, "some", None])
+def test_a_timeline_of_no_number_of_rounds_is_refused(rounds, tmp_path):
+    with pytest.raises(ch.InputError, match=r"^rounds: got .*; write .*1.* 'all'|rounds=all"):
+        ch.run(WORLD, WORK).timeline(tmp_path / "run.json", rounds)
+    assert not list(tmp_path.iterdir())

@@ -142,9 +142,9 @@ def _doing(each: Slice) -> Piece:
 
 
 def _exchange(each: Exchange, sites: Sequence[str]) -> Piece:
-    details: dict[str, Detail] = {"number": each.index + 1}
+    details: dict[str, Detail] = {"number": each.number + 1}
     if each.times > 1:
-        details = {"numbers": f"{each.index + 1} to {each.index + each.times}"}
+        details = {"numbers": f"{each.number + 1} to {each.number + each.times}"}
     details |= {"part": each.part + 1} if each.part else {}
     details |= {
         "sites": ", ".join(sites[member] for member in each.members),

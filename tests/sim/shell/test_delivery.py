@@ -11,7 +11,7 @@ import pytest
 
 from sim.documents.reading import noting_reads, read_text
 from sim.errors import InputError
-from sim.shell.delivery import check_writable, deliver, write_atomically
+from sim.shell.delivery import check_writable, deliver, deliver_file, write_atomically
 from sim.shell.printing import print_out
 
 SHELL = f"{sys.executable} -c 'from sim.cli.command import main; main()'"
@@ -187,6 +187,17 @@ def test_what_was_read_is_not_overwritten_by_any_of_its_names(tmp_path):
         deliver("report", tmp_path / "other")
     assert source.read_text() == "input"
     deliver("report", source)  # another command may
+
+
+def test_bytes_are_written_as_they_are_and_the_option_is_named(tmp_path):
+    deliver_file(b"\xff\x00", tmp_path / "file", "--timeline")
+    assert (tmp_path / "file").read_bytes() == b"\xff\x00"
+    for attempt in (
+        lambda: deliver_file(b"", tmp_path, "--timeline"),
+        lambda: check_writable(tmp_path, option="--timeline"),
+    ):
+        with pytest.raises(InputError, match=r"^--timeline "):
+            attempt()
 
 
 TOPOLOGY = 'name: t\ngenerate: {shape: full-mesh, datacenters: 2, bandwidth: "1 Gbit/s", latency: "1 ms"}\n'
