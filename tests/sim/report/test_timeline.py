@@ -65,6 +65,7 @@ def read_json(content):
             own = slices[-1]
             assert own.start_ns == round(event["ts"] * 1000), "an arrow stands at its slice"
             assert event["ph"] not in arrows[event["id"]]
+            assert event["ph"] == "s" or arrows[event["id"]], "an arrow ends after it began, also in the file"
             arrows[event["id"]][event["ph"]] = own
     return Read(slices, dict(counters), {number: (each["s"], each["f"]) for number, each in arrows.items()})
 
@@ -73,7 +74,7 @@ def read_pftrace(content):
     trace_pb2 = pytest.importorskip("perfetto.protos.perfetto.trace.perfetto_trace_pb2")
     tracks, units = {}, {}
     opened, slices, counters, arrows = {}, [], defaultdict(list), defaultdict(dict)
-    before_ns = 0
+    before_ns, left = 0, set()
     for packet in trace_pb2.Trace.FromString(content).packet:
         track, event = packet.track_descriptor, packet.track_event
         if packet.HasField("track_descriptor"):
@@ -90,6 +91,8 @@ def read_pftrace(content):
             if event.type == event.TYPE_SLICE_BEGIN:
                 assert event.track_uuid not in opened, "slices of one thread never overlap"
                 opened[event.track_uuid] = event, packet.timestamp
+                left |= set(event.flow_ids)
+                assert set(event.terminating_flow_ids) <= left, "an arrow ends after it began, also in the file"
                 continue
             begun, start_ns = opened.pop(event.track_uuid)
             notes = {
@@ -333,6 +336,15 @@ def test_what_is_cut_off_has_an_arrow_only_if_both_ends_are_seen():
     sends = [each for each in found.slices if each.category == "send"]
     assert ["cut off" in each.details for each in sends] == [False, True, True]
     assert len({each.track for each in sends}) == 2
+
+
+@pytest.mark.parametrize("shape", FORMATS)
+def test_an_arrow_that_takes_no_time_still_begins_first(shape):
+    """Readers join the ends of an arrow in the order of the file; without latency both are of one moment."""
+    flows = tuple(
+        Flow("outer", *ends, (), 8.0, 1.0, 4.0, 4.0, 0.0) for ends in (("north", "south"), ("south", "north"))
+    )
+    assert len(read((handmade(flows=flows),), shape).arrows) == 2
 
 
 def test_a_bucket_lets_pass_at_once_and_a_link_is_never_used_by_more_than_all_of_it():
