@@ -12,7 +12,7 @@ _OTHERWISE = {
     "rules": "--rule",
     "rounds": "--timeline-rounds",
 }
-"""Options whose name differs from their argument: an option that may be repeated is called in the singular, and one that
+"""Options whose name differs from their argument: one that may be repeated is called in the singular, and one that
 belongs to another names that."""
 
 
