@@ -32,6 +32,7 @@ from .options import (
 if TYPE_CHECKING:
     from ..questions.bandwidth.bandwidth import BandwidthAnswer
     from ..questions.without_effect import Called
+    from ..report.model import Report
     from ..scenario.model import Scenario
     from ..simulation.without_effect.keys import Reason
 
@@ -144,13 +145,13 @@ def bandwidth(
     With --params and --step-time: for two replicas on one serial link without latency, as in the published tables:
     layer by layer, each parameter sent once. Else: for a scenario, all links (or --link) made wider.
     """
-    from ..shell.delivery import check_writable
+    from ..shell.delivery import check_writable, write_atomically
 
     if output:
         check_writable(output, place.file, place.scenario, place.topology, place.workload, place.trace)
     shape = chosen(format_, output)
     from ..report.bandwidth import report
-    from ..report.render.png import check_drawable, draw
+    from ..report.render.png import check_drawable
     from ..scenario.loading import naming
 
     if plot:
@@ -166,9 +167,17 @@ def bandwidth(
     with naming(source):
         found = _answered(asked, full, tuple(targets), link)
     told = report(found, on_grid=grid is not None)
+
+    def illustrated(told: Report) -> Report:
+        from ..report.page.bandwidth import page
+
+        return page(told, found)
+
     if plot:
-        draw(told, plot)
-    hand_over(told, shape, output)
+        from ..report.render.figure import drawn
+
+        write_atomically(plot, drawn(illustrated(told), "png"))
+    hand_over(told, shape, output, illustrated)
 
 
 class _Asked(NamedTuple):

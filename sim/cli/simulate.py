@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -23,6 +23,9 @@ from .options import (
     placed,
 )
 from .timeline import Timeline
+
+if TYPE_CHECKING:
+    from ..report.model import Report
 
 
 class Detail(StrEnum):
@@ -95,7 +98,15 @@ def simulate(
     with naming(source), Progress() as watch:
         result = run(loaded, watch) if shape is Format.csv else answer(loaded, watch)  # CSV holds the runs alone
         drawn = moments.drawn(loaded)
-    hand_over(report(result, detail=detail), shape, output)
+
+    def illustrated(told: Report) -> Report:
+        from ..questions.illustration import illustrate
+        from ..report.page.run import page
+
+        with Progress() as watch:
+            return page(told, result, illustrate(result, watch))
+
+    hand_over(report(result, detail=detail), shape, output, illustrated)
     moments.write(drawn)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from .figures import Bars, Gantt, Map, Source
 from .quantities import TEXT, Quantity
 
 Cell = str | float | None
@@ -123,6 +124,14 @@ class Curve:
 
 
 @dataclass(frozen=True)
+class Mark:
+    """A value on the lower axis of a picture that has a name."""
+
+    x: float
+    label: str
+
+
+@dataclass(frozen=True)
 class Picture:
     """Curves over two axes, for renderers that can draw; what it shows stands in a table, too."""
 
@@ -130,9 +139,13 @@ class Picture:
     x: Axis
     y: Axis
     curves: tuple[Curve, ...]
+    marks: tuple[Mark, ...] = ()
+    remark: str = ""
 
 
-Block = Facts | Sentences | Table | Picture
+Drawn = Picture | Bars | Gantt | Map
+"""What only renderers that draw show; the file of each kind says how."""
+Block = Facts | Sentences | Table | Source | Drawn
 
 
 @dataclass(frozen=True)
@@ -157,12 +170,14 @@ class Report:
       blocks: what a person reads, in this order.
       document: the whole answer by name, with all its digits: what JSON writes. Dataclasses may be in it.
       records: its rows, with all their digits: what CSV writes.
+      figure: the drawing that answers the question by itself, in panels; empty where nobody drew any.
     """
 
     title: str
     blocks: tuple[Block, ...]
     document: Mapping[str, Any]
     records: Records
+    figure: tuple[Drawn, ...] = ()
 
 
 def table(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], *, title: str = "", remark: str = "") -> Table:

@@ -24,14 +24,15 @@ _PATIENCE_S = 5.0
 """Time for which a named pipe without a reader is tried; opening it would block for ever [s]."""
 
 
-def deliver(text: str, output: Path | None) -> None:
-    """Writes a result to the file asked for, or prints it.
+def deliver(text: str | bytes, output: Path | None) -> None:
+    """Writes a result to the file asked for, or prints it; what is no text only goes into files.
 
     Raises:
       InputError: as for `deliver_file`.
     """
     if output is None:
-        print_out(text)
+        if isinstance(text, str):
+            print_out(text)
         return
     deliver_file(text, output)
     tell(f"wrote {output}")

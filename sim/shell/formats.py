@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -18,7 +19,13 @@ class Format(StrEnum):
     json = "json"
     csv = "csv"
     html = "html"
+    svg = "svg"
+    png = "png"
+    pdf = "pdf"
 
+
+FIGURES = frozenset({Format.svg, Format.png, Format.pdf})
+"""Formats of the figure of a question, which go into files."""
 
 FormatOption = Annotated[
     Format | None,
@@ -27,7 +34,8 @@ FormatOption = Annotated[
 OutputOption = Annotated[Path | None, typer.Option(help="Write the result to a file instead.", metavar="FILE")]
 
 _SUFFIXES = {".json": Format.json, ".csv": Format.csv, ".html": Format.html, ".txt": Format.table}
-_CHOICES = "a .json, a .csv, a .html (a page), or a .txt (the table)"
+_SUFFIXES |= {f".{each.value}": each for each in FIGURES}
+_CHOICES = "a .json, a .csv, a .html (a page), a .svg, .png or .pdf (its figure), or a .txt (the table)"
 
 
 def chosen(asked: Format | None, output: Path | None) -> Format:
@@ -38,10 +46,13 @@ def chosen(asked: Format | None, output: Path | None) -> Format:
       output: `--output`, if given; a name without an ending decides nothing.
 
     Raises:
-      InputError: the ending is that of no known format, or of another format than the one asked for.
+      InputError: a figure has no file, or nothing draws it; the file's name promises something that cannot be
+        written, or another format than was asked for.
     """
     suffix = output.suffix.lower() if output else ""
     if not suffix:
+        if asked in FIGURES:
+            raise InputError(f"--format {asked}: a figure goes into a file; write --output figure.{asked}")
         return asked or Format.table
     said = _SUFFIXES.get(suffix)
     if said is None:
@@ -50,4 +61,6 @@ def chosen(asked: Format | None, output: Path | None) -> Format:
         raise InputError(
             f"--output {output}: --format {asked} contradicts {suffix}; leave out --format, or write {_CHOICES}"
         )
+    if said in FIGURES and find_spec("matplotlib") is None:
+        raise InputError(f"--output {output}: needs matplotlib; install the extra: pip install 'crosshaul[plot]'")
     return said

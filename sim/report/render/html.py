@@ -1,73 +1,63 @@
-"""A report as a page of its own: no script, nothing from outside, readable in light and dark."""
+"""A report as a page of its own: nothing from outside, readable in light and dark, on a desk, a phone and paper."""
 
 from __future__ import annotations
 
-from html import escape
+import hashlib
+from base64 import b64encode
 from importlib.metadata import version
 
-from ...errors import is_plain
+from ..drawing import bars, curves, gantt, network
 from ..drawing.cells import written_columns
+from ..drawing.parts import NARROW, WIDE
+from ..drawing.parts import plain as _text
 from ..drawing.screen import Screen
-from ..drawing.svg import svg
-from ..model import Block, Cell, Column, Facts, Picture, Report, Row, Sentences, Table
+from ..drawing.style import PAGE, style
+from ..figures import Bars, Gantt, Map, Source
+from ..model import Block, Cell, Column, Drawn, Facts, Picture, Report, Row, Sentences, Table
 
-_STYLE = """\
-.crosshaul { color-scheme: light dark; --line: #d8dee4; --quiet: #59636e; --bar: #2da44e40;
-  --c0: #0969da; --c1: #bc4c00; --c2: #1a7f37; --c3: #8250df; --c4: #bf3989; --c5: #9a6700;
-  --c6: #0e7490; --c7: #57606a;
-  font: 15px/1.5 system-ui, sans-serif; }
-@media (prefers-color-scheme: dark) { .crosshaul { --line: #3d444d; --quiet: #9198a1; --bar: #3fb95050;
-  --c0: #4493f8; --c1: #f0883e; --c2: #3fb950; --c3: #ab7df8; --c4: #f778ba; --c5: #d29922;
-  --c6: #39c5cf; --c7: #9198a1; } }
-.crosshaul h1 { font-size: 1.35em; margin: 0 0 .6em; }
-.crosshaul h2 { font-size: 1.05em; margin: 1.6em 0 .4em; }
-.crosshaul p { max-width: 75ch; margin: .4em 0; overflow-wrap: break-word; white-space: pre-line; }
-.crosshaul .quiet { color: var(--quiet); font-size: .93em; }
-.crosshaul .strong { font-weight: 600; }
-.crosshaul .wide { overflow-x: auto; margin: .4em 0 1em; }
-.crosshaul table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-.crosshaul th, .crosshaul td { padding: .3em .8em; text-align: left; vertical-align: top; }
-.crosshaul tr > * { border-bottom: 1px solid var(--line); }
-.crosshaul thead th { vertical-align: bottom; border-bottom-width: 2px; }
-.crosshaul tbody th { font-weight: inherit; }
-.crosshaul .right { text-align: right; }
-.crosshaul .number { white-space: nowrap; }
-.crosshaul tr.strong th, .crosshaul tr.strong td { font-weight: 600; }
-.crosshaul td.bar { min-width: 7em; }
-.crosshaul dl { display: grid; grid-template-columns: max-content minmax(0, 75ch); gap: .2em 1.2em; margin: .6em 0; }
-.crosshaul dt { font-weight: 600; }
-.crosshaul dd { margin: 0; }
-.crosshaul dd p { margin: 0; }
-.crosshaul figure { margin: 1em 0; max-width: 760px; }
-.crosshaul svg { width: 100%; height: auto; }
-.crosshaul svg text { fill: currentColor; font-size: 12px; }
-.crosshaul svg .grid { stroke: var(--line); }
-.crosshaul svg polyline { fill: none; stroke-width: 2; }
-.crosshaul .legend { list-style: none; display: flex; flex-wrap: wrap; gap: .2em 1.4em; padding: 0; margin: .3em 0; }
-.crosshaul .key { display: inline-block; width: 1.4em; height: 3px; margin-right: .5em; vertical-align: middle; }
+_COPY = """\
+for (const button of document.querySelectorAll("button.copy")) {
+  const text = button.closest("section").querySelector("pre");
+  const told = button.nextElementSibling;
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    try {
+      await navigator.clipboard.writeText(text.textContent);
+      told.textContent = "Copied.";
+    } catch {
+      getSelection().selectAllChildren(text);
+      told.textContent = "Selected: copy it with Ctrl-C.";
+    }
+  });
+}
 """
-_LINES = "".join(
-    f".crosshaul polyline.line{n} {{ stroke: var(--c{n}); }} .crosshaul .key.line{n} {{ background: var(--c{n}); }}\n"
-    for n in range(8)
-)
-_PAGE_STYLE = "body { margin: 2em auto; max-width: 1200px; padding: 0 1.2em; }\n:root { color-scheme: light dark; }\n"
+"""All script of a page. Without it the button is not there, and nothing else is missing."""
 
 
 def render(report: Report, _: Screen | None = None) -> str:
     """A whole page."""
+    copied = any(isinstance(block, Source) for block in report.blocks)
+    allowed = f"'sha256-{b64encode(hashlib.sha256(_COPY.encode()).digest()).decode()}'" if copied else "'none'"
+    policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src {allowed}"
+    number = _text(version("crosshaul"))
     return f"""\
 <!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="generator" content="crosshaul {escape(version("crosshaul"))}">
+<meta name="generator" content="crosshaul {number}">
 <title>{_text(report.title)}</title>
 <style>
-{_PAGE_STYLE}</style>
+{style(drawn=True, copied=copied)}{PAGE}</style>
 </head>
 <body>
-{fragment(report)}
+<main class="crosshaul">
+{_content(report, (WIDE, NARROW))}
+</main>
+<footer class="crosshaul"><p class="quiet">Made by crosshaul {number}.</p></footer>
+{f"<script>{_COPY}</script>" if copied else ""}
 </body>
 </html>
 """
@@ -75,11 +65,19 @@ def render(report: Report, _: Screen | None = None) -> str:
 
 def fragment(report: Report) -> str:
     """The report as one element with its style, to stand in another page, such as a notebook."""
-    parts = [f"<h1>{_text(report.title)}</h1>", *map(_block, report.blocks)]
-    return "\n".join(['<div class="crosshaul">', f"<style>\n{_STYLE}{_LINES}</style>", *filter(None, parts), "</div>"])
+    drawn = any(isinstance(block, Drawn) for block in report.blocks)
+    copied = any(isinstance(block, Source) for block in report.blocks)
+    content = _content(report, (WIDE,))
+    return f'<div class="crosshaul">\n<style>\n{style(drawn=drawn, copied=copied)}</style>\n{content}\n</div>'
 
 
-def _block(block: Block) -> str:
+def _content(report: Report, widths: tuple[int, ...]) -> str:
+    return "\n".join(
+        filter(None, [f"<h1>{_text(report.title)}</h1>", *(_block(each, widths) for each in report.blocks)])
+    )
+
+
+def _block(block: Block, widths: tuple[int, ...]) -> str:
     heading = [f"<h2>{_text(block.title)}</h2>"] if block.title else []
     match block:
         case Table():
@@ -89,14 +87,43 @@ def _block(block: Block) -> str:
                 f"<dt>{_text(fact.name)}</dt>\n<dd>{''.join(f'<p>{_text(text)}</p>' for text in fact.texts)}</dd>"
                 for fact in block.facts
             ]
-            return "\n".join([*heading, "<dl>", *facts, "</dl>"])
+            return "\n".join([*heading, "<dl>", *facts, "</dl>"] if facts else heading)
         case Sentences() if not block.texts:
             return ""
         case Sentences():
             return "\n".join([*heading, *(f'<p class="{block.tone}">{_text(text)}</p>' for text in block.texts)])
+        case Source():
+            return "\n".join(["<section>", *heading, *_source(block), "</section>"])
+        case _:
+            return "\n".join([*heading, *drawn]) if (drawn := _figure(block, widths)) else ""
+
+
+def _figure(block: Drawn, widths: tuple[int, ...]) -> list[str]:
+    """A drawing in several widths, of which the style shows the one that suits; nothing where there is none."""
+    match block:
         case Picture():
-            drawn = svg(block)
-            return "\n".join([*heading, "<figure>", drawn, "</figure>"]) if drawn else ""
+            drawn, key = [curves.svg(block, width) for width in widths], curves.key(block)
+        case Bars():
+            drawn, key = [bars.svg(block, width) for width in widths], bars.key(block)
+        case Gantt():
+            drawn, key = [gantt.svg(block, width) for width in widths], gantt.key(block)
+        case Map():
+            drawn, key = [network.svg(block, width) for width in widths], network.key(block)
+    if not any(drawn):
+        return []
+    remark = [f'<figcaption class="quiet">{_text(block.remark)}</figcaption>'] if block.remark else []
+    return ["<figure>", *drawn, *filter(None, [key]), *remark, "</figure>"]
+
+
+def _source(source: Source) -> list[str]:
+    remark = [f'<p class="quiet">{_text(source.remark)}</p>'] if source.remark else []
+    label = _text(source.title or source.language)
+    return [
+        *remark,
+        f'<pre role="group" tabindex="0" aria-label="{label}"><code>{_text(source.text)}</code></pre>',
+        f'<p><button type="button" class="copy" hidden aria-label="Copy: {label}">Copy</button> '
+        '<span class="quiet" role="status"></span></p>',
+    ]
 
 
 def _table(table: Table) -> str:
@@ -104,12 +131,17 @@ def _table(table: Table) -> str:
     found = written_columns(table)
     heads = [
         f'<th scope="col"{_class(column)}>{_text(column.title)}{f" [{_text(one.unit)}]" if one.unit else ""}</th>'
+        if column.title or one.unit
+        else "<td></td>"
         for column, one in zip(columns, found, strict=True)
     ]
     rows = [_row(row, columns, [one.texts[n] for one in found]) for n, row in enumerate(table.rows)]
     remark = [f'<p class="quiet">{_text(table.remark)}</p>'] if table.remark else []
     body = ["<thead><tr>", *heads, "</tr></thead>", "<tbody>", *rows, "</tbody>"]
-    return "\n".join(['<div class="wide"><table>', *body, "</table></div>", *remark])
+    label = _text(f"Table: {table.title}" if table.title else "Table")
+    return "\n".join(
+        [f'<div class="wide" role="group" tabindex="0" aria-label="{label}"><table>', *body, "</table></div>", *remark]
+    )
 
 
 def _row(row: Row, columns: tuple[Column, ...], texts: list[str]) -> str:
@@ -135,8 +167,3 @@ def _bar(column: Column, value: Cell) -> str:
         return ""
     percent = f"{100 * min(max(float(value), 0.0), 1.0):.1f}%"
     return f' style="background: linear-gradient(to right, var(--bar) {percent}, transparent {percent})"'
-
-
-def _text(text: str) -> str:
-    """A text that is nothing but text in a page; what HTML has no form for is written out."""
-    return escape("".join(each if is_plain(each) or each in "\n\t" else ascii(each)[1:-1] for each in text))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from ...errors import printable
 from ..drawing.screen import Screen
 from ..drawing.tables import beside, table_lines
 from ..drawing.words import READABLE, clean, width_of, wrapped
-from ..model import Block, Facts, Picture, Report, Sentences, Table
+from ..figures import Source
+from ..model import Block, Facts, Report, Sentences, Table
 
 _HANGING = 2
 _STYLES = {"strong": "bold", "plain": "", "quiet": "dim"}
@@ -31,8 +33,11 @@ def _lines(block: Block, screen: Screen) -> list[str]:
             style = _STYLES[block.tone]
             lines = [line for text in block.texts for line in _styled_lines(text, style, screen, hanging)]
             return [*_styled_lines(block.title, "bold", screen), *lines]
-        case Picture():
-            return []  # its numbers are in a table
+        case Source():
+            lines = [printable(line) for line in block.text.splitlines()]  # as they are, to be copied
+            return [*_styled_lines(block.title, "bold", screen), *lines] if block.text else []
+        case _:
+            return []  # drawn: its numbers are in a table
 
 
 def _styled_lines(text: str, style: str, screen: Screen, hanging: int = 0) -> list[str]:

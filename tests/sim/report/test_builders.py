@@ -8,7 +8,7 @@ from sim.report.render import RENDERERS
 from sim.shell import formats
 
 FOLDER = Path(sim.report.__file__).parent
-SHARED = {"__init__", "model", "quantities", "strategy_name", "run_detail"}
+SHARED = {"__init__", "model", "figures", "quantities", "strategy_name", "run_detail"}
 BUILDERS = sorted(path for path in FOLDER.glob("*.py") if path.stem not in SHARED)
 
 
@@ -31,7 +31,7 @@ def test_every_builder_builds_a_report_and_knows_no_other_one():
 
 
 def test_every_format_has_a_renderer_of_its_own_and_an_ending():
-    assert set(RENDERERS) == {each.value for each in formats.Format}
+    assert set(RENDERERS) | {each.value for each in formats.FIGURES} == {each.value for each in formats.Format}
     assert {render.__module__ for render in RENDERERS.values()} == {
         f"sim.report.render.{name}" for name in ("terminal", "json", "csv", "html")
     }
