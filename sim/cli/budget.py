@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -24,6 +24,9 @@ from .options import (
     count_if_given,
     placed,
 )
+
+if TYPE_CHECKING:
+    from ..report.model import Report
 
 ARCHETYPES = ("high-bw", "medium-bw", "low-bw")
 
@@ -90,4 +93,10 @@ def budget(
     rules = tuple(each for each in RULES if not rule or each in {one.value for one in rule})
     with naming(source), Progress() as watch:
         found = answer(loaded, rules=rules, target_losses=targets, unique_tokens=unique, watch=watch)
-    hand_over(report(found), shape, output)
+
+    def illustrated(told: Report) -> Report:
+        from ..report.page.budget import page
+
+        return page(told, found)
+
+    hand_over(report(found), shape, output, illustrated)

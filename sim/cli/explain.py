@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,6 +21,9 @@ from .options import (
     WorkloadOption,
     placed,
 )
+
+if TYPE_CHECKING:
+    from ..report.model import Report
 
 EXPLAINED = "diloco"
 StrategyOption = Annotated[
@@ -68,4 +71,11 @@ def explain(
     )
     with naming(source), Progress() as watch:
         found = answer(loaded, watch)
-    hand_over(report(found), shape, output)
+
+    def illustrated(told: Report) -> Report:
+        from ..questions.illustration import one_round
+        from ..report.page.explain import page
+
+        return page(told, found, *one_round(loaded))
+
+    hand_over(report(found), shape, output, illustrated)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..shell.delivery import check_writable
 from ..shell.formats import FormatOption, OutputOption, chosen
 from .handing_over import hand_over
+
+if TYPE_CHECKING:
+    from ..report.model import Report
 
 
 def flows(
@@ -28,4 +31,10 @@ def flows(
     document = load_flows(file)
     with naming(file):
         found = answer(document)
-    hand_over(report(found), shape, output)
+
+    def illustrated(told: Report) -> Report:
+        from ..report.page.flows import page
+
+        return page(told, found, document)
+
+    hand_over(report(found), shape, output, illustrated)

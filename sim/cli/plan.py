@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,9 @@ from ..shell.formats import FormatOption, OutputOption, chosen
 from .handing_over import hand_over
 from .names import strategies_from, topologies_from
 from .options import ChipOption, ChipsOption, UniqueTokensOption, count, count_if_given
+
+if TYPE_CHECKING:
+    from ..report.model import Report
 
 TopologyOption = Annotated[
     str,
@@ -119,7 +122,13 @@ def plan(
     )
     with Progress() as watch:
         found = answer(ask, watch)
-    hand_over(report(found), shape, output)
+
+    def illustrated(told: Report) -> Report:
+        from ..report.page.plan import page
+
+        return page(told, found)
+
+    hand_over(report(found), shape, output, illustrated)
 
 
 def _range(text: str) -> tuple[float, ...]:

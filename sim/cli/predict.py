@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,6 +10,10 @@ from ..shell.delivery import check_writable
 from ..shell.formats import FormatOption, OutputOption, chosen
 from .handing_over import hand_over
 from .options import ReplicasOption, SyncEveryOption, TokensOption, UniqueTokensOption, count, count_if_given
+
+if TYPE_CHECKING:
+    from ..questions.predict import LawAnswer
+    from ..report.model import Report
 
 ParamsOption = Annotated[str, typer.Option(help="Parameters N of the model, such as 30B.", metavar="COUNT")]
 StrategyOption = Annotated[
@@ -39,13 +43,23 @@ def predict(
     from ..questions.predict import answer
     from ..report.predict import report
 
-    found = answer(
-        count("--params", params),
-        strategy,
-        replicas=replicas,
-        tokens=count_if_given("--tokens", tokens),
-        sync_every=sync_every,
-        batch_tokens=count_if_given("--batch-tokens", batch_tokens),
-        unique_tokens=count_if_given("--unique-tokens", unique_tokens),
-    )
-    hand_over(report(found), shape, output)
+    def ask(size: float) -> LawAnswer:
+        return answer(
+            size,
+            strategy,
+            replicas=replicas,
+            tokens=count_if_given("--tokens", tokens),
+            sync_every=sync_every,
+            batch_tokens=count_if_given("--batch-tokens", batch_tokens),
+            unique_tokens=count_if_given("--unique-tokens", unique_tokens),
+        )
+
+    found = ask(count("--params", params))
+
+    def illustrated(told: Report) -> Report:
+        from ..questions.illustration import around
+        from ..report.page.predict import page
+
+        return page(told, found, around(ask, found.params))
+
+    hand_over(report(found), shape, output, illustrated)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,9 @@ from ..shell.formats import FormatOption, OutputOption, chosen
 from ..shell.printing import print_out
 from .handing_over import hand_over
 from .names import topologies_from
+
+if TYPE_CHECKING:
+    from ..report.model import Report
 
 
 class Kind(StrEnum):
@@ -66,7 +69,14 @@ def show(
     from ..report.topology import report
     from ..topology.model import load_topology
 
-    hand_over(report(answer(load_topology(name))), shape, output)
+    found = answer(load_topology(name))
+
+    def illustrated(told: Report) -> Report:
+        from ..report.page.topology import page
+
+        return page(told, found)
+
+    hand_over(report(found), shape, output, illustrated)
 
 
 def schema(document: Annotated[Document, typer.Argument(help="Which file format to describe.")]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,6 +10,9 @@ from ..shell.delivery import check_writable
 from ..shell.formats import FormatOption, OutputOption, chosen
 from ..shell.printing import tell
 from .handing_over import hand_over
+
+if TYPE_CHECKING:
+    from ..report.model import Report
 
 OnlyOption = Annotated[
     str | None,
@@ -42,7 +45,13 @@ def validate(
 
     with Progress() as watch:
         found = answer(only, live=live, watch=watch)
-    hand_over(report(found, cases=cases), shape, output)
+
+    def illustrated(told: Report) -> Report:
+        from ..report.page.validate import page
+
+        return page(told, found)
+
+    hand_over(report(found, cases=cases), shape, output, illustrated)
     if found.faults:
         tell("\n".join(f"fault: {fault}" for fault in found.faults))
         raise typer.Exit(1)

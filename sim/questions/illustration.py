@@ -16,6 +16,7 @@ from ..simulation.predicted_loss import loss_after
 from ..simulation.results import Job, Result
 from ..simulation.run import alone
 from ..strategies.shared.strategy import told_apart
+from .predict import LawAnswer
 
 FACTORS = tuple(10 ** (quarter / 4) for quarter in range(-4, 5))
 """How many times as wide as they are the links are made, from a tenth to ten times."""
@@ -139,3 +140,13 @@ def stops(result: Result) -> Iterator[Stop]:
             loss = loss_after(job.strategy, job.setting.load, tokens).value
             if loss is not None:
                 yield Stop(label, share * reference_s, tokens, loss)
+
+
+def around(ask: Callable[[float], LawAnswer], params: float) -> tuple[LawAnswer, ...]:
+    """What the laws say of models from a tenth to ten times a size, everything else asked for in the same way.
+
+    Args:
+      ask: the answer for a number of parameters.
+      params: N, in the middle.
+    """
+    return tuple(ask(params * factor) for factor in FACTORS)

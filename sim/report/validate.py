@@ -9,7 +9,7 @@ from typing import Any
 from ..questions.validate.claims import Case, Claim, Validation
 from .model import Column, Records, Report, Row, Table, sentences
 
-_TOPICS = {
+TOPICS = {
     "laws": "Scaling laws",
     "tables": "Published bandwidth tables [Gbit/s]",
     "wall-clock": "Wall-clock and budgets",
@@ -45,7 +45,7 @@ def report(answer: Validation, *, cases: bool = False) -> Report:
             sentences([summary], "strong"),
             sentences(remarks),
             *(
-                _table(_TOPICS.get(topic, topic), list(claims), cases)
+                _table(TOPICS.get(topic, topic), list(claims), cases)
                 for topic, claims in groupby(answer.claims, key=lambda claim: claim.topic)
             ),
             *([sentences([f"fault: {fault}" for fault in answer.faults], "strong")] if answer.faults else []),

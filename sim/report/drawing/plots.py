@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import groupby
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 from ...units.in_words import human_quantity
@@ -41,12 +42,12 @@ def height(picture: Drawn, width: float) -> float:
             return width / network.aspect(picture, _MAP)
 
 
-def plot(axes: Axes, picture: Drawn) -> Entries:
-    """Draws a panel, and says what stands in its legend."""
+def plot(axes: Axes, picture: Drawn, width: float) -> Entries:
+    """Draws a panel of some width [inch], and says what stands in its legend."""
     axes.set_title(picture.title, loc="left", fontsize="medium", fontweight="bold")
     match picture:
         case Picture():
-            return _curves(axes, picture)
+            return _curves(axes, picture, width)
         case Bars():
             return _bars(axes, picture)
         case Gantt():
@@ -55,7 +56,7 @@ def plot(axes: Axes, picture: Drawn) -> Entries:
             return _map(axes, picture)
 
 
-def _curves(axes: Axes, picture: Picture) -> Entries:
+def _curves(axes: Axes, picture: Picture, width: float) -> Entries:
     entries: Entries = []
     for number, curve in enumerate(picture.curves):
         dash = DASHES[number % len(DASHES)]
@@ -68,7 +69,7 @@ def _curves(axes: Axes, picture: Picture) -> Entries:
             linestyle="-" if dash == "none" else (0, tuple(float(each) / 2 for each in dash.split())),
         )
         entries.append((line, curve.label))
-    axes.set(xlabel=picture.x.title, ylabel=picture.y.title)
+    axes.set(xlabel=fill(picture.x.title, round(12 * width)), ylabel=fill(picture.y.title, 40))
     axes.set(xscale="log" if picture.x.log else "linear", yscale="log" if picture.y.log else "linear")
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(lambda value, _: f"{value:,g}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -31,6 +32,8 @@ _DOING: dict[str, Tone] = {
 }
 _ROWS = 16
 """Datacenters up to which a schedule can be read."""
+_APART = 0.07
+"""How far a site of unknown place stands from what joins it, as a share of the extent of the map."""
 _TOGETHER = 1e-9
 """Of the length of a schedule: a gap that only rounding makes."""
 
@@ -74,9 +77,30 @@ def map_of(topology: Topology, used: Mapping[str, float] | None = None, remark: 
             busier = None if share is None or other.used is None else max(share, other.used)
             wire = Wire(start, end, max(wire.bandwidth_bits_per_s, other.bandwidth_bits_per_s), busier)
         found[start, end] = wire
+    placed = _placed(nodes, list(found))
+    beside = "Sites of unknown place stand beside what joins them." if placed != nodes else ""
     uneven = len({wire.bandwidth_bits_per_s for wire in found.values()}) > 1
-    remarks = [*(["Wider lines have more bandwidth."] if uneven else []), *([remark] if remark else [])]
-    return Map("Sites and links", tuple(nodes), tuple(found.values()), " ".join(remarks))
+    remarks = [*(["Wider lines have more bandwidth."] if uneven else []), remark, beside]
+    return Map("Sites and links", tuple(placed), tuple(found.values()), " ".join(filter(None, remarks)))
+
+
+def _placed(nodes: Sequence[Node], pairs: Sequence[tuple[int, int]]) -> list[Node]:
+    """Nodes whose place nobody knows, but that of a neighbour, stand beside it, away from the middle of all."""
+    known = [node.place for node in nodes if node.place]
+    if not known or len(known) == len(nodes):
+        return list(nodes)
+    easts, norths = zip(*known, strict=True)
+    middle = sum(easts) / len(easts), sum(norths) / len(norths)
+    apart = _APART * max(max(easts) - min(easts), max(norths) - min(norths), 1.0)
+    found = list(nodes)
+    for number, node in enumerate(nodes):
+        near = [nodes[b if a == number else a].place for a, b in pairs if number in (a, b)]
+        place = next((each for each in near if each), None)
+        if node.place is None and place:
+            away = place[0] - middle[0], place[1] - middle[1]
+            long = math.hypot(*away) or 1.0
+            found[number] = node._replace(place=(place[0] + apart * away[0] / long, place[1] + apart * away[1] / long))
+    return found
 
 
 def _names(a: str, b: str) -> list[str]:

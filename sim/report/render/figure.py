@@ -60,13 +60,13 @@ def _figure(panels: list[Drawn]) -> Figure:
     figure = Figure((_WIDTH, max(heights) if pair else sum(heights)), layout="constrained")
     if pair:
         left, right = figure.subplots(1, 2)
-        entries = plots.plot(left, panels[0])
-        plots.plot(right, panels[1])
+        entries = plots.plot(left, panels[0], width)
+        plots.plot(right, panels[1], width)
         _legend(figure, entries)
         return figure
     parts = figure.subfigures(len(panels), 1, height_ratios=heights, squeeze=False)
     for part, panel in zip(parts[:, 0], panels, strict=True):
-        _legend(part, plots.plot(part.subplots(), panel))
+        _legend(part, plots.plot(part.subplots(), panel, width))
     return figure
 
 
