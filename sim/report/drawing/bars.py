@@ -52,8 +52,9 @@ def _rows(picture: Bars, across: Scale, unit: Unit, left: float, right: float, n
             y += _GROUP
         for bar in bars:
             if narrow:  # the label stands above the bar
-                parts.append(words(left, y + 12, cut(bar.label, 0.62 * right)))
-                parts.append(words(right, y + 12, cut(bar.note, 0.36 * right), "end"))
+                note = cut(bar.note, 0.6 * right)
+                parts.append(words(left, y + 12, cut(bar.label, right - left - length(note) - 6)))
+                parts.append(words(right, y + 12, note, "end"))
                 y += 17
             else:
                 parts.append(words(left - 6, y + 16, cut(bar.label, left - 10), "end"))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from ..model import Axis, Curve, Picture
-from .parts import cut, drawing, is_narrow, legend, plain, rule, words
+from .parts import cut, drawing, is_narrow, legend, length, plain, rule, words
 from .scale import Scale
 
 COLOURS = 8
 """Colours that a page's style gives to lines, by the classes `line0` to `line7`."""
 _TOLD = 6
 """Curves whose ends the alternative text tells."""
-_TOP, _BOTTOM, _LEFT, _RIGHT = 18, 50, 58, 24
+_TOP, _BOTTOM, _RIGHT = 18, 50, 24
 
 
 def svg(picture: Picture, width: int) -> str:
@@ -20,21 +20,22 @@ def svg(picture: Picture, width: int) -> str:
         return ""
     height = 270 if is_narrow(width) else 360
     right, bottom = width - _RIGHT, height - _BOTTOM
-    across = _scale(picture.x, [x for x, _ in points], _LEFT, right)
     up = _scale(picture.y, [y for _, y in points], bottom, _TOP)
+    left = 32 + max(length(text) for _, text in [*up.ticks(), (0.0, "000")])
+    across = _scale(picture.x, [x for x, _ in points], left, right)
     parts = []
     for value, text in up.ticks():
         y = up.at(value)
-        parts += [rule(_LEFT, y, right, y), words(_LEFT - 7, y + 4, text, "end")]
+        parts += [rule(left, y, right, y), words(left - 7, y + 4, text, "end")]
     for value, text in across.ticks(3 if is_narrow(width) else 6):
         x = across.at(value)
         parts += [rule(x, _TOP, x, bottom), words(x, bottom + 18, text, "middle")]
-    parts.append(words((_LEFT + right) / 2, height - 10, cut(picture.x.title, right - _LEFT), "middle"))
+    parts.append(words((left + right) / 2, height - 10, cut(picture.x.title, right - left), "middle"))
     turned = f'transform="translate(14 {(_TOP + bottom) / 2:.0f}) rotate(-90)" text-anchor="middle"'
     parts.append(f"<text {turned}>{plain(cut(picture.y.title, bottom - _TOP + 40))}</text>")
     for mark in picture.marks:
         x = across.at(mark.x)
-        late = x > (_LEFT + right) / 2
+        late = x > (left + right) / 2
         parts.append(rule(x, _TOP, x, bottom, "mark"))
         parts.append(words(x + (-4 if late else 4), _TOP - 5, mark.label, "end" if late else "start", "small"))
     for number, curve in enumerate(picture.curves):

@@ -6,6 +6,7 @@ rounded to a tenth. A line of the file is a ring: longitude and latitude in tent
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from importlib import resources
 
@@ -38,3 +39,31 @@ def _unrolled(places: list[tuple[float, float]]) -> Ring:
     if abs(found[-1][0] - found[0][0]) > 180:
         found += [(found[-1][0], -90.0), (found[0][0], -90.0)]
     return tuple(found)
+
+
+def within(west: float, south: float, east: float, north: float) -> list[Ring]:
+    """What of the land lies within the edges of a map, also where that goes round the back of the Earth [degree]."""
+    found = []
+    for turn in (-360.0, 0.0, 360.0):
+        for ring in rings():
+            cut: Sequence[tuple[float, float]] = [(x + turn, y) for x, y in ring]
+            for axis, edge, above in ((0, west, True), (0, east, False), (1, south, True), (1, north, False)):
+                cut = _cut(cut, axis, edge, above=above)
+            if cut:
+                found.append(tuple(cut))
+    return found
+
+
+def _cut(ring: Sequence[tuple[float, float]], axis: int, edge: float, *, above: bool) -> list[tuple[float, float]]:
+    """The part of a ring on one side of a straight line (the algorithm of Sutherland and Hodgman)."""
+    found: list[tuple[float, float]] = []
+    for number, place in enumerate(ring):
+        before = ring[number - 1]
+        inside, was_inside = (each[axis] >= edge if above else each[axis] <= edge for each in (place, before))
+        if inside != was_inside:
+            share = (edge - before[axis]) / (place[axis] - before[axis])
+            x, y = (a + share * (b - a) for a, b in zip(before, place, strict=True))
+            found.append((x, y))
+        if inside:
+            found.append(place)
+    return found

@@ -29,6 +29,20 @@ class Window:
     width: float
     height: float
 
+    @property
+    def east(self) -> float:
+        """Its eastern edge [degree]."""
+        return self.west + self.width
+
+    @property
+    def north(self) -> float:
+        """Its northern edge [degree]."""
+        return self.south + self.height
+
+    def share(self, place: Place) -> Place:
+        """Where a place is in it, from (0, 0) at the lower left to (1, 1)."""
+        return (place[0] - self.west) / self.width, (place[1] - self.south) / self.height
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -85,11 +99,7 @@ def _on_map(picture: Map, aspect: float) -> Layout:
     unrolled = [((east - west) % 360 + west, north) for east, north in places]
     ways = [_arc(unrolled[wire.start], unrolled[wire.end]) for wire in picture.wires]
     window = _window([*unrolled, *(place for way in ways for place in way)], aspect)
-
-    def at(place: Place) -> Place:
-        return (place[0] - window.west) / window.width, (place[1] - window.south) / window.height
-
-    return Layout(tuple(map(at, unrolled)), tuple(tuple(map(at, way)) for way in ways), window)
+    return Layout(tuple(map(window.share, unrolled)), tuple(tuple(map(window.share, way)) for way in ways), window)
 
 
 def _first_east_of_the_widest_gap(degrees: Sequence[float]) -> float:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from ...units.in_words import human_quantity
 from ...units.quantities import BANDWIDTH
 from ..figures import Map, Wire
-from .land import Ring, rings
+from .land import within
 from .layout import MOST_NODES, Layout, Place, Window, laid_out
 from .parts import cut, drawing, is_narrow, legend, length, plain, rule, words
 from .scale import Scale
@@ -26,6 +26,8 @@ SHADES_IN_WORDS = {
 }
 """What each colour says."""
 _THIN, _THICK = 1.6, 7.0
+_MANY = 24
+"""Links from which on the lines are half as wide."""
 _LABELLED, _NAMED = 6, 40
 """Links up to which each is labelled; nodes up to which each is named."""
 _TOLD = 12
@@ -67,9 +69,10 @@ def drawable(picture: Map) -> bool:
 def line_widths(wires: Sequence[Wire]) -> list[float]:
     """How wide each line is: by the logarithm of the bandwidth, the same where all links are equal [px]."""
     logs = [math.log10(wire.bandwidth_bits_per_s) for wire in wires]
+    thick = _THICK if len(wires) < _MANY else _THICK / 2
     if not logs or max(logs) - min(logs) < 1e-9:
-        return [(_THIN + _THICK) / 2] * len(logs)
-    return [_THIN + (_THICK - _THIN) * (log - min(logs)) / (max(logs) - min(logs)) for log in logs]
+        return [(_THIN + thick) / 2] * len(logs)
+    return [_THIN + (thick - _THIN) * (log - min(logs)) / (max(logs) - min(logs)) for log in logs]
 
 
 def shade(wire: Wire) -> str:
@@ -108,14 +111,16 @@ def _nodes(picture: Map, layout: Layout, width: int, height: int) -> Iterator[st
         else:
             yield f'<rect class="router" x="{x - 4:.1f}" y="{y - 4:.1f}" width="8" height="8">{title}</rect>'
         if names:
-            yield _name(cut(node.name, 0.4 * width), (x, y), (width, height), taken, below=not picture.located)
+            yield _name(cut(node.name, 0.4 * width), (x, y), (width, height), taken, outward=not picture.located)
 
 
-def _name(name: str, at: Place, size: tuple[int, int], taken: list[Box], *, below: bool) -> str:
+def _name(name: str, at: Place, size: tuple[int, int], taken: list[Box], *, outward: bool) -> str:
     """The name of a node where it covers no other name and no node, if there is such a place."""
     (x, y), long = at, length(name)
     tries = [(x + 10, y + 4), (x - 10 - long, y + 4), (x - long / 2, y - 11), (x - long / 2, y + 20)]
-    boxes = [(left, base - 11, left + long, base + 3) for left, base in (tries[::-1] if below else tries)]
+    if outward:  # the links are in the middle
+        tries = [tries[3], tries[2]] if y >= size[1] / 2 else [tries[2], tries[3]]
+    boxes = [(left, base - 11, left + long, base + 3) for left, base in tries]
     best = min(boxes, key=lambda box: _covers(box, taken, size))
     taken.append(best)
     return words(best[0], best[1] + 11, name, kind="halo")
@@ -136,12 +141,13 @@ def _common(one: Box, other: Box) -> float:
 
 def _earth(window: Window, width: int, height: int) -> Iterator[str]:
     """Land, and lines of longitude and latitude with their degrees."""
-    view = f"{window.west:.3f} {-window.south - window.height:.3f} {window.width:.3f} {window.height:.3f}"
-    yield f'<svg width="{width}" height="{height}" viewBox="{view}" preserveAspectRatio="none" aria-hidden="true">'
-    yield f'<rect class="sea" x="{window.west - 1:.2f}" y="-91" width="{window.width + 2:.2f}" height="182"/>'
+    yield f'<rect class="sea" width="{width}" height="{height}"/>'
     if window.width >= COARSE:
-        yield f'<path class="land" d="{"".join(_outlines(window))}"/>'
-    yield "</svg>"
+        lines = [
+            "L".join(f"{x * width:.1f} {(1 - y) * height:.1f}" for x, y in map(window.share, ring))
+            for ring in within(window.west, window.south, window.east, window.north)
+        ]
+        yield f'<path class="land" d="{"".join(f"M{line}Z" for line in lines)}"/>'
     for value, text in Scale(window.west, window.west + window.width, 0, width).ticks(4):
         x = width * (value - window.west) / window.width
         yield rule(x, 0, x, height, "graticule")
@@ -155,21 +161,6 @@ def _earth(window: Window, width: int, height: int) -> Iterator[str]:
 def _degrees(value: float, positive: str, negative: str, text: str) -> str:
     digits = len(text.partition(".")[2])
     return f"{abs(value):.{digits}f}°{positive if value > 0 else negative if value < 0 else ''}"
-
-
-def _outlines(window: Window) -> Iterator[str]:
-    """The rings that touch the window, also where it goes round the back of the Earth."""
-    for turn in (-360, 0, 360):
-        for ring in rings():
-            if touches(ring, turn, window):
-                yield "M" + "L".join(f"{east + turn:g} {-north:g}" for east, north in ring) + "Z"
-
-
-def touches(ring: Ring, turn: int, window: Window) -> bool:
-    """Whether a ring, so many degrees further on, has something within the edges of a window."""
-    easts, norths = [east + turn for east, _ in ring], [north for _, north in ring]
-    beside = max(easts) < window.west or min(easts) > window.west + window.width
-    return not (beside or max(norths) < window.south or min(norths) > window.south + window.height)
 
 
 def key(picture: Map) -> str:

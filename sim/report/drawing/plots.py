@@ -12,7 +12,7 @@ from ..figures import Bars, Gantt, Map, Series
 from ..model import Drawn, Picture
 from ..quantities import common_scale
 from . import bars, gantt, network
-from .land import rings
+from .land import within
 from .layout import laid_out
 from .style import DASHES, LIGHT, TONES, USED
 
@@ -170,8 +170,6 @@ def _earth(axes: Axes, picture: Map) -> None:
     axes.set_facecolor("#eef3f8")
     if window is None or window.width < network.COARSE:
         return
-    for turn in (-360, 0, 360):
-        for ring in rings():
-            if network.touches(ring, turn, window):
-                xs = [(east + turn - window.west) / window.width for east, _ in ring]
-                axes.fill(xs, [(north - window.south) / window.height for _, north in ring], color="#dfe3d8", zorder=0)
+    for ring in within(window.west, window.south, window.east, window.north):
+        xs, ys = zip(*map(window.share, ring), strict=True)
+        axes.fill(xs, ys, color="#dfe3d8", zorder=0)

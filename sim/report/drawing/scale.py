@@ -39,7 +39,7 @@ class Scale:
         power = 10.0 ** math.floor(math.log10(rough))
         apart = next((factor * power for factor in _FACTORS if factor * power >= 0.9 * rough), 10 * power)
         first, last = math.ceil(self._low / apart - 1e-9), math.floor(self._high / apart + 1e-9)
-        return [(number * apart, f"{number * apart:,.6g}") for number in range(first, last + 1)]
+        return [(number * apart, _number(number * apart)) for number in range(first, last + 1)]
 
     def _powers(self, count: int) -> list[tuple[float, str]]:
         first, last = math.ceil(self._low - 1e-9), math.floor(self._high + 1e-9)
@@ -47,7 +47,12 @@ class Scale:
             powers = range(math.floor(self._low) - 1, last + 1)
             found = [factor * 10.0**power for power in powers for factor in _FACTORS[:-1]]
             return [
-                (each, f"{each:,.6g}") for each in found if self._low - 1e-9 <= math.log10(each) <= self._high + 1e-9
+                (each, _number(each)) for each in found if self._low - 1e-9 <= math.log10(each) <= self._high + 1e-9
             ]
         step = max(1, math.ceil((last - first) / (count + 2)))
-        return [(10.0**power, f"{10.0**power:,g}") for power in range(first, last + 1, step)]
+        return [(10.0**power, _number(10.0**power)) for power in range(first, last + 1, step)]
+
+
+def _number(value: float) -> str:
+    """A value to mark, in digits where these are not too many."""
+    return f"{value:,.10g}" if value == 0 or 1e-4 <= abs(value) < 1e7 else f"{value:.6g}"

@@ -40,7 +40,7 @@ STYLE = """\
 .crosshaul th, .crosshaul td { padding: .3em .8em; text-align: left; vertical-align: top; }
 .crosshaul tr > *:first-child { padding-left: 0; }
 .crosshaul tr > * { border-bottom: 1px solid var(--line); }
-.crosshaul thead th { vertical-align: bottom; border-bottom-width: 2px; }
+.crosshaul thead tr > * { vertical-align: bottom; border-bottom-width: 2px; }
 .crosshaul tbody th { font-weight: inherit; }
 .crosshaul .right { text-align: right; }
 .crosshaul .number { white-space: nowrap; }
@@ -103,6 +103,7 @@ footer.crosshaul { padding-top: 0; }
   .crosshaul dd { margin: 0 0 .6em; }
   .crosshaul dt { max-width: none; }
   .crosshaul th, .crosshaul td { padding: .3em .5em; }
+  .crosshaul th:not(.number):not(.right), .crosshaul td:not(.number):not(.right) { min-width: 7em; }
 }
 @media print {
   .crosshaul { font-size: 10.5px; print-color-adjust: exact; -webkit-print-color-adjust: exact; }

@@ -29,7 +29,7 @@ def page(report: Report, answer: FlowsAnswer, document: Flows) -> Report:
         if last.finish_s
     }
     remark = "Colours: how far each link is used, in the mean until the last flow has arrived." if used else ""
-    finding = f"All has arrived after {human_seconds(last.finish_s)}; the last flow is {' > '.join(last.route)}."
+    finding = f"All has arrived after {human_seconds(last.finish_s)}; the last flow is {last.source} to {last.target}."
     source = as_yaml("The flows", document, "Saved as mine.yaml, it is asked about by: simulate flows mine.yaml")
     schedule = [when(answer)] if last.finish_s else []
     blocks = (sentences([finding], "strong"), *behind_tables(report.blocks, schedule))
@@ -40,7 +40,7 @@ def page(report: Report, answer: FlowsAnswer, document: Flows) -> Report:
 def when(answer: FlowsAnswer) -> Gantt:
     """From when to when each flow is on its way."""
     shown = answer.flows[:_ROWS]
-    rows = tuple(" > ".join(row.route) for row in shown)
+    rows = tuple(f"{row.source} to {row.target}" for row in shown)
     spans = tuple(Span(n, 0, rows[n], row.start_s, row.finish_s) for n, row in enumerate(shown))
     more = len(answer.flows) - len(shown)
     remark = f"The first {len(shown)} flows; {more} more are not drawn." if more else ""

@@ -42,8 +42,12 @@ def sooner(plan: Plan) -> Picture:
 def doubled(plan: Plan) -> Bars:
     """By how much twice as much of each resource would lower the loss."""
     bars = [
-        Bar(name.replace("_", " "), (max(0.0, -each.doubled_loss_change),), f"{each.doubled_loss_change:+.4f}")
+        Bar(name.replace("_", " "), (max(0.0, -each.doubled_loss_change),), _change(each.doubled_loss_change))
         for name, each in plan.marginal.items()
     ]
     axis = "by so much the loss would be lower [nats per token]"
     return Bars("What twice as much would buy", axis, LOSS, (Series("lower loss", "compute"),), tuple(bars))
+
+
+def _change(nats: float) -> str:
+    return f"{nats:+.4f}" if abs(nats) >= 5e-5 else "0"

@@ -8,6 +8,7 @@ from dataclasses import replace
 from ...questions.predict import LawAnswer
 from ...units.in_words import human_count
 from ..model import Axis, Curve, Mark, Picture, Report, sentences
+from ..quantities import COUNT, common_scale
 from .shared import with_blocks
 
 
@@ -33,7 +34,8 @@ def page(report: Report, answer: LawAnswer, sizes: Sequence[LawAnswer]) -> Repor
 def _against_size(
     answer: LawAnswer, sizes: Sequence[LawAnswer], field: str, title: str, axis: str, *, log: bool
 ) -> Picture:
-    points = tuple((each.params, getattr(each, field)) for each in sizes if getattr(each, field) is not None)
-    x = Axis("parameters", log=True)
-    mark = Mark(answer.params, f"as asked: {human_count(answer.params)}")
-    return Picture(f"{title} against size", x, Axis(axis, log=log), (Curve(answer.strategy, points),), (mark,))
+    unit = common_scale([each.params for each in sizes], COUNT)
+    found = [(each.params / unit.factor, getattr(each, field)) for each in sizes if getattr(each, field) is not None]
+    x = Axis(f"parameters [{unit.unit}]" if unit.unit else "parameters", log=True)
+    mark = Mark(answer.params / unit.factor, f"as asked: {human_count(answer.params)}")
+    return Picture(f"{title} against size", x, Axis(axis, log=log), (Curve(answer.strategy, tuple(found)),), (mark,))

@@ -34,6 +34,8 @@ _ROWS = 16
 """Datacenters up to which a schedule can be read."""
 _APART = 0.07
 """How far a site of unknown place stands from what joins it, as a share of the extent of the map."""
+_FAN = math.radians(50)
+"""The angle between two of them beside the same node, at most."""
 _TOGETHER = 1e-9
 """Of the length of a schedule: a gap that only rounding makes."""
 
@@ -92,15 +94,23 @@ def _placed(nodes: Sequence[Node], pairs: Sequence[tuple[int, int]]) -> list[Nod
     easts, norths = zip(*known, strict=True)
     middle = sum(easts) / len(easts), sum(norths) / len(norths)
     apart = _APART * max(max(easts) - min(easts), max(norths) - min(norths), 1.0)
+    near = {number: _neighbour(number, nodes, pairs) for number, node in enumerate(nodes) if node.place is None}
     found = list(nodes)
-    for number, node in enumerate(nodes):
-        near = [nodes[b if a == number else a].place for a, b in pairs if number in (a, b)]
-        place = next((each for each in near if each), None)
-        if node.place is None and place:
-            away = place[0] - middle[0], place[1] - middle[1]
-            long = math.hypot(*away) or 1.0
-            found[number] = node._replace(place=(place[0] + apart * away[0] / long, place[1] + apart * away[1] / long))
+    for place in dict.fromkeys(each for each in near.values() if each):
+        beside = [number for number, each in near.items() if each == place]
+        outward = math.atan2(place[1] - middle[1], place[0] - middle[0])
+        step = min(_FAN, 2 * math.pi / len(beside))
+        for turn, number in enumerate(beside):
+            angle = outward + (turn - (len(beside) - 1) / 2) * step
+            spot = place[0] + apart * math.cos(angle), place[1] + apart * math.sin(angle)
+            found[number] = nodes[number]._replace(place=spot)
     return found
+
+
+def _neighbour(number: int, nodes: Sequence[Node], pairs: Sequence[tuple[int, int]]) -> tuple[float, float] | None:
+    """The place of the first neighbour of a node of which it is known."""
+    near = [nodes[b if a == number else a].place for a, b in pairs if number in (a, b)]
+    return next((each for each in near if each), None)
 
 
 def _names(a: str, b: str) -> list[str]:
