@@ -119,9 +119,7 @@ def against_bandwidth(result: Result, more: Illustration) -> list[Picture]:
         return []
     bandwidths = {link.bandwidth_bits_per_s for link in result.scenario.topology.links}
     alike = bandwidths.pop() / 1e9 if len(bandwidths) == 1 else None
-    words = (
-        "bandwidth of every link between datacenters [Gbit/s]" if alike else "links between datacenters, times as wide"
-    )
+    words = "bandwidth of every link [Gbit/s]" if alike else "all links, times as wide as they are"
     here = Mark(alike or 1.0, f"as asked: {human_quantity(alike * 1e9, BANDWIDTH)}" if alike else "as they are")
     x = Axis(words, log=True)
     remark = ""
@@ -137,7 +135,7 @@ def against_bandwidth(result: Result, more: Illustration) -> list[Picture]:
     far_apart = slowest_s > 20 * min(pace.wall_clock_s for pace in more.paces)
     wall = Axis(f"wall-clock [{unit.unit}]", None if far_apart else 0.0, log=far_apart)
     busiest = max(pace.utilization for pace in more.paces)
-    busy = Axis("chips compute, share of the time [%]", 0.0, 100.0 if busiest > 0.5 else None)
+    busy = Axis("time spent computing [%]", 0.0, 100.0 if busiest > 0.5 else None)
     return [
         Picture("Utilisation against bandwidth", x, busy, lines("utilization", 100.0), (here,), remark),
         Picture("Wall-clock against bandwidth", x, wall, lines("wall_clock_s", 1 / unit.factor), (here,), remark),

@@ -22,7 +22,7 @@ _SERIES = (
     Series("waiting for slower replicas", "waiting"),
     Series("packing payloads", "packing"),
 )
-_BESIDE = Series("exchange behind compute (thin)", "across")
+_BESIDE = Series("an exchange is under way (thin line)", "idle")
 _DOING: dict[str, Tone] = {
     "compute": "compute",
     "across": "across",

@@ -34,8 +34,8 @@ def _lines(block: Block, screen: Screen) -> list[str]:
             lines = [line for text in block.texts for line in _styled_lines(text, style, screen, hanging)]
             return [*_styled_lines(block.title, "bold", screen), *lines]
         case Source():
-            lines = [printable(line) for line in block.text.splitlines()]  # as they are, to be copied
-            return [*_styled_lines(block.title, "bold", screen), *lines] if block.text else []
+            lines = [printable(line).rstrip() for line in block.text.split("\n")]  # as they are, to be copied
+            return [*_styled_lines(block.title, "bold", screen), *lines] if block.text.strip() else []
         case _:
             return []  # drawn: its numbers are in a table
 

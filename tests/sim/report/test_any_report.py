@@ -14,8 +14,9 @@ from sim.errors import printable
 from sim.report import quantities
 from sim.report.drawing.cells import written_columns
 from sim.report.drawing.screen import Screen
+from sim.report.figures import Bar, Bars, Gantt, Map, Node, Series, Source, Span, Wire
 from sim.report.model import Axis, Column, Curve, Fact, Facts, Picture, Records, Report, Row, Sentences, Table
-from sim.report.render import RENDERERS
+from sim.report.render import RENDERERS, html
 
 QUANTITIES = [
     quantities.NUMBER,
@@ -60,7 +61,41 @@ def tables(draw):
 
 TEXTS = st.lists(WORDS, max_size=3).map(tuple)
 POINTS = st.lists(st.tuples(st.floats(1e-3, 1e6), st.floats(-1e6, 1e6)), min_size=1, max_size=4).map(tuple)
+AMOUNTS = st.floats(0, 1e18)
+SERIES = st.lists(st.builds(Series, WORDS, st.sampled_from(["compute", "across", "idle"])), min_size=1, max_size=3)
+
+
+@st.composite
+def bars(draw):
+    series = tuple(draw(SERIES))
+    values = st.lists(AMOUNTS, min_size=len(series), max_size=len(series)).map(tuple)
+    found = st.lists(st.builds(Bar, WORDS, values, WORDS, WORDS), max_size=4).map(tuple)
+    return Bars(draw(WORDS), draw(WORDS), draw(st.sampled_from(QUANTITIES)), series, draw(found), draw(WORDS))
+
+
+@st.composite
+def gantts(draw):
+    rows, series = tuple(draw(st.lists(WORDS, min_size=1, max_size=3))), tuple(draw(SERIES))
+    places = (st.integers(0, len(names) - 1) for names in (rows, series))
+    spans = st.lists(st.builds(Span, *places, WORDS, AMOUNTS, AMOUNTS, st.booleans()), max_size=4).map(tuple)
+    return Gantt(draw(WORDS), rows, series, draw(spans), draw(AMOUNTS), draw(WORDS))
+
+
+@st.composite
+def maps(draw):
+    place = st.none() | st.tuples(st.floats(-180, 180), st.floats(-90, 90))
+    nodes = tuple(draw(st.lists(st.builds(Node, WORDS, st.booleans(), place), max_size=5)))
+    ends = st.integers(0, max(0, len(nodes) - 1))
+    wire = st.builds(Wire, ends, ends, st.floats(1, 1e18), st.none() | st.floats(0, 1))
+    wires = st.lists(wire, max_size=5 if nodes else 0).map(tuple)
+    return Map(draw(WORDS), nodes, draw(wires), draw(WORDS))
+
+
 BLOCKS = st.one_of(
+    bars(),
+    gantts(),
+    maps(),
+    st.builds(Source, WORDS, WORDS, st.just("yaml"), WORDS),
     tables(),
     st.builds(Sentences, TEXTS, st.sampled_from(["strong", "plain", "quiet"]), WORDS),
     st.builds(Facts, st.lists(st.builds(Fact, WORDS, TEXTS), max_size=3).map(tuple), WORDS),
@@ -117,6 +152,8 @@ def expected(report):
             found += [text for fact in block.facts for text in (fact.name, *fact.texts)]
         elif isinstance(block, Sentences):
             found += block.texts
+        elif isinstance(block, Source):
+            found += [block.title, block.text, block.remark]
     return [squeezed(printable(text)) for text in found]
 
 
@@ -137,8 +174,10 @@ def test_a_terminal_shows_every_word_and_breaks_none(report, width, styles):
 
 def unbroken(block):
     """The words of a block as a terminal shows them."""
-    if isinstance(block, Picture):
+    if isinstance(block, Picture | Bars | Gantt | Map):
         return []
+    if isinstance(block, Source):
+        return printable(f"{block.title} {block.text}").replace("\t", " ").split() if block.text.strip() else []
     if isinstance(block, Table):
         texts = [block.title, block.remark, *(text for column in written_columns(block) for text in column.texts)]
         # Where there is no room for a head (of the first column, of folded words), its cells stand without it.
@@ -157,7 +196,7 @@ class Page(HTMLParser):
 
     def __init__(self):
         super().__init__()
-        self.open, self.text, self.outside = [], [], []
+        self.open, self.text, self.outside, self.scripts = [], [], [], []
 
     def handle_starttag(self, tag, attributes):
         self.outside += [value for name, value in attributes if name in ("src", "href", "onclick", "onload")]
@@ -171,7 +210,9 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data):
-        if not set(self.open) & {"style"}:
+        if "script" in self.open:
+            self.scripts.append(data)
+        elif "style" not in self.open:
             self.text.append(data)
 
 
@@ -185,7 +226,7 @@ def test_a_page_is_balanced_escaped_and_whole(report):
     page.close()
     assert page.open == []
     assert page.outside == []
-    assert "<script" not in text
+    assert page.scripts in ([], [html._COPY])
     assert "url(" not in text
     assert "@import" not in text
     shown = squeezed("".join(page.text))
