@@ -7,7 +7,7 @@ from itertools import groupby
 from ..figures import Bar, Bars
 from ..quantities import Scale as Unit
 from ..quantities import common_scale, written
-from .parts import box, cut, drawing, is_narrow, length, rule, tones, words
+from .parts import below, box, cut, drawing, is_narrow, length, rule, tones, words
 from .scale import Scale
 
 _ROW, _BAR, _GROUP = 26, 15, 26
@@ -31,7 +31,7 @@ def svg(picture: Bars, width: int) -> str:
     parts = []
     for value, text in across.ticks(3 if narrow else 6):
         x = across.at(value)
-        parts += [rule(x, 4, x, bottom), words(x, bottom + 16, text, "middle" if x > left + 8 else "start")]
+        parts += [rule(x, 4, x, bottom), below(x, bottom + 16, text, (0, width))]
     title = axis_title(picture, unit)
     parts.append(words((left + right) / 2, bottom + 38, cut(title, right - left + 60), "middle"))
     return drawing(width, bottom + 46, described(picture), [*parts, *rows])

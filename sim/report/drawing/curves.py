@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..model import Axis, Curve, Picture
-from .parts import cut, drawing, is_narrow, legend, length, plain, rule, words
+from .parts import below, cut, drawing, is_narrow, legend, length, plain, rule, words
 from .scale import Scale
 
 COLOURS = 8
@@ -29,7 +29,7 @@ def svg(picture: Picture, width: int) -> str:
         parts += [rule(left, y, right, y), words(left - 7, y + 4, text, "end")]
     for value, text in across.ticks(3 if is_narrow(width) else 6):
         x = across.at(value)
-        parts += [rule(x, _TOP, x, bottom), words(x, bottom + 18, text, "middle")]
+        parts += [rule(x, _TOP, x, bottom), below(x, bottom + 18, text, (0, width))]
     parts.append(words((left + right) / 2, height - 10, cut(picture.x.title, right - left), "middle"))
     turned = f'transform="translate(14 {(_TOP + bottom) / 2:.0f}) rotate(-90)" text-anchor="middle"'
     parts.append(f"<text {turned}>{plain(cut(picture.y.title, bottom - _TOP + 40))}</text>")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..figures import Gantt, Span
 from ..quantities import DURATION, common_scale
 from ..quantities import Scale as Unit
-from .parts import box, cut, drawing, is_narrow, length, rule, tones, words
+from .parts import below, box, cut, drawing, is_narrow, length, rule, tones, words
 from .scale import Scale
 
 _BAR, _THIN = 16, 6
@@ -31,7 +31,7 @@ def svg(picture: Gantt, width: int) -> str:
     parts = []
     for value, text in across.ticks(3 if narrow else 7):
         x = across.at(value)
-        parts += [rule(x, 2, x, bottom), words(x, bottom + 16, text, "middle" if x > left + 8 else "start")]
+        parts += [rule(x, 2, x, bottom), below(x, bottom + 16, text, (0, width))]
     parts.append(words((left + right) / 2, bottom + 38, cut(axis_title(unit), right - left), "middle"))
     for number, row in enumerate(picture.rows):
         y = 6 + number * row_height + above

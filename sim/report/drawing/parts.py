@@ -53,6 +53,12 @@ def words(x: float, y: float, text: str, anchor: str = "start", kind: str = "") 
     return f'<text{name} x="{x:.1f}" y="{y:.1f}"{where}>{plain(text)}</text>'
 
 
+def below(x: float, y: float, text: str, edges: tuple[float, float]) -> str:
+    """The number below a mark of an axis, moved to where it stays between the edges of the drawing."""
+    half = length(text) / 2
+    return words(min(max(x, edges[0] + half), edges[1] - half), y, text, "middle")
+
+
 def box(x: float, y: float, width: float, height: float, kind: str, title: str = "") -> str:
     """A filled box, with a title for whoever points at it."""
     shape = f'<rect class="{kind}" x="{x:.2f}" y="{y:.1f}" width="{max(width, 0.0):.2f}" height="{height:.1f}"'
