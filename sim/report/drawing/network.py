@@ -99,31 +99,40 @@ def _label(wire: Wire, way: Sequence[Place]) -> str:
 
 
 def _nodes(picture: Map, layout: Layout, width: int, height: int) -> Iterator[str]:
-    names = len(picture.nodes) <= _NAMED
-    taken: list[Box] = []
-    places = [(x * width, (1 - y) * height) for x, y in layout.nodes]
-    for x, y in places:
-        taken.append((x - 6, y - 6, x + 6, y + 6))
-    for node, (x, y) in zip(picture.nodes, places, strict=True):
+    for node, (x, y) in zip(picture.nodes, layout.nodes, strict=True):
+        x, y = x * width, (1 - y) * height
         title = f"<title>{plain(node.name)}</title>"
         if node.site:
             yield f'<circle class="site" cx="{x:.1f}" cy="{y:.1f}" r="6">{title}</circle>'
         else:
             yield f'<rect class="router" x="{x - 4:.1f}" y="{y - 4:.1f}" width="8" height="8">{title}</rect>'
-        if names:
-            yield _name(cut(node.name, 0.4 * width), (x, y), (width, height), taken, outward=not picture.located)
+    for name, x, y in names(picture, layout, (width, height)):
+        yield words(x, y, name, kind="halo")
 
 
-def _name(name: str, at: Place, size: tuple[int, int], taken: list[Box], *, outward: bool) -> str:
-    """The name of a node where it covers no other name and no node, if there is such a place."""
-    (x, y), long = at, length(name)
+def names(picture: Map, layout: Layout, size: tuple[int, int]) -> list[tuple[str, float, float]]:
+    """The names of the nodes with the places where they begin; none where there are too many to be read."""
+    if len(picture.nodes) > _NAMED:
+        return []
+    places = [(x * size[0], (1 - y) * size[1]) for x, y in layout.nodes]
+    taken = [(x - 6, y - 6, x + 6, y + 6) for x, y in places]
+    found = []
+    for node, place in zip(picture.nodes, places, strict=True):
+        name = cut(node.name, 0.4 * size[0])
+        box = _free(length(name), place, size, taken, outward=not picture.located)
+        taken.append(box)
+        found.append((name, box[0], box[1] + 11))
+    return found
+
+
+def _free(long: float, at: Place, size: tuple[int, int], taken: Sequence[Box], *, outward: bool) -> Box:
+    """Where a name covers no other name and no node, if there is such a place."""
+    x, y = at
     tries = [(x + 10, y + 4), (x - 10 - long, y + 4), (x - long / 2, y - 11), (x - long / 2, y + 20)]
     if outward:  # the links are in the middle
         tries = [tries[3], tries[2]] if y >= size[1] / 2 else [tries[2], tries[3]]
     boxes = [(left, base - 11, left + long, base + 3) for left, base in tries]
-    best = min(boxes, key=lambda box: _covers(box, taken, size))
-    taken.append(best)
-    return words(best[0], best[1] + 11, name, kind="halo")
+    return min(boxes, key=lambda box: _covers(box, taken, size))
 
 
 def _covers(box: Box, taken: Sequence[Box], size: tuple[int, int]) -> float:

@@ -14,11 +14,14 @@ from ..quantities import common_scale
 from . import bars, gantt, network
 from .land import within
 from .layout import laid_out
+from .parts import WIDE
+from .scale import Scale
 from .style import DASHES, LIGHT, TONES, USED
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
+    from matplotlib.patheffects import AbstractPathEffect
 
 Entries = list[tuple["Artist", str]]
 """A legend: signs, each with what it means."""
@@ -71,11 +74,12 @@ def _curves(axes: Axes, picture: Picture, width: float) -> Entries:
         entries.append((line, curve.label))
     axes.set(xlabel=fill(picture.x.title, round(12 * width)), ylabel=fill(picture.y.title, 40))
     axes.set(xscale="log" if picture.x.log else "linear", yscale="log" if picture.y.log else "linear")
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(lambda value, _: f"{value:,g}")
-        axis.set_minor_formatter(lambda value, _: "")
     axes.set_xlim(picture.x.low, picture.x.high)
     axes.set_ylim(picture.y.low, picture.y.high)
+    for axis, log in ((axes.xaxis, picture.x.log), (axes.yaxis, picture.y.log)):
+        ticks = Scale(*axis.get_view_interval(), 0, 1, log=log).ticks()
+        axis.set_ticks([value for value, _ in ticks], [text for _, text in ticks])
+        axis.set_ticks([], minor=True)
     for mark in picture.marks:
         axes.axvline(mark.x, color=_QUIET, linewidth=0.8, linestyle=(0, (4, 3)), zorder=0)
         at = axes.get_xaxis_transform()
@@ -105,7 +109,7 @@ def _bars(axes: Axes, picture: Bars) -> Entries:
     axes.set_yticks(range(len(labels)), labels)
     for number in headings:
         axes.get_yticklabels()[number].set_fontweight("bold")
-    axes.invert_yaxis()
+    axes.set_ylim(len(labels) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
     axes.set_xlabel(bars.axis_title(picture, unit))
     axes.set_xlim(0, most / unit.factor * (1.14 if any(bar.note for bar in picture.bars) else 1.0))
@@ -153,8 +157,11 @@ def _map(axes: Axes, picture: Map) -> Entries:
     for node, (x, y) in zip(picture.nodes, layout.nodes, strict=True):
         face, edge, marker = ("black", "white", "o") if node.site else ("white", "black", "s")
         axes.scatter(x, y, 22, face, marker=marker, edgecolors=edge, zorder=3)
-        axes.annotate(node.name, (x, y), (0, -11), textcoords="offset points", ha="center", size="small", zorder=4)
+    size = WIDE, round(WIDE / network.aspect(picture, _MAP))
+    for name, x, y in network.names(picture, layout, size):
+        axes.text(x / size[0], 1 - y / size[1], name, size="small", zorder=4, path_effects=[_halo()])
     axes.set(xlim=(0, 1), ylim=(0, 1), xticks=[], yticks=[])
+    axes.spines[:].set_visible(False)
     bandwidths = sorted(wire.bandwidth_bits_per_s for wire in picture.wires)
     known = dict(zip((wire.bandwidth_bits_per_s for wire in picture.wires), widths, strict=True))
     entries: Entries = [
@@ -162,6 +169,13 @@ def _map(axes: Axes, picture: Map) -> Entries:
         for each in dict.fromkeys(bandwidths[:1] + bandwidths[-1:])
     ]
     return entries + [(found[name], text) for name, text in network.SHADES_IN_WORDS.items() if name in found]
+
+
+def _halo() -> AbstractPathEffect:
+    """What keeps letters apart from lines below them."""
+    from matplotlib.patheffects import withStroke
+
+    return withStroke(linewidth=2, foreground="white")
 
 
 def _earth(axes: Axes, picture: Map) -> None:
