@@ -26,7 +26,7 @@ STYLE = """\
   --bar: #2da44e40; --soft: #f6f8fa; --edge: #0969da; --sea: #eef3f8; --land: #dfe3d8; --graticule: #c3ccd6;
   LIGHT
   color: var(--text); font: 15px/1.5 system-ui, sans-serif; }
-@media (prefers-color-scheme: dark) { .crosshaul { --back: #0d1117; --text: #e6edf3; --line: #3d444d;
+@media screen and (prefers-color-scheme: dark) { .crosshaul { --back: #0d1117; --text: #e6edf3; --line: #3d444d;
   --quiet: #9198a1; --bar: #3fb95050; --soft: #151b23; --edge: #4493f8; --sea: #141b26; --land: #2b3340;
   --graticule: #3a4654;
   DARK } }
@@ -95,7 +95,7 @@ main, footer { display: block; max-width: 1200px; margin: 0 auto; padding: 1.6em
 footer.crosshaul { padding-top: 0; }
 :focus-visible { outline: 3px solid var(--edge); outline-offset: 2px; }
 :root { color-scheme: light dark; }
-@media (prefers-color-scheme: dark) { body { background: #0d1117; } }
+@media screen and (prefers-color-scheme: dark) { body { background: #0d1117; } }
 @media (max-width: 640px) {
   .crosshaul svg.broad { display: none; }
   .crosshaul svg.narrow { display: block; max-width: 480px; }

@@ -103,7 +103,9 @@ def test_a_page_reads_well_without_script(browser, page_file):
 @pytest.mark.parametrize("page_file", ["map"], indirect=True)
 def test_on_paper_everything_is_there_and_nothing_to_press(browser, page_file):
     page, _ = opened(browser, page_file, viewport={"width": DESK, "height": 900}, color_scheme="dark")
-    page.emulate_media(media="print", color_scheme="light")
+    page.emulate_media(media="print", color_scheme="dark")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert page.evaluate("getComputedStyle(document.querySelector('main')).color") == "rgb(31, 35, 40)"
     assert not page.locator("button").first.is_visible()
     inner, outer = page.evaluate(
         "(({scrollHeight, clientHeight}) => [scrollHeight, clientHeight])(document.querySelector('pre'))"
