@@ -1,4 +1,4 @@
-"""What a backend says where the run and not the code is at fault, in words that say what to write instead."""
+"""Errors of a backend that the run causes and not the code, in words that say what to write instead."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _LOST = ("gloo", "connection closed by peer", "connection reset", "nccl", "coord
 
 @contextmanager
 def device_failures(give_up: Callable[[str], None]) -> Iterator[None]:
-    """Turns a device that is full, and a process that is gone, into wrong input; any other failure passes.
+    """Turns the errors of a full device and of a lost process into messages for the user; others pass unchanged.
 
     Args:
-      give_up: called with what is wrong where another process is gone; ends this one at once, because at a usual end
-        JAX would wait for the other first, and then abort.
+      give_up: called with the message if another process is gone. It ends this process at once: a normal exit would
+        let JAX wait for the other process first, and then abort.
 
     Raises:
       InputError: the run does not fit into the memory.
@@ -36,15 +36,15 @@ def device_failures(give_up: Callable[[str], None]) -> Iterator[None]:
             raise InputError(_full(message)) from None
         if jax.process_count() > 1 and any(word in message.lower() for word in _LOST):
             give_up(
-                f"another process of the run is gone ({message.splitlines()[0][:200]}); see what it said last, and "
-                "start all of them again, with --resume where there are checkpoints"
+                f"another process of the run is gone ({message.splitlines()[0][:200]}); read its last message, and "
+                "start all processes again, with --resume if there are checkpoints"
             )
         raise
 
 
 def _full(message: str) -> str:
     bytes_found = re.search(r"allocat\w* (\d+) bytes", message)
-    amount = f" ({int(bytes_found[1]) / 1e9:.3g} GB were asked for at once)" if bytes_found else ""
+    amount = f" (one allocation of {int(bytes_found[1]) / 1e9:.3g} GB failed)" if bytes_found else ""
     return (
         f"the run does not fit into the memory of its devices{amount}; write fewer --sequences, more "
         "--microbatches, --remat layer, more --shards, or a smaller --model"

@@ -1,4 +1,4 @@
-"""What `record-trace` prints when a trace is written."""
+"""The summary that `record-trace` prints when a trace is written."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def closing(config: TrainConfig, summary: Summary, output: Path) -> str:
-    """The closing words of a recording, or of a run that was only compiled."""
+    """The summary of a recording, or of a run that was only compiled."""
     header = summary.header
     replicas = (
         f"{config.replicas} replica{'s' if config.replicas > 1 else ''} of {config.devices_per_replica} device(s)"
@@ -27,19 +27,19 @@ def closing(config: TrainConfig, summary: Summary, output: Path) -> str:
     lines += _measured(summary.times, summary) if summary.times else _estimated(summary)
     if header.step_flop and header.rule_flop:
         ratio = header.step_flop / header.rule_flop
-        lines.append(f"  flops            {_flop(header.step_flop)} a device and step, {ratio:.2f} of 6 N tokens")
+        lines.append(f"  flops            {_flop(header.step_flop)} a device and step, {ratio:.2f} times 6 N a token")
     if header.memory:
         there = header.device.memory_bytes
         of = f" of {human_bytes(there)}" if there else ""
-        of += ", more than there is" if there and header.memory.peak_bytes > there else ""
-        lines.append(f"  memory           {human_bytes(header.memory.peak_bytes)} a device{of}, as compiled")
+        of += ", more than it has" if there and header.memory.peak_bytes > there else ""
+        lines.append(f"  memory           {human_bytes(header.memory.peak_bytes)} a device{of}, by the compiler")
     lines.append(f"  gradient payload {_payload(summary.gradient)}")
     lines.append(f"  outer payload    {_outer_payload(summary.outer)}")
     across = sum(
         each.payload_bytes for program in header.programs for each in program.collectives if each.between_slices
     )
     if header.device.slices > 1:
-        lines.append(f"  between slices   {human_bytes(across)} a device in one call of each program")
+        lines.append(f"  between slices   {human_bytes(across)} a device for one call of each program")
     if summary.first_loss is not None and summary.last_loss is not None:
         lines.append(f"  loss             {summary.first_loss:.3f} -> {summary.last_loss:.3f} nats per token")
     lines += [
@@ -52,7 +52,7 @@ def closing(config: TrainConfig, summary: Summary, output: Path) -> str:
 def _measured(times: RunSummary, summary: Summary) -> list[str]:
     lines = [f"  compute          {_spread(times.compute)} a step of a replica ({summary.steps} steps)"]
     if times.whole:
-        lines.append(f"  whole step       {_spread(times.whole)}, its exchange included")
+        lines.append(f"  whole step       {_spread(times.whole)}, with its exchange")
     if times.outer_compute:
         lines.append(f"  outer steps      {summary.outer_steps}, {_spread(times.outer_compute)} of arithmetic each")
     if times.flop_per_s:
@@ -82,8 +82,8 @@ def _spread(times: Distribution) -> str:
 
 def _payload(payload: Payload | None) -> str:
     if payload is None:
-        return "none (nobody to exchange with)"
-    said = f"{human_bytes(payload.payload_bytes)} a device among {payload.group_size}, as {payload.dtype}, counted"
+        return "none (a single member)"
+    said = f"{human_bytes(payload.payload_bytes)} a device among {payload.group_size}, in {payload.dtype}"
     widened = payload.asked_dtype and payload.asked_dtype != payload.dtype
     return said + (f" ({payload.asked_dtype} was asked for)" if widened else "")
 
@@ -93,4 +93,4 @@ def _outer_payload(payloads: list[Payload]) -> str:
         return _payload(payloads[0] if payloads else None)
     total = human_bytes(sum(payload.payload_bytes for payload in payloads))
     largest = human_bytes(max(payload.payload_bytes for payload in payloads))
-    return f"{total} a device in {len(payloads)} fragments (the largest {largest}), as {payloads[0].dtype}, counted"
+    return f"{total} a device in {len(payloads)} fragments (the largest {largest}), in {payloads[0].dtype}"

@@ -1,4 +1,4 @@
-"""What `record-trace` and `evaluate-checkpoint` begin with: it is there at once, so that Ctrl-C is understood."""
+"""Entry points of `record-trace` and `evaluate-checkpoint`; they load at once, so that Ctrl-C works from the start."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import signal
 
 
 def record_trace() -> None:
-    """Loads the trainer, which takes a moment, and runs it."""
+    """Imports the trainer, which takes a moment, and runs it."""
     _end_quietly()
     from .record_trace import main
 
@@ -15,7 +15,7 @@ def record_trace() -> None:
 
 
 def evaluate_checkpoint() -> None:
-    """Loads the evaluation, which takes a moment, and runs it."""
+    """Imports the evaluation, which takes a moment, and runs it."""
     _end_quietly()
     from .evaluate_checkpoint import main
 
@@ -23,9 +23,9 @@ def evaluate_checkpoint() -> None:
 
 
 def _end_quietly() -> None:
-    """Who loses patience before a run says what it leaves, or behind its end, sees no traceback.
+    """Ends the process on Ctrl-C without a traceback, before the run handles signals itself and after its end.
 
-    A SIGINT that the process was started to ignore, as in the background, stays ignored.
+    A SIGINT that the process was started to ignore (a background job) stays ignored.
     """
     if signal.getsignal(signal.SIGINT) == signal.default_int_handler:
         signal.signal(signal.SIGINT, lambda number, _: os._exit(128 + number))

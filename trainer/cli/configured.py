@@ -1,4 +1,4 @@
-"""The run that options, `--set` and the file of `--config` describe together."""
+"""The configuration of a run from options, `--set` and the file of `--config`."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ def configured(path: Path | None, options: Mapping[str, Any], settings: Sequence
 
     Args:
       path: the file of `--config`.
-      options: fields given by options of their own, which win over the file; a shape's keys stand beside them.
-      settings: `key=value` or `model.key=value` of `--set`, which win over both.
+      options: fields and keys of the model's shape that options give; they override the file.
+      settings: `key=value` or `model.key=value` of `--set`; they override both.
 
     Raises:
-      InputError: names the key, and says what to write.
+      InputError: a key or value is wrong; the message names it and says what to write.
     """
     from ..config.run import TrainConfig, read_config
 
@@ -40,7 +40,7 @@ def configured(path: Path | None, options: Mapping[str, Any], settings: Sequence
         elif key == "model" and len(below) == 1:
             inner[str(below[0])] = value
         else:
-            raise InputError(f"--set {entry}: only the model has keys of its own; write key=value or model.key=value")
+            raise InputError(f"--set {entry}: only `model` has keys below it; write key=value or model.key=value")
     if path is None or shape or "model" in fields:
         fields["model"] = _model(fields.get("model"), shape | inner, fields.get("tokenizer", "bpe"))
         inner = {}
@@ -50,7 +50,7 @@ def configured(path: Path | None, options: Mapping[str, Any], settings: Sequence
 
 
 def _model(name: Any, shape: dict[str, Any], tokenizer: Any) -> Any:
-    """The model's shape from `--model`, or from the options of a model of one's own."""
+    """The model's shape: from `--model`, or from `--layers`, `--width` and the like."""
     from ..config.run import BYTE_VOCAB, family_model
 
     if isinstance(name, str):
@@ -58,7 +58,7 @@ def _model(name: Any, shape: dict[str, Any], tokenizer: Any) -> Any:
         if shape:
             own = " ".join(f"--{key} {value}" for key, value in family.model_dump(exclude={"name"}).items())
             raise InputError(
-                f"--model {name} has a shape of its own; leave out --{next(iter(shape))}, "
+                f"--model {name} already gives the shape; leave out --{next(iter(shape))}, "
                 f"or leave out --model and change one of {own}"
             )
         return family.model_dump()
@@ -67,7 +67,7 @@ def _model(name: Any, shape: dict[str, Any], tokenizer: Any) -> Any:
     missing = [f"--{key}" for key in ("layers", "width", "heads") if key not in shape]
     if missing:
         raise InputError(
-            f"no model: write --model with one of {', '.join(FAMILY)}, or {', '.join(missing)} of your own"
+            f"no model is given: write --model with one of {', '.join(FAMILY)}, or {', '.join(missing)} of your own"
         )
     hidden = {"hidden": 4 * shape["width"]} if isinstance(shape["width"], int) else {}
     return {**hidden, "vocab": BYTE_VOCAB if tokenizer == "bytes" else VOCAB, **shape}

@@ -1,6 +1,6 @@
 """The command that evaluates a trained model: arguments, exit codes, and the numbers as table, JSON or CSV.
 
-`evaluate-checkpoint` reads them from a checkpoint; `evaluation_app` makes the same command of any other function.
+`evaluate-checkpoint` reads the model from a checkpoint; `evaluation_app` makes the same command for any other reader.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ if TYPE_CHECKING:
     from ..evaluation.question_sets import Kind
 
 Loader: TypeAlias = "Callable[[Path], tuple[Any, TrainConfig, str]]"
-"""Reads one copy of the parameters, the configuration of the run that made them, and the fingerprint of its text."""
+"""Reads one copy of the parameters, the configuration of their run, and the fingerprint of its text."""
 Format: TypeAlias = Literal["table", "json", "csv"]
 Row: TypeAlias = dict[str, str | float | int | None]
 
 
 def rows_of(found: Evaluation) -> list[Row]:
-    """An evaluation as rows: what was measured, its value and standard error, and the value that knows nothing.
+    """An evaluation as rows.
 
     Returns:
-      Rows of `set`, `measure`, `value`, `standard_error`, `baseline` and `items`; the baseline is chance for questions,
-      and the loss of token frequencies alone for text.
+      Rows of `set`, `measure`, `value`, `standard_error`, `baseline` and `items`. The baseline is the value of an
+      untrained model: chance for questions, and the loss of the unigram model (token frequencies) for text.
     """
 
     def row(name: str, measure: str, value: float, error: float | None, baseline: float | None, items: int) -> Row:
@@ -60,7 +60,7 @@ def rows_of(found: Evaluation) -> list[Row]:
 
 
 def rendered(rows: Sequence[Row], form: Format) -> str:
-    """Rows as text; JSON and CSV have every digit, a table four."""
+    """Rows as text; JSON and CSV have all digits, a table four decimals."""
     if form == "json":
         return json.dumps({"evaluation": list(rows)}, indent=2) + "\n"
     if form == "csv":
@@ -82,23 +82,23 @@ def _cell(value: str | float | None) -> str:
 
 
 def evaluation_app(load: Loader) -> typer.Typer:
-    """The command over a way to read a model's parameters.
+    """The command for a reader of models.
 
     Args:
-      load: called with the command's argument.
+      load: the reader, called with the command's argument.
     """
     app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
 
     @app.command(cls=OnceCommand)
     def evaluate_checkpoint(
         checkpoint: Annotated[Path, typer.Argument(help="The folder of record-trace --checkpoint.")],
-        hellaswag: Annotated[Path | None, typer.Option(help="Questions of HellaSwag.")] = None,
-        piqa: Annotated[Path | None, typer.Option(help="Questions of PIQA.")] = None,
-        arc_easy: Annotated[Path | None, typer.Option(help="Questions of ARC-Easy.")] = None,
-        batch_tokens: Annotated[int, typer.Option(min=1, help="Tokens that the model reads at once.")] = 4096,
+        hellaswag: Annotated[Path | None, typer.Option(help="A file with the questions of HellaSwag.")] = None,
+        piqa: Annotated[Path | None, typer.Option(help="A file with the questions of PIQA.")] = None,
+        arc_easy: Annotated[Path | None, typer.Option(help="A file with the questions of ARC-Easy.")] = None,
+        batch_tokens: Annotated[int, typer.Option(min=1, help="Tokens in a batch of the evaluation.")] = 4096,
         form: Annotated[
             str | None,
-            typer.Option("--format", help="table, json or csv [default: what the name of --output says, else table]."),
+            typer.Option("--format", help="table, json or csv [default: by the ending of --output, else table]."),
         ] = None,
         output: Annotated[Path | None, typer.Option(help="Write the numbers to a file instead.")] = None,
     ) -> None:
@@ -113,30 +113,30 @@ def evaluation_app(load: Loader) -> typer.Typer:
 
 
 def _format(asked: str | None, output: Path | None) -> Format:
-    """The format asked for, or what the file's name says; a file that cannot be written is refused before the work."""
+    """The format asked for, else by the file's ending; a file that cannot be written is refused before the work."""
     formats: dict[str, Format] = {"table": "table", "json": "json", "csv": "csv"}
     if asked is not None and asked not in formats:
         raise InputError(f"--format: got {asked!r}; write {', '.join(formats)}")
     if output:
         check_writable(output)
-    said = chosen(None, output).value if output and output.suffix else None  # None: the name says nothing
+    said = chosen(None, output).value if output and output.suffix else None  # None: the name has no ending
     if said is not None and said not in formats:
-        raise InputError(f"--output {output}: these numbers are no {said}; write {', '.join(formats)}")
+        raise InputError(f"--output {output}: {said} is not a format of this command; write {', '.join(formats)}")
     if asked and said and asked != said:
-        raise InputError(f"--output {output}: --format {asked} does not go into it; leave out one of them")
+        raise InputError(f"--output {output}: --format {asked} contradicts the ending; leave out one of them")
     return formats[said or asked or "table"]
 
 
 def _evaluated(load: Loader, checkpoint: Path, sets: Mapping[Kind, Path], batch_tokens: int, form: Format) -> str:
     from ..data.batches import load_data
-    from ..evaluation.evaluate import evaluate  # JAX comes in here, behind the answer to a wrong option
+    from ..evaluation.evaluate import evaluate  # imports JAX: only after the options were checked
 
     params, config, fingerprint = load(checkpoint)
     data = load_data(config)
     if data.fingerprint != fingerprint:
         raise InputError(
-            f"{checkpoint}: the text {config.corpus!r} or the tokenizer is not what the run was trained with, so what "
-            "is held out now may have been trained on; put the same files back"
+            f"{checkpoint}: the text {config.corpus!r} or the tokenizer differs from that of the run, so the held-out "
+            "text may be text of its training; put the same files back"
         )
     return rendered(rows_of(evaluate(params, config, sets, data=data, batch_tokens=batch_tokens)), form)
 

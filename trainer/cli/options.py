@@ -1,7 +1,7 @@
-"""The options of `record-trace`: one name each, the field of a training configuration unless it says otherwise.
+"""The options of `record-trace`: those of `Training` are the fields of a training configuration.
 
-An option that is not given leaves its field to the file of `--config`, and that to the recipe. `--help` shows those
-that most runs need, `--help-all` all of them; every field can be given by `--set` as well.
+A field without an option comes from the file of `--config`, else from the recipe. `--help` shows the options that most
+runs need, `--help-all` all of them; `--set` sets any field as well.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ def _help_all(context: typer.Context, wanted: bool) -> None:
         raise typer.Exit
 
 
-Output = Annotated[Path, typer.Option(help="The trace file to write; .gz at its end compresses it.")]
-Config = Annotated[Path | None, typer.Option(help="A YAML file with the fields of a run; options win over it.")]
+Output = Annotated[Path, typer.Option(help="The trace file to write; the ending .gz compresses it.")]
+Config = Annotated[Path | None, typer.Option(help="A YAML file with the fields of a run; options override it.")]
 Settings = Annotated[
     list[str] | None,
     typer.Option("--set", help="Any field of --config, such as learning_rate=4e-3; repeat.", metavar="KEY=VALUE"),
@@ -43,11 +43,11 @@ HelpAll = Annotated[
 
 @dataclass(frozen=True)
 class Training:
-    """What is trained: the fields of a training configuration."""
+    """The fields of a training configuration."""
 
     algorithm: Annotated[Word, typer.Option(help="data-parallel, diloco, streaming-diloco or eager-diloco.")] = None
-    steps: Annotated[Whole, typer.Option(help="Inner steps to train [default: 20 tokens a parameter].")] = None
-    overtraining: Annotated[Number, _rare(help="Multiple of 20 tokens a parameter, in place of --steps.")] = None
+    steps: Annotated[Whole, typer.Option(help="Inner steps to train [default: for 20 tokens a parameter].")] = None
+    overtraining: Annotated[Number, _rare(help="Multiple of 20 tokens a parameter, instead of --steps.")] = None
     model: Annotated[Word, typer.Option(help=f"A model of the family: {', '.join(FAMILY)}.")] = None
     layers: Annotated[Whole, _rare(help="Layers of a model of your own.")] = None
     width: Annotated[Whole, _rare(help="Its model dimension.")] = None
@@ -55,66 +55,70 @@ class Training:
     hidden: Annotated[Whole, _rare(help="Its feed-forward dimension [default: 4 x width].")] = None
     vocab: Annotated[Whole, _rare(help=f"Its vocabulary [default: {VOCAB}, or 257 with bytes].")] = None
     replicas: Annotated[Whole, typer.Option(help="DiLoCo replicas [default: 2; 1 for data-parallel].")] = None
-    sync_every: Annotated[Whole, typer.Option(help="Inner steps between a parameter's outer steps [default: 30].")] = (
-        None
-    )
+    sync_every: Annotated[Whole, typer.Option(help="Inner steps between two outer steps, H [default: 30].")] = None
     fragments: Annotated[Whole, _rare(help="Fragments of streaming-diloco [default: one for each 3 layers].")] = None
     pattern: Annotated[Word, _rare(help="Layers of a fragment: strided or sequential [default: strided].")] = None
-    overlap_steps: Annotated[Whole, _rare(help="Inner steps that its exchange overlaps [default: 1].")] = None
-    mixing: Annotated[Number, _rare(help="Share of local parameters kept [default: 0.5 with overlap, else 0].")] = None
+    overlap_steps: Annotated[Whole, _rare(help="Inner steps behind which an exchange runs [default: 1].")] = None
+    mixing: Annotated[
+        Number, _rare(help="Share of local parameters kept at an exchange [default: 0.5 with overlap, else 0].")
+    ] = None
     payload_bits: Annotated[
-        Whole, _rare(help="Bits of a parameter in an outer exchange: 32, 16, 8, 4 [default: 16; 32 in float32].")
+        Whole, _rare(help="Bits per parameter in an outer exchange: 32, 16, 8, 4 [default: 16; 32 in float32].")
     ] = None
     error_feedback: Annotated[
-        bool | None, _rare("--error-feedback", help="Add an exchange's rounding error to the next one's change.")
+        bool | None, _rare("--error-feedback", help="Add the rounding error of an exchange to the next exchange.")
     ] = None
     devices_per_replica: Annotated[
-        Whole, typer.Option(help="Data-parallel devices in a replica [default: 1; what a --target has].")
+        Whole, typer.Option(help="Data-parallel devices in a replica [default: 1; with --target an even share].")
     ] = None
-    shards: Annotated[Whole, _rare(help="Devices over which each copy of the model is spread [default: 1].")] = None
+    shards: Annotated[Whole, _rare(help="Devices over which each copy of the model is sharded [default: 1].")] = None
     sequence_length: Annotated[Whole, _rare(help="Tokens in a sequence [default: 2048; 256 for your own model].")] = (
         None
     )
     sequences: Annotated[Whole, _rare(help="Sequences of each device in a step [default: the fitted batch].")] = None
-    microbatches: Annotated[Whole, _rare(help="Parts of them, one after the other [default: of 4096 tokens].")] = None
-    remat: Annotated[Word, _rare(help="none, or layer: compute activations again to save memory [default: none].")] = (
-        None
-    )
+    microbatches: Annotated[
+        Whole, _rare(help="Microbatches of a device in a step [default: so many that each has up to 4096 tokens].")
+    ] = None
+    remat: Annotated[
+        Word, _rare(help="none, or layer: recompute activations in the backward pass to save memory [default: none].")
+    ] = None
     precision: Annotated[Word, _rare(help="float32 (default on a CPU) or bfloat16 (default elsewhere).")] = None
-    schedule_steps: Annotated[Whole, _rare(help="Steps that the schedule is planned for [default: --steps].")] = None
+    schedule_steps: Annotated[Whole, _rare(help="Steps of the learning-rate schedule [default: --steps].")] = None
     learning_rate: Annotated[Number, _rare(help="Peak inner learning rate [default: the published fit].")] = None
     learning_rate_warmup_steps: Annotated[
         Whole, _rare(help="Steps of linear warm-up [default: T/10, at most 1000].")
     ] = None
-    final_learning_rate: Annotated[Number, _rare(help="End of the cosine over the peak [default: 0.05].")] = None
-    weight_decay: Annotated[Number, _rare(help="Part of a matrix that a step at the peak takes [default: 1/T].")] = None
+    final_learning_rate: Annotated[Number, _rare(help="Final learning rate over the peak [default: 0.05].")] = None
+    weight_decay: Annotated[Number, _rare(help="Weight decay of a step at the peak rate [default: 1/T].")] = None
     outer_learning_rate: Annotated[Number, _rare(help="Outer learning rate [default: the published table].")] = None
     outer_momentum: Annotated[Number, _rare(help="Nesterov momentum of the outer optimizer [default: 0.9].")] = None
-    clip_norm: Annotated[Number, _rare(help="Norm that the averaged gradient is clipped to [default: 1].")] = None
+    clip_norm: Annotated[Number, _rare(help="Norm to which the averaged gradient is clipped [default: 1].")] = None
     z_loss: Annotated[Number, _rare(help="Weight of the squared log-partition function [default: 1e-4].")] = None
-    seed: Annotated[Whole, _rare(help="Decides parameters and batches [default: 0].")] = None
-    corpus: Annotated[Word, typer.Option(help="auto, packages, docstrings, c4, dolma, or files of text.")] = None
+    seed: Annotated[Whole, _rare(help="Seed of parameters and batches [default: 0].")] = None
+    corpus: Annotated[Word, typer.Option(help="Text: auto, packages, docstrings, c4, dolma, or files.")] = None
     tokenizer: Annotated[Word, _rare(help="bpe (trained on the text, cached), bytes, or a file.")] = None
-    held_out: Annotated[Number, _rare(help="Share of the documents that training never sees [default: 0.01].")] = None
-    warmup_steps: Annotated[Whole, _rare(help="Steps thrown away before the run [default: 2].")] = None
+    held_out: Annotated[Number, _rare(help="Share of the documents kept out of training [default: 0.01].")] = None
+    warmup_steps: Annotated[Whole, _rare(help="Steps before the run that are not recorded [default: 2].")] = None
 
 
 @dataclass(frozen=True)
 class Session:
-    """How it is run: files, processes, and runs that only compile."""
+    """Options beside the training configuration: files, processes, and runs that only compile."""
 
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output if it is there.")] = False
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output file if it exists.")] = False
     checkpoint: Annotated[Path | None, typer.Option("--checkpoint", help="A folder for checkpoints.")] = None
     checkpoint_every: Annotated[int, _rare(help="Inner steps between checkpoints.", min=1)] = 100
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the newest whole checkpoint, or begin.")] = False
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue from the newest checkpoint; begin anew if there is none.")
+    ] = False
     coordinator: Annotated[
         Word, _rare(help="host:port of process 0 of several; auto: from Slurm, Open MPI or a TPU pod.")
     ] = None
-    processes: Annotated[Whole, _rare(help="Processes of the run, all with the same options.")] = None
+    processes: Annotated[Whole, _rare(help="Number of processes; start all with the same options.")] = None
     process_id: Annotated[Whole, _rare(help="Number of this process, from 0.")] = None
-    profile: Annotated[Path | None, _rare(help="A directory for a profile of a few steps more.")] = None
+    profile: Annotated[Path | None, _rare(help="A directory for a profile of a few further steps.")] = None
     target: Annotated[Word, _rare("--target", help="TPUs to compile for: tpu:v5e:16x16[:SLICES].")] = None
     no_run: Annotated[bool, _rare("--no-run", help="Only compile, for --target; nothing is timed.")] = False
     utilization: Annotated[
-        float, _rare(help="Of the target's peak, which gives the seconds of a step that never ran.")
+        float, _rare(help="Share of the target's peak flop/s, from which the time of a step is estimated.")
     ] = 0.4

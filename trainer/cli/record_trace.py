@@ -49,7 +49,7 @@ def record_trace(
     session: options.Session,
     help_all: options.HelpAll = False,
 ) -> None:
-    """Train a language model for real and record what its steps cost: seconds of compute, bytes to exchange."""
+    """Train a language model and record what its steps cost: seconds of compute, bytes to exchange."""
     end: Ending = context.obj
     end.left = _left(output)
     with exit_codes():
@@ -58,7 +58,7 @@ def record_trace(
         if session.target is not None:
             _compile(run, config, given(training), set_ or (), session, output)
             return
-        from ..parallel.processes import start  # JAX comes in here, behind the answer to a wrong option
+        from ..parallel.processes import start  # imports JAX: only after the options were checked
         from ..training.resume import Checkpoints
 
         count = start(session.coordinator, session.processes, session.process_id, _give_up)
@@ -75,12 +75,12 @@ app.command(cls=OnceCommand)(grouped(record_trace))
 def _check_target(session: options.Session) -> None:
     target, no_run = session.target, session.no_run
     if session.resume and session.checkpoint is None:
-        raise InputError("--resume: needs --checkpoint DIR, the folder that the run wrote its checkpoints to")
+        raise InputError("--resume: needs --checkpoint DIR, the folder with the checkpoints of the run")
     if (target is None) == no_run:
         raise InputError(
-            "--no-run: compiles for a target; name one with --target tpu:v5e:16x16, or leave --no-run out"
+            "--no-run: compiles for a target; write --target tpu:v5e:16x16, or leave --no-run out"
             if no_run
-            else f"--target {target}: nothing can run on devices that are not there; add --no-run"
+            else f"--target {target}: is only for compiling; add --no-run"
         )
     for option, path in (("--profile", session.profile), ("--checkpoint", session.checkpoint)):
         if no_run and path is not None:
@@ -117,7 +117,7 @@ def _compile(
     session: options.Session,
     output: Path,
 ) -> None:
-    """Compiles a run for a target, whose devices the replicas share evenly unless told otherwise."""
+    """Compiles a run for a target; the replicas share its devices evenly unless devices_per_replica is given."""
     from ..recording.compile_only import estimate, fitting_devices, parse_target, target_devices
 
     devices = target_devices(parse_target(str(session.target)))
@@ -141,12 +141,12 @@ def _compile(
 
 
 def _close(words: str) -> None:
-    if sys.stdout is not None:  # what they say is in the trace: who has closed it misses nothing
+    if sys.stdout is not None:  # a closed one is no error: the trace holds the same numbers
         print_out(f"{words}\n")
 
 
 def _left(output: Path) -> Callable[[], str]:
-    """What an interrupted run leaves, asked for when it is."""
+    """A function that says what an interrupted run leaves behind."""
     before = _written_at(output)
 
     def left() -> str:
@@ -159,7 +159,7 @@ def _left(output: Path) -> Callable[[], str]:
 
 @contextmanager
 def exit_codes() -> Iterator[None]:
-    """Wrong input ends with 2, one plain line and no traceback."""
+    """Ends the command with exit code 2, one line and no traceback if the input is wrong."""
     try:
         yield
     except ModuleNotFoundError as error:
@@ -171,13 +171,13 @@ def exit_codes() -> Iterator[None]:
 
 
 def _give_up(message: str) -> None:
-    """Ends the process from another thread, while this one waits where it cannot be reached."""
+    """Ends the process at once; another thread may call it while the main one is blocked inside JAX."""
     tell(f"error: {message}")
     os._exit(InputError.exit_code)
 
 
 def needed_extra(error: ModuleNotFoundError) -> str:
-    """What to install where a library of the extra is missing; any other missing module is raised again."""
+    """The message for a missing library of the extra; raises the error again for any other module."""
     missing = str(error.name).partition(".")[0]
     if missing not in _EXTRA:
         raise error
@@ -185,7 +185,7 @@ def needed_extra(error: ModuleNotFoundError) -> str:
 
 
 def _written_at(path: Path) -> int | None:
-    """Tells a file that this run wrote from one that was there (and would have been replaced)."""
+    """The time of the last change, which tells a file of this run from one that was there before; None if missing."""
     try:
         return path.stat().st_mtime_ns
     except OSError:

@@ -1,8 +1,8 @@
-"""Ctrl-C and SIGTERM end a run at once, in the middle of a compilation too, with one line and the usual exit code.
+"""Ctrl-C and SIGTERM end a run at once, also during a compilation, with one line and the usual exit code.
 
 JAX compiles in C++: an exception raised there may be lost, and a process that unwinds meanwhile dies of SIGSEGV. So a
-thread waits for signals, says what is left, and ends the process. There is nothing to close: a trace is whole lines at
-every moment, and a checkpoint is whole or not there.
+thread waits for signals, prints what the run leaves behind, and ends the process. Nothing has to be closed: a trace
+consists of whole lines at every moment, and checkpoints are written atomically.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ _STDERR = 2
 
 @dataclass
 class Ending:
-    """How a process says that a signal ended it.
+    """The end of a process by a signal.
 
     Attributes:
-      left: what is left, in a few words; asked for when the signal comes.
+      left: returns what the run leaves behind, in a few words; called when the signal comes.
     """
 
     left: Callable[[], str] = lambda: "nothing was done yet"
 
     def watch(self) -> None:
-        """Sees to it that signals reach the thread (again, where a library has put itself in the way).
+        """Installs the handlers that let signals reach the thread; called again after a library replaced them.
 
-        One that the process was started to ignore, as `nohup` does, stays ignored.
+        A signal that the process was started to ignore (`nohup`) stays ignored.
         """
         for number in _SAID:
             if signal.getsignal(number) is not signal.SIG_IGN:
@@ -43,18 +43,18 @@ class Ending:
     def end(self, number: int) -> None:
         """Ends the process because of a signal."""
         try:
-            # not through sys.stderr: the thread that is stopped may be in the middle of writing to it
+            # not through sys.stderr: the main thread may be in the middle of writing to it
             with suppress(OSError):
                 cursor = _SHOW_CURSOR if os.isatty(_STDERR) else ""
                 said = printable(f"{_SAID[signal.Signals(number)]}; {self.left()}")  # a path may be no text
                 os.write(_STDERR, f"{cursor}\n{said}\n".encode())
-        finally:  # whatever is wrong with the words, the signal counts
+        finally:  # the signal ends the process even if the message fails
             os._exit(128 + number)
 
 
 @contextmanager
 def ending() -> Iterator[Ending]:
-    """Signals end the process inside; does nothing in a thread that is not the main one, which gets none."""
+    """Lets signals end the process within the context; does nothing outside the main thread, which alone gets them."""
     said = Ending()
     if threading.current_thread() is not threading.main_thread():
         yield said
@@ -78,7 +78,7 @@ def ending() -> Iterator[Ending]:
 
 
 def _wait(inlet: int, said: Ending) -> None:
-    """Reads the numbers of signals, which Python writes as they come, until there can be no more."""
+    """Reads the numbers of signals, which Python writes to the pipe, until the pipe is closed."""
     while numbers := os.read(inlet, 64):
         for number in numbers:
             if number in _SAID:

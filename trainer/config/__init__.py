@@ -1,1 +1,1 @@
-"""What a training run is made of: its configuration, the defaults, the published recipe, and shapes of models."""
+"""The configuration of a training run: fields, defaults, the published recipe, and shapes of models."""

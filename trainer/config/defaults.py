@@ -1,4 +1,4 @@
-"""What a run's configuration is where it says nothing, and what its algorithm has to do with.
+"""Defaults of a run's configuration, and the fields that its algorithm does not have.
 
 Source: arXiv 2503.09799 (recipe), arXiv 2501.18512 (fragments and mixing).
 """
@@ -20,9 +20,9 @@ from .model_shape import ModelConfig, family_model
 OWN_SEQUENCE_TOKENS = 256
 """Tokens in a sequence of a model that is not of the family."""
 MICROBATCH_TOKENS = 4_096
-"""Tokens that a device takes through the model at once where nothing else is said: two sequences of 2,048."""
+"""The most tokens of a microbatch by default: two sequences of 2,048."""
 OVERLAPPED_MIXING = 0.5
-"""Share of the local parameters that is kept where an exchange overlaps (arXiv 2501.18512)."""
+"""Default share of the local parameters that is kept if exchanges overlap inner steps (arXiv 2501.18512)."""
 AlgorithmName = Literal["data-parallel", "diloco", "streaming-diloco", "eager-diloco"]
 _PLACEHOLDERS = {
     "replicas": 1,
@@ -33,7 +33,7 @@ _PLACEHOLDERS = {
     "learning_rate": 1.0,
     "outer_learning_rate": 1.0,
 }
-"""Stand in for what cannot be filled in, so that a mistake elsewhere is the only one that is named."""
+"""Values for fields that cannot be filled in because of a mistake, so that only the mistake is reported."""
 
 
 _Few = Annotated[int, Field(gt=0, le=10**6)]
@@ -41,7 +41,7 @@ _Many = Annotated[int, Field(gt=0, le=10**12)]
 
 
 class _Basis(BaseModel):
-    """What the recipe needs to know; everything else passes by."""
+    """The fields that the recipe needs; all others are ignored."""
 
     model: ModelConfig
     algorithm: AlgorithmName
@@ -56,27 +56,27 @@ class _Basis(BaseModel):
 
 
 def filled(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Fills in what depends on the model's size, the algorithm and the batch.
+    """Fills in the fields that depend on the model's size, the algorithm and the batch.
 
-    In turn: two replicas where there are outer steps, else one; L = 2,048 for a model of the family (256 for any
-    other); sequences of a device from the fitted batch; microbatches so that one holds at most 4,096 tokens; steps
-    T = 20 N lambda / B with `overtraining` lambda (given in place of `steps`); learning rates from the fits; H = 30;
-    fragments of three layers that overlap one step.
+    In this order: two replicas if there are outer steps, else one; L = 2,048 for a model of the family (256 for any
+    other); sequences of a device from the fitted batch; microbatches of at most 4,096 tokens; steps T = 20 N lambda / B
+    with `overtraining` lambda (instead of `steps`); learning rates from the fits; H = 30; fragments of three layers
+    whose exchange overlaps one step.
 
     Args:
-      data: a configuration as written; a mistake in it is left for the validation behind to name.
+      data: a configuration as written; the validation that follows reports mistakes in it.
 
     Returns:
-      The configuration with every field that has no default of its own.
+      The configuration with every field that has no fixed default.
 
     Raises:
-      InputError: both `steps` and `overtraining` are given, or `model` is no name of the family.
+      InputError: both `steps` and `overtraining` are given, or `model` is not a name of the family.
     """
     given = {key: value for key, value in data.items() if value is not None}
     if isinstance(given.get("model"), str):
         given["model"] = family_model(given["model"]).model_dump()
     if "steps" in given and "overtraining" in given:
-        raise InputError("overtraining: steps are given too; leave out one of them")
+        raise InputError("overtraining: steps are given, too; leave out one of them")
     given.setdefault("replicas", 1 if given.get("algorithm") == "data-parallel" else REPLICAS)
     try:
         basis = _Basis.model_validate(given)
@@ -108,13 +108,13 @@ def filled(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _microbatches(sequences: int, length: int) -> int:
-    """The fewest equal parts of a batch of which none holds more than MICROBATCH_TOKENS (or than a sequence)."""
+    """The smallest number of equal parts of a batch that hold up to MICROBATCH_TOKENS each, or a single sequence."""
     parts = (parts for parts in range(1, sequences + 1) if sequences % parts == 0)
     return next((count for count in parts if sequences // count * length <= MICROBATCH_TOKENS), sequences)
 
 
 def algorithm_mistake(fields: Mapping[str, Any]) -> str | None:
-    """What a configuration asks of an algorithm that has no such thing, or None.
+    """A message about a field that the algorithm does not have, or None.
 
     Args:
       fields: a filled-in configuration.
@@ -136,7 +136,7 @@ def algorithm_mistake(fields: Mapping[str, Any]) -> str | None:
     if algorithm != "streaming-diloco":
         for name, default in (("fragments", None), ("overlap_steps", 0), ("mixing", None), ("pattern", "strided")):
             if fields[name] != default:
-                return f"{name}: {algorithm} has none; leave it out, or write --algorithm streaming-diloco"
+                return f"{name}: {algorithm} does not have it; leave it out, or write --algorithm streaming-diloco"
         return None
     return _streaming_mistake(fields)
 
@@ -145,12 +145,12 @@ def _streaming_mistake(fields: Mapping[str, Any]) -> str | None:
     most = min(fields["model"]["layers"], fields["sync_every"])
     if fields["fragments"] > most:
         return (
-            f"fragments: got {fields['fragments']}; each needs a layer and a step of the round to itself: "
+            f"fragments: got {fields['fragments']}; each needs a layer and a step of a round for itself: "
             f"write {most} at most"
         )
     if fields["overlap_steps"] >= fields["sync_every"]:
         return (
-            f"overlap_steps: got {fields['overlap_steps']}; must be fewer than the {fields['sync_every']} inner steps "
-            f"from a fragment's exchange to its next: write {fields['sync_every'] - 1} or less"
+            f"overlap_steps: got {fields['overlap_steps']}; must be less than the {fields['sync_every']} inner steps "
+            f"between two exchanges of a fragment: write {fields['sync_every'] - 1} or less"
         )
     return None

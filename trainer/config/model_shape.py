@@ -1,4 +1,4 @@
-"""The shape of a model: by a name of the published family, or of one's own.
+"""The shape of a model: by the name of a model of the published family, or by its dimensions.
 
 Source: arXiv 2503.09799, Table 3.
 """
@@ -34,8 +34,8 @@ class ModelConfig(Frozen):
     def _heads_divide_width(self) -> Self:
         if self.width % (2 * self.heads):
             raise InputError(
-                f"width {self.width} gives {self.heads} heads no even dimension each, which rotary positions need; "
-                f"write a width that is a multiple of {2 * self.heads}, or fewer heads"
+                f"width {self.width} cannot be divided among {self.heads} heads into even dimensions, which rotary "
+                f"positions need; write a multiple of {2 * self.heads}, or fewer heads"
             )
         return self
 
@@ -46,13 +46,13 @@ class ModelConfig(Frozen):
 
     @property
     def params(self) -> int:
-        """Parameters N, embeddings included: what `init_params` draws."""
+        """Parameters N, with embeddings: as many as `init_params` draws."""
         layer = 4 * self.width**2 + 2 * self.width * self.hidden + 2 * self.width + 2 * self.head_width
         return self.vocab * self.width + self.layers * layer + self.width
 
     @property
     def nominal_params(self) -> float:
-        """Parameters N as published for a model of the family (the fits are in these), else as counted."""
+        """Parameters N as published for a model of the family (the fits use these), else `params`."""
         return FAMILY[self.name].params if self.name in FAMILY else float(self.params)
 
 

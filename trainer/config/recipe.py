@@ -1,11 +1,11 @@
 """The published recipe as numbers: peak learning rates, batch, outer rates and token budget of a model's size.
 
-A power law f(N) = A N^alpha was fitted for each algorithm and replica count, and one in N and M for the others.
+A power law f(N) = A N^alpha was fitted for each algorithm and replica count, and a joint one in N and M for the others.
 
 Source: arXiv 2503.09799, Tables 8, 9 and 10 (fits), Figure 7 (outer learning rates), section 3 (20 tokens per
 parameter). The numbers are those of `sim.laws.published`, which a test holds equal to `experiments/reference/`.
-Limits: fitted from 35M to 2.4B parameters, for Data-Parallel and for DiLoCo with H = 30; the other algorithms borrow
-DiLoCo's. A smaller model takes the learning rates of 35M, because the power law runs away below it (0.7 at 0.2M).
+Limits: fitted from 35M to 2.4B parameters, for Data-Parallel and for DiLoCo with H = 30; the other algorithms take
+DiLoCo's numbers. A smaller model takes the learning rates of 35M, as the power law grows too large below (0.7 at 0.2M).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ MOST_REPLICAS_TRUSTED = 4
 
 
 def inner_learning_rate(params: float, algorithm: str, replicas: int) -> float:
-    """Peak inner learning rate: A N^alpha, with N no smaller than 35M; for M > 4 the joint form.
+    """Peak inner learning rate: A N^alpha, with N at least 35M; for M > 4 the joint form.
 
     The printed exponent for M = 8 contradicts the joint fit of the same data, and gives rates that are too low.
 
@@ -48,7 +48,7 @@ def inner_learning_rate(params: float, algorithm: str, replicas: int) -> float:
 
 
 def batch_tokens(params: float, algorithm: str, replicas: int) -> int:
-    """Global batch B: the power of two nearest (by ratio) to 2,048 A N^alpha, as the published sweeps step [tokens].
+    """Global batch B: the power of two nearest (by ratio) to 2,048 A N^alpha, as in the published sweeps [tokens].
 
     Example: 2.4B parameters under Data-Parallel: 2,048 * 0.22592 * 2.4e9^0.281 = 2.0e5, so 2^18 = 262,144 tokens.
 
@@ -82,7 +82,7 @@ def token_budget(params: float, overtraining: float) -> float:
 
 
 def _law(table: dict[str, Law], params: float, algorithm: str, replicas: int, most_replicas: int) -> float:
-    """The fit of this replica count up to the most that are trusted, else the joint one."""
+    """The fit for this number of replicas; beyond `most_replicas`, and where there is none, the joint fit."""
     row = DATA_PARALLEL if algorithm == DATA_PARALLEL else f"diloco-{replicas}"
     trusted = row in table and (algorithm == DATA_PARALLEL or replicas <= most_replicas)
     factor, exponent, by_replicas = table[row if trusted else "diloco"]

@@ -1,6 +1,6 @@
-"""What a training run is made of: the model, its batch, its schedule, its algorithm and its text.
+"""The configuration of a training run: model, batch, schedule, algorithm and text.
 
-Whatever is left out is the published recipe's; `trainer.config.defaults` fills in what depends on other fields.
+Defaults are those of the published recipe; `trainer.config.defaults` fills in those that depend on other fields.
 
 Source: arXiv 2503.09799, section 3 (optimizers, schedule, clipping, z-loss) and Figure 7 (outer learning rate);
 arXiv 2501.18512 (fragments, overlap, mixing); arXiv 2502.12996 (eager updates).
@@ -32,54 +32,55 @@ class TrainConfig(Frozen):
     """A name of the family, or a shape."""
     algorithm: AlgorithmName
     replicas: int = Field(gt=0, le=10**6, examples=[2])
-    """DiLoCo replicas M; 2 unless given, 1 for an algorithm without outer steps."""
+    """DiLoCo replicas M. Default: 2; 1 for an algorithm without outer steps."""
     devices_per_replica: int = Field(default=1, gt=0, le=10**6, examples=[1])
     """Data-parallel devices inside a replica."""
     shards: int = Field(default=1, gt=0, le=10**6, examples=[1])
-    """Devices over which each copy of the model is spread (the third mesh axis)."""
+    """Devices over which each copy of the model is sharded (the third mesh axis)."""
     sync_every: int | None = Field(default=None, gt=0, le=10**12, examples=[SYNC_EVERY])
     """Inner steps H between outer steps; null for an algorithm without outer steps."""
     fragments: int | None = Field(default=None, gt=0, le=10**6, examples=[2])
-    """Fragments P of the layers that streaming-diloco exchanges in turn; null for any other algorithm."""
+    """Number P of fragments that streaming-diloco exchanges in turn; null for any other algorithm."""
     pattern: Literal["strided", "sequential"] = "strided"
-    """Whether fragment p is the layers p, p + P, ... or a row of neighbours."""
+    """Layers of fragment p: p, p + P, ... (strided), or neighbouring layers (sequential)."""
     overlap_steps: int = Field(default=0, ge=0, le=10**12, examples=[1])
-    """Inner steps tau from the start of an exchange to the use of its result; streaming-diloco has 1 unless given."""
+    """Inner steps tau from the start of an exchange to the use of its result. Default of streaming-diloco: 1."""
     mixing: float | None = Field(default=None, ge=0, lt=1, examples=[OVERLAPPED_MIXING])
-    """Share of the local parameters in what an exchange leaves behind; null for 0.5 where it overlaps, else 0."""
+    """Share of the local parameters that is kept when the result of an exchange arrives; null for 0.5 with overlap,
+    else 0."""
     payload_bits: Literal[32, 16, 8, 4] | None = Field(default=None, examples=[8])
-    """Bits of a parameter in an outer exchange; null for those of the precision: 16, or 32 in float32."""
+    """Bits per parameter in an outer exchange; null for those of the precision: 16, or 32 in float32."""
     error_feedback: bool = False
-    """Whether the rounding error of an outer exchange is added to the next one's change."""
+    """Whether the rounding error of an outer exchange is added to the change that the next one sends."""
     steps: int = Field(gt=0, le=10**12, examples=[60])
     """Inner steps to train."""
     warmup_steps: int = Field(default=2, ge=0, le=10**6, examples=[2])
-    """Steps that warm the device up before the run and are thrown away."""
+    """Steps that warm the device up before the run; they are not recorded, and their result is discarded."""
     sequence_length: int = Field(gt=0, le=10**9, examples=[256])
     """Tokens L in a sequence [tokens]."""
     sequences: int = Field(gt=0, le=10**6, examples=[4])
     """Sequences that a device (with its shards) processes in a step."""
     microbatches: int = Field(gt=0, le=10**6, examples=[1])
-    """Parts of a device's batch whose gradients are added up one after the other."""
+    """Microbatches: equal parts of a device's batch whose gradients are computed one after the other and added."""
     remat: Literal["none", "layer"] = "none"
-    """Whether each layer's activations are computed again in the backward pass instead of kept."""
+    """Whether the activations of each layer are recomputed in the backward pass instead of kept."""
     precision: Precision | None = None
-    """Of weights and gradients inside the model; null for float32 on a CPU and bfloat16 elsewhere."""
+    """Precision of weights and gradients inside the model; null for float32 on a CPU and bfloat16 elsewhere."""
     schedule_steps: int | None = Field(default=None, gt=0, le=10**12, examples=[1000])
-    """Steps T that the learning-rate schedule and the weight decay are planned for; null for `steps`."""
+    """Steps T of the learning-rate schedule and of the default weight decay; null for `steps`."""
     learning_rate: float = Field(gt=0, examples=[4e-3])
     """Peak inner learning rate."""
     learning_rate_warmup_steps: int | None = Field(default=None, gt=0, le=10**12, examples=[100])
     """Steps of linear warm-up; null for a tenth of T, at most 1,000."""
     final_learning_rate: float = Field(default=0.05, ge=0, le=1)
-    """Where the cosine ends, as a fraction of the peak."""
+    """The learning rate at the end of the cosine, as a fraction of the peak."""
     weight_decay: float | None = Field(default=None, ge=0, examples=[1e-3])
-    """Part of a matrix that a step at the peak takes away; null for 1/T."""
+    """The fraction by which a step at the peak rate shrinks a matrix; null for 1/T."""
     outer_learning_rate: float = Field(gt=0, examples=[0.6])
     outer_momentum: float = Field(default=0.9, ge=0, lt=1, examples=[0.9])
     """Nesterov momentum of the outer optimizer."""
     clip_norm: float = Field(default=1.0, gt=0, examples=[1.0])
-    """Global norm that the averaged gradient is clipped to."""
+    """Global norm to which the averaged gradient is clipped."""
     z_loss: float = Field(default=1e-4, ge=0, examples=[1e-4])
     """Weight of the squared log-partition function in the loss."""
     seed: int = Field(default=0, ge=0, lt=2**32)
@@ -88,7 +89,7 @@ class TrainConfig(Frozen):
     tokenizer: str = Field(default="bpe", min_length=1)
     """`bpe` (trained on the text), `bytes`, or the path of a sentencepiece .model or a tokenizer.json."""
     held_out: float = Field(default=0.01, ge=0, lt=1)
-    """Share of the documents that training never sees."""
+    """Share of the documents that are kept out of training."""
 
     @model_validator(mode="before")
     @classmethod
@@ -103,11 +104,11 @@ class TrainConfig(Frozen):
             )
         if self.sequences % self.microbatches:
             raise InputError(
-                f"microbatches: got {self.microbatches}; must divide the {self.sequences} sequences of a device"
+                f"microbatches: got {self.microbatches}; write a divisor of the {self.sequences} sequences of a device"
             )
         if self.shards > 1 and (self.payload_bits or 32) < 16:
             raise InputError(
-                f"payload_bits: got {self.payload_bits}; a model spread over shards exchanges 32 or 16 bits: "
+                f"payload_bits: got {self.payload_bits}; a sharded model exchanges 32 or 16 bits: "
                 "write --payload-bits 16, or --shards 1"
             )
         mistake = algorithm_mistake(self.model_dump())
@@ -117,33 +118,33 @@ class TrainConfig(Frozen):
 
     @property
     def planned_steps(self) -> int:
-        """Steps T that the schedule is planned for."""
+        """Steps T of the schedule."""
         return self.schedule_steps or self.steps
 
     @property
     def decay(self) -> float:
-        """Weight decay: part of a matrix that a step at the peak learning rate takes away."""
+        """Weight decay: the fraction by which a step at the peak learning rate shrinks a matrix."""
         return 1 / self.planned_steps if self.weight_decay is None else self.weight_decay
 
     @property
     def exchange_bits(self) -> int:
-        """Bits of a parameter in an outer exchange."""
+        """Bits per parameter in an outer exchange."""
         return self.payload_bits or (PAYLOAD_BITS if self.precision == "bfloat16" else 32)
 
     @property
     def local_share(self) -> float:
-        """Share of the local parameters that is kept when an exchange's result arrives."""
+        """Share of the local parameters that is kept when the result of an exchange arrives."""
         default = OVERLAPPED_MIXING if self.overlap_steps else 0.0
         return default if self.mixing is None else self.mixing
 
     @property
     def devices(self) -> int:
-        """Data-parallel devices G, each with sequences of its own (the shards of a copy share them)."""
+        """Data-parallel devices G, each with its own sequences (the shards of a copy share them)."""
         return self.replicas * self.devices_per_replica
 
     @property
     def mesh_devices(self) -> int:
-        """Devices in the mesh, shards among them."""
+        """Devices in the mesh, with shards."""
         return self.devices * self.shards
 
     @property
@@ -159,23 +160,23 @@ class TrainConfig(Frozen):
 
 
 def read_config(path: Path, changes: Mapping[str, Any], model: Mapping[str, Any] | None = None) -> TrainConfig:
-    """Reads a run's configuration from YAML; options given beside it win.
+    """Reads a run's configuration from YAML; options override it.
 
     Args:
       path: the file, with the keys of `TrainConfig` and `overtraining`.
-      changes: keys that replace the file's.
-      model: keys that replace those of the file's model, where it has a shape and no name.
+      changes: keys that replace those of the file.
+      model: keys that replace those of the file's model, which must be a shape and not a name.
 
     Returns:
       The configuration, filled in.
 
     Raises:
-      InputError: names the file, line and key, and says what to write.
+      InputError: a key or value is wrong; the message names file, line and key, and says what to write.
     """
     data, text = read_mapping(path, "training configuration")
     if model and not isinstance(data.get("model"), dict):
         key = next(iter(model))
-        raise InputError(f"--set model.{key}: {path} holds no shape of a model; set the model as a whole")
+        raise InputError(f"--set model.{key}: {path} does not give the model as a shape; set the whole model")
     if model:
         changes = {**changes, "model": {**data["model"], **model}}
     if changes:

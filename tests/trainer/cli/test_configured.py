@@ -80,11 +80,11 @@ def test_a_setting_is_what_the_option_and_the_file_are(field, tmp_path):
         (["H=30"], "did you mean 'sync_every'?"),
         (["model.layrs=3"], "model.layrs: unknown key; did you mean 'layers'?"),
         (["steps"], "--set steps: sets nothing; write --set key.path=value, such as learning_rate=4e-3"),
-        (["steps.a=3"], "only the model has keys of its own"),
+        (["steps.a=3"], "only `model` has keys below it"),
         (["steps=three"], "options: steps: got 'three'; must be a whole number"),
         (["model=nope"], "--model: got 'nope'"),
         (["model=[1]"], "model"),
-        (["model=35m"], "--model 35m has a shape of its own"),
+        (["model=35m"], "--model 35m already gives the shape"),
         (["model.width=wide"], "model.width"),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else None,
@@ -104,5 +104,5 @@ def test_a_setting_goes_into_the_shape_of_a_model(tmp_path):
     assert configured(run, plain, ["model.layers=6"]).model.layers == 6
     assert configured(run, plain, ["model.layers=6"]).model.vocab == 300
     run.write_text("model: 35m\n")
-    with pytest.raises(InputError, match=r"--set model\.layers: .* holds no shape of a model"):
+    with pytest.raises(InputError, match=r"--set model\.layers: .* does not give the model as a shape"):
         configured(run, {"algorithm": "diloco"}, ["model.layers=6"])

@@ -138,7 +138,7 @@ def test_a_checkpoint_is_not_evaluated_on_another_text(trained, tmp_path, capsys
     assert "holds no checkpoint; give the folder of record-trace --checkpoint" in capsys.readouterr().err
     corpus.write_text(corpus.read_text() + '\n{"text": "one more"}')
     assert evaluated(saved) == 2
-    assert "is not what the run was trained with" in capsys.readouterr().err
+    assert "differs from that of the run" in capsys.readouterr().err
 
 
 def test_a_file_is_written_in_the_format_that_its_name_says(call, tmp_path):
@@ -147,7 +147,7 @@ def test_a_file_is_written_in_the_format_that_its_name_says(call, tmp_path):
         code, out, err = call("run", "--output", path)
         assert (code, out, err) == (0, "", f"wrote {path}\n")
         assert path.read_text() == call("run", "--format", shape)[1]
-    for name, told in (("b.png", "cannot be written"), ("b.csv", "--format json does not go into it")):
+    for name, told in (("b.png", "is no known format"), ("b.csv", "--format json contradicts the ending")):
         code, out, err = call("run", "--output", tmp_path / name, "--format", "json")
         assert (code, out) == (2, "")
         assert told in err

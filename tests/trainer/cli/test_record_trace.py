@@ -314,9 +314,9 @@ WRONG = {
     "model and a shape": (["--model", "35m", "--vocab", "300"], "leave out --vocab"),
     "H = 0": ([*TINY, "--sync-every", "0"], "sync_every: got 0; must be greater than 0, such as 30"),
     "no steps": ([*TINY, "--steps", "0"], "steps: got 0"),
-    "heads": ([*TINY, "--heads", "3"], "write a width that is a multiple of 6"),
-    "odd head": ([*TINY, "--heads", "16"], "write a width that is a multiple of 32"),
-    "no model": ([], "no model: write --model with one of 35m"),
+    "heads": ([*TINY, "--heads", "3"], "write a multiple of 6,"),
+    "odd head": ([*TINY, "--heads", "16"], "write a multiple of 32,"),
+    "no model": ([], "no model is given: write --model with one of 35m"),
     "half a model": (["--layers", "2"], "--width, --heads of your own"),
     "unknown algorithm": (
         [*TINY, "--algorithm", "delico"],
@@ -335,7 +335,7 @@ WRONG = {
     "learning rate": ([*TINY, "--learning-rate", "nan"], "learning_rate: got nan"),
     "negative rate": ([*TINY, "--outer-learning-rate", "-1"], "outer_learning_rate: got -1.0"),
     "seed": ([*TINY, "--seed", "-1"], "seed: got -1"),
-    "too many devices": ([*TINY, "--replicas", "9"], "needs 9 devices, and there are 8 (cpu)"),
+    "too many devices": ([*TINY, "--replicas", "9"], "needs 9 devices, and JAX has 8 (cpu)"),
     "no folder": ([*TINY, "--output", "no/such/run.jsonl"], "no/such/run.jsonl: cannot be written"),
     "a long name": ([*TINY, "--output", "x" * 300], "cannot be written (File name too long); give another path"),
     "a word for a number": ([*TINY, "--steps", "many"], "Invalid value for '--steps'"),
@@ -358,7 +358,7 @@ def test_an_existing_file_is_kept_unless_told_otherwise(text, tmp_path, capsys):
     path = tmp_path / "run.jsonl"
     path.write_text("precious")
     assert call(*arguments(text, path, steps=1)) == 2
-    assert "is there already; give another name, or --overwrite" in capsys.readouterr().err
+    assert "exists already; give another name, or --overwrite" in capsys.readouterr().err
     assert path.read_text() == "precious"
     assert call(*arguments(text, path, "--overwrite", steps=1)) == 0
     assert len(records(path, Step)) == 2 * 3

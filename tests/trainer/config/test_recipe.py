@@ -190,10 +190,10 @@ def test_a_file_gives_what_its_keys_say_and_options_win(tmp_path):
     [
         ("lerning_rate: 1e-2", r"run.yaml:8: lerning_rate: unknown key; did you mean 'learning_rate'"),
         ("seed: -1", r"run.yaml:8: seed: got -1"),
-        ("fragments: 3", "fragments: got 3; each needs a layer and a step of the round to itself: write 2 at most"),
-        ("overlap_steps: 30", "overlap_steps: got 30; must be fewer than the 30 inner steps"),
+        ("fragments: 3", "fragments: got 3; each needs a layer and a step of a round for itself: write 2 at most"),
+        ("overlap_steps: 30", "overlap_steps: got 30; must be less than the 30 inner steps"),
         ("payload_bits: 5", "payload_bits: got 5"),
-        ("{sequences: 4, microbatches: 3}", "microbatches: got 3; must divide the 4 sequences"),
+        ("{sequences: 4, microbatches: 3}", "microbatches: got 3; write a divisor of the 4 sequences"),
         ("{shards: 2, payload_bits: 4}", "write --payload-bits 16, or --shards 1"),
     ],
 )
@@ -209,8 +209,12 @@ def test_a_mistake_in_a_file_is_named_by_line_and_key(change, words, tmp_path):
 @pytest.mark.parametrize(
     ("algorithm", "field", "words"),
     [
-        ("diloco", {"fragments": 2}, "fragments: diloco has none; leave it out, or write --algorithm streaming-diloco"),
-        ("eager-diloco", {"overlap_steps": 1}, "overlap_steps: eager-diloco has none"),
+        (
+            "diloco",
+            {"fragments": 2},
+            "fragments: diloco does not have it; leave it out, or write --algorithm streaming-diloco",
+        ),
+        ("eager-diloco", {"overlap_steps": 1}, "overlap_steps: eager-diloco does not have it"),
         ("data-parallel", {"payload_bits": 8}, "payload_bits: data-parallel has no outer steps"),
     ],
 )
