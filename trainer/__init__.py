@@ -1,1 +1,1 @@
-"""trainer: real JAX training, which records what it costs as a trace for the simulator."""
+"""trainer: real training in JAX, which records its costs as a trace for the simulator."""

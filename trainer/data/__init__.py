@@ -1,1 +1,1 @@
-"""Text to batches: corpora, files, tokenizers, stored tokens, held-out documents, and their order."""
+"""From text to batches: corpora, files, tokenizers, stored tokens, held-out documents, and their order."""

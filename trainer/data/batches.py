@@ -1,8 +1,8 @@
-"""Batches of token sequences: packed without padding, shuffled by the seed, a part for each device.
+"""Batches of token sequences: packed without padding, shuffled by the seed, one part for each device.
 
-The sequences of a device in a step depend on nothing but the seed, the step and the device's number. So a run goes on
-at any step without a reader's state, each host reads its own rows alone, and Data-Parallel and DiLoCo at the same
-global batch see the same tokens in the same step.
+The sequences of a device in a step depend only on the seed, the step and the device's number. So a run can resume at
+any step without the state of a reader, each host reads only its own rows, and Data-Parallel and DiLoCo with the same
+global batch train on the same tokens in the same step.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ Rows: TypeAlias = Callable[[int, Sequence[int]], NDArray[np.int32]]
 class Batches:
     """An endless stream of batches over a row of tokens.
 
-    The row is cut into N sequences of L + 1 tokens. The stream is one epoch behind the other, each in a random order of
-    its own; step s takes the G x B sequences from number (s - 1) G B of the stream on, B for each device.
+    The row is cut into N sequences of L + 1 tokens. The stream consists of epochs, each in its own random order; step s
+    takes the G x B sequences of the stream that begin with number (s - 1) G B, B for each device.
 
     Args:
       tokens: token ids, end-of-document tokens among them.
@@ -73,7 +73,7 @@ class Batches:
         return self.rows(step, range(self._devices))
 
     def rows(self, step: int, devices: Sequence[int]) -> NDArray[np.int32]:
-        """The rows of some devices in the batch of a step; nothing else is read.
+        """The rows of some devices in the batch of a step; only these are read.
 
         Args:
           step: inner step, from 1.
@@ -95,7 +95,7 @@ class Batches:
         return rows_GxBxL
 
     def epochs(self, steps: int) -> float:
-        """How often that many steps go through the text."""
+        """Number of epochs in so many steps."""
         return steps * self._devices * self._sequences / self.sequences_in_epoch
 
 
@@ -105,11 +105,11 @@ class Data:
 
     Attributes:
       batches: the training batches.
-      held_out: documents that training never sees.
-      tokenizer: what made the tokens.
-      description: what it all is made of, in a line.
-      fingerprint: hash of the text, the split and the tokenizer, hexadecimal. Hosts whose fingerprints differ, or a run
-        that goes on with another one, would train on other batches.
+      held_out: documents that are kept out of training.
+      tokenizer: the tokenizer of both.
+      description: source, sizes and tokenizer, in one line.
+      fingerprint: hash of the text, the split and the tokenizer, hexadecimal. Hosts with different fingerprints, or a
+        run that resumes with another one, would train on other batches.
     """
 
     batches: Batches
@@ -152,7 +152,7 @@ def load_data(config: TrainConfig) -> Data:
 
 
 def rows_of(batch: Callable[[int], NDArray[np.int32]]) -> Rows:
-    """Rows out of a function that makes the whole batch of a step."""
+    """Rows from a function that makes the whole batch of a step."""
     return lambda step, devices: batch(step)[list(devices)]
 
 
@@ -160,7 +160,7 @@ def windows(tokens: Row, sequence_length: int, batch: int) -> Iterator[NDArray[n
     """Cuts a row into sequences in which every token but the first is predicted once, in order.
 
     Args:
-      tokens: the row; what is left at its end and is shorter than a sequence is not used.
+      tokens: the row; a rest at its end that is shorter than a sequence is not used.
       sequence_length: tokens L that are predicted in a sequence.
       batch: sequences B at a time.
 

@@ -1,4 +1,4 @@
-"""Files that are slow to make and the same every time, kept in the user's cache directory."""
+"""A cache in the user's cache directory, for files that are slow to make and always the same."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ def cache_directory() -> Path:
 
 
 def cached(name: str, make: Callable[[], bytes]) -> bytes:
-    """Returns the cached file, making it first where it is missing.
+    """Returns the cached file; makes it first if it is missing.
 
-    The name must say everything that the content depends on (a hash of it). The file is written under another name
-    and then renamed, so that two processes at once, or a killed one, leave no half file. A directory that cannot be
-    written is no error: then nothing is kept.
+    The name must hold everything on which the content depends (as a hash). The file is written atomically, so that two
+    processes at once, or a killed one, leave no partial file. A directory that cannot be written is no error: nothing
+    is kept then.
 
     Args:
       name: file name in the cache directory.
@@ -37,7 +37,7 @@ def cached(name: str, make: Callable[[], bytes]) -> bytes:
 
 
 def keep(name: str, content: bytes) -> bool:
-    """Writes a file of the cache whole or not at all; tells whether it is there."""
+    """Writes a file of the cache atomically; returns whether it was written."""
     path = cache_directory() / name
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

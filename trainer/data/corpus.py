@@ -22,9 +22,9 @@ class Corpus:
     """A sequence of documents that can be read again from any of them.
 
     Attributes:
-      source: where it came from, in a few words.
+      source: its source, in a few words.
       digest: hash of everything that decides the text, hexadecimal.
-      read: the documents from the one with a given number (from 0) on.
+      read: returns the documents that begin with a given number, from 0.
     """
 
     source: str
@@ -35,25 +35,25 @@ class Corpus:
         """Documents in order, as text that can be encoded; a blank one is "" and still counts.
 
         Args:
-          first: how many to pass over.
+          first: number of documents to skip.
 
         Raises:
           InputError: the text cannot be read.
         """
         for text in self.read(first):
-            # a lone half of a surrogate pair, which JSON can write, is no character
+            # JSON can hold half of a surrogate pair, which cannot be encoded
             yield text.encode("utf-8", "replace").decode("utf-8") if text.strip() else ""
 
 
 def load_corpus(spec: str) -> Corpus:
-    """Finds a text by name or path; its documents are read later, as a stream.
+    """Finds a text by its name or path; its documents are read later, as a stream.
 
     Args:
       spec: `packages`, `docstrings`, `auto` (packages if any is installed, else docstrings), `c4` or `dolma` (with a
         number of documents: `c4:500000`), or a path: a file, a folder, a pattern (see `files`).
 
     Raises:
-      InputError: nothing of the kind is there.
+      InputError: there is no such text.
     """
     installed = packages.installed() if spec in ("auto", "packages") else {}
     if spec == "packages" and not installed:
@@ -73,7 +73,7 @@ def load_corpus(spec: str) -> Corpus:
 
 
 def _kept(source: str, read: Callable[[], Iterable[str]]) -> Corpus:
-    """A corpus whose reading takes seconds and depends on nothing but the versions in `source`."""
+    """A cached corpus, for one that takes seconds to read and depends only on the versions in `source`."""
     key = hashlib.sha256(f"{packages.READER_VERSION} {source}".encode()).hexdigest()[:16]
     texts: list[str] = json.loads(cached(f"corpus-{key}.json", lambda: json.dumps(list(read())).encode()))
     digest = hashlib.sha256("\0".join(texts).encode("utf-8", "surrogatepass")).hexdigest()

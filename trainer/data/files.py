@@ -1,7 +1,7 @@
-"""Documents out of the user's own files: plain text, JSON lines, Parquet; compressed or not; folders and patterns.
+"""Documents from the user's own files: plain text, JSON lines, Parquet; compressed or not; folders and patterns.
 
-A text file is one document; a JSON line or a Parquet row is one, in its field `text`, as C4 and Dolma are published.
-Files are read as streams, in the order of their names, so a corpus may be larger than memory.
+A document is a text file, or the field `text` of a JSON line or of a Parquet row, as in C4 and Dolma. Files are read as
+streams, in the order of their names, so a corpus may be larger than memory.
 """
 
 from __future__ import annotations
@@ -28,26 +28,26 @@ _PARQUET = (".parquet",)
 _COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
 _KNOWN = (*_TEXT, *_LINES, *_PARQUET)
 _MAX_TEXT_CHARACTERS = 256_000_000
-"""A text file is held in memory whole, since it is one document."""
+"""The largest text file; it is one document, and is held in memory as a whole."""
 MAX_LINE_CHARACTERS = 64_000_000
-"""And so is a line of a file of lines; the longest of C4 and Dolma are a fiftieth of it."""
+"""The longest line of a file of lines, which is held in memory, too; those of C4 and Dolma have up to a fiftieth."""
 MAX_PACKED = 200
-"""How often larger than a Parquet file its parts may be; ten times is much for language."""
+"""The largest ratio of an unpacked row group to its Parquet file; 10 is already high for language."""
 MAX_PART_BYTES = 2**28
-"""A part (row group) that unpacks to less may be packed better still [byte]."""
+"""Row groups that unpack to no more than this are exempt from that ratio [byte]."""
 _BLOCK_BYTES = 2**20
 _ROWS = 64
-"""Of a Parquet file, read at a time; fewer where they may be long."""
+"""Rows of a Parquet file that are read at a time; fewer where they may be long."""
 
 
 def find_files(spec: str) -> list[Path]:
-    """The files that a path names: itself, those in a folder, or those that match a pattern.
+    """The files of a path: the file itself, those in a folder, or those that match a pattern.
 
     Args:
       spec: a file, a folder (searched to any depth for files with a known ending), or a pattern with `*`, `?` or `[`.
 
     Raises:
-      InputError: there are none.
+      InputError: there are no such files.
     """
     path = expanded(spec, f"--corpus {spec}")
     endings = f"{', '.join(_KNOWN)}, each also with {', '.join(_COMPRESSED)}"
@@ -59,7 +59,7 @@ def find_files(spec: str) -> list[Path]:
     if path.is_file():
         return [path]
     if path.exists():
-        raise InputError(f"--corpus {spec}: a device or a pipe, and a text is read more than once; save it to a file")
+        raise InputError(f"--corpus {spec}: is a device or a pipe, which can be read only once; save it to a file")
     if any(mark in spec for mark in "*?["):
         anchor = Path(path.anchor)
         found = sorted(file for file in anchor.glob(str(path.relative_to(anchor))) if file.is_file())
@@ -73,14 +73,14 @@ def find_files(spec: str) -> list[Path]:
 
 
 def expanded(spec: str, what: str) -> Path:
-    """A path as a person writes it, with `~` for their home.
+    """A path as a user writes it, with `~` for the home directory.
 
     Args:
       spec: the path.
-      what: option and path, for an error.
+      what: option and path, for an error message.
 
     Raises:
-      InputError: nothing can have that name.
+      InputError: the path cannot exist or cannot be read.
     """
     try:
         path = Path(spec).expanduser()
@@ -101,7 +101,7 @@ def expanded(spec: str, what: str) -> Path:
 
 
 def digest_files(paths: Sequence[Path]) -> str:
-    """Hash of what the files hold and how each is read, hexadecimal; names of folders do not count.
+    """Hash of the content of files and of the way in which each is read, hexadecimal; names of folders do not count.
 
     Raises:
       InputError: a file cannot be read.
@@ -123,7 +123,7 @@ def read_files(paths: Sequence[Path]) -> Iterator[str]:
     """The documents of files, in order.
 
     Raises:
-      InputError: a file cannot be read, or is not what its ending says.
+      InputError: a file cannot be read, or its content does not fit its ending.
     """
     for path in paths:
         try:
@@ -133,7 +133,7 @@ def read_files(paths: Sequence[Path]) -> Iterator[str]:
         except damages() as error:
             raise InputError(f"--corpus {path}: damaged or cut short ({error}); fetch it again") from None
         except MemoryError:
-            raise InputError(f"--corpus {path}: there is not enough memory to unpack it; pack it less well") from None
+            raise InputError(f"--corpus {path}: there is not enough memory to unpack it; compress it less") from None
         except OSError as error:
             raise _unreadable(path, error) from None
 
@@ -150,7 +150,7 @@ def _read(path: Path) -> Iterator[str]:
             text = file.read(_MAX_TEXT_CHARACTERS + 1)
             if len(text) > _MAX_TEXT_CHARACTERS:
                 limit = f"{_MAX_TEXT_CHARACTERS:,} characters"
-                raise InputError(f"--corpus {path}: larger than {limit}; make it several files, or .jsonl")
+                raise InputError(f"--corpus {path}: larger than {limit}; split it into several files, or use .jsonl")
             yield text
 
 
@@ -187,12 +187,12 @@ def _zstandard(path: Path) -> Any:
     except ModuleNotFoundError:
         raise _missing(path, "zstandard") from None
 
-    # parallel compressors write many frames, and all of them are wanted
+    # parallel compressors write many frames; all of them must be read
     return zstandard.ZstdDecompressor().stream_reader(path.open("rb"), read_across_frames=True, closefd=True)
 
 
 def damages() -> tuple[type[Exception], ...]:
-    """What decompressors raise for damaged files."""
+    """The exceptions that decompressors raise for damaged files."""
     try:
         import zstandard
     except ModuleNotFoundError:
@@ -201,15 +201,15 @@ def damages() -> tuple[type[Exception], ...]:
 
 
 def bounded_lines(path: Path, file: IO[str]) -> Iterator[str]:
-    """The lines of a file, none of which takes all memory, as one packed a thousand times may.
+    """The lines of a file, each of bounded length, so that a highly compressed line cannot fill the memory.
 
     Raises:
-      InputError: one is too long.
+      InputError: a line is too long.
     """
     while line := file.readline(MAX_LINE_CHARACTERS):
         if len(line) == MAX_LINE_CHARACTERS and not line.endswith("\n"):
             limit = f"{MAX_LINE_CHARACTERS:,} characters"
-            raise InputError(f"{path}: has a line of more than {limit}; a document a line is wanted: part it")
+            raise InputError(f"{path}: has a line of more than {limit}; write one document on each line")
         yield line
 
 
@@ -219,9 +219,9 @@ def _json_lines(path: Path, lines: IO[str]) -> Iterator[str]:
             continue
         try:
             record = json.loads(line)
-        except (ValueError, RecursionError):  # the latter for brackets in thousands of brackets
+        except (ValueError, RecursionError):  # the latter for deeply nested brackets
             raise InputError(
-                f"--corpus {path}:{number}: not JSON; one object a line is wanted: mend or delete that line"
+                f"--corpus {path}:{number}: not JSON; write one object on each line, or delete that line"
             ) from None
         if not isinstance(record, dict) or not isinstance(record.get(FIELD), str):
             raise InputError(f'--corpus {path}:{number}: has no "{FIELD}"; write {{"{FIELD}": "..."}} on each line')
@@ -241,10 +241,10 @@ def _rows(path: Path) -> Iterator[str]:
             kind = file.schema_arrow.field(FIELD).type if FIELD in names else None
             if kind not in (pyarrow.string(), pyarrow.large_string()):
                 has = f"has the columns {', '.join(names)}" if kind is None else f"holds {kind} in {FIELD}"
-                raise InputError(f'--corpus {path}: {has}; a column "{FIELD}" of strings is wanted: rename one')
+                raise InputError(f'--corpus {path}: {has}; give the documents as a column "{FIELD}" of strings')
             for group in range(file.num_row_groups):
                 size = _unpacked_bytes(path, file.metadata.row_group(group))
-                # a text that is kept once and named by many rows is as large as all of the part, and so is each row
+                # a dictionary-encoded text may be as large as the whole row group, and each row may repeat it
                 rows = max(1, min(_ROWS, MAX_PART_BYTES // max(size, 1)))
                 for batch in file.iter_batches(rows, row_groups=[group], columns=[FIELD]):
                     yield from _bounded(path, (text or "" for text in batch.column(0).to_pylist()))
@@ -253,7 +253,7 @@ def _rows(path: Path) -> Iterator[str]:
 
 
 def _unpacked_bytes(path: Path, group: Any) -> int:
-    """Bytes of a row group of a Parquet file, which must be packed no better than language can be."""
+    """Unpacked bytes of a row group; refuses a compression ratio that no language reaches."""
     size, packed = int(group.total_byte_size), path.stat().st_size  # a damaged column's own figures may end Python
     if size > MAX_PART_BYTES and size > MAX_PACKED * packed:
         raise InputError(
@@ -267,7 +267,7 @@ def _bounded(path: Path, texts: Iterable[str]) -> Iterator[str]:
     for text in texts:
         if len(text) > MAX_LINE_CHARACTERS:
             limit = f"{MAX_LINE_CHARACTERS:,} characters"
-            raise InputError(f"--corpus {path}: has a row of more than {limit}; a document a row is wanted: part it")
+            raise InputError(f"--corpus {path}: has a row of more than {limit}; write one document in each row")
         yield text
 
 

@@ -1,11 +1,11 @@
-"""Which documents are held out from training: a matter of their text alone.
+"""The split of documents into training and held-out text, by their text alone.
 
-A document is held out if the hash of its text falls below the wanted fraction. So copies of a document stand on the
-same side, a corpus that grows moves nothing across, and all hosts and later runs agree. The first document always
-trains, so that a corpus of one document can be trained on (and has nothing held out).
+A document is held out if the hash of its text is below the fraction asked for. So copies of a document are on the same
+side, a corpus that grows keeps all documents on their side, and all hosts and later runs agree. The first document is
+always used for training, so that a corpus of one document can be trained on (and has nothing held out).
 
-Limits: whole documents are drawn, so the held-out share of the tokens varies around the fraction, widely where
-documents are few or of very different lengths.
+Limits: whole documents are drawn, so the held-out share of the tokens varies around the fraction, widely if documents
+are few or of very different lengths.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def split_of(corpus: Corpus, fraction: float) -> Split:
     """The split of a corpus.
 
     Args:
-      corpus: read up to its first text.
+      corpus: the text; it is read up to its first document.
       fraction: share of the documents to hold out, from 0 up to 1.
 
     Raises:
@@ -52,7 +52,7 @@ def split_of(corpus: Corpus, fraction: float) -> Split:
     for text in corpus.documents():
         if text:
             return Split(fraction, _hash(text))
-    raise InputError(f"--corpus {corpus.source}: holds no text; give one that does")
+    raise InputError(f"--corpus {corpus.source}: holds no text; give another corpus")
 
 
 def _hash(text: str) -> int:

@@ -1,8 +1,8 @@
 """C4 and Dolma as streams from the Hugging Face hub, through `datasets`.
 
-A stream has no end that a run could wait for, so a corpus is its first documents: `c4:500000` names the first
+A stream is too long to be read to its end, so a corpus consists of its first documents: `c4:500000` is the first
 500,000. C4 is published shuffled and is read in its own order. Dolma is published source by source, so its files are
-put into a fixed random order and documents are taken from the first of them in turn.
+put into a fixed random order, and documents are taken from the first 64 of them in turn.
 
 Source: arXiv 1910.10683 (C4; the copy `allenai/c4`); arXiv 2402.00159 (Dolma; `allenai/dolma`, whose repository lists
 the addresses of its files).
@@ -24,7 +24,7 @@ _C4 = "allenai/c4"
 _DOLMA = "allenai/dolma"
 _DOLMA_VERSION = "v1_7"
 _DOLMA_FILES = 64
-"""Files read in turn; more mix better and open more connections."""
+"""Files that are read in turn; more files mix better and open more connections."""
 
 
 def parse_hub(spec: str) -> tuple[str, int] | None:
@@ -37,7 +37,7 @@ def parse_hub(spec: str) -> tuple[str, int] | None:
       The name and the number of documents; None for anything else.
 
     Raises:
-      InputError: the number is none.
+      InputError: the number of documents is not a number.
     """
     name, _, number = spec.partition(":")
     if name not in _STREAMS:
@@ -46,7 +46,7 @@ def parse_hub(spec: str) -> tuple[str, int] | None:
         return name, DEFAULT_DOCUMENTS
     digits = number.replace("_", "")
     if not digits.isdecimal() or int(digits) == 0:
-        raise InputError(f"--corpus {spec}: {number!r} is no number of documents; write {name}:{DEFAULT_DOCUMENTS}")
+        raise InputError(f"--corpus {spec}: {number!r} is not a number of documents; write {name}:{DEFAULT_DOCUMENTS}")
     return name, int(digits)
 
 
@@ -55,8 +55,8 @@ def hub_documents(name: str, documents: int, first: int = 0) -> Iterator[str]:
 
     Args:
       name: `c4` or `dolma`.
-      documents: how many the corpus has.
-      first: how many of them to pass over.
+      documents: number of documents in the corpus.
+      first: number of documents to skip.
 
     Raises:
       InputError: `datasets` is missing, or the hub cannot be reached.
@@ -66,7 +66,7 @@ def hub_documents(name: str, documents: int, first: int = 0) -> Iterator[str]:
     except ModuleNotFoundError:
         raise InputError(
             f"--corpus {name}: streaming it needs the package datasets; pip install 'crosshaul[c4]', "
-            "or give files that you have"
+            "or give local files"
         ) from None
 
     try:

@@ -1,9 +1,9 @@
-"""English text that comes with installed packages: their data, or the docstrings of their code.
+"""English text in installed packages: their data, or the docstrings of their code.
 
 Packages are read as data through `importlib.metadata`; their code is never imported.
 
-Limits: most of the text is technical (documentation of services), so losses compare with each other and not with
-published ones.
+Limits: most of the text is technical (documentation of services), so losses can be compared with each other, but not
+with published losses.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 READER_VERSION = 1
-"""Part of the name under which texts are cached; raise it when a reader changes."""
+"""Part of the key under which texts are cached; to be raised when a reader changes."""
 _MIN_CHARACTERS = 80
 """Shorter documentation strings are labels, not sentences."""
 _MAX_DOCSTRING_BYTES = 8_000_000
@@ -39,21 +39,21 @@ def package_documents(found: dict[str, metadata.Distribution]) -> Iterator[str]:
     """The texts of packages, one after the other.
 
     Args:
-      found: what `installed` found.
+      found: from `installed`.
     """
     for name, distribution in found.items():
         yield from PACKAGES[name](distribution)
 
 
 def docstring_source() -> str:
-    """What `docstring_documents` reads, with versions."""
+    """The packages that `docstring_documents` reads, with versions."""
     found = {name: _distribution(name) for name in _DOCUMENTED}
     versions = ", ".join(f"{name} {distribution.version}" for name, distribution in found.items() if distribution)
     return f"docstrings (python {platform.python_version()}, {versions})"
 
 
 def docstring_documents() -> Iterator[str]:
-    """Docstrings of the standard library and of what this package leans on, one document a module, up to a bound."""
+    """Docstrings of the standard library and of our dependencies, one document for each module, up to a total size."""
     size = 0
     for path in _modules():
         text = "\n\n".join(_docstrings(path))
@@ -84,7 +84,7 @@ def _wikipedia(distribution: metadata.Distribution) -> Iterator[str]:
 
 
 def _bible(distribution: metadata.Distribution) -> Iterator[str]:
-    """The text is the longest string of a Python module, which is parsed and not run."""
+    """Paragraphs of the longest string in a Python module, which is parsed and not run."""
     for path in _files(distribution, r".*/plain_text_readers_bible\.py"):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         strings = [
@@ -99,7 +99,7 @@ def _factbook(distribution: metadata.Distribution) -> Iterator[str]:
 
 
 def _service_documentation(distribution: metadata.Distribution) -> Iterator[str]:
-    """One document a service: the documentation of its newest version, each sentence once in the whole."""
+    """One document for each service: the documentation of its newest version; no text occurs twice in the corpus."""
     newest = {path.parent.parent: path for path in _files(distribution, r"botocore/data/.*/service-2\.json(\.gz)?")}
     seen: set[str] = set()
     for path in newest.values():
@@ -148,7 +148,7 @@ def _modules() -> Iterator[Path]:
 def _docstrings(path: Path) -> list[str]:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # other people's escape sequences are not our concern
+            warnings.simplefilter("ignore")  # invalid escape sequences in the packages
             tree = ast.parse(path.read_bytes())
     except (SyntaxError, ValueError, OSError, RecursionError):
         return []

@@ -1,8 +1,8 @@
-"""Random orders that can be asked at any place, without being drawn first.
+"""Random orders of which single entries can be computed, without drawing the whole order first.
 
-An epoch of a large corpus has 10^8 sequences and more; an order of them as an array would be drawn anew by every host
-at every start. Here the place of a sequence is computed: a Feistel network with keyed mixing permutes the numbers below
-a power of four, and whoever lands beyond the count walks on until inside ("cycle walking").
+An epoch of a large corpus has 10^8 sequences and more; every host would have to draw their order as an array at every
+start. Here each entry is computed: a Feistel network with keyed mixing permutes the numbers below a power of four, and
+is applied again to a result that is not below the count ("cycle walking").
 
 Source: Black and Rogaway, "Ciphers with Arbitrary Finite Domains", CT-RSA 2002; the mixing is the finaliser of
 SplitMix64 (Steele, Lea, Flood, OOPSLA 2014).
@@ -18,12 +18,12 @@ _ROUNDS = 8
 
 
 def shuffled(places: NDArray[np.int64], count: int, seed: tuple[int, ...]) -> NDArray[np.int64]:
-    """Which items stand at some places of a random order of `count` items.
+    """The items at some places of a random order of `count` items.
 
     Args:
       places: numbers from 0 to count - 1, of any shape.
       count: items in the order.
-      seed: names the order.
+      seed: decides the order.
 
     Returns:
       For each place its item, from 0 to count - 1; all places together give each item once.
@@ -47,7 +47,7 @@ def _network(values: NDArray[np.uint64], half_bits: int, keys: NDArray[np.uint64
 
 
 def _mixed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Every bit of the result depends on every bit of the value; products are taken modulo 2^64."""
+    """A hash in which every bit depends on every bit of the value; products are taken modulo 2^64."""
     values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return values ^ (values >> np.uint64(31))

@@ -1,7 +1,7 @@
-"""A corpus as two rows of tokens, for training and held out, kept on disk and read through memory maps.
+"""A corpus as two rows of tokens, for training and held out, cached on disk and read through memory maps.
 
-Documents are joined with an end-of-document token behind each. Tokens are made once, part by part: a part is there
-when the file of its counts is, so making them goes on where it was stopped.
+Documents are joined, with an end-of-document token after each. Tokens are made once, part by part; a part is complete
+when the file of its counts exists, so an interrupted run continues with the next part.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Row(Protocol):
 
 
 class TokenRow:
-    """Arrays of tokens, one behind the other, seen as one row.
+    """Arrays of tokens, one after the other, seen as one row.
 
     Args:
       parts: the arrays, memory-mapped or not.
@@ -89,12 +89,12 @@ class TokenizedCorpus:
 
 
 def tokenize(corpus: Corpus, tokenizer: Tokenizer, split: Split) -> TokenizedCorpus:
-    """Tokenizes a corpus, or finds that it was done before.
+    """Tokenizes a corpus; takes from the cache what was tokenized before.
 
     Args:
       corpus: the text.
       tokenizer: makes the tokens.
-      split: says which documents are held out.
+      split: decides which documents are held out.
 
     Raises:
       InputError: the text cannot be read.
@@ -118,7 +118,7 @@ def tokenize(corpus: Corpus, tokenizer: Tokenizer, split: Split) -> TokenizedCor
 
 @dataclass(frozen=True)
 class _Part:
-    """Some documents in a row; pairs are (train, held out)."""
+    """Consecutive documents of a corpus; pairs are (train, held out)."""
 
     read: int
     documents: tuple[int, int]
@@ -128,7 +128,7 @@ class _Part:
 
 
 class _Maker:
-    """Makes parts, one behind the other, of a corpus that is read once."""
+    """Makes the parts of a corpus in order; the corpus is read once."""
 
     def __init__(self, corpus: Corpus, tokenizer: Tokenizer, split: Split) -> None:
         self.dtype: type[Any] = np.uint16 if tokenizer.size <= _SMALL_VOCAB else np.uint32
@@ -136,7 +136,7 @@ class _Maker:
         self._open: tuple[int, Iterator[str]] | None = None
 
     def make(self, first: int) -> _Part:
-        """The part that begins with the document of that number."""
+        """The part that begins with the document of number `first`."""
         stream = self._open[1] if self._open and self._open[0] == first else self._corpus.documents(first)
         sides: tuple[list[str], list[str]] = ([], [])
         read, characters = 0, 0
@@ -166,7 +166,7 @@ def _bytes(documents: list[str]) -> int:
 
 
 def _part(name: str, maker: _Maker, first: int) -> _Part:
-    """A part from the cache, made first where it is missing; its counts are written last, to mark it as whole."""
+    """A part from the cache; made first if it is missing. Its counts are written last, to mark it as complete."""
     counts = f"{name}.json"
     files = [f"{name}-{side}.tokens" for side in ("train", "held-out")]
     found = _found(counts, files, maker.dtype)
@@ -182,7 +182,7 @@ def _part(name: str, maker: _Maker, first: int) -> _Part:
 
 
 def _found(counts: str, files: Sequence[str], dtype: type[Any]) -> _Part | None:
-    """The part as the cache has it; None if anything of it is missing or cut short."""
+    """The part in the cache; None if a file of it is missing or cut short."""
     try:
         said = json.loads((cache_directory() / counts).read_bytes())
         tokens = [_mapped(cache_directory() / file, dtype) for file in files]
@@ -200,6 +200,6 @@ def _found(counts: str, files: Sequence[str], dtype: type[Any]) -> _Part | None:
 
 
 def _mapped(path: Path, dtype: type[Any]) -> NDArray[Any]:
-    if path.stat().st_size == 0:  # which cannot be mapped
+    if path.stat().st_size == 0:  # an empty file cannot be mapped
         return np.zeros(0, dtype)
     return np.memmap(path, dtype, mode="r")

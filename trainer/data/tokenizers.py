@@ -1,6 +1,6 @@
-"""Text to tokens: single bytes, subwords trained on the corpus itself, or a tokenizer that somebody else trained.
+"""From text to tokens: single bytes, subwords trained on the corpus, or a tokenizer from a file.
 
-Bytes and subwords of our own are lossless: decoding gives the text back.
+Bytes and subwords trained here are lossless: decoding gives the text back.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ _TRAINER_VERSION = 2
 _TRAINING_CHARACTERS = 200_000_000
 _CHUNK_CHARACTERS = 1_000_000
 _MAX_BYTES = 2**28
-"""Of a tokenizer's file; those of 200,000 tokens have a tenth of it [byte]."""
+"""The largest file of a tokenizer; those of 200,000 tokens have a tenth of it [byte]."""
 _END_OF_DOCUMENT = 1
 _ENDS = ("<|endoftext|>", "</s>", "<|end_of_text|>", "<eos>", "<|eos|>")
-"""What makers of tokenizers call the token that ends a text."""
+"""Usual names of the token that ends a text."""
 
 
 class Tokenizer(Protocol):
@@ -46,14 +46,14 @@ class Tokenizer(Protocol):
 
     @property
     def end_of_document(self) -> int:
-        """The token behind each document."""
+        """The token after each document."""
 
     @property
     def digest(self) -> str:
-        """Hash of everything that decides which tokens a text becomes."""
+        """Hash of everything that decides the tokens of a text."""
 
     def encode(self, texts: Iterable[str]) -> Iterator[NDArray[np.uint32]]:
-        """The token ids of each text, nothing put before or behind it."""
+        """The token ids of each text, without special tokens before or after it."""
 
     def decode(self, tokens: Sequence[int]) -> str:
         """The text of token ids; end-of-document tokens are left out."""
@@ -78,16 +78,16 @@ class ByteTokenizer:
 
 
 class SubwordTokenizer:
-    """A sentencepiece model, whose end-of-document token is its end of sentence.
+    """A sentencepiece model; its end-of-sentence piece is the end-of-document token.
 
     Args:
       model: the serialised model.
-      name: what it is, in a few words.
-      by_lines: whether text is handed over line by line, which is quicker, and the same where a line break is a piece
-        of its own and nothing is put before a text.
+      name: the tokenizer in a few words.
+      by_lines: whether text is encoded line by line. This is faster, and gives the same tokens if the line break is a
+        piece and the model adds no prefix to a text.
 
     Raises:
-      InputError: it is no such model, or has no end of sentence.
+      InputError: it is not a sentencepiece model, or has no end of sentence.
     """
 
     def __init__(self, model: bytes, *, name: str, by_lines: bool) -> None:
@@ -99,7 +99,7 @@ class SubwordTokenizer:
             raise InputError(f"--tokenizer {name}: not a sentencepiece model; give the .model file") from None
         self.end_of_document = int(self._pieces.eos_id())
         if self.end_of_document < 0:
-            raise InputError(f"--tokenizer {name}: has no end-of-sentence piece, which must part documents")
+            raise InputError(f"--tokenizer {name}: has no end-of-sentence piece to separate documents; give another")
         self._by_lines = by_lines
         self.size = int(self._pieces.get_piece_size())
         self.digest = hashlib.sha256(b"%d" % by_lines + model).hexdigest()
@@ -123,10 +123,10 @@ class HubTokenizer:
 
     Args:
       definition: the file's content.
-      name: what it is, in a few words.
+      name: the tokenizer in a few words.
 
     Raises:
-      InputError: it is no such file, or has no token that ends a text.
+      InputError: it is not such a file, or has no token that ends a text.
     """
 
     def __init__(self, definition: bytes, *, name: str) -> None:
@@ -142,7 +142,7 @@ class HubTokenizer:
         ends = [self._library.token_to_id(text) for text in _ENDS]
         self.end_of_document = next((token for token in ends if token is not None), -1)
         if self.end_of_document < 0:
-            raise InputError(f"--tokenizer {name}: has none of {', '.join(_ENDS)}, one of which must part documents")
+            raise InputError(f"--tokenizer {name}: has none of {', '.join(_ENDS)} to separate documents; give another")
         self.size = max(self._library.get_vocab(with_added_tokens=True).values()) + 1
         self.digest = hashlib.sha256(definition).hexdigest()
         self.name = f"{name} ({self.size} tokens)"
@@ -160,23 +160,23 @@ class HubTokenizer:
 
 
 def pack(tokenizer: Tokenizer, documents: Iterable[str]) -> NDArray[np.uint32]:
-    """All documents as one row of token ids, an end-of-document token behind each."""
+    """All documents as one row of token ids, with an end-of-document token after each."""
     end = np.array([tokenizer.end_of_document], np.uint32)
     parts = [part for text in tokenizer.encode(documents) for part in (text, end)]
     return np.concatenate([np.zeros(0, np.uint32), *parts])
 
 
 def load_tokenizer(kind: str, vocab: int, corpus: Corpus, split: Split) -> Tokenizer:
-    """The tokenizer of a run; a subword one is trained on the corpus once and cached by its content.
+    """The tokenizer of a run; `bpe` is trained on the corpus once and cached by the corpus's content.
 
     Args:
       kind: `bytes`, `bpe`, or the path of a tokenizer: a sentencepiece .model or a tokenizer.json.
       vocab: tokens of the model's vocabulary.
       corpus: the text.
-      split: keeps held-out documents from the training of a tokenizer too.
+      split: the tokenizer is trained without the held-out documents, too.
 
     Raises:
-      InputError: the text cannot fill the vocabulary, or the vocabulary cannot hold the tokenizer.
+      InputError: the text is too small for the vocabulary, or the tokenizer has more tokens than the model.
     """
     if kind == "bytes":
         return ByteTokenizer()
@@ -199,7 +199,7 @@ def _read(path: Path, vocab: int) -> Tokenizer:
         ) from None
     if len(content) > _MAX_BYTES:
         limit = human_bytes(_MAX_BYTES)
-        raise InputError(f"--tokenizer {path}: larger than {limit}, as no tokenizer is; write the path of one")
+        raise InputError(f"--tokenizer {path}: larger than {limit}, too large for a tokenizer; write another path")
     tokenizer: Tokenizer
     if path.suffix == ".json":
         tokenizer = HubTokenizer(content, name=str(path))
@@ -213,7 +213,7 @@ def _read(path: Path, vocab: int) -> Tokenizer:
 
 
 def _sample(corpus: Corpus, split: Split) -> Iterator[str]:
-    """Lines of the first training documents, as many as a vocabulary needs."""
+    """Lines of the first training documents, enough to train a vocabulary."""
     characters = 0
     for document in corpus.documents():
         if split.held_out(document):
@@ -253,14 +253,14 @@ def _train(vocab: int, corpus: Corpus, split: Split) -> bytes:
                 f"--corpus {corpus.source}: {what}; write a smaller --vocab, or --tokenizer bytes"
             ) from None
         if "smaller than required_chars" in str(error):
-            what = f"got {vocab}, which cannot hold 256 bytes and the characters of the text"
+            what = f"got {vocab}, too few for 256 bytes and the characters of the text"
             raise InputError(f"--vocab: {what}; write 512 or more, or --tokenizer bytes") from None
         raise
     return model.getvalue()
 
 
 def _chunks(texts: Iterable[str]) -> Iterator[list[str]]:
-    """Texts, some characters at a time."""
+    """Texts in groups of about as many characters each."""
     chunk: list[str] = []
     characters = 0
     for text in texts:

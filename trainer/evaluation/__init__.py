@@ -1,1 +1,1 @@
-"""What a trained model is worth: its loss on held-out text, and its answers to multiple choice."""
+"""Evaluation of a trained model: its loss on held-out text, and its answers to multiple-choice questions."""

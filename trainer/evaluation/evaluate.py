@@ -1,9 +1,9 @@
-"""What a trained model is worth: its loss on text that training never saw, and its answers to multiple choice.
+"""Evaluation of a trained model: its loss on held-out text, and its answers to multiple-choice questions.
 
-Parameters in, numbers out. The parameters are one copy, such as the global model of DiLoCo, wherever they lie: sharded
-arrays stay as they are, and the programs are compiled for them.
+The parameters are one copy of the model, such as the global model of DiLoCo. Sharded arrays stay sharded, and the
+programs are compiled for them.
 
-Limits: devices of one process; the sequences of a batch are not dealt out to devices.
+Limits: devices of one process; the sequences of a batch are not distributed over devices.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Evaluation:
 
     Attributes:
       held_out: loss on held-out text.
-      unigram_loss: what a model would lose there that knows only how frequent each token is [nats per token].
+      unigram_loss: loss there of the unigram model, which knows only the frequency of each token [nats per token].
       zero_shot: scores by the set's name.
     """
 
@@ -76,11 +76,10 @@ def evaluate(
 
     Args:
       params: one copy of the model's parameters.
-      config: the run that made them: its text, tokenizer and sequence length.
+      config: the run of the model: its text, tokenizer and sequence length.
       sets: files of questions by kind; may be empty.
-      data: the run's text if it is at hand.
-      batch_tokens: tokens that the model reads at once, about; logits take 4 bytes for each and each token of the
-        vocabulary.
+      data: the run's text, if it was loaded before.
+      batch_tokens: approximate tokens of a batch; logits take 4 bytes for each of them times the vocabulary.
 
     Raises:
       InputError: a file is wrong, or too little text is held out.
@@ -98,7 +97,7 @@ def evaluate(
 
 
 def log_probs_of(params: Params) -> LogProbs:
-    """The log-probabilities that a model gives to tokens; compiled once a shape."""
+    """A function that gives a model's log-probabilities of tokens; compiled once for each shape."""
 
     @jax.jit
     def program(params: Params, tokens_BxL: jax.Array) -> jax.Array:
@@ -126,11 +125,11 @@ def held_out_loss(
       log_probs: the model.
       config: gives the sequence length L.
       data: the run's text.
-      max_tokens: how many of the first held-out tokens are enough; None for all.
-      batch_tokens: tokens that the model reads at once, about.
+      max_tokens: only so many of the first held-out tokens; None: all.
+      batch_tokens: approximate tokens of a batch.
 
     Raises:
-      InputError: less than a sequence is held out.
+      InputError: the held-out text is shorter than a sequence.
     """
     length = config.sequence_length
     row: Row = data.held_out.tokens
@@ -139,7 +138,7 @@ def held_out_loss(
     size = max(batch_tokens // length, 1)
     losses: list[NDArray[Any]] = []
     for tokens_BxL in windows(row, length, size):
-        # the last batch is filled up with its own first row, so that one shape serves all
+        # the last batch is filled with copies of its first row, so that all batches have one shape
         full_BxL = np.concatenate([tokens_BxL, np.repeat(tokens_BxL[:1], size - len(tokens_BxL), axis=0)])
         log_probs_BxL = np.asarray(log_probs(full_BxL), np.float64)[: len(tokens_BxL)]
         losses.append(-log_probs_BxL.mean(axis=1))
@@ -160,7 +159,7 @@ def held_out_loss(
 
 
 def unigram_loss(train: Row, held_out: Row, size: int) -> float:
-    """Cross-entropy of held-out tokens under their frequencies in training, each counted once more than it occurs.
+    """Cross-entropy of held-out tokens under their frequencies in training, with 1 added to each count.
 
     Args:
       train: training tokens, of which the first 50 million are counted.

@@ -1,7 +1,7 @@
-"""Multiple-choice questions out of the files in which HellaSwag, PIQA and ARC are published.
+"""Multiple-choice questions from the published files of HellaSwag, PIQA and ARC.
 
-Every question becomes a context and its choices, each of which follows the context behind one space. HellaSwag's
-contexts are continued as they stand; PIQA and ARC ask `Question: ...`, a line break, `Answer:`.
+Every question becomes a context and its choices, each of which follows the context after one space. Contexts of
+HellaSwag are used as they are; those of PIQA and ARC are `Question: ...`, a line break, `Answer:`.
 
 Source: arXiv 1905.07830 (HellaSwag), 1911.11641 (PIQA), 1803.05457 (ARC); prompts as in EleutherAI's
 lm-evaluation-harness.
@@ -25,23 +25,23 @@ Kind: TypeAlias = Literal["hellaswag", "piqa", "arc-easy"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 _HELLASWAG_LINES = 6
 _MAX_CHARACTERS = 256_000_000
-"""Of a set's file, which is held in memory whole; the largest has a fifth of it."""
+"""The largest file of a set, which is held in memory as a whole; the largest published one has a fifth of it."""
 _ANSWER = "Answer:"
 _LAYOUTS = {
-    "hellaswag": 'six lines a question, {"ctx", "endings", "label"} a line',
-    "piqa": '{"goal", "sol1", "sol2", "label"} a line',
-    "arc-easy": '{"question", "choices", "answerKey"} a line',
+    "hellaswag": 'six lines for each question, or {"ctx", "endings", "label"} on each line',
+    "piqa": '{"goal", "sol1", "sol2", "label"} on each line',
+    "arc-easy": '{"question", "choices", "answerKey"} on each line',
 }
 
 
 @dataclass(frozen=True)
 class Question:
-    """A context and what may follow it.
+    """A context and its choices.
 
     Attributes:
-      context: the text before.
-      choices: the texts that may follow, behind a space.
-      answer: number of the right one, from 0.
+      context: the text before the choices.
+      choices: the texts that may follow, after a space.
+      answer: number of the right choice, from 0.
     """
 
     context: str
@@ -55,13 +55,13 @@ def read_questions(path: Path, kind: Kind) -> list[Question]:
     Args:
       path: JSON lines in the published layout of its kind, or with `query`, `choices`, `gold`; HellaSwag also as text
         of six lines a question (context, number of the right ending, four endings).
-      kind: which set it is.
+      kind: the set.
 
     Returns:
       The questions, in order.
 
     Raises:
-      InputError: the file cannot be read, or is not of that kind.
+      InputError: the file cannot be read, or does not have that layout.
     """
     lines = _lines(path)
     begin = next((line for line in lines if line.strip()), "")
@@ -74,12 +74,12 @@ def read_questions(path: Path, kind: Kind) -> list[Question]:
             if line.strip()
         ]
     if not questions:
-        raise InputError(f"{path}: holds no question; {_wanted(kind)}")
+        raise InputError(f"{path}: holds no questions; {_wanted(kind)}")
     return questions
 
 
 def _wanted(kind: Kind) -> str:
-    return f'write {_LAYOUTS[kind]}, or {{"query", "choices", "gold"}} a line'
+    return f'write {_LAYOUTS[kind]}, or {{"query", "choices", "gold"}} on each line'
 
 
 def _lines(path: Path) -> list[str]:
@@ -95,7 +95,7 @@ def _lines(path: Path) -> list[str]:
 
 
 def _held(path: Path, file: IO[str]) -> Iterator[str]:
-    """The lines of a file, as many as a set may have."""
+    """The lines of a file, up to the size of the largest set."""
     held = 0
     for line in bounded_lines(path, file):
         held += len(line) + 64
@@ -111,7 +111,7 @@ def _six_lines(path: Path, lines: list[str]) -> Iterator[Question]:
         item = lines[first : first + _HELLASWAG_LINES]
         if len(item) < _HELLASWAG_LINES or not item[1].strip().isdecimal():
             raise InputError(
-                f"{path}:{first + 1}: not a context, the number of the right ending and four endings, a line each; "
+                f"{path}:{first + 1}: not six lines of a context, the number of the right ending and four endings; "
                 f"{_wanted('hellaswag')}"
             )
         yield _checked(Question(item[0].strip(), tuple(map(str.strip, item[2:])), int(item[1])), path, first + 1)
@@ -127,7 +127,7 @@ def _from_json(path: Path, number: int, line: str, kind: Kind) -> Question:
 
 
 def _common(record: dict[str, Any], kind: Kind) -> Question:
-    """Query, choices and gold; a query of PIQA or ARC may end before, at or behind its line break."""
+    """A question from `query`, `choices` and `gold`; a query of PIQA or ARC may already end with `Answer:`."""
     query = str(record["query"]).strip()
     if kind != "hellaswag" and not query.endswith(_ANSWER):
         query = f"{query}\n{_ANSWER}"
@@ -140,7 +140,7 @@ def _hellaswag(record: dict[str, Any], kind: Kind) -> Question:
 
 
 def _unmarked(text: str) -> str:
-    """Text without the marks (`[header]`, `[step]`) that the set's wikiHow part has between sentences."""
+    """Text without the marks (`[header]`, `[step]`) of the wikiHow part of HellaSwag."""
     return re.sub(
         r" {2,}", " ", re.sub(r"\[(?:header|title|step|substeps)\]", "", text.replace(" [title]", ". "))
     ).strip()
@@ -151,7 +151,7 @@ def _piqa(record: dict[str, Any], kind: Kind) -> Question:
 
 
 def _arc(record: dict[str, Any], kind: Kind) -> Question:
-    """As the institute publishes it (a question with stem and choices), or as the hub does (choices as columns)."""
+    """A question of ARC: in the original layout (a question with stem and choices) or that of the hub (columns)."""
     question, choices = record["question"], record.get("choices")
     if choices is None:
         question, choices = question["stem"], question["choices"]
@@ -173,10 +173,10 @@ _READERS: dict[Kind, Callable[[dict[str, Any], Kind], Question]] = {
 def _checked(question: Question, path: Path, number: int) -> Question:
     choices = question.choices
     if not question.context.strip() or not all(isinstance(text, str) and text.strip() for text in choices):
-        raise InputError(f"{path}:{number}: the context or a choice is empty; mend or delete the question")
+        raise InputError(f"{path}:{number}: the context or a choice is empty; correct or delete the question")
     if len(choices) < 2 or not 0 <= question.answer < len(choices):
         raise InputError(
             f"{path}:{number}: answer {question.answer} of {len(choices)} choices, counted from 0; "
-            "two choices or more and the number of one of them are wanted"
+            "write two choices or more and the number of the right one"
         )
     return question

@@ -1,8 +1,8 @@
-"""Zero-shot multiple choice: of the texts that may follow a context, the likeliest is the model's answer.
+"""Zero-shot multiple choice: the model's answer is the choice that most likely follows the context.
 
-Two measures are usual. `accuracy` takes the choice of the greatest log-probability, sum over its tokens of
-log p(token | everything before); `normalized_accuracy` divides that by the choice's length in bytes first, so that
-short choices have no advantage. Choices that tie share the point: a tie of k with the right one among them counts 1/k.
+There are two measures. `accuracy` takes the choice with the largest log-probability: the sum over its tokens of
+log p(token | all tokens before). `normalized_accuracy` divides it by the choice's length in bytes, so that short
+choices have no advantage. A tie of k choices with the right one among them counts 1/k.
 
 Source: Brown et al., arXiv 2005.14165, section 2.4 (length-normalised likelihood). Bytes rather than tokens make the
 measure independent of the tokenizer; lm-evaluation-harness divides by characters, which is the same for ASCII.
@@ -25,23 +25,23 @@ from ..data.tokenizers import Tokenizer
 from .question_sets import Question
 
 LogProbs: TypeAlias = Callable[[NDArray[np.int32]], NDArray[np.floating]]
-"""Token ids B x (L + 1) to the log-probability of each of the last L given all before it, B x L [nat]."""
+"""Token ids B x (L + 1) -> log-probability of each of the last L tokens given all before it, B x L [nat]."""
 _SHORTEST = 32
 BATCH_TOKENS = 4096
 
 
 @dataclass(frozen=True)
 class Score:
-    """How a model did on a set.
+    """The result of a model on a set.
 
     Attributes:
-      questions: how many there were.
-      chance: expected share of right answers of a guess.
+      questions: number of questions.
+      chance: expected share of right answers by guessing.
       accuracy: share of right answers by log-probability.
       accuracy_error: its standard error over the questions.
       normalized_accuracy: share of right answers by log-probability per byte.
       normalized_accuracy_error: its standard error.
-      truncated: choices before which the context did not fit into the model's sequence and was cut on its left.
+      truncated: number of choices whose context was too long for the model's sequence and was cut on its left.
     """
 
     questions: int
@@ -60,7 +60,7 @@ class _Window:
     Attributes:
       row: number of the choice, over all questions.
       tokens: token ids.
-      targets: how many of the last ones are scored.
+      targets: number of tokens at the end that are scored.
     """
 
     row: int
@@ -80,14 +80,14 @@ def score(
 
     Args:
       log_probs: the model.
-      tokenizer: the model's.
+      tokenizer: that of the model.
       questions: at least one.
-      sequence_length: tokens L that the model reads at most; beyond it a context is cut on its left, and a choice that
-        is longer by itself is scored in pieces of L/2.
-      batch_tokens: tokens that the model reads at once, about.
+      sequence_length: the most tokens L of a sequence; a longer context is cut on its left, and a longer choice is
+        scored in pieces of L/2.
+      batch_tokens: approximate tokens of a batch.
 
     Raises:
-      InputError: the model's log-probabilities are no numbers.
+      InputError: the model's log-probabilities are NaN.
     """
     log_likelihoods, truncated = choice_log_likelihoods(
         log_probs, tokenizer, questions, sequence_length=sequence_length, batch_tokens=batch_tokens
@@ -121,10 +121,10 @@ def choice_log_likelihoods(
     """Log-probability of every choice given its context; arguments as for `score`.
 
     Returns:
-      One number a choice, question by question [nat], and how many contexts were cut.
+      One number for each choice, question by question [nat], and the number of contexts that were cut.
 
     Raises:
-      InputError: the model's log-probabilities are no numbers.
+      InputError: the model's log-probabilities are NaN.
     """
     windows: list[_Window] = []
     truncated = 0
@@ -134,18 +134,18 @@ def choice_log_likelihoods(
     totals = np.zeros(sum(len(question.choices) for question in questions))
     for batch, tokens_BxL in _batches(windows, tokenizer.end_of_document, sequence_length, batch_tokens):
         log_probs_BxL = np.asarray(log_probs(tokens_BxL), np.float64)
-        for window, row_L in zip(batch, log_probs_BxL, strict=False):  # rows behind the last window are padding
+        for window, row_L in zip(batch, log_probs_BxL, strict=False):  # rows after the last window are padding
             end = len(window.tokens) - 1
             totals[window.row] += row_L[end - window.targets : end].sum()
     if np.isnan(totals).any():
-        raise InputError("the model's log-probabilities are not numbers; its training diverged: take other parameters")
+        raise InputError("the model's log-probabilities are NaN, since its training diverged; give another checkpoint")
     return totals, truncated
 
 
 def _rows(tokenizer: Tokenizer, questions: Sequence[Question]) -> Iterator[tuple[NDArray[np.int32], int]]:
-    """Every choice's tokens behind its context's, and how many of them belong to the choice.
+    """The tokens of every choice with its context, and the number of tokens that belong to the choice.
 
-    Context and choice are tokenized together, as running text would be; a token across their border is the choice's.
+    Context and choice are tokenized together, like running text; a token across their border belongs to the choice.
     """
     contexts = tokenizer.encode(question.context for question in questions)
     wholes = tokenizer.encode(f"{question.context} {choice}" for question in questions for choice in question.choices)
@@ -160,7 +160,7 @@ def _rows(tokenizer: Tokenizer, questions: Sequence[Question]) -> Iterator[tuple
 
 
 def _windows(row: int, tokens: NDArray[np.int32], targets: int, sequence_length: int) -> Iterator[_Window]:
-    """A choice in one piece if it fits, else in pieces of half a sequence, each behind what fits before it."""
+    """A choice in one piece if it fits, else in pieces of half a sequence, each with as much context as fits."""
     piece = targets if targets <= sequence_length else max(sequence_length // 2, 1)
     for begin in range(len(tokens) - targets, len(tokens), piece):
         end = min(begin + piece, len(tokens))
@@ -170,7 +170,7 @@ def _windows(row: int, tokens: NDArray[np.int32], targets: int, sequence_length:
 def _batches(
     windows: Sequence[_Window], padding: int, sequence_length: int, batch_tokens: int
 ) -> Iterator[tuple[list[_Window], NDArray[np.int32]]]:
-    """Windows of like length, padded on the right to a handful of shapes: lengths double, rows go down with them."""
+    """Batches of windows of similar length, padded on the right to a few shapes: lengths double, and rows halve."""
     length = min(_SHORTEST, sequence_length)
     left = sorted(windows, key=lambda window: len(window.tokens))
     while left:
@@ -192,5 +192,5 @@ def _point(scores: NDArray[np.float64], answer: int) -> float:
 
 
 def _standard_error(points: Sequence[float]) -> float:
-    """Standard error of a mean over independent questions; 0 for a single one, which says nothing of it."""
+    """Standard error of a mean over independent questions; 0 for a single question, which has no estimate of it."""
     return float(np.std(points, ddof=1) / np.sqrt(len(points))) if len(points) > 1 else 0.0

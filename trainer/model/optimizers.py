@@ -1,6 +1,6 @@
 """The inner and the outer optimizer.
 
-Both keep float32 parameters and state, whatever the model computes in.
+Both keep float32 parameters and state, whatever the precision of the model.
 
 Source: arXiv 2503.09799, section 3: AdamW (0.9, 0.99), warm-up and cosine to 5% of the peak, weight decay 1/T,
 clipping to norm 1; outer SGD with Nesterov momentum 0.9 (arXiv 2311.08105, algorithm 1).
@@ -46,16 +46,17 @@ def learning_rate(config: TrainConfig) -> Callable[[Any], jax.Array]:
 
 
 def _decayed(params: Any) -> Any:
-    """Marks what weight decay applies to: matrices, not the scales of norms."""
+    """A mask of the parameters with weight decay: matrices, but not the scales of norms."""
     return jax.tree_util.tree_map_with_path(lambda path, _: not path[-1].key.endswith("norm"), params)
 
 
 def inner_optimizer(config: TrainConfig) -> optax.GradientTransformation:
     """Clipping of the averaged gradient, then AdamW with weight decay 1/T in its independent form.
 
-    A step takes rate/peak * decay of a matrix away: the decay follows the schedule, not the peak. Over a run that adds
-    up to about half a unit (e^-0.5), whatever the peak, so the average that the decay makes of past updates is as long
-    as the run, which is what 1/T is meant for. Multiplied by the peak as well (0.01, say), 1/T would decay nothing.
+    A step shrinks a matrix by the fraction rate/peak * decay: the decay follows the schedule, but not the peak. Over a
+    run this adds up to a factor of about e^-0.5 for any peak. So a matrix is an average of past updates over a time
+    about as long as the run, which is the purpose of 1/T. If 1/T were multiplied by the peak (such as 0.01), too, there
+    would be next to no decay.
 
     Source: arXiv 2309.14322, section 3.2.2 (independent weight decay); arXiv 2405.13698 (its time scale).
     Limits: the scales of norms are not decayed.
@@ -68,6 +69,6 @@ def inner_optimizer(config: TrainConfig) -> optax.GradientTransformation:
 
 
 def outer_optimizer(config: TrainConfig) -> optax.GradientTransformation:
-    """SGD with Nesterov momentum, whose gradient is the averaged change: global minus mean of the replicas."""
+    """SGD with Nesterov momentum; its gradient is the mean change: global parameters minus the mean of the replicas."""
     momentum = config.outer_momentum or None
     return optax.sgd(config.outer_learning_rate, momentum=momentum, nesterov=momentum is not None)

@@ -6,8 +6,8 @@ sequences, L tokens, D width, H heads, K width of a head, F hidden, V vocabulary
 
 Source: arXiv 2503.09799, section 3 and Table 3 (sizes, QK-LayerNorm, z-loss); arXiv 2104.09864 (rotary positions).
 Limits: no dropout, no biases. The type of the parameters is the type of the computation; with bfloat16 parameters
-norms, rotary positions, attention weights, logits and the loss are still computed in float32, and matrix products add
-up in float32 inside the device.
+norms, rotary positions, attention weights, logits and the loss are still computed in float32, and matrix products
+accumulate in float32 inside the device.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _MASKED = -1e30
 
 
 def init_params(key: jax.Array, model: ModelConfig) -> Params:
-    """Draws the parameters: matrices normal with variance 1/fan-in, what writes to the residual stream 1/(2N) of it.
+    """Draws the parameters: normal matrices of variance 1/fan-in, and 1/(2N) of that if they feed the residual stream.
 
     Args:
       key: a random key.
@@ -69,12 +69,12 @@ def param_shapes(model: ModelConfig) -> Params:
 
 
 def count_params(model: ModelConfig) -> int:
-    """Parameters N of the model, embeddings included."""
+    """Parameters N of the model, with embeddings."""
     return sum(int(leaf.size) for leaf in jax.tree.leaves(param_shapes(model)))
 
 
 def cast(params: Params, precision: Precision | None) -> Params:
-    """The parameters in the type that the model computes in."""
+    """The parameters in the precision of the model."""
     dtype = jnp.bfloat16 if precision == "bfloat16" else jnp.float32
     cast_params: Params = jax.tree.map(lambda x: x.astype(dtype), params)
     return cast_params
@@ -87,7 +87,7 @@ def _rms_norm(x: jax.Array, scale: jax.Array) -> jax.Array:
 
 
 def _layer_norm(x: jax.Array, scale: jax.Array) -> jax.Array:
-    """In float32, whatever comes in: rotary positions follow."""
+    """Layer normalisation; returns float32, since rotary positions follow."""
     wide = x.astype(jnp.float32)
     centred = wide - jnp.mean(wide, axis=-1, keepdims=True)
     normal = centred * jax.lax.rsqrt(jnp.mean(centred * centred, axis=-1, keepdims=True) + _EPSILON)
@@ -129,9 +129,9 @@ def logits(params: Params, tokens_BxL: jax.Array, *, remat: bool = False) -> jax
     """Scores of the next token at every position.
 
     Args:
-      params: the pytree of `init_params`, in the type to compute in.
+      params: the pytree of `init_params`, in the precision of the model.
       tokens_BxL: token ids.
-      remat: whether a backward pass computes each layer's activations again instead of keeping them.
+      remat: whether a backward pass recomputes each layer's activations instead of keeping them.
 
     Returns:
       Unnormalised log-probabilities in float32, B x L x V.

@@ -1,1 +1,1 @@
-"""Devices and processes: the mesh, several hosts as one run, and what accelerators can do at most."""
+"""Devices and processes: the mesh, runs of several processes, and peak speeds of accelerators."""

@@ -1,4 +1,4 @@
-"""What a device of JAX is: its chip where that is known by name, with a share of its peak speed and memory."""
+"""The chip behind a device of JAX, if it is known by name, and the device's share of its peak speed and memory."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from sim.units.chips import CHIPS, Chip
 
 
 def find_chip(kind: str) -> Chip | None:
-    """The chip that JAX calls `kind`; None where it is not in the table."""
+    """The chip that JAX calls `kind`; None if it is not in the table."""
     return next((chip for chip in CHIPS if kind in chip.kinds), None)
 
 
 def recorded_device(devices: Sequence[Any]) -> RecordedDevice:
-    """What a trace says about the devices of a mesh.
+    """The description of the devices of a mesh in a trace.
 
-    Where a chip appears as several devices (a TPU v3 as its two cores), each has its share of peak and memory.
+    If a chip appears as several devices (a TPU v3 as its two cores), each has its share of peak and memory.
 
     Args:
       devices: JAX devices, all of one kind.
@@ -30,7 +30,7 @@ def recorded_device(devices: Sequence[Any]) -> RecordedDevice:
     kind = _processor() if first.platform == "cpu" else str(first.device_kind)
     chip = find_chip(kind)
     share = _devices_of_a_chip(first)
-    unknown = "no published bfloat16 peak is known here for this kind of device, so no utilisation is given"
+    unknown = "the published bfloat16 peak of this kind of device is unknown, so no utilisation is given"
     return RecordedDevice(
         platform=kinds.get(first.platform, "gpu"),
         kind=kind,
@@ -43,12 +43,12 @@ def recorded_device(devices: Sequence[Any]) -> RecordedDevice:
 
 
 def slice_index(device: Any) -> int:
-    """The TPU slice that a device lies in, from 0."""
+    """The number of the TPU slice of a device, from 0."""
     return int(getattr(device, "slice_index", 0) or 0)
 
 
 def _devices_of_a_chip(device: Any) -> int:
-    """Devices that JAX makes of the chip of `device`: those of its client at the same place in the same slice."""
+    """Number of devices that JAX makes of one chip: those with the same coordinates in the same slice."""
     if device.platform != "tpu":
         return 1
     places = Counter((slice_index(other), tuple(other.coords)) for other in device.client.devices())
@@ -56,7 +56,7 @@ def _devices_of_a_chip(device: Any) -> int:
 
 
 def _processor() -> str:
-    """The processor's model as the system names it."""
+    """The system's name of the processor model."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

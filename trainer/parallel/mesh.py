@@ -1,13 +1,13 @@
 """The device mesh (replica, data, model), and the lanes in which its replicas compute.
 
 Parameters and optimizer state are stacked on a leading replica axis; batches and gradients on a leading device axis
-(one entry a data-parallel device, shared by the shards of its copy). The matrices of a model may be spread over the
-third axis: heads, feed-forward and vocabulary dimensions, where they divide; the compiler puts in what that costs.
-A lane is a set of whole replicas (rows of the mesh) that one program drives. Forced host devices share the
-processor's cores, so there each replica gets a lane of its own and they run one after the other; on accelerators
-one lane holds them all. The programs are the same. Of several processes each drives the lanes that it has devices in.
+(one entry for each data-parallel device, shared by the shards of its copy). The matrices of a model may be sharded over
+the third axis, along heads, feed-forward and vocabulary dimensions that it divides; the compiler inserts the exchanges
+that this needs. A lane is a set of whole replicas (rows of the mesh) that one program drives. Forced host devices share
+the processor's cores, so there each replica has its own lane, and lanes run one after the other; on accelerators one
+lane holds all replicas. The programs are the same. With several processes each drives the lanes of its devices.
 
-Source: arXiv 1909.08053, section 3 (which dimensions to spread).
+Source: arXiv 1909.08053, section 3 (dimensions to shard).
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ REPLICA_AXIS = "replica"
 DATA_AXIS = "data"
 MODEL_AXIS = "model"
 _jax: Any = jax
-"""A few functions of jax have no types, and mypy is strict."""
+"""Some functions are untyped in JAX."""
 BY_REPLICA: PartitionSpec = _jax.P(REPLICA_AXIS)
-"""Leading axis of M replicas, the same on every device of a replica."""
+"""A leading axis of M replicas; all devices of a replica hold the same."""
 BY_DEVICE: PartitionSpec = _jax.P((REPLICA_AXIS, DATA_AXIS))
-"""Leading axis of G data-parallel devices, replica by replica."""
+"""A leading axis of G data-parallel devices, replica by replica."""
 _AXES = (REPLICA_AXIS, DATA_AXIS, MODEL_AXIS)
 _AXIS_TYPES = (AxisType.Auto,) * len(_AXES)
 _HOST_DEVICE_FLAG = "xla_force_host_platform_device_count"
 _SPREAD_DIMENSION = {"embedding": 0, "query": -2, "key": -2, "value": -2, "output": -3, "up": -1, "down": -2}
-"""The dimension of each matrix that is spread over the model axis: vocabulary, heads, feed-forward."""
+"""The dimension of each matrix that is sharded over the model axis: vocabulary, heads, feed-forward."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Lane:
 
     @property
     def own_devices(self) -> list[int]:
-        """Those of its data-parallel devices that this process has a part of, counted within the lane."""
+        """Numbers within the lane of its data-parallel devices of which this process has a part."""
         here = jax.process_index()
         copies_GxS = self.mesh.devices.reshape(-1, self.mesh.shape[MODEL_AXIS])
         return [
@@ -81,11 +81,11 @@ def make_mesh(
       replicas: rows M.
       devices_per_replica: data-parallel devices in each.
       shards: devices that share a copy of the model.
-      processes: processes that bring their devices together.
-      devices: exactly those of the mesh, in its order; JAX's own, as many as are needed, unless given.
+      processes: number of processes, which have equally many devices of the mesh.
+      devices: the devices of the mesh, in its order; None: as many of JAX's devices as are needed.
 
     Raises:
-      InputError: there are too few devices, or they cannot be dealt to the processes evenly.
+      InputError: there are too few devices, or they cannot be shared evenly by the processes.
     """
     wanted = replicas * devices_per_replica * shards
     shape = (replicas, devices_per_replica, shards)
@@ -106,7 +106,7 @@ def make_mesh(
         spread = f" x --shards {shards}" if shards > 1 else ""
         raise InputError(
             f"--replicas {replicas} x --devices-per-replica {devices_per_replica}{spread}: needs {wanted} devices, "
-            f"and there are {len(devices)} ({kind}); {advice}"
+            f"and JAX has {len(devices)} ({kind}); {advice}"
         )
     idle = {device.process_index for device in devices} - {device.process_index for device in devices[:wanted]}
     if idle:
@@ -120,9 +120,9 @@ def make_mesh(
 def _devices() -> list[Any]:
     try:
         return list(jax.devices())
-    except (RuntimeError, AssertionError) as error:  # the latter where the platform that is asked for has no plugin
+    except (RuntimeError, AssertionError) as error:  # the latter if the platform has no plugin
         asked = os.environ.get("JAX_PLATFORMS", "")
-        what = f"JAX_PLATFORMS={asked}: there are none" if asked else "the devices cannot be started"
+        what = f"JAX_PLATFORMS={asked}: no such devices" if asked else "the devices cannot be started"
         said = f" ({str(error).splitlines()[0]})" if str(error) else ""
         raise InputError(
             f"{what}{said}; install crosshaul's extra for them (cuda or tpu), or write JAX_PLATFORMS=cpu for forced "
@@ -136,12 +136,12 @@ def _force_host_devices(count: int) -> None:
     try:
         if _jax.config.jax_num_cpu_devices < count:
             _jax.config.update("jax_num_cpu_devices", count)
-    except RuntimeError:  # a backend runs already; its devices are what there is
+    except RuntimeError:  # a backend runs already, and the number of its devices is fixed
         return
 
 
 def make_lanes(mesh: Mesh, *, alone: bool) -> list[Lane]:
-    """The lanes that this process has devices in: one for each replica (`alone`), or the mesh itself."""
+    """The lanes in which this process has devices: one for each replica (`alone`), or the mesh itself."""
     if not alone or len(mesh.devices) == 1:
         return [Lane(mesh, 0)]
     here = jax.process_index()
@@ -153,16 +153,16 @@ def make_lanes(mesh: Mesh, *, alone: bool) -> list[Lane]:
 
 
 def ready(results: Any) -> Any:
-    """Waits until the results of a program are there, and gives them back."""
+    """Waits until the results of a program are ready, and returns them."""
     return _jax.block_until_ready(results)
 
 
 def shardings(tree: Any, mesh: Mesh, spec: PartitionSpec) -> Any:
-    """Where the arrays of a stacked pytree lie: the leading axis as `spec` says, matrices over the model axis.
+    """Shardings of the arrays of a stacked pytree: the leading axis by `spec`, matrices over the model axis.
 
     Args:
       tree: stacked arrays, or their shapes.
-      mesh: where they lie.
+      mesh: the devices.
       spec: BY_REPLICA or BY_DEVICE.
     """
     shards = mesh.shape[MODEL_AXIS]
@@ -182,11 +182,11 @@ def shardings(tree: Any, mesh: Mesh, spec: PartitionSpec) -> Any:
 
 
 def abstract(tree: Any, mesh: Mesh, spec: PartitionSpec) -> Any:
-    """Shapes of a pytree stacked on a leading axis, to compile for.
+    """Shapes, with shardings, of a pytree stacked on a leading axis, for which programs are compiled.
 
     Args:
       tree: shapes and types of one replica's (or device's) arrays.
-      mesh: where they lie.
+      mesh: the devices.
       spec: BY_REPLICA or BY_DEVICE.
     """
     count = leading(mesh, spec)
@@ -199,7 +199,7 @@ def abstract(tree: Any, mesh: Mesh, spec: PartitionSpec) -> Any:
 
 
 def place(stacked: Any, where: Any) -> Any:
-    """Puts host arrays on the devices of all processes; each process needs to have the whole of them.
+    """Puts host arrays on the devices of all processes; each process must have the whole arrays.
 
     Args:
       stacked: a pytree of arrays of the host.
@@ -207,19 +207,19 @@ def place(stacked: Any, where: Any) -> Any:
     """
 
     def one(leaf: Any, sharding: NamedSharding) -> jax.Array:
-        # a copy has memory of its own, so a donated buffer is never the caller's array
+        # a copy, so that a donated buffer is never the caller's array
         return jax.make_array_from_callback(leaf.shape, sharding, lambda index: np.array(leaf[index]))
 
     return jax.tree.map(one, stacked, where)
 
 
 def place_rows(rows: NDArray[Any], devices: Sequence[int], mesh: Mesh) -> jax.Array:
-    """Puts a batch on the devices of a mesh; each process needs to have the rows of its own devices alone.
+    """Puts a batch on the devices of a mesh; each process needs only the rows of its own devices.
 
     Args:
       rows: one for each of `devices`.
-      devices: numbers of data-parallel devices of the mesh, those that this process has a part of.
-      mesh: where the batch lies.
+      devices: numbers of the data-parallel devices of the mesh of which this process has a part.
+      mesh: the devices.
     """
     place_of = {device: place for place, device in enumerate(devices)}
 
@@ -239,7 +239,7 @@ def replicate(tree: Any, mesh: Mesh) -> Any:
 
 
 def join(parts: Sequence[Any], mesh: Mesh) -> Any:
-    """Sees the stacked pytrees of this process's lanes as one over the whole mesh, without copying."""
+    """Joins the stacked pytrees of this process's lanes into one over the whole mesh, without copying."""
     where = shardings(abstract_whole(parts[0], mesh), mesh, BY_REPLICA)
 
     def joined(sharding: NamedSharding, *leaves: jax.Array) -> jax.Array:
@@ -251,13 +251,13 @@ def join(parts: Sequence[Any], mesh: Mesh) -> Any:
 
 
 def abstract_whole(tree: Any, mesh: Mesh) -> Any:
-    """The shapes that a lane's stacked pytree has over the whole mesh."""
+    """The shapes of a lane's stacked pytree over the whole mesh."""
     count = leading(mesh, BY_REPLICA)
     return jax.tree.map(lambda x: _jax.ShapeDtypeStruct((count, *x.shape[1:]), x.dtype), tree)
 
 
 def split(tree: Any, lanes: Sequence[Lane]) -> list[Any]:
-    """Hands each lane its rows of a pytree over the whole mesh, without copying."""
+    """Splits a pytree over the whole mesh into the rows of each lane, without copying."""
 
     def part(leaf: jax.Array, where: NamedSharding, lane: Lane) -> jax.Array:
         shards = {shard.device: shard.data for shard in leaf.addressable_shards}

@@ -1,8 +1,8 @@
-"""Several processes, on one host or many, as one run.
+"""Runs of several processes, on one host or many.
 
-Every process runs the same command with a number of its own; JAX joins their devices, and the mesh spans them all.
-Between CPUs the exchanges travel over TCP (Gloo), between accelerators over whatever joins them. The first process
-alone writes the trace; checkpoints are written by all, to a folder that all of them see.
+Every process runs the same command with its own number; JAX joins their devices, and the mesh spans them all. Exchanges
+between CPUs go over TCP (Gloo), those between accelerators over their own network. Only the first process writes the
+trace; all processes write checkpoints, to a folder that all of them see.
 """
 
 from __future__ import annotations
@@ -24,31 +24,32 @@ from sim.errors import InputError
 
 FROM_ENVIRONMENT = "auto"
 _BIND_VARIABLE = "JAX_COORDINATOR_BIND_ADDRESS"
-"""JAX's own, which says where to listen whatever the address."""
+"""A variable of JAX: the address at which process 0 listens."""
 JOIN_TIMEOUT_S = 300.0
-"""How long a process waits for the others at the start [s]."""
+"""Time for which a process waits for the others at the start [s]."""
 _AGREE_TIMEOUT_MS = 24 * 3600 * 1000
-"""How long one waits for another that is still reading its text [ms]; of a dead one JAX knows much sooner."""
+"""Time for which a process waits for another that is still reading its text [ms]; JAX detects a dead one sooner."""
 Result = TypeVar("Result")
 
 
 def start(
     coordinator: str | None, processes: int | None, process_id: int | None, give_up: Callable[[str], None]
 ) -> int:
-    """Joins the other processes; does nothing where there are none.
+    """Joins the other processes; does nothing for a run of a single process.
 
     Args:
-      coordinator: `host:port` of process 0; `auto` takes all three from the environment (Slurm, Open MPI, a TPU pod).
-      processes: how many there are.
-      process_id: this one's number, from 0.
-      give_up: called with what is wrong, in a thread of its own, where the others do not come; ends the process. (JAX
-        itself would abort it, with a stack trace.)
+      coordinator: `host:port` of process 0; `auto` takes all three from the environment (Slurm, Open MPI, a TPU pod);
+        None: a single process.
+      processes: number of processes.
+      process_id: number of this process, from 0.
+      give_up: called with a message, in another thread, if the others do not come; ends the process. (JAX would abort
+        it with a stack trace.)
 
     Returns:
-      How many processes there are.
+      The number of processes.
 
     Raises:
-      InputError: an option is missing or too much, or the others cannot be reached.
+      InputError: an option is missing or must be left out, or the others cannot be reached.
     """
     if coordinator is None:
         if processes is not None or process_id is not None:
@@ -74,9 +75,9 @@ def start(
 def _join(give_up: Callable[[str], None], address: str | None, processes: int | None, process_id: int | None) -> None:
     named = address or FROM_ENVIRONMENT
     message = (
-        f"--coordinator {named}: the processes did not find each other in {JOIN_TIMEOUT_S:.0f} s; start every one of "
-        "them, each with a --process-id of its own and the same --processes, and check that the address is that of "
-        "process 0 and that the others reach its port"
+        f"--coordinator {named}: the processes did not find each other in {JOIN_TIMEOUT_S:.0f} s; start all of them, "
+        "each with its own --process-id and the same --processes, and check that the address is that of process 0 and "
+        "that the others can reach its port"
     )
     watch = threading.Timer(JOIN_TIMEOUT_S, give_up, [message])
     watch.daemon = True
@@ -99,17 +100,17 @@ def _join(give_up: Callable[[str], None], address: str | None, processes: int | 
 
 
 def bind_address(coordinator: str) -> str | None:
-    """Where process 0 listens: at the address that it was told, where that is one of this machine.
+    """The address at which process 0 listens: the coordinator's, if it is an address of this machine.
 
-    JAX's service knows no password, so the fewer can reach it the better.
+    JAX's service has no password, so it should not be reachable from everywhere.
 
     Args:
       coordinator: `host:port`.
 
     Returns:
-      `host:port` for `localhost` and for an IP address of this machine. None, which is every address, for other names
-      (what a name means here need not be what it means elsewhere: many a machine calls itself 127.0.1.1) and for an
-      address that is translated on the way.
+      `host:port` for `localhost` and for an IP address of this machine. None, which means every address, for other
+      names (a name may mean another address on this machine than elsewhere, often 127.0.1.1) and for an address that is
+      translated (NAT).
     """
     if _BIND_VARIABLE in os.environ:
         return None
@@ -126,20 +127,20 @@ def bind_address(coordinator: str) -> str | None:
 
 
 def _joined() -> Any:
-    """The state of `jax.distributed`: its client stores small texts for all processes, before there is any device.
+    """The state of `jax.distributed`: its client stores small texts for all processes, before devices are started.
 
-    It is no public name of JAX, but every version from 0.4 to 0.12 has it, and devices, which the public functions
-    need, can only be counted when the processes agree in what they run.
+    It is not public in JAX, but every version from 0.4 to 0.12 has it. The public functions need devices, which can
+    only be started when the processes agree on their options.
     """
     return distributed.global_state
 
 
 def exchanged(topic: str, own: str) -> list[str]:
-    """What each process says on a topic, in their order; waits for all of them.
+    """The texts of all processes on a topic, in their order; waits for all of them.
 
     Args:
       topic: a name that is used once in a run.
-      own: what this process says.
+      own: the text of this process.
     """
     state = _joined()
     if state.client is None:
@@ -151,14 +152,14 @@ def exchanged(topic: str, own: str) -> list[str]:
 
 
 def together(topic: str, work: Callable[[], Result]) -> Result:
-    """Does something in every process that may fail in some of them, and goes on in none where it failed in one.
+    """Runs a function in every process; if it fails in one of them, all raise an error.
 
     Args:
       topic: a name that is used once in a run.
-      work: what is done.
+      work: the function.
 
     Raises:
-      InputError: it failed in another process; or whatever it raised in this one.
+      InputError: it failed in another process. An exception in this process is raised as it is.
     """
     try:
         result = work()
@@ -167,7 +168,7 @@ def together(topic: str, work: Callable[[], Result]) -> Result:
         raise
     for number, failure in enumerate(exchanged(topic, "")):
         if failure:
-            raise InputError(f"process {number} cannot go on, so none can: {failure}")
+            raise InputError(f"process {number} failed, so all processes end: {failure}")
     return result
 
 
@@ -175,10 +176,10 @@ def check_same(options: Mapping[str, Any]) -> None:
     """Makes sure that all processes were started with the same options.
 
     Args:
-      options: those of this process, by name, as JSON can hold them.
+      options: those of this process, by name, as JSON values.
 
     Raises:
-      InputError: they differ (in every process).
+      InputError: they differ; raised in every process.
     """
     given = [json.loads(text) for text in exchanged("options", json.dumps(options))]
     for number, other in enumerate(given):
@@ -191,7 +192,7 @@ def check_same(options: Mapping[str, Any]) -> None:
 
 
 def is_first() -> bool:
-    """Whether this process writes what is written once."""
+    """Whether this is the first process, which writes the files of the whole run."""
     return jax.process_index() == 0
 
 
@@ -199,20 +200,20 @@ def gathered(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """The values of every process, stacked on a new leading axis; waits for all of them.
 
     Args:
-      values: this process's, of the same shape everywhere.
+      values: those of this process; all processes have the same shape.
     """
     if jax.process_count() == 1:
         return values[None]
     from jax.experimental import multihost_utils
 
-    # as bytes: without 64-bit types a float64 would be rounded on its way
+    # as bytes: without 64-bit types JAX would round a float64
     sent = np.frombuffer(values.tobytes(), np.uint8)
     received: Any = multihost_utils.process_allgather(sent)
     return np.frombuffer(np.asarray(received).tobytes(), np.float64).reshape(-1, *values.shape)
 
 
 def barrier(name: str) -> None:
-    """Waits until every process is here."""
+    """Waits until every process calls it."""
     if jax.process_count() > 1:
         from jax.experimental import multihost_utils
 

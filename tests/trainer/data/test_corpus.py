@@ -56,7 +56,9 @@ def test_parquet_rows_are_documents(tmp_path):
     parquet.write_table(table, tmp_path / "a.parquet", row_group_size=2)
     assert list(load_corpus(str(tmp_path)).documents()) == ["one", "", "three"]
     parquet.write_table(table.rename_columns(["id", "body"]), tmp_path / "b.parquet")
-    with pytest.raises(InputError, match=r'b\.parquet: has the columns id, body; a column "text" of strings'):
+    with pytest.raises(
+        InputError, match=r'b\.parquet: has the columns id, body; give the documents as a column "text" of strings'
+    ):
         list(load_corpus(str(tmp_path / "b.parquet")).documents())
     parquet.write_table(pyarrow.table({"text": [1, 2]}), tmp_path / "c.parquet")
     with pytest.raises(InputError, match=r"holds int64 in text"):
@@ -163,21 +165,21 @@ def test_a_row_that_is_too_long_is_refused(tmp_path, monkeypatch):
     pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
     monkeypatch.setattr("trainer.data.files.MAX_LINE_CHARACTERS", 1000)
     parquet.write_table(pyarrow.table({"text": ["y" * 1000, "x" * 1001]}), tmp_path / "a.parquet")
-    with pytest.raises(InputError, match=r"has a row of more than 1,000 characters; .*: part it"):
+    with pytest.raises(InputError, match=r"has a row of more than 1,000 characters; write one document in each row"):
         list(load_corpus(str(tmp_path / "a.parquet")).documents())
 
 
 def test_what_can_be_read_once_or_for_ever_is_no_corpus(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     for path in ("/dev/zero", tmp_path / "pipe"):
-        with pytest.raises(InputError, match="a text is read more than once; save it to a file"):
+        with pytest.raises(InputError, match="which can be read only once; save it to a file"):
             load_corpus(str(path))
 
 
 def test_a_tokenizer_without_end_is_refused(text, monkeypatch):
     monkeypatch.setattr("trainer.data.tokenizers._MAX_BYTES", 10_000_000)
     corpus = load_corpus(str(text))
-    with pytest.raises(InputError, match=r"--tokenizer /dev/zero: larger than 10.0 MB, as no tokenizer is"):
+    with pytest.raises(InputError, match=r"--tokenizer /dev/zero: larger than 10.0 MB, too large for a tokenizer"):
         load_tokenizer("/dev/zero", 300, corpus, split_of(corpus, 0.01))
 
 
@@ -317,7 +319,7 @@ def test_dolma_mixes_its_files_the_same_way_each_time(fake_hub):
 
 @pytest.mark.parametrize("spec", ["c4:", "c4:many", "dolma:0", "c4:-5"])
 def test_a_number_of_documents_that_is_none(spec):
-    with pytest.raises(InputError, match=rf"is no number of documents; write {spec[:2]}"):
+    with pytest.raises(InputError, match=rf"is not a number of documents; write {spec[:2]}"):
         load_corpus(spec)
 
 

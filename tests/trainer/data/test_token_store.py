@@ -218,7 +218,7 @@ def test_a_tokenizer_json(text, tmp_path):
     definition["post_processor"] = None
     definition["model"]["vocab"]["<other>"] = definition["model"]["vocab"].pop("<|endoftext|>")
     path.write_text(json.dumps(definition), encoding="utf-8")
-    with pytest.raises(InputError, match="one of which must part documents"):
+    with pytest.raises(InputError, match="to separate documents"):
         read_tokenizer(path, text)
     path.write_text("{}", encoding="utf-8")
     with pytest.raises(InputError, match=r"not a tokenizer\.json"):

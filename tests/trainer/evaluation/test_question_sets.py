@@ -96,8 +96,8 @@ def test_what_is_no_question(tmp_path, kind, records, words):
     ("name", "content", "words"),
     [
         ("gone", None, "cannot be read"),
-        ("a.txt", b"context\n1\na\nb\nc\nd\ncontext\n1\na\nb", r"a\.txt:7: not a context, the number"),
-        ("a.txt", b"context\none\na\nb\nc\nd\n", r"a\.txt:1: not a context"),
+        ("a.txt", b"context\n1\na\nb\nc\nd\ncontext\n1\na\nb", r"a\.txt:7: not six lines of a context"),
+        ("a.txt", b"context\none\na\nb\nc\nd\n", r"a\.txt:1: not six lines of a context"),
         ("a.txt", b"context\n4\na\nb\nc\nd\n", r"a\.txt:1: answer 4 of 4"),
         ("a.txt", b"\xff", "not UTF-8"),
         ("a.txt.xz", b"no", "damaged or cut short"),

@@ -52,7 +52,7 @@ DIFFERENT = {
     "a text that is not there": (
         [],
         lambda tmp_path: ["--corpus", str(tmp_path / "none.txt")],
-        ["process 1 cannot go on, so none can: --corpus", "--corpus"],
+        ["process 1 failed, so all processes end: --corpus", "--corpus"],
     ),
 }
 
@@ -72,8 +72,8 @@ def test_what_the_first_process_alone_cannot_do_ends_the_others(command, process
     (tmp_path / "run.jsonl").write_text("precious")
     ended = processes([command, command])
     assert [each.code for each in ended] == [2, 2], ended
-    assert "is there already; give another name" in ended[0].errors
-    assert "process 0 cannot go on, so none can: --output" in ended[1].errors
+    assert "exists already; give another name" in ended[0].errors
+    assert "process 0 failed, so all processes end: --output" in ended[1].errors
 
 
 def test_processes_that_see_different_checkpoints_all_end(command, processes, text, tmp_path):
@@ -134,7 +134,7 @@ def test_waiting_for_processes_that_never_come_ends(number, command, processes):
     impatient = "import trainer.parallel.processes as d; d.JOIN_TIMEOUT_S = 1.0; from trainer.cli.record_trace import main; main()"
     (ended,) = processes([["-c", impatient, *command[2:]]], of=2, first=number)
     assert ended.code == 2, ended
-    assert "the processes did not find each other in 1 s; start every one of them" in ended.errors
+    assert "the processes did not find each other in 1 s; start all of them" in ended.errors
     assert "Traceback" not in ended.errors
 
 
@@ -167,7 +167,7 @@ def test_when_a_process_dies_the_other_ends_with_one_line(command, processes, tm
 def test_devices_that_are_not_there_are_one_line(command, processes, environment):
     (ended,) = processes([command], of=None, JAX_PLATFORMS="abacus")
     assert ended.code == 2, ended
-    assert "JAX_PLATFORMS=abacus: there are none" in ended.errors
+    assert "JAX_PLATFORMS=abacus: no such devices" in ended.errors
     assert "Traceback" not in ended.errors
 
 
@@ -180,5 +180,5 @@ def test_a_run_that_does_not_fit_into_memory_is_one_line(command, monkeypatch, c
         main(command[2:])
     assert end.value.code == 2
     errors = capsys.readouterr().err
-    assert "the run does not fit into the memory of its devices (1.41e+05 GB were asked for at once)" in errors
+    assert "the run does not fit into the memory of its devices (one allocation of 1.41e+05 GB failed)" in errors
     assert "write fewer --sequences, more --microbatches" in errors
