@@ -14,7 +14,7 @@ Algorithm: TypeAlias = DataParallel | DiLoCo | StreamingDiLoCo | EagerDiLoCo
 
 
 def make_algorithm(config: TrainConfig) -> Algorithm:
-    """The algorithm that a configuration names."""
+    """The algorithm of a configuration."""
     match config.algorithm:
         case "data-parallel":
             return DataParallel(config)

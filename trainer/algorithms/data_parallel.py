@@ -13,20 +13,20 @@ from .outer.programs import OuterPrograms, Schedule
 
 @dataclass(frozen=True)
 class DataParallel:
-    """Data-Parallel training: the inner step alone."""
+    """Data-Parallel training: inner steps without outer steps."""
 
     config: TrainConfig
 
     @property
     def fragments(self) -> tuple[Fragment, ...]:
-        """Nothing is exchanged between replicas."""
+        """No fragments, as nothing is exchanged between replicas."""
         return ()
 
     @property
     def schedule(self) -> Schedule | None:
-        """There are no outer steps."""
+        """None, as there are no outer steps."""
         return None
 
     def compile_outer(self, mesh: Mesh) -> tuple[OuterPrograms, ...]:
-        """Nothing to compile."""
+        """No programs."""
         return ()

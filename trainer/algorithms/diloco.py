@@ -1,4 +1,4 @@
-"""DiLoCo: replicas train alone for H steps, then the mean of their changes moves the global parameters.
+"""DiLoCo: replicas train by themselves for H steps, then the mean of their changes moves the global parameters.
 
 Per round: each replica takes H inner steps from the global parameters theta; change_m = theta - theta_m;
 theta <- SGD with Nesterov momentum on mean_m(change_m); every replica starts again from theta and keeps its inner
@@ -31,7 +31,7 @@ class DiLoCo:
 
     @property
     def schedule(self) -> Schedule:
-        """An outer step follows every H inner steps, and the last one."""
+        """An outer step after every H inner steps, and after the last one."""
         return Schedule(self.config.steps, self.config.sync_every or SYNC_EVERY)
 
     def compile_outer(self, mesh: Mesh) -> tuple[OuterPrograms, ...]:

@@ -1,17 +1,17 @@
-"""Eager DiLoCo: the outer exchange overlaps the whole next round, and a local estimate stands in for its result.
+"""Eager DiLoCo: the outer exchange overlaps the whole next round; until its result arrives, an estimate replaces it.
 
-At the end of round t replica m has change_m(t), sends it, and moves at once by
+At the end of round t replica m sends change_m(t) and moves at once by
 
     estimate_m(t) = change_m(t) / M  +  [ mean(t - 1) - change_m(t - 1) / M ]
 
-its own share fresh, the shares of the others one round old; the bracket is nothing in the first round. What an
-estimate leaves out, mean(t) - change_m(t) / M, is what the next one adds, so nothing is lost. Behind the last step the
-exchange is waited for and the estimate is mean(t) + bracket. With M = 1 it is DiLoCo.
+The first term is its own share of this round, the bracket the shares of the others of the round before (0 in the first
+round). The part that an estimate lacks, mean(t) - change_m(t) / M, is added to the next one, so nothing is lost. After
+the last step the replica waits for the exchange, and the estimate is mean(t) + bracket. With M = 1 it is DiLoCo.
 
 Source: arXiv 2502.12996 (eager updates).
-Limits: global parameters differ between replicas by what is still missing, and, because the momentum saw other
-estimates, slightly at the end as well; the model that is evaluated is their mean. The exchange's program is waited for
-at once here; that its result is needed a round later is the simulator's business.
+Limits: the global parameters of the replicas differ by the missing parts. At the end they still differ slightly, as the
+momenta saw different estimates; the model that is evaluated is their mean. The recorder waits for each exchange at
+once; the simulator overlaps it with the next round.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class EagerDiLoCo:
 
     @property
     def schedule(self) -> Schedule:
-        """An outer step follows every H inner steps, and the last one."""
+        """An outer step after every H inner steps, and after the last one."""
         return Schedule(self.config.steps, self.config.sync_every or SYNC_EVERY)
 
     def compile_outer(self, mesh: Mesh) -> tuple[OuterPrograms, ...]:

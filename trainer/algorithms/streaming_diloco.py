@@ -1,12 +1,12 @@
-"""Streaming DiLoCo: DiLoCo fragment by fragment, each exchange overlapped with the inner steps behind it.
+"""Streaming DiLoCo: DiLoCo fragment by fragment; each exchange overlaps the inner steps that follow it.
 
-Fragment p of P is exchanged in step round(p H / P) of each round, every fragment once in H steps. Its result is used
-tau steps later, when the replica has trained on: theta_m <- a theta_m + (1 - a) theta, a = 0.5 unless said. The next
-change of the fragment is measured from theta. With P = 1 and tau = 0 it is DiLoCo.
+Fragment p of P is exchanged in step round(p H / P) of each round, so every fragment once in H steps. Its result is used
+tau steps later, after further inner steps: theta_m <- a theta_m + (1 - a) theta, with a = 0.5 by default. With P = 1
+and tau = 0 it is DiLoCo.
 
 Source: arXiv 2501.18512, algorithm 2 and sections 3.2 to 3.4.
-Limits: theta, not the mixture, is what the next change is measured from. In the recorder's clock an exchange stands
-alone (its program is waited for); that it overlaps is the simulator's business.
+Limits: the next change of a fragment is its distance from theta, not from the mixture. The recorder waits for each
+exchange; the simulator overlaps it with inner steps.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ class StreamingDiLoCo:
 
     @property
     def fragments(self) -> tuple[Fragment, ...]:
-        """The parts that are exchanged in turn."""
+        """The fragments, in the order of their exchanges."""
         return fragments_of(self.config.model.layers, self.config.fragments or 1, self.config.pattern)
 
     @property
     def schedule(self) -> Schedule:
-        """Every fragment once in H steps, and all of them behind the last one."""
+        """Every fragment once in H steps, and all of them after the last step."""
         config = self.config
         return Schedule(config.steps, config.sync_every or SYNC_EVERY, config.fragments or 1, config.overlap_steps)
 

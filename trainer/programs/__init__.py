@@ -1,1 +1,1 @@
-"""Compiled programs: how they are made, and what they compute and exchange as their own text says."""
+"""Compiled programs, and the counts of flops and exchanges that are read from their text."""

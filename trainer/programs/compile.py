@@ -1,10 +1,10 @@
 """Programs over the mesh, compiled ahead of time, and the inner step that every algorithm shares.
 
-The inner step is three programs, so that what a replica computes can be timed with the exchange taken out:
-`gradients` (no collectives), `exchange` (mean over the data axis alone), `update` (clip and AdamW; no collectives).
-Where a copy of the model is spread over the model axis, the first and the last exchange along that axis alone.
+The inner step consists of three programs, so that compute can be timed without the exchange: `gradients` (no
+collectives), `exchange` (mean over the data axis only), `update` (clipping and AdamW; no collectives). If a copy of the
+model is sharded over the model axis, the first and the last have collectives along that axis only.
 
-Parameters and optimizer state are float32. With bfloat16 the model sees a rounded copy of the parameters, and gradients
+Parameters and optimizer state are float32. With bfloat16 the model uses a rounded copy of the parameters, and gradients
 are bfloat16 from the backward pass to the exchange; the update, and the sum over microbatches, are float32.
 """
 
@@ -28,7 +28,7 @@ from ..parallel.mesh import BY_DEVICE, BY_REPLICA, DATA_AXIS, MODEL_AXIS, REPLIC
 from .program import Program, compile_traced
 
 _lax: Any = jax.lax
-"""pmean has no types, and mypy is strict."""
+"""pmean is untyped in JAX."""
 
 
 def compile_program(
@@ -42,12 +42,12 @@ def compile_program(
     """Compiles a function of one device's arrays for stacked arrays on a mesh.
 
     Args:
-      function: sees each pytree without its leading replica or device axis.
-      mesh: where it runs.
-      arguments: shapes of one replica's arrays, a pytree an argument.
+      function: takes each pytree without its leading replica or device axis.
+      mesh: the devices.
+      arguments: shapes of one replica's arrays, one pytree for each argument.
       in_specs: BY_REPLICA or BY_DEVICE for each argument.
       out_specs: likewise for each result.
-      donate: arguments whose memory the results may take over.
+      donate: arguments whose memory the results may reuse.
     """
 
     def local(*stacked: Any) -> Any:
@@ -57,7 +57,7 @@ def compile_program(
     if mesh.shape[MODEL_AXIS] == 1:
         program = jax.shard_map(local, mesh=mesh, in_specs=in_specs, out_specs=out_specs)
         return compile_traced(jax.jit(program, donate_argnums=donate).trace(*shapes), mesh)
-    # the model axis is the compiler's: it splits the arithmetic as the arrays lie, and exchanges what that takes
+    # the compiler handles the model axis: it splits the arithmetic by the shardings and inserts the collectives
     manual = {REPLICA_AXIS, DATA_AXIS}
     program = jax.shard_map(local, mesh=mesh, in_specs=in_specs, out_specs=out_specs, axis_names=manual)
     results = jax.eval_shape(program, *shapes)
@@ -73,24 +73,24 @@ def mean_over(axis: str, tree: Any, *, bucket: bool = False) -> Any:
     """The mean of a pytree over a mesh axis: an all-reduce of its bytes.
 
     Args:
-      axis: of the mesh.
+      axis: an axis of the mesh.
       tree: arrays.
-      bucket: whether all arrays of a type travel as one vector (see `buckets`).
+      bucket: whether all arrays of one type are exchanged as a single vector (see `buckets`).
     """
     return _exchanged(lambda x: _lax.pmean(x, axis), tree, bucket=bucket, stacks=False)
 
 
 def gather_over(axis: str, tree: Any, *, bucket: bool = False) -> Any:
-    """What every device along a mesh axis has, on a new leading axis: an all-gather of its bytes; as `mean_over`."""
+    """An all-gather of a pytree over a mesh axis, on a new leading axis; arguments as in `mean_over`."""
     return _exchanged(lambda x: _lax.all_gather(x, axis), tree, bucket=bucket, stacks=True)
 
 
 def buckets(mesh: Mesh) -> bool:
-    """Whether exchanges on a mesh carry one vector instead of an array each.
+    """Whether the exchanges of a mesh join all arrays into one vector.
 
-    Between CPUs every array is a collective of its own, one behind the other, and each costs a rendezvous (4 ms were
-    measured between two pinned processes); compilers for accelerators join them by themselves. Arrays that are spread
-    over the model axis stay apart: joining them would gather them first.
+    Between CPUs every array would be a separate collective, one after the other, and each costs a rendezvous (4 ms were
+    measured between two pinned processes); compilers for accelerators join them by themselves. Arrays that are sharded
+    over the model axis are not joined, since that would gather them first.
     """
     return str(mesh.devices.flat[0].platform) == "cpu" and int(mesh.shape[MODEL_AXIS]) == 1
 
@@ -116,8 +116,8 @@ class InnerPrograms:
 
     Attributes:
       gradients: (parameters, tokens) -> (gradients and cross-entropy of each device).
-      exchange: gradients of each device -> their mean in each replica; None where a replica has one device.
-      update: (parameters, optimizer state, gradients) -> (parameters, optimizer state); takes over the first two.
+      exchange: gradients of each device -> their mean in each replica; None if a replica has one device.
+      update: (parameters, optimizer state, gradients) -> (parameters, optimizer state); reuses the memory of both.
     """
 
     gradients: Program
@@ -134,7 +134,7 @@ def compile_inner(config: TrainConfig, mesh: Mesh) -> InnerPrograms:
     tokens_BxL = jax.eval_shape(lambda: jnp.zeros((config.sequences, config.sequence_length + 1), jnp.int32))
 
     def gradients(params: Params, tokens_BxL: jax.Array) -> tuple[Params, jax.Array]:
-        # marked as varying, or the gradient would be summed over the devices right here
+        # marked as varying, else JAX would sum the gradient over the devices here
         varying = jax.tree.map(lambda x: jax.lax.pcast(x, DATA_AXIS, to="varying"), cast(params, config.precision))
         objective = partial(loss, z_loss=config.z_loss, remat=config.remat == "layer")
         return accumulated(objective, varying, tokens_BxL, config.microbatches)
@@ -162,16 +162,16 @@ def accumulated(
     tokens_BxL: jax.Array,
     microbatches: int,
 ) -> tuple[Params, jax.Array]:
-    """Gradient and cross-entropy of a device's batch, taken in equal parts one after the other.
+    """Gradient and cross-entropy of a device's batch, computed in equal parts one after the other.
 
     Args:
       objective: (parameters, tokens) -> (loss, cross-entropy).
       params: parameters, which vary over all manual axes of the mesh.
       tokens_BxL: the batch.
-      microbatches: parts; one is the plain gradient.
+      microbatches: number of parts.
 
     Returns:
-      The mean over the parts, gradients in the type of the parameters.
+      The mean over the parts; gradients in the type of the parameters.
     """
     gradient_of = jax.value_and_grad(objective, has_aux=True)
     if microbatches == 1:

@@ -1,14 +1,14 @@
-"""What a compiled program exchanges, read from its HLO text.
+"""The collectives of a compiled program, read from its HLO text.
 
-The text shows each collective with the shape of its result, its groups of devices and the loops that it stands in.
-Payload is what a device contributes, not what travels: a ring all-reduce among G devices sends 2 (G - 1) / G of it.
+The text shows each collective with the shape of its result, its groups of devices and the loops around it. The payload
+is what a device contributes, not what it sends: a ring all-reduce among G devices sends 2 (G - 1) / G times as much.
 
-A program for several TPU slices is compiled as one slice sees it: its groups number the devices of a slice, and what
-crosses the datacenter network are sends through the host.
+A program for several TPU slices is compiled from the view of one slice: its groups number the devices of that slice,
+and exchanges over the datacenter network are sends through the host.
 
 Source: XLA's HLO text (shapes, replica_groups in three spellings, known_trip_count), as jax 0.10 and 0.12 print it.
 Limits: every branch of a conditional is counted once; a collective inside a loop of unknown length is refused; the
-mesh of several slices must hold one slice behind the other.
+mesh of several slices must list one slice after the other.
 """
 
 from __future__ import annotations
@@ -48,11 +48,11 @@ class Collective:
 
     Attributes:
       kind: `all-reduce`, ...
-      payload_bytes: what each device contributes each time [byte].
+      payload_bytes: contribution of each device to one run of it [byte].
       groups: positions in the mesh that exchange with each other.
       dtype: element types, as compiled.
       axis: mesh axes along which the groups lie, joined by a comma.
-      times: how often it runs.
+      times: number of its runs.
       between_slices: whether it crosses the datacenter network between TPU slices.
     """
 
@@ -66,14 +66,14 @@ class Collective:
 
 
 def collectives(text: str, mesh: Mesh) -> list[Collective]:
-    """The collectives that a program runs; groups of one device exchange nothing and are left out.
+    """The collectives of a program; groups of a single device exchange nothing and are left out.
 
     Args:
       text: `compiled.as_text()`.
-      mesh: the mesh that it was compiled for.
+      mesh: the mesh for which it was compiled.
 
     Raises:
-      CrosshaulError: a spelling that is not known here, or a loop of unknown length around a collective.
+      CrosshaulError: an unknown spelling, or a loop of unknown length around a collective.
     """
     computations, entry = _computations(text)
     partitions = re.search(r"\bnum_partitions=(\d+)", text.partition("\n")[0])
@@ -98,7 +98,7 @@ def collectives(text: str, mesh: Mesh) -> list[Collective]:
 
 
 def _computations(text: str) -> tuple[dict[str, list[tuple[str, str, str]]], str]:
-    """Splits a module into computations: for each instruction its shape, opcode, and what follows."""
+    """Splits a module into computations: for each instruction its shape, its opcode, and the rest of the line."""
     computations: dict[str, list[tuple[str, str, str]]] = {}
     entry = name = ""
     for line in re.sub(r"/\*.*?\*/", "", text).splitlines():
@@ -122,7 +122,7 @@ def _split_shape(instruction: str) -> tuple[str, str]:
 
 
 def _closing(text: str) -> int:
-    """The position behind the bracket that closes the first one."""
+    """The position after the bracket that closes the first one."""
     depth = 0
     for position, letter in enumerate(text):
         depth += (letter in "({[") - (letter in ")}]")
@@ -169,7 +169,7 @@ def _collective(
         return None
     if times is None:
         raise CrosshaulError(
-            f"a {kind} stands in a loop of unknown length, so its bytes cannot be counted: {rest[:200]}"
+            f"a {kind} is inside a loop of unknown length, so its bytes cannot be counted: {rest[:200]}"
         )
     # the asynchronous forms return (operand, result, ...); an all-reduce-start returns its result alone
     if opcode == "send":
@@ -177,16 +177,16 @@ def _collective(
     elif opcode.endswith("-start") and kind != "all-reduce" and shape.startswith("("):
         shape = _elements(shape)[1]
     payload, size = _bytes(shape), len(groups[0])
-    if opcode != "send":  # whose first result is what it sends
+    if opcode != "send":  # the first result of a send is its payload
         payload = {"all-gather": payload // size, "reduce-scatter": payload * size}.get(kind, payload)
     dtype = "+".join(dict.fromkeys(kind for kind, _ in _ARRAY.findall(shape)))
     return Collective(kind, payload, groups, dtype, _axis(groups, mesh), times, across is not None)
 
 
 def _sent(rest: str, across: re.Match[str] | None, devices: int) -> tuple[str, list[tuple[int, ...]]] | None:
-    """What a send is part of: a collective between slices, or a permute in pieces; None where it is neither.
+    """The kind and groups of the exchange to which a send belongs: a collective between slices, or a permute in pieces.
 
-    A slice is numbered from 1 there, a device inside it from 0.
+    None if it belongs to neither. Slices are numbered from 1, devices inside a slice from 0.
     """
     if across:
         kind = re.search(r'_xla_megascale_transfer_type="(\w+)"', rest)
@@ -229,14 +229,14 @@ def _groups(rest: str, devices: int) -> list[tuple[int, ...]]:
         return _mesh_groups(rest.split("replica_groups=", 1)[1])
     if "replica_groups" not in rest:
         return [tuple(range(devices))]
-    raise CrosshaulError(f"a spelling of replica_groups that is not known here: {rest[:300]}")
+    raise CrosshaulError(f"an unknown spelling of replica_groups: {rest[:300]}")
 
 
 def _mesh_groups(text: str) -> list[tuple[int, ...]]:
-    """`mesh['replica'=2,'data'=4] {'data'}`, with `device_ids=(...)` between where the order is not the plain one."""
+    """Groups of `mesh['replica'=2,'data'=4] {'data'}`, with `device_ids=(...)` between if devices are reordered."""
     spelled = re.match(r"mesh\[([^\]]*)\](?:, *device_ids=\((\[.*?|[\d,]*)\))? *\{([^}]*)\}", text)
     if not spelled or ":" in spelled[3]:
-        raise CrosshaulError(f"a spelling of replica_groups that is not known here: {text[:300]}")
+        raise CrosshaulError(f"an unknown spelling of replica_groups: {text[:300]}")
     axes = re.findall(r"'?([\w.\-]+)'?=(\d+)", spelled[1])
     names, sizes = [name for name, _ in axes], [int(size) for _, size in axes]
     order = spelled[2] or ""

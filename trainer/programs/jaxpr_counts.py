@@ -1,12 +1,12 @@
-"""What a program is asked to do, read from its jaxpr: flops, and the exchanges before any compiler touched them.
+"""Flops and exchanges of a program before compilation, read from its jaxpr.
 
 A jaxpr names the mesh axes of every collective and the length of every loop, so both are counted exactly and for any
 backend. XLA's own cost analysis counts the body of a loop once, and a backend may widen, split or join exchanges
-(`hlo.py` counts what it made of them).
+(`hlo_collectives.py` counts them after compilation).
 
-Source: arXiv 2204.02311, appendix B (model flops; rematerialised ones count here, since the device runs them).
-Limits: of a conditional the costliest branch counts; a while loop whose length no one knows is refused where it holds
-matrix products or exchanges; collectives that automatic partitioning inserts are in no jaxpr.
+Source: arXiv 2204.02311, appendix B (model flops; rematerialised flops count here, too, since the device runs them).
+Limits: of a conditional the most expensive branch counts; a while loop of unknown length is refused if it holds matrix
+products or exchanges; collectives that automatic partitioning inserts are in no jaxpr.
 """
 
 from __future__ import annotations
@@ -51,10 +51,10 @@ class Equation(NamedTuple):
     """One operation of a program.
 
     Attributes:
-      eqn: the equation, with the shapes that it sees.
-      times: how often it runs.
+      eqn: the equation, with the shapes of its operands.
+      times: number of its runs.
       sizes: devices along each mesh axis.
-      share: devices that share one such operation, where it sees the arrays of several (automatic axes).
+      share: devices that share the operation (those along automatic axes).
     """
 
     eqn: JaxprEqn
@@ -64,7 +64,7 @@ class Equation(NamedTuple):
 
 
 def equations(jaxpr: Jaxpr | ClosedJaxpr, sizes: dict[str, int]) -> Iterator[Equation]:
-    """Every operation of a program that is no call, as often as loops run it.
+    """Every operation of a program that is not a call, with the number of its runs in loops.
 
     Args:
       jaxpr: the program.
@@ -77,7 +77,7 @@ def equations(jaxpr: Jaxpr | ClosedJaxpr, sizes: dict[str, int]) -> Iterator[Equ
 
 
 def count_flop(jaxpr: Jaxpr | ClosedJaxpr, sizes: dict[str, int]) -> float:
-    """Flops of one device: 2 m n k of a matrix product, 1 of an element that arithmetic makes or a reduction takes.
+    """Flops of one device: 2 m n k for a matrix product, 1 for each result of arithmetic or operand of a reduction.
 
     Args:
       jaxpr: the program.
@@ -90,9 +90,9 @@ def count_flop(jaxpr: Jaxpr | ClosedJaxpr, sizes: dict[str, int]) -> float:
 
 
 def asked_collectives(jaxpr: Jaxpr | ClosedJaxpr, sizes: dict[str, int]) -> tuple[RecordedCollective, ...]:
-    """The exchanges that a program asks for; those among one device move nothing and are left out.
+    """The exchanges that a program asks for; those of a single device move nothing and are left out.
 
-    So are those over automatic axes (a model spread over shards): there the compiler decides what a device sends.
+    Exchanges over automatic axes (a sharded model) are left out, too: the compiler decides what a device sends.
 
     Args:
       jaxpr: the program.
@@ -103,7 +103,6 @@ def asked_collectives(jaxpr: Jaxpr | ClosedJaxpr, sizes: dict[str, int]) -> tupl
     for eqn, times, _, share in equations(jaxpr, sizes):
         kind = _EXCHANGES.get(eqn.primitive.name)
         axes = _axes(eqn) if kind else []
-        # of an array that several devices share, the compiler decides what each of them sends
         if kind is None or share > 1 or (size := _group_size(eqn, axes, sizes)) == 1:
             continue
         for operand in eqn.invars:
@@ -130,7 +129,7 @@ def hlo_type(dtype: Any) -> str:
 
 
 def _bits(dtype: Any) -> int:
-    """Bits of an element; four-bit numbers lie in memory as bytes and travel packed."""
+    """Bits of an element in an exchange; four-bit numbers are bytes in memory and are packed for an exchange."""
     name = str(jnp.dtype(dtype).name)
     return 4 if name in {"int4", "uint4", "float4_e2m1fn"} else 8 * int(jnp.dtype(dtype).itemsize)
 
@@ -170,7 +169,7 @@ def _refuse_unknown(inner: list[Jaxpr], sizes: dict[str, int], share: int) -> No
         for eqn, *_ in _walk(part, 1, sizes, share):
             if eqn.primitive.name in {"dot_general", "conv_general_dilated", *_EXCHANGES}:
                 raise CrosshaulError(
-                    f"a {eqn.primitive.name} stands in a while loop of unknown length, so it cannot be counted; "
+                    f"a {eqn.primitive.name} is inside a while loop of unknown length, so it cannot be counted; "
                     "write the loop as a scan"
                 )
 

@@ -1,4 +1,4 @@
-"""A compiled program, with what it was asked to do beside it: flops and exchanges before the compiler."""
+"""A compiled program, with its flops and exchanges before and after compilation."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class Program:
     """A program of the run, ready to be called.
 
     Attributes:
-      compiled: what the compiler made.
-      flop: flops of one device, loops counted as often as they run [flop].
-      asked: the exchanges that it asks for.
+      compiled: the result of the compiler.
+      flop: flops of one device, with all iterations of loops [flop].
+      asked: the exchanges that the program asks for, before compilation.
     """
 
     compiled: jax.stages.Compiled
@@ -32,7 +32,7 @@ class Program:
     asked: tuple[RecordedCollective, ...]
 
     def __call__(self, *arguments: Any) -> Any:
-        """Runs it; returns before the results are there."""
+        """Runs it; returns before the results are ready."""
         return self.compiled(*arguments)
 
     def as_text(self) -> str:
@@ -45,7 +45,7 @@ def compile_traced(traced: Any, mesh: Mesh) -> Program:
 
     Args:
       traced: `jax.jit(function).trace(*shapes)`.
-      mesh: where it runs.
+      mesh: the devices.
     """
     sizes = {str(axis): int(size) for axis, size in mesh.shape.items()}
     flop, asked = count_flop(traced.jaxpr, sizes), asked_collectives(traced.jaxpr, sizes)
@@ -53,12 +53,12 @@ def compile_traced(traced: Any, mesh: Mesh) -> Program:
 
 
 def describe(name: str, program: Program, mesh: Mesh) -> RecordedProgram:
-    """What a trace says about a program: flops, memory, and bytes of its collectives by mesh axis.
+    """The description of a program in a trace: flops, memory, and bytes of its collectives by mesh axis.
 
     Args:
-      name: what the trace calls it.
+      name: its name in the trace.
       program: the program.
-      mesh: where it was compiled for.
+      mesh: the mesh for which it was compiled.
     """
     memory: Any = program.compiled.memory_analysis()
     held = {
@@ -73,18 +73,18 @@ def describe(name: str, program: Program, mesh: Mesh) -> RecordedProgram:
         name=name,
         flop=program.flop,
         **held,
-        peak_bytes=max(said, needed),  # a CPU's compiler leaves temporaries out of what it says
+        peak_bytes=max(said, needed),  # the CPU compiler reports a peak without temporaries
         collectives=by_axis(program, mesh),
         asked=program.asked,
     )
 
 
 def by_axis(program: Program, mesh: Mesh) -> tuple[RecordedCollective, ...]:
-    """A program's collectives as compiled, those of one kind along the same axes taken together.
+    """A program's collectives as compiled; those of one kind along the same axes are summed.
 
     Args:
       program: the program.
-      mesh: where it was compiled for.
+      mesh: the mesh for which it was compiled.
     """
     payload: Counter[tuple[str, str, int, str, bool]] = Counter()
     count: Counter[tuple[str, str, int, str, bool]] = Counter()
@@ -107,7 +107,7 @@ def by_axis(program: Program, mesh: Mesh) -> tuple[RecordedCollective, ...]:
 
 
 def argument_bytes(program: Program, position: int) -> int:
-    """Bytes of one device that an argument takes; what the program never reads, it is not given.
+    """Bytes that an argument takes on one device; parts that the program never reads are not passed to it.
 
     Args:
       program: the program.

@@ -1,1 +1,1 @@
-"""A training run written as a trace: inventory of programs, header, records, and runs that are compiled only."""
+"""Training runs written as traces: inventory of programs, header, records, and runs that are only compiled."""

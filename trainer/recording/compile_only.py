@@ -1,11 +1,11 @@
-"""A run compiled for TPUs that are not there: its exchanges, memory and flops as a trace that nothing was timed for.
+"""A run compiled for TPUs without having any: its exchanges, memory and flops as a trace with estimated times.
 
-libtpu compiles without a chip. The programs, their collectives and their memory are then those of the real pod; only
-the seconds of a step are not known, and follow from the counted flops at a stated utilisation of the chip's peak.
+libtpu compiles without a chip. The programs, their collectives and their memory are then those of the real pod. Only
+the time of a step is unknown; it is estimated from the counted flops at a stated utilisation of the chip's peak.
 
 Source: docs.jax.dev, ahead-of-time compilation for a topology; libtpu's names of chips and shapes.
-Limits: TPUs alone; whole pods or slices, whose devices the mesh uses up; seconds do not vary from step to step, and
-exchanges have none.
+Limits: TPUs only; whole pods or slices, all of whose devices the mesh uses; all steps take the same time, and exchanges
+have no times.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Target:
     Attributes:
       chip: libtpu's name of the chip: v5e, ...
       shape: chips along each side of a slice: 16x16.
-      slices: how many there are, joined by the datacenter network.
+      slices: number of slices, joined by the datacenter network.
     """
 
     chip: str
@@ -70,31 +70,31 @@ def parse_target(text: str) -> Target:
     """Reads `tpu:CHIP:SHAPE` or `tpu:CHIP:SHAPE:SLICES`.
 
     Raises:
-      InputError: it is neither, or names no chip that is known here.
+      InputError: it is neither, or the chip is unknown.
     """
     if not text.startswith("tpu:") and ":" in text:
-        raise InputError(f"--target: got {text!r}; only TPUs can be compiled for without one: write {_EXAMPLE}")
+        raise InputError(f"--target: got {text!r}; only TPUs are supported: write {_EXAMPLE}")
     spelled = re.fullmatch(r"tpu:(\w+):(\d+(?:x\d+)+)(?::([1-9]\d*))?", text)
     if spelled is None:
         raise InputError(f"--target: got {text!r}; write {_EXAMPLE}")
     if spelled[1] not in _CHIPS:
-        raise InputError(f"--target: there is no TPU {spelled[1]!r} here; {nearest(spelled[1], list(_CHIPS))}")
+        raise InputError(f"--target: the TPU {spelled[1]!r} is unknown; {nearest(spelled[1], list(_CHIPS))}")
     return Target(spelled[1], spelled[2], int(spelled[3] or 1))
 
 
 def target_devices(target: Target) -> list[Any]:
-    """The devices of a target, slice by slice; none of them can run anything.
+    """The devices of a target, slice by slice; programs can be compiled for them, but not run.
 
     Raises:
-      InputError: libtpu is missing, or knows no such shape.
+      InputError: libtpu is missing, or does not know the shape.
     """
     if importlib.util.find_spec("libtpu") is None:
         raise InputError("--target: libtpu, which compiles for TPUs, is not installed; pip install 'crosshaul[tpu]'")
-    # an absent metadata server would be asked for minutes
+    # else libtpu queries a metadata server, which is absent, for minutes
     os.environ.setdefault("TPU_SKIP_MDS_QUERY", "1")
     options: dict[str, Any] = {"num_slices": target.slices} if target.slices > 1 else {}
     if target.chip == "v4":
-        options["chip_config_name"] = "megacore"  # a chip's two cores as one device, as a real v4 has them
+        options["chip_config_name"] = "megacore"  # the two cores of a chip as one device, as on a real v4
     name = f"{target.chip}:{target.shape}"
     logging.getLogger("jax").setLevel(logging.ERROR)
     try:
@@ -102,21 +102,21 @@ def target_devices(target: Target) -> list[Any]:
             found = topologies.get_topology_desc(platform="tpu", topology_name=name, **options)
     except Exception as error:  # libtpu's own kinds of error differ between versions
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"--target: libtpu knows no {name} ({first}); write {_EXAMPLE}") from None
+        raise InputError(f"--target: libtpu does not know {name} ({first}); write {_EXAMPLE}") from None
     return sorted(found.devices, key=slice_index)
 
 
 def fitting_devices(count: int, replicas: int, given: int | None, shards: int = 1) -> int:
-    """Data-parallel devices of each replica, so that a target is used up.
+    """The number of data-parallel devices of each replica with which a run uses all devices of a target.
 
     Args:
       count: devices of the target.
       replicas: M.
-      given: what the user asked for, if anything.
+      given: the number that the user gave, if any.
       shards: devices that share a copy of the model.
 
     Raises:
-      InputError: the target has fewer devices, or more than the run uses.
+      InputError: the run cannot use exactly the devices of the target.
     """
     each = replicas * shards
     wanted = each * given if given else math.ceil(count / each) * each
@@ -138,18 +138,18 @@ def estimate(
     overwrite: bool,
     listener: Listener,
 ) -> Summary:
-    """Compiles a run for devices that are not there and writes its trace.
+    """Compiles a run for the devices of a target and writes its trace.
 
-    seconds of a step = counted flops of one device / (utilization x its published peak)
+    time of a step = counted flops of one device / (utilization x its published peak)
 
     Args:
       config: the run.
-      devices: of the target; as many as the run has.
+      devices: of the target; as many as the run uses.
       output: the trace file.
-      utilization: of the chip's peak, from 0 to 1.
+      utilization: share of the chip's peak, from 0 to 1.
       command: the command line, for the header.
       overwrite: whether an existing file is replaced.
-      listener: is told how far the work is.
+      listener: receives the progress of the work.
 
     Raises:
       InputError: the output cannot be written, the programs do not fit the chip's memory, or no peak is known.
@@ -158,7 +158,7 @@ def estimate(
         raise InputError(f"--utilization: got {utilization:g}; write a fraction of the peak, such as 0.4")
     check_writable(output, overwrite=overwrite)
     if find_chip(str(devices[0].device_kind)) is None:
-        raise InputError(f"--target: no published peak of a {devices[0].device_kind} is known here; name another chip")
+        raise InputError(f"--target: the published peak of a {devices[0].device_kind} is unknown; name another chip")
     config = config.on("tpu")
     mesh = make_mesh(config.replicas, config.devices_per_replica, config.shards, devices=devices)
     listener.stage("compiling")
@@ -230,7 +230,7 @@ def _compile_error(message: str) -> CrosshaulError:
 
 @contextlib.contextmanager
 def _cache_off() -> Iterator[None]:
-    """Turns the compile cache off, which keeps programs for absent devices but cannot load them again."""
+    """Turns the compile cache off: it stores programs for absent devices, but cannot load them again."""
     config: Any = jax.config
     before = config.jax_enable_compilation_cache
     config.update("jax_enable_compilation_cache", False)
@@ -244,7 +244,7 @@ def _cache_off() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _native_log_hidden() -> Iterator[None]:
-    """Keeps libtpu's own chatter (about a metadata server that is not there) off the terminal."""
+    """Hides libtpu's own log messages (about an absent metadata server)."""
     saved = os.dup(2)
     with Path(os.devnull).open("wb") as nowhere:
         os.dup2(nowhere.fileno(), 2)

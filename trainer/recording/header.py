@@ -1,4 +1,4 @@
-"""The first line of a trace: what was trained on what, with which programs, and what a step takes."""
+"""The header of a trace, its first line: the run, its devices, and its programs with flops and memory."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ def make_header(
     Args:
       config: the run.
       mesh: its devices.
-      programs: what was compiled for them.
-      data: where the text came from.
+      programs: the programs that were compiled for them.
+      data: the source of the text.
       command: the command line.
-      timing: how time was measured.
-      utilization: of the devices' peak, where nothing ran and seconds are estimated with it.
-      libraries: distributions whose versions are named beside the usual ones.
+      timing: how times were measured.
+      utilization: share of the devices' peak from which times were estimated; None if they were measured.
+      libraries: further distributions whose versions are recorded.
     """
     params = config.model.params
     return Header(
@@ -69,7 +69,7 @@ def make_header(
 
 
 def _shown(text: str) -> str:
-    """A text with a path in it, whose name may hold anything: as a header may have it."""
+    """A text that holds a path, made printable and short enough for a header."""
     return printable(text)[:MOST_WORDS]
 
 

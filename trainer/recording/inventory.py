@@ -1,4 +1,4 @@
-"""All programs of a run beside each other: what a step takes, what exchanges carry, what stays in memory."""
+"""All programs of a run: flops of a step, payloads of the exchanges, and memory."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class Part(NamedTuple):
     """One program of a run.
 
     Attributes:
-      program: the program; None where the run has none of that name.
-      mesh: where it was compiled for.
+      program: the program; None if the run has no program of that name.
+      mesh: the mesh for which it was compiled.
       resident: arguments that stay on the device from step to step.
-      owned: those of them that are counted here, so that each is counted once.
+      owned: the resident arguments that are counted for this program, so that each is counted once.
     """
 
     program: Program | None
@@ -37,14 +37,14 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True)
 class Payload:
-    """What one exchange carries.
+    """The payload of one exchange.
 
     Attributes:
-      payload_bytes: what each device contributes, counted from the compiled collectives [byte].
+      payload_bytes: contribution of each device, counted from the compiled collectives [byte].
       group_size: devices in a group.
       dtype: element types, as compiled.
-      asked_bytes: what the program asked each device to contribute [byte]; None where the compiler added it.
-      asked_dtype: element types that it asked for.
+      asked_bytes: contribution of each device before compilation [byte]; None if the compiler added the exchange.
+      asked_dtype: element types before compilation.
     """
 
     payload_bytes: int
@@ -56,12 +56,12 @@ class Payload:
 
 @dataclass(frozen=True)
 class Programs:
-    """All programs of a run, by the names that a trace gives them.
+    """All programs of a run, by their names in a trace.
 
     Attributes:
       parts: the programs.
-      described: what a trace says about each.
-      under_way_bytes: most of what exchanges that are not used yet take of a device [byte].
+      described: the description of each in a trace.
+      under_way_bytes: the most memory of a device that exchanges under way take [byte].
     """
 
     parts: Mapping[str, Part]
@@ -70,45 +70,45 @@ class Programs:
 
     @classmethod
     def of(cls, parts: Mapping[str, Part], under_way_bytes: int = 0) -> Programs:
-        """Describes the programs that are there."""
+        """Describes the programs that the run has."""
         there = {name: part for name, part in parts.items() if part.program is not None}
         described = {name: describe(name, part.program, part.mesh) for name, part in there.items() if part.program}
         return cls(there, described, under_way_bytes)
 
     @property
     def step_flop(self) -> float:
-        """Flops of one inner step on one device: gradients and update, as their seconds are taken [flop]."""
+        """Flops of one inner step on one device: gradients and update, whose time is the compute time [flop]."""
         return self.described["gradients"].flop + self.described["update"].flop
 
     def outer_payloads(self) -> list[Payload]:
-        """What the exchange of each fragment carries; nothing where there are no exchanges between replicas."""
+        """The payload of each fragment's exchange; empty without exchanges between replicas."""
         return [count_payload(each) for name, each in self.described.items() if name.startswith(_OUTER_EXCHANGE)]
 
     def payload(self, name: str) -> Payload | None:
-        """What an exchange program carries; None where there is none.
+        """The payload of an exchange program; None if the run does not have it.
 
         Raises:
-          CrosshaulError: it has no collective, or several group sizes of which a trace can say only one.
+          CrosshaulError: it has no collective, or several group sizes (a trace has room for one).
         """
         return count_payload(self.described[name]) if name in self.described else None
 
     def memory(self) -> RecordedMemory:
-        """Memory of one device over the whole step, at the step where most is under way."""
+        """Memory of one device over the whole step, for the step with the most exchanges under way."""
         resident = sum(_bytes(part, part.owned) for part in self.parts.values()) + self.under_way_bytes
         beside = {name: resident - _bytes(part, part.resident) for name, part in self.parts.items()}
         peaks = [self.described[name].peak_bytes + rest for name, rest in beside.items()]
         return RecordedMemory(resident_bytes=resident, peak_bytes=max(resident, *peaks))
 
     def check_compute_alone(self) -> None:
-        """Makes sure that the seconds of compute are of compute alone.
+        """Makes sure that the measured compute time contains no exchange.
 
         Raises:
-          CrosshaulError: a program of the inner step's compute exchanges between replicas or their batches.
+          CrosshaulError: the gradients or the update exchange over the replica axis or the data axis.
         """
         for name in ("gradients", "update"):
             axes = {axis for each in self.described[name].collectives for axis in each.axis.split(",")}
             if axes & {REPLICA_AXIS, DATA_AXIS}:
-                raise CrosshaulError("the compute programs exchange, so their seconds would not be compute alone")
+                raise CrosshaulError("the compute programs contain exchanges, so their time would not be compute alone")
 
 
 def programs_of(
@@ -116,18 +116,18 @@ def programs_of(
 ) -> Programs:
     """All programs of a run: the inner step on a lane, and the outer step of each fragment on the whole mesh.
 
-    With several fragments the number of its fragment stands behind the name of each program of the outer step.
+    With several fragments the name of each program of the outer step ends with the number of its fragment.
 
     Args:
       inner: the programs of the inner step.
-      lane: where they were compiled for.
-      outer: those of the outer step of each fragment.
-      mesh: where these were compiled for.
-      schedule: when fragments are exchanged; None without outer steps.
+      lane: the mesh for which they were compiled.
+      outer: the programs of the outer step of each fragment.
+      mesh: the mesh for which these were compiled.
+      schedule: the schedule of the exchanges; None without outer steps.
     """
     came = [argument_bytes(programs.update, 1) for programs in outer]
     under_way_bytes = schedule.most_under_way(came) if schedule else 0
-    # what came stays on the device until it is used, where that is another step
+    # with overlap the result of an exchange stays on the device until a later step uses it
     stays = (0, 1, 3) if under_way_bytes else (0, 3)
     parts = {
         "gradients": Part(inner.gradients, lane, resident=(0,)),
@@ -147,13 +147,13 @@ def programs_of(
 
 
 def count_payload(program: RecordedProgram) -> Payload:
-    """What an exchange program carries.
+    """The payload of an exchange program.
 
-    A compiler that does one exchange in stages of several group sizes (inside a slice, then between slices) makes
-    several collectives of it; what was asked for is then the payload.
+    A compiler may split one exchange into stages with several group sizes (inside a slice, then between slices). The
+    payload is then the one before compilation.
 
     Raises:
-      CrosshaulError: it has none, or they differ in their groups' size, which a trace cannot say.
+      CrosshaulError: it has no collectives, or several group sizes (a trace has room for one).
     """
     made, asked = program.collectives, program.asked
     counted = made if len({each.group_size for each in made}) == 1 else asked

@@ -1,4 +1,4 @@
-"""A training run, recorded as a trace: what each step computed, what each exchange carried."""
+"""A training run, recorded as a trace: the compute time of each step, the payload of each exchange."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ from .trace_file import check_writable, open_trace
 
 @dataclass(frozen=True)
 class Summary:
-    """What was recorded.
+    """A summary of a recorded run.
 
     Attributes:
       header: the first line of the trace.
       steps: inner steps.
-      outer_steps: exchanges between replicas (or with oneself), all fragments together.
-      times: how their seconds spread and how well the device was used; None where nothing ran.
-      gradient: its payload; None where nothing is exchanged.
-      outer: the payload of each fragment; empty where nothing is exchanged.
-      first_loss, last_loss: mean over the replicas [nats per token]; None where nothing ran.
+      outer_steps: outer steps, all fragments together.
+      times: distribution of the times, and utilisation of the device; None if nothing ran.
+      gradient: payload of the exchange of gradients; None without one.
+      outer: payload of each fragment's exchange; empty without exchanges.
+      first_loss, last_loss: mean over the replicas [nats per token]; None if nothing ran.
     """
 
     header: Header
@@ -53,12 +53,12 @@ class Summary:
 
 @dataclass(frozen=True)
 class Listener:
-    """What a run tells whoever watches it.
+    """The functions that a run calls with its progress.
 
     Attributes:
       stage: called with the name of each stage before the first step.
-      step: called behind each step with its number, mean loss and mean compute seconds.
-      note: called with what a person should know, such as a damaged checkpoint.
+      step: called after each step with its number, its mean loss [nats per token] and its mean compute time [s].
+      note: called with a message for the user, for example on a damaged checkpoint.
     """
 
     stage: Callable[[str], None]
@@ -77,23 +77,24 @@ def record(
     processes: int = 1,
     profile: Path | None = None,
 ) -> Summary | None:
-    """Trains and writes the trace (of several processes the first one does).
+    """Trains and writes the trace; with several processes the first one writes it.
 
     Args:
       config: the run.
       output: the trace file.
       command: the command line, for the header.
       overwrite: whether an existing file is replaced.
-      listener: is told how far the run is.
-      checkpoints: where the run saves its state, and whether it goes on from there; None for nowhere.
-      processes: processes that this one is one of.
-      profile: a directory for a profile of a few steps before the run; None for none.
+      listener: receives the progress of the run.
+      checkpoints: where the run saves its state, and whether it resumes from there; None: no checkpoints.
+      processes: number of processes of the run.
+      profile: a directory for a profile of a few steps before the run; None: no profile.
 
     Returns:
-      A summary of what was recorded; None in a process that records nothing.
+      A summary; None in a process that writes no trace.
 
     Raises:
-      InputError: the output cannot be written, the devices or the text do not suffice, a checkpoint does not fit.
+      InputError: the output cannot be written, there are too few devices or too little text, or a checkpoint belongs
+        to another run.
     """
     _check_same(config, checkpoints, profile)
     mesh = make_mesh(config.replicas, config.devices_per_replica, config.shards, processes=processes)
@@ -149,7 +150,7 @@ def _recorded(
 
 
 def _check_same(config: TrainConfig, checkpoints: Checkpoints | None, profile: Path | None) -> None:
-    """Makes sure that all processes run the same programs; their texts are compared when they are read."""
+    """Makes sure that all processes have the same options; their texts are compared after they were read."""
     given = config.model_dump(mode="json", exclude={"corpus", "tokenizer"})
     saving = {"--checkpoint": False, "--profile": profile is not None, "the version of jax": jax.__version__}
     if checkpoints is not None:
@@ -171,7 +172,7 @@ class _Recorder:
         self.outer = self.programs.outer_payloads()
 
     def warm_up(self) -> Iterator[Record]:
-        """Takes steps on a state that is thrown away, and an outer step of every fragment behind them."""
+        """Takes steps on a state that is discarded, and then an outer step of every fragment."""
         if not self._config.warmup_steps:
             return
         state = self._trainer.start()
@@ -179,12 +180,12 @@ class _Recorder:
             state, cost = self._trainer.inner_step(state, 1)
             for whole in seen_by_all([cost]):
                 yield from inner_records(self._config, 0, whole, self.gradient, warmup=True)
-        # every fragment is exchanged behind the last step
+        # after the last step of a run every fragment is exchanged
         _, costs = self._trainer.outer_step(state, self._config.steps)
         yield from outer_records(0, costs, self.outer, len(self._trainer.outer), warmup=True)
 
     def profile(self, directory: Path) -> None:
-        """Takes steps under the profiler, on a state that is thrown away, so that no recorded second is of them."""
+        """Takes steps under the profiler, on a state that is discarded; none of them is recorded."""
         state, _ = self._trainer.inner_step(self._trainer.start(), 1)
         with profiled(directory):
             for step in range(1, PROFILED_STEPS + 1):
@@ -199,9 +200,9 @@ class _Recorder:
         progress: Progress,
         checkpoints: Checkpoints | None,
     ) -> Summary | None:
-        """Takes the steps of the run that are missing and writes them, and a summary behind the last.
+        """Takes the remaining steps of the run and writes them, with a summary after the last.
 
-        Each is written as it ends; of several processes, once they have met.
+        A step is written at its end; with several processes, at the end of its round.
         """
         config, state, first = self._config, progress.state, progress.step + 1
         inner, outer = progress.inner, progress.outer
@@ -217,7 +218,7 @@ class _Recorder:
                 inner += self._settle(writer, pending)
                 outer += [part for taken in pending for part in taken.outer]
                 pending.clear()
-            if step == config.steps and writer is not None:  # in front of the mark of the last checkpoint
+            if step == config.steps and writer is not None:  # before the last checkpoint, which notes the file's size
                 writer.write(summarize(header, inner, outer))
             if checkpoints and saves:
                 checkpoints.save(self._trainer.snapshot(state), config, step, writer, progress.fingerprint)
@@ -239,12 +240,12 @@ class _Recorder:
         )
 
     def _meets(self, step: int) -> bool:
-        """Whether the steps so far are put together behind this one: where the processes have just met anyway."""
+        """Whether the costs of all processes are combined after a step: if the processes wait for each other anyway."""
         every = self._config.sync_every or SYNC_EVERY
         return jax.process_count() == 1 or step % every == 0 or step == self._config.steps
 
     def _settle(self, writer: TraceWriter | None, taken: list[_Taken]) -> list[InnerCost]:
-        """Writes some steps, and gives back what they cost all processes together."""
+        """Writes some steps, and returns their costs over all processes."""
         costs = seen_by_all([each.inner for each in taken])
         for each, cost in zip(taken, costs, strict=True):
             for line in inner_records(self._config, each.step, cost, self.gradient):
@@ -256,7 +257,7 @@ class _Recorder:
 
 @dataclass(frozen=True)
 class _Taken:
-    """A step that was taken, and what it cost as far as this process saw it."""
+    """A step, with its costs as measured by this process."""
 
     step: int
     inner: InnerCost

@@ -1,4 +1,4 @@
-"""The records of a trace, made of what steps cost; and the costs, read back from a trace."""
+"""The records of a trace, made from the costs of steps; and the costs, read back from a trace."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .inventory import Payload
 def inner_records(
     config: TrainConfig, step: int, cost: InnerCost, payload: Payload | None, *, warmup: bool = False
 ) -> Iterator[Record]:
-    """The records of one inner step: one a replica, and its exchange of gradients."""
+    """The records of one inner step: one for each replica, and one for the exchange of gradients."""
     tokens = config.batch_tokens // config.replicas
     rows = zip(cost.compute_s, cost.whole_s, cost.losses, strict=True)
     for replica, (compute_s, whole_s, loss) in enumerate(rows):
@@ -36,18 +36,18 @@ def inner_records(
 def outer_records(
     step: int, costs: Sequence[OuterCost], payloads: Sequence[Payload], fragments: int, *, warmup: bool = False
 ) -> Iterator[Record]:
-    """The records of what followed an inner step: of each part its own arithmetic, and its exchange.
+    """The records of the outer steps after an inner step: for each the compute and the exchange.
 
     Args:
       step: the inner step.
-      costs: what each part cost, in order.
-      payloads: what the exchange of each fragment carries; nothing with one replica.
-      fragments: into how many the parameters are cut.
+      costs: the costs of the outer steps, in order.
+      payloads: the payload of each fragment's exchange; empty with a single replica.
+      fragments: the number of fragments.
       warmup: whether they belong to the warm-up.
     """
     for cost in costs:
         fragment = cost.fragment if fragments > 1 else None
-        if cost.compute_s > 0:  # in a warm-up a result may be due that was never sent
+        if cost.compute_s > 0:  # 0 in a warm-up for the result of an exchange that never began
             whole_s = cost.whole_s
             yield OuterStep(step=step, fragment=fragment, compute_s=cost.compute_s, whole_s=whole_s, warmup=warmup)
         payload = payloads[cost.fragment] if payloads and cost.sent else None
@@ -63,7 +63,7 @@ def exchange_records(
     warmup: bool = False,
     fragment: int | None = None,
 ) -> Iterator[Record]:
-    """The record of one exchange; none where nobody exchanges."""
+    """The record of one exchange; none if there is no exchange."""
     if payload is not None:
         yield Exchange(
             step=step,
@@ -80,12 +80,12 @@ def exchange_records(
 
 
 def summarize(header: Header, inner: list[InnerCost], outer: list[OuterCost]) -> RunSummary:
-    """How the seconds of a run spread, and how well they used the device.
+    """The distribution of the times of a run, and the utilisation of its devices.
 
     Args:
       header: the first line of its trace: flops of a step and the device's peak.
       inner: its inner steps, at least one.
-      outer: its outer steps; where an exchange overlaps, its beginning and the use of its result apart.
+      outer: its outer steps; with overlap the start of an exchange and the use of its result are separate.
     """
     compute = Distribution.of([seconds for cost in inner for seconds in cost.compute_s])
     if compute is None:
@@ -106,7 +106,7 @@ def summarize(header: Header, inner: list[InnerCost], outer: list[OuterCost]) ->
 
 
 def recorded(trace: Path) -> tuple[list[InnerCost], list[OuterCost]]:
-    """What the steps in a trace cost, as far as it says, without its warm-up."""
+    """The costs of the steps in a trace, without its warm-up."""
     steps: dict[int, list[Step]] = {}
     exchange_s: dict[int, float] = {}
     outer: list[OuterCost] = []
@@ -120,7 +120,7 @@ def recorded(trace: Path) -> tuple[list[InnerCost], list[OuterCost]]:
             outer.append(OuterCost(record.fragment or 0, False, record.compute_s, None, whole_s))
         elif record.kind == "gradient" and record.seconds is not None:
             exchange_s[record.step] = record.seconds
-        elif record.kind == "outer" and outer:  # the exchange of the outer step in front of it
+        elif record.kind == "outer" and outer:  # the exchange of the outer step before it
             part = outer[-1]
             outer[-1] = OuterCost(part.fragment, True, part.compute_s, record.seconds, part.whole_s)
     inner = [

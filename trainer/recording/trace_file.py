@@ -1,4 +1,4 @@
-"""The trace file of a run before its first line: whether it can be written, and whether it is the one to go on with."""
+"""Checks of the trace file before a run: whether it can be written, and whether a resumed run may continue it."""
 
 from __future__ import annotations
 
@@ -15,34 +15,34 @@ from ..parallel.processes import is_first
 from ..training.checkpoint import Checkpoint
 from ..training.resume import Checkpoints
 
-_OF_ITS_OWN = {"libraries", "command", "recorded_at", "device", "step_flop", "memory", "programs", "shards", "timing"}
-"""What a header may say otherwise when a run is gone on with; the configuration says what counts of it."""
+_MAY_DIFFER = {"libraries", "command", "recorded_at", "device", "step_flop", "memory", "programs", "shards", "timing"}
+"""Fields of a header that may differ when a run is resumed; the check of the configuration covers those that matter."""
 
 
 def check_writable(path: Path, *, overwrite: bool) -> None:
-    """Finds out before any long work whether the trace can be written; leaves the path as it was.
+    """Makes sure before any long work that the trace can be written; leaves the path as it was.
 
     Raises:
-      InputError: it cannot, or it would overwrite a file.
+      InputError: it cannot be written, or exists and must not be overwritten.
     """
     try:
         if path.is_dir():
             raise InputError(f"--output {path}: is a directory; give a file name inside it")
         if not path.exists():
-            tempfile.TemporaryFile(dir=path.parent).close()  # not the file itself, which another run may make just now
+            tempfile.TemporaryFile(dir=path.parent).close()  # not the file itself: another run may be creating it
             return
         if overwrite:
             os.close(os.open(path, os.O_WRONLY))
             return
     except OSError as error:
         raise InputError(f"--output {path}: cannot be written ({error.strerror}); give another path") from None
-    raise InputError(f"--output {path}: is there already; give another name, or --overwrite to replace it")
+    raise InputError(f"--output {path}: exists already; give another name, or --overwrite to replace it")
 
 
 def open_trace(
     output: Path, header: Header, found: Checkpoint | None, checkpoints: Checkpoints | None, *, overwrite: bool
 ) -> TraceWriter | None:
-    """The trace to write, or to go on with; None in a process that writes none."""
+    """A writer of a new trace, or of the trace that a resumed run continues; None in a process that writes no trace."""
     if not is_first():
         return None
     if found is not None:
@@ -53,7 +53,7 @@ def open_trace(
 
 
 def _replaces(checkpoints: Checkpoints | None, output: Path, header: Header) -> bool:
-    """Whether a trace that is there is what this run left behind when it was killed before its first checkpoint."""
+    """Whether an existing trace is from this run, which was killed before its first checkpoint."""
     if checkpoints is None or not checkpoints.resume or not output.is_file():
         return False
     if output.stat().st_size == 0:
@@ -62,31 +62,31 @@ def _replaces(checkpoints: Checkpoints | None, output: Path, header: Header) -> 
         there = read_header(output)
     except InputError:
         return False
-    return _said(there) == _said(header)
+    return _fixed(there) == _fixed(header)
 
 
-def _said(header: Header) -> dict[str, Any]:
-    """What the header of a run says whenever it is begun or gone on with."""
-    return header.model_dump(exclude=_OF_ITS_OWN)
+def _fixed(header: Header) -> dict[str, Any]:
+    """The fields of a header that stay the same when a run is resumed."""
+    return header.model_dump(exclude=_MAY_DIFFER)
 
 
 def check_trace(output: Path, header: Header, found: Checkpoint) -> None:
-    """Makes sure that a trace is the one to go on with; nothing is written to it.
+    """Makes sure that a trace belongs to a checkpoint; nothing is written to it.
 
     Args:
       output: the trace.
-      header: the first line of the run.
-      found: the checkpoint to go on from.
+      header: the header of the resumed run.
+      found: the checkpoint from which it resumes.
 
     Raises:
-      InputError: it is no trace, or another run's, or not what it was at the checkpoint.
+      InputError: the file is not a trace, belongs to another run, or has changed since the checkpoint.
     """
     length = found.facts["trace_bytes"]
     if not output.exists():
-        raise InputError(f"{output}: the trace to go on with is gone; begin again without --resume")
+        raise InputError(f"{output}: the trace of the run is gone; begin again without --resume")
     other = f"{output} is the trace of another run"
     try:
-        there, own = _said(read_header(output)), _said(header)
+        there, own = _fixed(read_header(output)), _fixed(header)
         for key in own:
             if own[key] != there[key]:
                 raise InputError(f"{other} ({key}: {there[key]!r} there, {own[key]!r} here)")
@@ -94,14 +94,14 @@ def check_trace(output: Path, header: Header, found: Checkpoint) -> None:
             raise InputError(f"{output} is shorter than at its checkpoint ({length} bytes)")
         last = _last_step(output, length)
         if last != found.step:
-            raise InputError(f"{other} (step {last} stands where {found.path} says step {found.step})")
+            raise InputError(f"{other} (its last step is {last}, and that of {found.path} is {found.step})")
         digest = found.facts.get("trace_sha256")  # older checkpoints have none
         if digest is not None and digest != _sha256(output, length):
-            raise InputError(f"{output} is not the trace that {found.path} was saved beside")
+            raise InputError(f"{output} has changed since {found.path} was saved")
     except InputError as error:
         raise InputError(
-            f"--resume: {error}; it is left as it is: give the --output of the run in {found.path.parent}, or begin "
-            "again without --resume, with other names"
+            f"--resume: {error}; nothing was changed: give the --output of the run in {found.path.parent}, or begin "
+            "again without --resume, with another --output and --checkpoint"
         ) from None
 
 

@@ -1,1 +1,1 @@
-"""The training loop, what its moves cost, and how a run is saved, resumed and profiled."""
+"""The training loop with its costs; checkpoints, resumed runs and profiles."""

@@ -1,16 +1,16 @@
-"""Checkpoints: the state of a run in a folder a step, whole or not there.
+"""Checkpoints: the state of a run, one folder for each saved step, written atomically.
 
-A checkpoint is written under another name and renamed when every byte of it is on the disk, so a killed process leaves
-none that looks whole. `checkpoint.json` names the digest of each index, an index that of each array, so damage done
-later is found when it is read, and the one before is used. Each process writes the shards that it holds the first copy
-of; they are put together by place, so a run may go on with another number of processes or another mesh of the same
-size, provided that all processes see the folder.
+A checkpoint is written under a temporary name and renamed when every byte of it is on the disk, so a killed process
+never leaves an incomplete one under the final name. `checkpoint.json` holds the digest of each index, and an index the
+digest of each piece, so that later damage is found when the checkpoint is read; then the one before is used. Each
+process writes the shards of which it holds the first copy. They are joined by their position in the array, so a run may
+resume with another number of processes or another mesh of the same size, if all processes see the folder.
 
-    DIR/step-00000120/checkpoint.json    step, configuration, place in the trace, digests of the indexes
-                      index-0.json       of each piece: array, type, shape, where it belongs, offset, digest
-                      arrays-0.bin       the pieces, one behind the other
+    DIR/step-00000120/checkpoint.json    step, configuration, position in the trace, digests of the indexes
+                      index-0.json       of each piece: array, type, shape, range in the array, offset, digest
+                      arrays-0.bin       the pieces, one after the other
 
-Limits: written by the training loop itself, which stands still meanwhile.
+Limits: the training loop stands still while a checkpoint is written.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ from .durable_files import digest, sync, write
 
 FORMAT = 1
 KEPT = 2
-"""Checkpoints that are kept: the newest, and the one before in case it is damaged."""
+"""Number of checkpoints that are kept: the newest, and the one before in case the newest is damaged."""
 _NAME = re.compile(r"step-(\d{8,})")
 _FACTS = "checkpoint.json"
 
 
-_NOT_OURS = (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, MemoryError, RecursionError)
-"""What comes of JSON that is none of ours."""
+_MALFORMED = (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, MemoryError, RecursionError)
+"""Exceptions that reading damaged JSON may raise."""
 
 
 class _DamagedError(Exception):
-    """A checkpoint that is not what was written."""
+    """A checkpoint differs from what was written."""
 
 
 @dataclass(frozen=True)
@@ -76,11 +76,11 @@ class _Piece:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A checkpoint that was found whole.
+    """A complete, undamaged checkpoint.
 
     Attributes:
       path: its folder.
-      facts: what was saved beside the arrays; `step` among it.
+      facts: the values that were saved beside the arrays, among them `step`.
       pieces: the parts of each array, by the array's path in the pytree.
     """
 
@@ -90,7 +90,7 @@ class Checkpoint:
 
     @property
     def step(self) -> int:
-        """The inner step behind which it was taken."""
+        """The inner step after which it was saved."""
         return int(self.facts["step"])
 
     def array(self, name: str, index: tuple[slice, ...] | None = None) -> NDArray[Any]:
@@ -98,14 +98,14 @@ class Checkpoint:
 
         Args:
           name: its path in the pytree.
-          index: a slice for each dimension; all of it unless given.
+          index: a slice for each dimension; None: the whole array.
 
         Raises:
-          InputError: there is no such array, or parts of it are missing.
+          InputError: the array does not exist, or parts of it are missing.
         """
         pieces = self.pieces.get(name)
         if not pieces:
-            raise InputError(f"{self.path}: has no array {name}; it is of another configuration")
+            raise InputError(f"{self.path}: has no array {name}; it belongs to another configuration")
         shape = pieces[0].shape
         wanted = [part.indices(size) for part, size in zip(index or (slice(None),) * len(shape), shape, strict=True)]
         out = np.empty([stop - start for start, stop, _ in wanted], pieces[0].dtype)
@@ -125,10 +125,10 @@ class Checkpoint:
         """The saved pytree on the devices.
 
         Args:
-          like: shapes with shardings, in the structure that was saved.
+          like: shapes with shardings, in the structure of the saved pytree.
 
         Raises:
-          InputError: it was saved with other arrays.
+          InputError: the saved arrays have other names or shapes.
         """
 
         def one(path: Any, leaf: Any) -> jax.Array:
@@ -142,12 +142,12 @@ class Checkpoint:
 
 
 def save(directory: Path, tree: Any, facts: Mapping[str, Any]) -> None:
-    """Writes a checkpoint; it is there when this returns, on every process.
+    """Writes a checkpoint; all processes return when it is complete.
 
     Args:
       directory: the folder of all checkpoints of a run.
-      tree: a pytree of arrays that lie on devices.
-      facts: what else is to be saved, as JSON; `step` is needed.
+      tree: a pytree of arrays on devices.
+      facts: further values to save, as JSON, among them `step`.
 
     Raises:
       InputError: the folder cannot be written.
@@ -166,7 +166,7 @@ def save(directory: Path, tree: Any, facts: Mapping[str, Any]) -> None:
             body = {"format": FORMAT, "facts": dict(facts), "indexes": {each.name: digest(each) for each in indexes}}
             write(temporary / _FACTS, json.dumps({**body, "sha256": _own_digest(body)}).encode())
             sync(temporary)
-            shutil.rmtree(final, ignore_errors=True)  # a damaged one of the same step
+            shutil.rmtree(final, ignore_errors=True)  # a damaged checkpoint of the same step
             temporary.rename(final)
             sync(directory)
             for _, old in _found(directory)[KEPT:]:
@@ -179,44 +179,44 @@ def save(directory: Path, tree: Any, facts: Mapping[str, Any]) -> None:
 
 
 def newest(directory: Path) -> tuple[Checkpoint | None, list[str]]:
-    """The newest whole checkpoint of a run; every byte of it is read for that.
+    """The newest undamaged checkpoint of a run; every byte of it is read and checked.
 
     Args:
       directory: the folder of all checkpoints of the run.
 
     Returns:
-      The checkpoint, or None where there is none that is whole; and a line for each damaged one that was passed over.
+      The checkpoint, or None if there are no checkpoints; and a line for each damaged one that was skipped.
 
     Raises:
-      InputError: the folder's checkpoints are all damaged, or not of this format.
+      InputError: all checkpoints of the folder are damaged or of another format, or processes see different ones.
     """
     passed: list[str] = []
     found = _found(directory)
     whole = next((checkpoint for _, path in found if (checkpoint := _whole(path, passed))), None)
-    # every process says what it sees before any of them gives up
+    # all processes compare what they see before any of them raises an error
     steps = gathered(np.array([float(whole.step) if whole else -1.0]))
     if steps.min() != steps.max():
         raise InputError(f"--checkpoint {directory}: the processes see different checkpoints; share the folder")
     if found and whole is None:
-        raise InputError(f"--checkpoint {directory}: no checkpoint in it is whole; delete the folder to begin again")
+        raise InputError(f"--checkpoint {directory}: all its checkpoints are damaged; delete the folder to begin again")
     return whole, passed
 
 
 def _whole(path: Path, passed: list[str]) -> Checkpoint | None:
-    """The checkpoint in a folder, every byte of it read; None with a line in `passed` where it is damaged."""
+    """The checkpoint in a folder, checked byte by byte; None, with a line added to `passed`, if it is damaged."""
     try:
         checkpoint = _read(path)
         for pieces in checkpoint.pieces.values():
             for piece in pieces:
                 piece.read()
-    except (_DamagedError, OSError, *_NOT_OURS) as error:
-        passed.append(f"{path}: not whole ({error}); the one before is used")
+    except (_DamagedError, OSError, *_MALFORMED) as error:
+        passed.append(f"{path}: damaged ({error}); the checkpoint before it is used")
         return None
     return checkpoint
 
 
 def _found(directory: Path) -> list[tuple[int, Path]]:
-    """The checkpoints in a folder, newest first, whole or not."""
+    """The checkpoints in a folder, newest first, damaged ones among them."""
     if not directory.is_dir():
         return []
     named = ((_NAME.fullmatch(path.name), path) for path in directory.iterdir())
@@ -247,7 +247,7 @@ def _read(path: Path) -> Checkpoint:
 
 
 def _check_parts(array: str, parts: list[_Piece]) -> None:
-    """Makes sure that the parts of an array are of one array and all of it, so that no more is made than was saved."""
+    """Makes sure that the parts of an array fit together and cover it, before memory for the array is allocated."""
     shape, dtype = parts[0].shape, parts[0].dtype
     for part in parts:
         inside = all(0 <= start <= stop <= size for (start, stop), size in zip(part.ranges, shape, strict=True))
@@ -280,7 +280,7 @@ def _write_pieces(folder: Path, process: int, tree: Any) -> None:
 
 
 def _pieces(tree: Any) -> Iterator[tuple[str, tuple[int, ...], list[tuple[int, int]], NDArray[Any]]]:
-    """The shards that this process holds the first copy of."""
+    """The shards of which this process holds the first copy."""
     for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
         for shard in leaf.addressable_shards:
             if shard.replica_id == 0:

@@ -1,4 +1,4 @@
-"""What the moves of the training loop cost in seconds."""
+"""The costs of inner and outer steps in seconds."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from ..parallel.processes import gathered
 
 @dataclass(frozen=True)
 class InnerCost:
-    """What an inner step cost: what one process saw of it, or all of them (`seen_by_all`).
+    """The cost of an inner step, as measured by one process or by all (`seen_by_all`).
 
     Attributes:
-      compute_s: gradients and update of each replica [s]; 0 where this process has no part of it.
-      exchange_s: the slowest lane's exchange of gradients [s]; None where there is none.
-      losses: cross-entropy of each replica before the step [nats per token]; likewise NaN.
-      whole_s: the whole step of each replica on one clock, its exchange included [s]; None where nothing ran.
-      seen: data-parallel devices of each replica that its loss is the mean of; empty where nobody asks.
+      compute_s: gradients and update of each replica [s]; 0 if this process has no part of the replica.
+      exchange_s: the exchange of gradients of the slowest lane [s]; None without an exchange.
+      losses: cross-entropy of each replica before the step [nats per token]; NaN if this process has no part of it.
+      whole_s: the whole step of each replica on one clock, with its exchange [s]; None if nothing ran.
+      seen: number of data-parallel devices of each replica over which its loss is the mean; may be empty.
     """
 
     compute_s: list[float]
@@ -31,10 +31,10 @@ class InnerCost:
 
 
 def seen_by_all(costs: Sequence[InnerCost]) -> list[InnerCost]:
-    """What some steps cost, put together from what every process saw: the slowest seconds, and the mean loss.
+    """The costs of some steps over all processes: the longest time of any process, and the mean loss.
 
-    All processes meet here, so it is called where they have met anyway: replicas that train alone are not to wait for
-    each other at every step only to be recorded.
+    All processes wait for each other here, so it is called only where they do so anyway. Else the recording would make
+    replicas that train by themselves wait at every step.
 
     Args:
       costs: of the same steps in every process.
@@ -59,14 +59,14 @@ def seen_by_all(costs: Sequence[InnerCost]) -> list[InnerCost]:
 
 @dataclass(frozen=True)
 class OuterCost:
-    """What a fragment's outer step, or a half of it, cost.
+    """The cost of a fragment's outer step, or of one half of it: the exchange, or the use of its result.
 
     Attributes:
       fragment: its number.
-      sent: whether its exchange is in this part.
-      compute_s: its own arithmetic, the change and the update [s].
-      exchange_s: the exchange between replicas [s]; None where there is none.
-      whole_s: the whole of this part on one clock [s].
+      sent: whether the exchange belongs to it.
+      compute_s: arithmetic of the change and the update [s].
+      exchange_s: the exchange between replicas [s]; None without one.
+      whole_s: all of it on one clock [s].
     """
 
     fragment: int
@@ -77,7 +77,7 @@ class OuterCost:
 
 
 def paired(costs: list[OuterCost]) -> list[OuterCost]:
-    """Joins a fragment's exchange and the use of its result where one follows the other at once."""
+    """Joins a fragment's exchange and the use of its result if they follow each other directly."""
     joined: list[OuterCost] = []
     for cost in costs:
         before = joined[-1] if joined else None

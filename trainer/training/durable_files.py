@@ -1,4 +1,4 @@
-"""Files that are on the disk when a function returns, and what they hold."""
+"""Files that are on the disk when a function returns, and their digests."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def write(path: Path, content: bytes) -> None:
 
 
 def sync(folder: Path) -> None:
-    """Makes sure that names in a folder are on the disk."""
+    """Makes sure that the file names of a folder are on the disk."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -25,5 +25,5 @@ def sync(folder: Path) -> None:
 
 
 def digest(path: Path) -> str:
-    """Hash of what a file holds, hexadecimal."""
+    """SHA-256 of the content of a file, in hexadecimal."""
     return hashlib.sha256(path.read_bytes()).hexdigest()

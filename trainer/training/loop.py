@@ -1,4 +1,4 @@
-"""The training loop's two moves, the inner step and what follows it, each with the seconds that its parts took."""
+"""The inner step and the outer step of the training loop, each with the time of its parts."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ class LaneState(NamedTuple):
 
 
 class UnderWay(NamedTuple):
-    """An exchange whose result is not used yet: what came, and what was sent where that is needed again."""
+    """An exchange whose result is not used yet: the result, and the own payload if it is needed again."""
 
     came: Any
     kept: Any
 
 
 class State(NamedTuple):
-    """Everything that training changes."""
+    """The state of a training run: everything that steps change."""
 
     lanes: list[LaneState]
     outer: tuple[OuterState, ...]
@@ -64,9 +64,9 @@ class Trainer:
 
     Args:
       config: the run.
-      rows: gives the token ids of some devices in a step; each process asks for those of its own devices.
+      rows: returns the token ids of some devices in a step; each process asks for those of its own devices.
       mesh: the devices.
-      alone: whether each replica computes alone, one after the other (see `mesh`), rather than all at once.
+      alone: whether replicas compute one after the other (see `parallel/mesh.py`) instead of all at once.
     """
 
     def __init__(self, config: TrainConfig, rows: Rows, mesh: Mesh, *, alone: bool) -> None:
@@ -92,16 +92,16 @@ class Trainer:
         """One optimizer step of every replica.
 
         Args:
-          state: given up; its memory is used again.
+          state: the state before; its memory is reused.
           step: the step's number, from 1; decides the batch.
 
         Returns:
-          The next state and what the step cost, as far as this process saw it.
+          The next state, and the cost of the step as measured by this process.
         """
         lane_states = list(state.lanes)
         lane_costs: dict[int, _LaneCost] = {}
         numbered = list(enumerate(zip(self.lanes, self.inner, strict=True)))
-        # whoever computes first in a step finds colder caches, so lanes take turns at it
+        # the first lane of a step finds cold caches, so lanes take turns in being first
         for index, (lane, programs) in numbered if step % 2 else reversed(numbered):
             own = lane.own_devices
             rows_GxBxL = self._rows(step, [lane.first_device + device for device in own])
@@ -111,18 +111,18 @@ class Trainer:
         return state._replace(lanes=lane_states), self._total(costs)
 
     def follows(self, step: int) -> bool:
-        """Whether anything follows an inner step."""
+        """Whether an exchange begins or a result arrives after an inner step."""
         return self.algorithm.schedule is not None and any(True for _ in self.algorithm.schedule.events(step))
 
     def outer_step(self, state: State, step: int) -> tuple[State, list[OuterCost]]:
-        """What follows an inner step: exchanges that begin, and results that arrive.
+        """Starts the exchanges that are due after an inner step, and applies the results that arrive.
 
         Args:
-          state: given up; its memory is used again.
+          state: the state before; its memory is reused.
           step: the inner step that was just taken.
 
         Returns:
-          The next state and what each fragment's part cost, in order.
+          The next state, and the cost for each fragment, in order.
         """
         schedule = self.algorithm.schedule
         events = list(schedule.events(step)) if schedule else []
@@ -162,25 +162,25 @@ class Trainer:
         return lanes, state.outer, state.under_way
 
     def restored(self, snapshot: Any) -> State:
-        """The state of which this is a snapshot."""
+        """The state from its snapshot."""
         lanes, outer, under_way = snapshot
         params, optimizer = split(lanes.params, self.lanes), split(lanes.optimizer, self.lanes)
         return State([LaneState(*parts) for parts in zip(params, optimizer, strict=True)], outer, under_way)
 
     def snapshot_shapes(self, step: int) -> Any:
-        """What the snapshot behind a step is made of, as shapes with shardings."""
+        """The shapes and shardings of the snapshot after a step."""
         params = param_shapes(self._config.model)
         optimizer = jax.eval_shape(inner_optimizer(self._config).init, params)
         outer = tuple(jax.eval_shape(programs.start, params) for programs in self.outer)
         pending = self.algorithm.schedule.under_way(step) if self.algorithm.schedule else ()
-        # nothing that is kept is under way behind a step: eager updates use it at once
+        # a kept payload is never part of a snapshot: eager updates use it within the step
         under_way = tuple(
             UnderWay(programs.came, ()) if p in pending else None for p, programs in enumerate(self.outer)
         )
         return abstract((LaneState(params, optimizer), outer, under_way), self.mesh, BY_REPLICA)
 
     def _total(self, costs: list[_LaneCost]) -> InnerCost:
-        """What a step cost over this process's lanes."""
+        """The cost of a step over the lanes of this process."""
         count = self._config.replicas
         compute_s, whole_s, losses, seen = [0.0] * count, [0.0] * count, [math.nan] * count, [0] * count
         for lane, cost in zip(self.lanes, costs, strict=True):
@@ -193,7 +193,7 @@ class Trainer:
 
 
 def _send(programs: OuterPrograms, outer: OuterState, params: Params) -> tuple[Any, UnderWay, float, float]:
-    """Exchanges a fragment's change: the rounding error, what is under way, and when change and exchange were done."""
+    """Exchanges a fragment's change; returns the rounding error, the exchange, and the ends of change and exchange."""
     error, sent = ready(programs.change(outer.params, outer.error, params))
     changed = time.perf_counter()
     came = ready(programs.exchange(sent)) if programs.exchange else sent
@@ -202,7 +202,7 @@ def _send(programs: OuterPrograms, outer: OuterState, params: Params) -> tuple[A
 
 @dataclass(frozen=True)
 class _LaneCost:
-    """What an inner step cost a lane: of each replica with devices here, seconds (compute, whole) and losses."""
+    """The cost of an inner step in a lane: for each replica with devices here, times (compute, whole) and losses."""
 
     rows: dict[int, tuple[float, float, list[float]]]
     exchange_s: float | None
@@ -232,7 +232,7 @@ def _lane_step(
 
 
 def _seconds_to_ready(mesh: Mesh, results: Any, begin: float) -> dict[int, float]:
-    """Blocks on one replica after the other; of each one here the seconds from `begin` until its results were there."""
+    """Waits for one replica after the other; the time from `begin` until the results of each are ready [s]."""
     if mesh.shape[REPLICA_AXIS] == 1:
         ready(results)
         return {0: time.perf_counter() - begin}

@@ -1,4 +1,4 @@
-"""A profile of a few training steps, and where its time went.
+"""A profile of a few training steps, and its busiest operations.
 
 `jax.profiler` writes what TensorBoard, XProf and Perfetto read (`perfetto_trace.json.gz` opens at ui.perfetto.dev).
 
@@ -29,9 +29,9 @@ class Operation(NamedTuple):
     """An operation of the compiled programs.
 
     Attributes:
-      name: as the compiler names it, without its number.
-      seconds: in all its runs, on all devices [s].
-      runs: how many there were.
+      name: the compiler's name, without its number.
+      seconds: total over all its runs on all devices [s].
+      runs: number of its runs.
     """
 
     name: str
@@ -40,10 +40,10 @@ class Operation(NamedTuple):
 
 
 def check_directory(directory: Path) -> None:
-    """Finds out before any long work whether a profile can be written.
+    """Makes sure before any long work that a profile can be written.
 
     Raises:
-      InputError: it cannot.
+      InputError: it cannot be written.
     """
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -54,7 +54,7 @@ def check_directory(directory: Path) -> None:
 
 @contextmanager
 def profiled(directory: Path) -> Iterator[None]:
-    """Profiles what runs inside, as a new session in the directory."""
+    """Profiles the code inside, as a new session in the directory."""
     with jax.profiler.trace(str(directory), create_perfetto_trace=True):
         yield
 
@@ -63,8 +63,8 @@ def busiest(directory: Path, count: int) -> list[Operation]:
     """The operations that took the most time in the newest profile of a directory.
 
     Args:
-      directory: what `profiled` wrote to.
-      count: how many to give at most.
+      directory: the directory of `profiled`.
+      count: the largest number of operations.
 
     Raises:
       InputError: there is no profile.

@@ -1,4 +1,4 @@
-"""Going on with a run that was stopped: what is saved when, and what a resumed run begins with."""
+"""Resuming a run that was stopped: when its state is saved, and how a resumed run begins."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ _LOCK = ".lock"
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is.
+    """The progress of a run.
 
     Attributes:
       step: inner steps taken.
-      state: the state behind them.
-      fingerprint: hash of what it trains on.
-      inner, outer: what they and their outer steps cost, as the trace says.
+      state: the state after them.
+      fingerprint: hash of its text, split and tokenizer.
+      inner, outer: costs of these inner steps and their outer steps, from the trace.
     """
 
     step: int
@@ -49,12 +49,12 @@ class Progress:
 
 @dataclass(frozen=True)
 class Checkpoints:
-    """Where a run saves its state, and when.
+    """The checkpoints of a run.
 
     Attributes:
       directory: the folder of all its checkpoints.
-      every: inner steps between two of them; the last step has one as well.
-      resume: whether it goes on from the newest whole one.
+      every: inner steps between two of them; the last step is saved, too.
+      resume: whether the run resumes from the newest undamaged one.
     """
 
     directory: Path
@@ -63,10 +63,10 @@ class Checkpoints:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keeps the folder for this run until it ends, so that no other one saves there or cuts its trace.
+        """Locks the folder until the run ends, so that no other run saves there or cuts the trace of this one.
 
         Raises:
-          InputError: another run has it, or it cannot be written.
+          InputError: another run holds the lock, or the folder cannot be written.
         """
         file = together("lock", lambda: self._locked() if is_first() else None)
         try:
@@ -84,34 +84,34 @@ class Checkpoints:
                 f"--checkpoint {self.directory}: cannot be written ({error.strerror}); give another folder"
             ) from None
         if lock(handle):
-            with suppress(OSError):  # on a full disk nobody is told who holds it
+            with suppress(OSError):  # on a full disk the lock holds without the name of its holder
                 os.ftruncate(handle, 0)
                 os.pwrite(handle, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
             return handle
         holder = os.pread(handle, 200, 0).decode(errors="replace") or "a process"
         os.close(handle)
         raise InputError(
-            f"--checkpoint {self.directory}: another record-trace ({holder}) is using it; wait until that has ended, "
-            "or give another folder"
+            f"--checkpoint {self.directory}: another record-trace ({holder}) is using it; wait for its end, or give "
+            "another folder"
         )
 
     def find(self, config: TrainConfig, note: Callable[[str], None]) -> Checkpoint | None:
-        """The checkpoint to go on from; None to begin.
+        """The checkpoint from which the run resumes; None if it begins anew.
 
         Args:
           config: the run.
-          note: is told of damaged checkpoints, and where the run goes on.
+          note: called with messages on damaged checkpoints, and on the step from which the run resumes.
 
         Raises:
-          InputError: the folder holds the checkpoints of another run, or of this one without `resume`.
+          InputError: the folder holds checkpoints of another run, or any checkpoints without `resume`.
         """
         found, damaged = newest(self.directory)
         if found is None:
             return None
         if not self.resume:
             raise InputError(
-                f"--checkpoint {self.directory}: holds checkpoints already; write --resume to go on with them, "
-                "or give another folder"
+                f"--checkpoint {self.directory}: holds checkpoints already; write --resume to continue that run, or "
+                "give another folder"
             )
         for line in damaged:
             note(line)
@@ -121,9 +121,9 @@ class Checkpoints:
             key = other[0]
             raise InputError(
                 f"--resume: {key}: got {given[key]!r}, and the run in {self.directory} has {saved.get(key)!r}; "
-                "give the options that it was begun with"
+                "give the options with which that run began"
             )
-        note(f"going on behind step {found.step} of {config.steps}")
+        note(f"resuming after step {found.step} of {config.steps}")
         return found
 
     def due(self, step: int, config: TrainConfig) -> bool:
@@ -131,7 +131,7 @@ class Checkpoints:
         return step % self.every == 0 or step == config.steps
 
     def save(self, snapshot: Any, config: TrainConfig, step: int, writer: TraceWriter | None, fingerprint: str) -> None:
-        """Writes a checkpoint and the place in the trace that belongs to it."""
+        """Writes a checkpoint, with the current position in the trace."""
         facts = {
             "step": step,
             "config": config.model_dump(mode="json"),
@@ -143,28 +143,28 @@ class Checkpoints:
 
 
 def check_fingerprint(fingerprint: str, found: Checkpoint | None) -> None:
-    """Makes sure that all processes, and the run that is gone on with, train on the same text.
+    """Makes sure that all processes, and the run that is resumed, train on the same text.
 
     Args:
       fingerprint: of this process's text, split and tokenizer.
-      found: the checkpoint to go on from, if any.
+      found: the checkpoint from which the run resumes, if any.
 
     Raises:
-      InputError: they do not.
+      InputError: their texts differ.
     """
-    # as numbers that a float holds exactly
+    # in pieces of 32 bits, which a float holds exactly
     words = np.array([float(int(fingerprint[place : place + 8], 16)) for place in range(0, len(fingerprint), 8)])
     if (gathered(words) != words).any():
         raise InputError("--corpus: the processes read different texts; give all of them the same files")
     if found is not None and found.facts["data"] != fingerprint:
         raise InputError(
-            f"--resume: the text, its split or the tokenizer is not that of the run in {found.path.parent}; give the "
-            "same --corpus and --tokenizer files, or begin again with another --checkpoint"
+            f"--resume: the text, its split or the tokenizer differs from that of the run in {found.path.parent}; give "
+            "the same --corpus and --tokenizer files, or begin again with another --checkpoint"
         )
 
 
 def write(writer: TraceWriter | None, line: Record) -> None:
-    """Writes a record, in the process that has a trace."""
+    """Writes a record in the process that writes the trace, and does nothing in others."""
     if writer is not None:
         writer.write(line)
 
@@ -174,10 +174,10 @@ class TrainedModel(NamedTuple):
 
     Attributes:
       config: the run.
-      params: its global parameters as arrays of the host: for Data-Parallel those of its one replica, else theta,
-        averaged over the replicas, which for eager updates differ a little.
-      step: the step that they are of.
-      fingerprint: hash of the text that it was trained on.
+      params: its global parameters as arrays of the host: for Data-Parallel those of its replica, else theta, averaged
+        over the replicas (with eager updates they differ a little).
+      step: the step after which it was saved.
+      fingerprint: hash of the text of its training.
     """
 
     config: TrainConfig
@@ -187,13 +187,13 @@ class TrainedModel(NamedTuple):
 
 
 def read_model(directory: Path) -> TrainedModel:
-    """The global model in the newest whole checkpoint of a run, as evaluation wants it.
+    """The global model in the newest undamaged checkpoint of a run, for evaluation.
 
     Args:
       directory: the folder of the run's checkpoints.
 
     Raises:
-      InputError: there is no whole checkpoint.
+      InputError: there is no checkpoint, or all are damaged.
     """
     found, _ = newest(directory)
     if found is None:
@@ -215,7 +215,7 @@ def _arrays(found: Checkpoint, prefix: str, shapes: Params) -> Params:
 
     def one(path: Any, leaf: Any) -> Any:
         stacked = found.array(prefix + jax.tree_util.keystr(path))
-        # equal ones are taken as they are: a sum of three would be rounded
+        # equal replicas are not averaged: the sum of three would be rounded
         return stacked[0] if (stacked == stacked[0]).all() else stacked.mean(axis=0, dtype=leaf.dtype)
 
     arrays: Params = jax.tree_util.tree_map_with_path(one, shapes)

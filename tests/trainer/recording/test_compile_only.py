@@ -43,8 +43,8 @@ def test_a_target_is_read():
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("tpu:v5x:16x16", "there is no TPU 'v5x' here; did you mean"),
-        ("gpu:h100:8", "only TPUs can be compiled for"),
+        ("tpu:v5x:16x16", "the TPU 'v5x' is unknown; did you mean"),
+        ("gpu:h100:8", "only TPUs are supported"),
         ("v5e", "write tpu:v5e:16x16"),
         ("tpu:v5e", "write tpu:v5e:16x16"),
         ("tpu:v5e:16", "write tpu:v5e:16x16"),
@@ -77,8 +77,8 @@ def test_replicas_share_a_target_evenly_or_not_at_all():
     ("more", "says"),
     [
         (["--target", "tpu:v5e:2x2", "--profile", "p"], "--profile p: nothing runs with --no-run"),
-        ([], "--no-run: compiles for a target; name one with --target"),
-        (["--target", "tpu:v9:2x2"], "there is no TPU 'v9' here"),
+        ([], "--no-run: compiles for a target; write --target"),
+        (["--target", "tpu:v9:2x2"], "the TPU 'v9' is unknown"),
     ],
 )
 def test_options_that_contradict_each_other_are_refused(more, says, tmp_path, capsys):
@@ -90,7 +90,7 @@ def test_options_that_contradict_each_other_are_refused(more, says, tmp_path, ca
 def test_a_target_without_no_run_is_refused(tmp_path, capsys):
     run = ["--algorithm", "diloco", *TINY, "--target", "tpu:v5e:2x2", "--output", tmp_path / "run.jsonl"]
     assert call(*run) == 2
-    assert "nothing can run on devices that are not there; add --no-run" in capsys.readouterr().err
+    assert "is only for compiling; add --no-run" in capsys.readouterr().err
 
 
 def test_without_libtpu_it_says_what_to_install(tmp_path, capsys, monkeypatch):
@@ -164,7 +164,7 @@ def test_a_utilisation_that_is_no_share_is_refused(utilization, tmp_path):
 
 def test_a_chip_of_unknown_peak_is_refused(tmp_path):
     config = TrainConfig(model=MODEL, algorithm="data-parallel", steps=1)
-    with pytest.raises(InputError, match="no published peak of a"):
+    with pytest.raises(InputError, match="the published peak of a"):
         estimate(
             config,
             jax.devices()[:1],

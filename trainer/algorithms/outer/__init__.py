@@ -1,1 +1,1 @@
-"""What the training algorithms share: outer programs, fragments of the parameters, and their rounding."""
+"""The outer step, which the training algorithms share: its programs, fragments of the parameters, and rounding."""

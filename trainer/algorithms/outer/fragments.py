@@ -1,8 +1,8 @@
 """Fragments of a model: which parameters an outer exchange carries.
 
-Fragment p of P holds the layers p, p + P, p + 2P, ... (strided) or the p-th row of neighbouring layers (sequential,
-rows as equal as can be, the longer ones first). The embedding, which is the output head as well, and the last norm
-belong to fragment 0.
+Fragment p of P holds the layers p, p + P, p + 2P, ... (strided) or the p-th group of neighbouring layers (sequential;
+group sizes differ by one at most, larger groups first). The embedding, which is also the output head, and the last
+norm belong to fragment 0.
 
 Source: arXiv 2501.18512, section 3.2 (patterns).
 """
@@ -25,7 +25,7 @@ class Fragment:
     """A part of the parameters.
 
     Attributes:
-      layers: numbers of its layers; None for all parameters, untouched.
+      layers: numbers of its layers; None for all parameters of the model.
       rest: whether the parameters outside the layers belong to it.
     """
 
@@ -33,14 +33,14 @@ class Fragment:
     rest: bool = True
 
     def take(self, params: Params) -> Params:
-        """Its part of the parameters; leaves under `layers` keep their leading axis of layers."""
+        """The parameters of the fragment; leaves under `layers` keep their leading axis of layers."""
         if self.layers is None:
             return params
         picked = jax.tree.map(lambda x: x[jnp.array(self.layers)], params[_LAYERS])
         return {**self._outside(params), _LAYERS: picked}
 
     def put(self, params: Params, part: Params) -> Params:
-        """The parameters with this part of them replaced."""
+        """All parameters, with those of the fragment replaced."""
         if self.layers is None:
             return part
         places = jnp.array(self.layers)

@@ -1,11 +1,11 @@
-"""The outer step: when fragments are exchanged, and the programs that change, exchange and move them.
+"""The outer step: the schedule of the exchanges, and the programs of the change, the exchange and the update.
 
 Global parameters theta of a fragment move by outer SGD with Nesterov momentum on the mean change of the replicas:
 
     change_m = theta - theta_m;  theta <- SGD(theta, mean_m change_m);  theta_m <- a theta_m + (1 - a) theta
 
-with `a` the local share (0 where nothing overlaps). Each replica holds theta and the momentum itself, in float32, so
-nothing but the change travels. Eager updates take another estimate of the mean, see `algorithms/eager_diloco.py`.
+with `a` the local share (0 without overlap). Each replica holds theta and the momentum itself, in float32, so only the
+change is sent. Eager updates use another estimate of the mean, see `algorithms/eager_diloco.py`.
 
 Source: arXiv 2311.08105, algorithm 1; arXiv 2501.18512, algorithm 2; arXiv 2502.12996.
 """
@@ -32,17 +32,17 @@ from .fragments import Fragment
 from .rounding import decode, encode, mean_of
 
 _shape: Any = jax.ShapeDtypeStruct
-"""It has no types, and mypy is strict."""
+"""Untyped in JAX."""
 
 
 class OuterState(NamedTuple):
-    """What outer steps change of a fragment, in one replica.
+    """The state of a fragment in one replica that outer steps change.
 
     Attributes:
       params: global parameters theta.
       optimizer: the outer optimizer's state.
-      error: what rounding left out of the last exchange; nothing without error feedback.
-      missing: what the last estimate left out, which the next one adds; nothing but for eager updates.
+      error: rounding error of the last exchange; empty without error feedback.
+      missing: the part that the last estimate lacked, which the next one adds; empty without eager updates.
     """
 
     params: Params
@@ -52,10 +52,10 @@ class OuterState(NamedTuple):
 
 
 class Event(NamedTuple):
-    """Something that happens to a fragment behind an inner step.
+    """An event of a fragment after an inner step.
 
     Attributes:
-      kind: `send` starts its exchange, `arrive` uses the result, `finish` does both for good after the last step.
+      kind: `send` starts its exchange, `arrive` uses the result, `finish` does both after the last step.
       fragment: its number.
     """
 
@@ -65,11 +65,11 @@ class Event(NamedTuple):
 
 @dataclass(frozen=True)
 class Schedule:
-    """When each fragment is exchanged.
+    """The steps after which each fragment is exchanged.
 
-    Fragment p is sent behind the steps s with s mod H = round(p H / P), a half rounded up, so fragment 0 at the end of
-    each round, and its result is used tau steps later. Behind the last step T whatever is under way arrives, and then
-    every fragment is exchanged once (those due there as well) and taken over whole, so that the run ends with global
+    Fragment p is sent after the steps s with s mod H = round(p H / P), where a half is rounded up; so fragment 0 is
+    sent at the end of each round. Its result is used tau steps later. After the last step T all exchanges under way
+    arrive. Then every fragment is exchanged once more, without any local share, so that the run ends with global
     parameters.
 
     Attributes:
@@ -85,7 +85,7 @@ class Schedule:
     overlap_steps: int = 0
 
     def events(self, step: int) -> Iterator[Event]:
-        """What happens behind an inner step, in order."""
+        """The events after an inner step, in order."""
         last = step == self.steps
         earliest = step - self.overlap_steps
         for sent in range(max(1, earliest), step if last else earliest + 1):
@@ -100,20 +100,20 @@ class Schedule:
                 yield Event("arrive", p)
 
     def under_way(self, step: int) -> tuple[int, ...]:
-        """The fragments whose exchange has begun behind a step or before it and is not used yet."""
+        """The fragments whose exchange has begun by the end of a step and whose result is not used yet."""
         if step == self.steps:
             return ()
         sent = range(max(1, step - self.overlap_steps + 1), step + 1) if self.overlap_steps else ()
         return tuple(sorted(p for s in sent for p in self._sent_behind(s)))
 
     def most_under_way(self, sizes: Sequence[int]) -> int:
-        """The most that is under way behind any step, with the size of each fragment's exchange."""
-        # from the step tau on it repeats itself every H steps
+        """The largest total size of exchanges under way after a step, given the size of each fragment's exchange."""
+        # from step tau on it repeats every H steps
         steps = range(1, min(self.steps, self.overlap_steps + self.sync_every) + 1)
         return max(sum(sizes[p] for p in self.under_way(step)) for step in steps)
 
     def exchanges(self) -> int:
-        """Exchanges in a run, all fragments together."""
+        """Number of exchanges in a run, all fragments together."""
         return sum(event.kind != "arrive" for step in range(1, self.steps + 1) for event in self.events(step))
 
     def _sent_behind(self, step: int) -> list[int]:
@@ -129,12 +129,13 @@ class OuterPrograms:
     Attributes:
       fragment: the parameters that it moves.
       start: parameters of one replica -> outer state of one replica.
-      change: (global parameters, error, parameters) -> (error, what is sent); takes over the error.
-      exchange: what each replica sends -> what all of them get; None where there is one replica.
-      update: (outer state, what came, what is kept, parameters) -> (outer state, parameters); takes over the first.
-      finish: the same for the exchange behind the last step.
-      came: shapes of what comes, of one replica.
-      keeps: whether a replica keeps what it sent until the result comes, as eager updates need.
+      change: (global parameters, error, parameters) -> (error, payload); reuses the memory of the error.
+      exchange: payload of each replica -> result for all of them; None for a single replica.
+      update: (outer state, result, own payload, parameters) -> (outer state, parameters); reuses the memory of the
+        outer state.
+      finish: the same for the exchange after the last step.
+      came: shapes of the result, of one replica.
+      keeps: whether a replica keeps its payload until the result comes, as eager updates need.
     """
 
     fragment: Fragment
@@ -154,7 +155,7 @@ def compile_outer(config: TrainConfig, mesh: Mesh, fragment: Fragment, *, eager:
       config: the run.
       mesh: the whole mesh.
       fragment: the parameters that it moves.
-      eager: whether each replica moves by its own estimate of the mean.
+      eager: whether each replica moves by an estimate of the mean (eager updates).
     """
     optimizer = outer_optimizer(config)
     alone = config.replicas == 1
@@ -211,7 +212,7 @@ def compile_outer(config: TrainConfig, mesh: Mesh, fragment: Fragment, *, eager:
 
 
 def _eager(mean: Any, own: Any, missing: Any, replicas: int, *, last: bool) -> tuple[Any, Any]:
-    """The estimate of the mean change that a replica moves by, and what it leaves out."""
+    """A replica's estimate of the mean change, and the part that the estimate lacks."""
     if last:
         return jax.tree.map(jnp.add, mean, missing), jax.tree.map(jnp.zeros_like, missing)
     share = jax.tree.map(lambda x: x / replicas, own)

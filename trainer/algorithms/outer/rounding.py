@@ -1,17 +1,17 @@
-"""What travels in an outer exchange: changes of parameters in 32, 16, 8 or 4 bits.
+"""The payload of an outer exchange: changes of parameters in 32, 16, 8 or 4 bits.
 
-32 bits: one all-reduce of float32 numbers. Fewer: each replica rounds its change once, all of them gather all of the
-rounded changes, and each adds them up in float32, so that no sum is rounded and all hold the same mean. 16 bits are
-bfloat16; 8 and 4 bits are whole numbers from -127 to 127 and from -7 to 7, two of four bits in a byte, times a scale
-in float32 for each block of 256 parameters of a tensor: the largest magnitude in the block over 127 or 7.
+32 bits: one all-reduce of float32 numbers. Fewer bits: each replica rounds its change once, an all-gather gives every
+replica all rounded changes, and each replica sums them in float32. So no sum is rounded, and all have the same mean. 16
+bits are bfloat16; 8 and 4 bits are whole numbers from -127 to 127 and from -7 to 7 (two 4-bit numbers in a byte), times
+a float32 scale for each block of 256 parameters of a tensor: the largest magnitude in the block over 127 or 7.
 
     payload [byte] = sum over tensors of  ceil(n b / 8) + 4 ceil(n / 256)     (no scales for 16 and 32 bits)
 
-Error feedback adds what the rounding left out to the next change, so that nothing is lost for good.
+Error feedback adds the rounding error of an exchange to the next change, so that no error remains for good.
 
-Source: arXiv 2501.18512 (four bits, added up in float32; there E3M0 floats); arXiv 1901.09847 (error feedback).
-Limits: gathering moves M/2 times what an all-reduce of the same payload moves, so it is the better exchange up to
-M = 2 x 32/b. Bytes are counted as each replica contributes them. No stochastic rounding.
+Source: arXiv 2501.18512 (four bits, summed in float32; there E3M0 floats); arXiv 1901.09847 (error feedback).
+Limits: an all-gather moves M/2 times the bytes of an all-reduce of the same payload, so it beats the all-reduce in
+float32 up to M = 2 x 32/b. The payload is what each replica contributes. No stochastic rounding.
 """
 
 from __future__ import annotations
@@ -29,28 +29,28 @@ _LEVELS = {8: 127, 4: 7}
 
 
 def encode(tree: Any, bits: int) -> Any:
-    """Rounds a pytree of float32 arrays to what is sent.
+    """Rounds a pytree of float32 arrays to a payload.
 
     Args:
       tree: arrays.
       bits: 32, 16, 8 or 4.
 
     Returns:
-      The tree itself for 32 bits; with each array turned into its bits (16), or into codes and scales.
+      The tree itself for 32 bits; else a tree with each array as bfloat16 bits (16), or as codes and scales (8, 4).
     """
     if bits == 32:
         return tree
     if bits == 16:
-        # as bits, because some backends would widen a bfloat16 exchange to float32
+        # as uint16, because some backends widen an exchange of bfloat16 to float32
         return jax.tree.map(lambda x: jax.lax.bitcast_convert_type(x.astype(jnp.bfloat16), jnp.uint16), tree)
     return jax.tree.map(lambda x: _rounded(x, bits), tree)
 
 
 def decode(sent: Any, like: Any, bits: int) -> Any:
-    """What `encode` sent, as float32 arrays.
+    """A payload as float32 arrays.
 
     Args:
-      sent: what `encode` gave.
+      sent: from `encode`.
       like: a pytree with the arrays' shapes.
       bits: 32, 16, 8 or 4.
     """
@@ -62,10 +62,10 @@ def decode(sent: Any, like: Any, bits: int) -> Any:
 
 
 def mean_of(gathered: Any, like: Any, bits: int) -> Any:
-    """The mean, in float32, of what all replicas sent.
+    """The mean of the payloads of all replicas, in float32.
 
     Args:
-      gathered: what the exchange gave: the mean itself for 32 bits, else every array with a leading axis of replicas.
+      gathered: the result of the exchange: the mean for 32 bits, else every array with a leading axis of replicas.
       like: a pytree with the arrays' shapes.
       bits: 32, 16, 8 or 4.
     """
@@ -86,7 +86,7 @@ def _rounded(x: jax.Array, bits: int) -> dict[str, jax.Array]:
     count = x.size
     blocks_NxB = jnp.pad(x.reshape(-1), (0, -count % BLOCK)).reshape(-1, BLOCK)
     scale_N = jnp.max(jnp.abs(blocks_NxB), axis=1) / _LEVELS[bits]
-    # a block of zeros has scale zero; dividing it by one gives zeros all the same
+    # a block of zeros has scale 0; dividing it by 1 keeps the zeros
     divisor_N = jnp.where(scale_N > 0, scale_N, 1.0)
     code = jnp.round(blocks_NxB / divisor_N[:, None]).astype(jnp.int8).reshape(-1)
     if bits == 8:
