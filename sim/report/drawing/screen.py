@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 DEFAULT_WIDTH = 80
 _LEAST, _MOST = 40, 200
-_CODES = {"bold": "1", "dim": "2", "green": "32"}
 
 
 @dataclass(frozen=True)
@@ -27,11 +26,6 @@ class Screen:
     blocks: bool = True
     styles: bool = False
     colours: bool = False
-
-    def styled(self, text: str, style: str) -> str:
-        """A text between the codes of a style: `bold`, `dim`, `green`, or none of them."""
-        wanted = self.colours if style == "green" else self.styles
-        return f"\x1b[{_CODES[style]}m{text}\x1b[0m" if wanted and style in _CODES and text.strip() else text
 
 
 def of_stdout() -> Screen:

@@ -1,17 +1,23 @@
-"""A table in the columns that there are: side by side, folded, narrower, in bands, or one value a line."""
+"""A table in the columns that there are: side by side, folded, narrower, in bands, or one value a line.
+
+Rich draws it. Which of these it is, is decided here, since Rich would cut words where they do not fit.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from ..model import Table
-from ..quantities import Written
+from rich import table
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.text import Text
+
+from ..model import Cell, Column, Table
 from .cells import written_columns
 from .screen import Screen
-from .words import READABLE, clean, longest_line, longest_word, padded, width_of, wrapped
+from .words import GAP, beside, lines, paragraph, words
 
-_GAP = 2
 _INDENT = 2
 _LEAST = 14
 """Words are not squeezed into fewer columns while a line a value is the other way."""
@@ -25,203 +31,148 @@ class _Strip:
     """A column, ready to be laid out.
 
     Attributes:
-      head, cells: as text; under a cell may stand the lines of the columns that are folded below it.
-      below: for each row the texts that stand below its cell, indented.
-      right: whether the text ends at the right.
-      wraps: whether its cells may be wrapped: words, not numbers.
-      bars: for each row the share that a bar shows.
-      folds: whether it may stand below the first column.
+      column: what the report says of it.
+      head, texts: its words.
+      cells: what is drawn: its texts, perhaps with bars before them, or with those of folded columns below them.
+      roomy: columns that it takes where its head has two lines at most.
+      natural: columns that it takes where no cell is wrapped.
+      least: columns below which a word would not fit.
     """
 
-    head: str
-    cells: tuple[str, ...]
-    below: tuple[tuple[str, ...], ...]
-    right: bool
-    wraps: bool
-    bars: tuple[float | None, ...] = ()
-    folds: bool = False
-
-    @property
-    def natural(self) -> int:
-        """The width at which no cell is wrapped."""
-        bar = _BAR + 1 if self.bars else 0
-        lines = [longest_line(cell) for cell in self.cells]
-        lines += [_INDENT + longest_line(text) for texts in self.below for text in texts]
-        return max([longest_word(self.head), *(bar + line for line in lines)])
-
-    @property
-    def roomy(self) -> int:
-        """The width at which no cell is wrapped, and the head takes two lines at most."""
-        width = self.natural
-        while len(wrapped(self.head, width)) > _HEAD_LINES:
-            width += 1
-        return width
-
-    @property
-    def least(self) -> int:
-        """The width below which a word would not fit."""
-        if not self.wraps:
-            return self.natural
-        words = [longest_word(cell) for cell in (self.head, *self.cells)]
-        words += [_INDENT + longest_word(text) for texts in self.below for text in texts]
-        return max([min(_LEAST, self.natural), *words])
+    column: Column
+    head: Text
+    texts: tuple[Text, ...]
+    cells: tuple[RenderableType, ...]
+    roomy: int
+    natural: int
+    least: int
 
 
-def table_lines(table: Table, screen: Screen) -> list[str]:
-    """The lines of a table, its title and its remark with them."""
-    strips = [_strip(table, number, found) for number, found in enumerate(written_columns(table))]
-    strong = [row.strong for row in table.rows]
-    title = [screen.styled(line, "bold") for line in wrapped(clean(table.title), min(screen.width, READABLE)) if line]
-    body = _fitting(strips, strong, screen) or _in_bands(strips, strong, screen) or _one_below_the_other(strips, screen)
-    return [*title, *body, *(line for line in wrapped(clean(table.remark), min(screen.width, READABLE)) if line)]
+def laid_out(found: Table, screen: Screen, console: Console) -> list[RenderableType]:
+    """A table without its title and its remark, as wide as the screen at most if its words allow it."""
+    ways = _ways(found, screen, console)
+    drawn = _fitting(ways, screen.width)
+    if drawn:
+        return [drawn]
+    return _in_bands(ways[-1], screen.width) or list(_a_line_each(ways[0], screen.width, console))
 
 
-def _fitting(strips: Sequence[_Strip], strong: Sequence[bool], screen: Screen) -> list[str]:
-    """The columns beside each other; nothing where they do not fit."""
-    ways = _ways(strips)
-    folds = any(strip.folds for strip in strips[1:])
-    for number, way in enumerate(ways):
-        for widths in ([strip.roomy for strip in way], [strip.natural for strip in way]):
-            if number or not folds:  # words are folded before they are squeezed
-                widths = _narrowed(way, widths, screen.width)
-            if _total(widths) <= screen.width:
-                return _side_by_side(way, widths, strong, screen)
-    return []
-
-
-def _in_bands(strips: Sequence[_Strip], strong: Sequence[bool], screen: Screen) -> list[str]:
-    """Some columns, and below them the next, the names of the rows before each; nothing where that takes too many."""
-    name, *others = _ways(strips)[-1]
-    for bands in range(2, min(_MOST_BANDS, len(others)) + 1):
-        size = -(-len(others) // bands)
-        cut = [_fitting([name, *others[at : at + size]], strong, screen) for at in range(0, len(others), size)]
-        if all(cut):
-            return [line for number, band in enumerate(cut) for line in ([""] if number else []) + band]
-    return []
-
-
-def _strip(table: Table, number: int, found: Written) -> _Strip:
-    column = table.columns[number]
-    values = [row.cells[number] for row in table.rows]
-    shares = tuple(None if value is None or isinstance(value, str) else float(value) for value in values)
-    return _Strip(
-        head=clean(f"{column.title} [{found.unit}]" if found.unit else column.title),
-        cells=tuple(map(clean, found.texts)),
-        below=((),) * len(values),
-        right=column.right,
-        wraps=not column.numeric,
-        bars=shares if column.bar else (),
-        folds=column.folds,
-    )
-
-
-def _ways(strips: Sequence[_Strip]) -> list[list[_Strip]]:
+def _ways(found: Table, screen: Screen, console: Console) -> list[list[_Strip]]:
     """How a table may be laid out, the widest way first."""
-    found = [list(strips)]
-    if any(strip.folds for strip in strips[1:]):
-        folded = [strip for strip in strips[1:] if strip.folds]
-        below = tuple(tuple(text for text in texts if text) for texts in zip(*(s.cells for s in folded), strict=True))
-        found.append([replace(strips[0], below=below), *(strip for strip in strips[1:] if not strip.folds)])
-    if any(strip.bars for strip in strips):
-        found.append([replace(strip, bars=()) for strip in found[-1]])
-    return found
+    widest = _strips(found, screen, console)
+    ways = [widest]
+    folded = [strip for strip in widest[1:] if strip.column.folds]
+    if folded:
+        below = zip(*(strip.texts for strip in folded), strict=True)
+        first = _drawn_as(widest[0], tuple(map(_with_below, widest[0].cells, below)), console)
+        ways.append([first, *(strip for strip in widest[1:] if not strip.column.folds)])
+    if any(strip.column.bar for strip in widest):
+        ways.append([_drawn_as(strip, strip.texts, console) if strip.column.bar else strip for strip in ways[-1]])
+    return ways
 
 
-def _total(widths: Iterable[int]) -> int:
-    found = list(widths)
-    return sum(found) + _GAP * (len(found) - 1)
+def _strips(found: Table, screen: Screen, console: Console) -> list[_Strip]:
+    styles = ["bold" if row.strong else "" for row in found.rows]
+    strips = []
+    for number, (column, written) in enumerate(zip(found.columns, written_columns(found), strict=True)):
+        head = words(f"{column.title} [{written.unit}]" if written.unit else column.title)
+        texts = tuple(map(words, written.texts, styles))
+        values = [row.cells[number] for row in found.rows]
+        cells = _with_bars(values, texts, screen) if column.bar else texts
+        strips.append(_drawn_as(_Strip(column, head, texts, (), 0, 0, 0), cells, console))
+    return strips
 
 
-def _narrowed(strips: Sequence[_Strip], widths: Sequence[int], width: int) -> list[int]:
+def _drawn_as(strip: _Strip, cells: tuple[RenderableType, ...], console: Console) -> _Strip:
+    """A strip with other cells, and the columns that it takes then."""
+    head, measured = console.measure(strip.head).minimum, [console.measure(cell) for cell in cells]
+    natural = roomy = max([1, head, *(each.maximum for each in measured)])
+    while len(lines(strip.head, roomy, console)) > _HEAD_LINES:
+        roomy += 1
+    least = max([min(_LEAST, natural), head, *(each.minimum for each in measured)])
+    return replace(strip, cells=cells, roomy=roomy, natural=natural, least=least)
+
+
+def _with_bars(values: Sequence[Cell], texts: Sequence[Text], screen: Screen) -> tuple[Text, ...]:
+    """Numbers behind bars that show them."""
+    widest = max((text.cell_len for text in texts), default=0)
+    found = []
+    for value, text in zip(values, texts, strict=True):
+        number = text.copy()
+        number.align("right", widest)
+        bar = " " * _BAR if value is None or isinstance(value, str) else _bar(value, screen)
+        found.append(Text.assemble((bar, "green"), " ", number))
+    return tuple(found)
+
+
+def _bar(share: float, screen: Screen) -> str:
+    shown = min(max(share, 0.0), 1.0) * _BAR
+    if not screen.blocks:
+        return ("#" * round(shown)).ljust(_BAR, ".")
+    full, part = divmod(round(shown * 8), 8)
+    return ("█" * full + ("▏▎▍▌▋▊▉"[part - 1] if part else "")).ljust(_BAR, "░")
+
+
+def _with_below(cell: RenderableType, texts: Iterable[Text]) -> RenderableType:
+    """A cell with texts below it, indented."""
+    quiet = [words(text.plain, str(text.style) or "dim") for text in texts if text]
+    return Group(cell, *(Padding.indent(text, _INDENT) for text in quiet))
+
+
+def _fitting(ways: Sequence[Sequence[_Strip]], width: int) -> table.Table | None:
+    """The columns beside each other; None where they do not fit."""
+    for number, way in enumerate(ways):
+        folds_later = number == 0 and any(strip.column.folds for strip in way[1:])  # before words are squeezed
+        for wanted in ([strip.roomy for strip in way], [strip.natural for strip in way]):
+            widths = wanted if folds_later else _narrowed(way, wanted, width)
+            if _total(widths) <= width:
+                return _side_by_side(way, widths)
+    return None
+
+
+def _total(widths: Sequence[int]) -> int:
+    return sum(widths) + GAP * (len(widths) - 1)
+
+
+def _narrowed(strips: Sequence[_Strip], wanted: Sequence[int], width: int) -> list[int]:
     """Widths nearer to what there is: what is too much is taken from the widest that may still be wrapped."""
-    least = [min(strip.least, given) if strip.wraps else given for strip, given in zip(strips, widths, strict=True)]
-    found = [max(few, min(given, width)) for few, given in zip(least, widths, strict=True)]
+    both = list(zip(strips, wanted, strict=True))
+    least = [given if strip.column.numeric else min(strip.least, given) for strip, given in both]
+    found = [max(few, min(given, width)) for few, given in zip(least, wanted, strict=True)]
     for _ in range(_total(found) - width):
         widest = max(range(len(found)), key=lambda number: (found[number] > least[number], found[number]))
         found[widest] -= found[widest] > least[widest]
     return found
 
 
-def _side_by_side(strips: Sequence[_Strip], widths: Sequence[int], strong: Sequence[bool], screen: Screen) -> list[str]:
-    heads = [
-        [(line, "bold") for line in wrapped(strip.head, width)] for strip, width in zip(strips, widths, strict=True)
-    ]
-    deepest = max(map(len, heads))
-    rows = [[[("", "")] * (deepest - len(head)) + head for head in heads]]
-    for number, is_strong in enumerate(strong):
-        style = "bold" if is_strong else ""
-        rows.append([_cell(strip, number, width, style, screen) for strip, width in zip(strips, widths, strict=True)])
-    return [line for cells in rows for line in _joined(cells, strips, widths, screen)]
+def _side_by_side(strips: Sequence[_Strip], widths: Sequence[int]) -> table.Table:
+    drawn = table.Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False)
+    for strip, width in zip(strips, widths, strict=True):
+        drawn.add_column(strip.head, justify="right" if strip.column.right else "left", width=width, overflow="fold")
+    for cells in zip(*(strip.cells for strip in strips), strict=True):
+        drawn.add_row(*cells)
+    return drawn
 
 
-def _cell(strip: _Strip, number: int, width: int, style: str, screen: Screen) -> list[tuple[str, str]]:
-    """The lines of a cell with their styles, those that are folded below it included."""
-    lines = [(line, style) for line in wrapped(strip.cells[number], width)]
-    if strip.bars:
-        share = strip.bars[number]
-        bar = " " * _BAR if share is None else screen.styled(_bar(share, screen), "green")
-        text = padded(strip.cells[number], width - _BAR - 1, right=True)
-        return [(f"{bar} {screen.styled(text, style)}", "")]
-    for text in strip.below[number]:
-        lines += [(" " * _INDENT + line, style or "dim") for line in wrapped(text, width - _INDENT)]
-    return lines
+def _in_bands(strips: Sequence[_Strip], width: int) -> list[RenderableType]:
+    """Some columns, and below them the next, the names of the rows before each; nothing where that takes too many."""
+    name, *others = strips
+    for bands in range(2, min(_MOST_BANDS, len(others)) + 1):
+        size = -(-len(others) // bands)
+        cut = [_fitting([[name, *others[at : at + size]]], width) for at in range(0, len(others), size)]
+        found: list[RenderableType] = [part for band in cut if band for part in (Text(), band)]
+        if all(cut):
+            return found[1:]
+    return []
 
 
-def _joined(
-    cells: Sequence[Sequence[tuple[str, str]]], strips: Sequence[_Strip], widths: Sequence[int], screen: Screen
-) -> list[str]:
-    lines = []
-    for position in range(max(map(len, cells))):
-        parts = []
-        for cell, strip, width in zip(cells, strips, widths, strict=True):
-            text, style = cell[position] if position < len(cell) else ("", "")
-            filled = text if "\x1b" in text else padded(text, width, right=strip.right)
-            parts.append((filled, style))
-        while parts and not parts[-1][0].strip():
-            parts.pop()
-        if parts:
-            parts[-1] = (parts[-1][0].rstrip(), parts[-1][1])
-        lines.append((" " * _GAP).join(screen.styled(*part) for part in parts))
-    return lines
-
-
-def _bar(share: float, screen: Screen) -> str:
-    if not screen.blocks:
-        return ("#" * round(share * _BAR)).ljust(_BAR, ".")[:_BAR]
-    full, part = divmod(round(min(max(share, 0.0), 1.0) * _BAR * 8), 8)
-    return ("█" * full + ("▏▎▍▌▋▊▉"[part - 1] if part else "")).ljust(_BAR, "░")
-
-
-def _one_below_the_other(strips: Sequence[_Strip], screen: Screen) -> list[str]:
+def _a_line_each(strips: Sequence[_Strip], width: int, console: Console) -> Iterator[RenderableType]:
     """Every row as its first cell with the others below it, a line each behind its name."""
     first, *others = strips
-    names = min(max((width_of(strip.head) for strip in others), default=0), screen.width // 3)
-    lines: list[str] = []
-    for number in range(len(first.cells)):
-        lines += [screen.styled(line, "bold") for line in wrapped(first.cells[number] or "-", screen.width)]
+    names = min(max((strip.head.cell_len for strip in others), default=0), width // 3)
+    for number, name in enumerate(first.texts):
+        yield from paragraph(words(name.plain or "-", "bold"), width, console)
         for strip in others:
-            if strip.cells[number]:
-                lines += beside(strip.head, (strip.cells[number],), names, screen.width - _INDENT, indent=_INDENT)
-    return lines
-
-
-def beside(name: str, texts: Sequence[str], names: int, width: int, *, indent: int = 0) -> list[str]:
-    """A name with texts behind it, wrapped within what is left of the width.
-
-    Args:
-      name: of the texts; one that is wider than `names` has lines of its own.
-      texts: paragraphs.
-      names: columns that the names take.
-      width: columns in all.
-      indent: columns before them.
-    """
-    head = wrapped(name, names)
-    body = [line for text in texts for line in wrapped(text, max(width - names - _GAP, 1))]
-    if any(width_of(line) > names for line in head):
-        body = [*([""] * len(head)), *body]
-    count = max(len(head), len(body))
-    head, body = [*head, *([""] * (count - len(head)))], [*body, *([""] * (count - len(body)))]
-    return [
-        f"{' ' * indent}{padded(left, names)}{' ' * _GAP}{right}".rstrip()
-        for left, right in zip(head, body, strict=True)
-    ]
+            if strip.texts[number]:
+                text = words(strip.texts[number].plain)
+                yield Padding.indent(beside(strip.head, text, names, width - _INDENT, console), _INDENT)

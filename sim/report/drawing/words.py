@@ -1,57 +1,62 @@
-"""Words in lines: a line breaks between words and never within one, so that nothing of a text is lost."""
+"""Words in lines: Rich breaks them between words and never within one, so that nothing of a text is lost."""
 
 from __future__ import annotations
 
-from rich.cells import cell_len
+from collections.abc import Iterator
+
+from rich.console import Console, Group, RenderableType
+from rich.containers import Lines
+from rich.padding import Padding
+from rich.table import Column, Table
+from rich.text import Text
 
 from ...errors import printable
 
 READABLE = 100
 """Columns of a line of words: longer ones lose the eye."""
+GAP = 2
+"""Columns between what stands side by side."""
 
 
-def clean(text: str) -> str:
-    """A text that a terminal shows and does not act upon; a tab is a blank."""
-    return printable(text).replace("\t", " ")
+def words(text: str, style: str = "") -> Text:
+    """A text that a terminal shows and does not act upon, a blank between its words."""
+    lines = (" ".join(line.split()) for line in printable(text).split("\n"))
+    return Text("\n".join(filter(None, lines)), style)
 
 
-def width_of(text: str) -> int:
-    """The columns that a text takes; a letter may take two."""
-    return cell_len(text)
+def lines(text: Text, width: int, console: Console) -> Lines:
+    """A text in lines of so many columns; a word that is wider has a line of its own and stands out."""
+    whole = text.copy()
+    whole.overflow = "ignore"  # which Rich takes for `never wrap` when it is an argument of `wrap`
+    return whole.wrap(console, width)
 
 
-def longest_word(text: str) -> int:
-    """The width of the widest word of a text."""
-    return max((width_of(word) for word in text.split()), default=0)
+def wrapped(text: Text, width: int, console: Console) -> Text:
+    """The lines of a text as one text."""
+    return Text("\n").join(lines(text, width, console))
 
 
-def longest_line(text: str) -> int:
-    """The width of a text that is not wrapped: that of its widest line."""
-    return max((width_of(" ".join(line.split())) for line in text.split("\n")), default=0)
+def paragraph(text: Text, width: int, console: Console, *, hanging: int = 0) -> Iterator[RenderableType]:
+    """A text in lines, those behind the first indented by so much; nothing where it has no words."""
+    if text:
+        first = lines(text, width, console)[0]
+        rest = words(text.plain[len(first) :], str(text.style))
+        yield first
+        if rest:
+            yield Padding.indent(wrapped(rest, width - hanging, console), hanging)
 
 
-def wrapped(text: str, width: int, *, first: int | None = None) -> list[str]:
-    """The lines of a text.
+def beside(name: Text, text: Text, names: int, width: int, console: Console) -> RenderableType:
+    """A name with a text behind it, wrapped within what is left of the width.
 
     Args:
-      text: words; a line feed begins a new line.
-      width: columns of a line. A word that is wider has a line of its own and stands out.
-      first: columns of the first line, where these are others.
+      name: of the text; one with a word wider than `names` has lines of its own.
+      text: a paragraph a line.
+      names: columns that the names take.
+      width: columns in all.
+      console: measures them.
     """
-    lines: list[str] = []
-    for paragraph in text.split("\n"):
-        line, used = "", 0
-        for word in paragraph.split():
-            size = width_of(word)
-            if line and used + 1 + size > (width if lines or first is None else first):
-                lines.append(line)
-                line, used = "", 0
-            line, used = (f"{line} {word}", used + 1 + size) if line else (word, size)
-        lines.append(line)
-    return lines
-
-
-def padded(text: str, width: int, *, right: bool = False) -> str:
-    """A text in so many columns, at their left or at their right."""
-    fill = " " * max(0, width - width_of(text))
-    return fill + text if right else text + fill
+    fits = console.measure(name).minimum <= names
+    grid = Table.grid(Column(width=names), padding=(0, GAP, 0, 0))
+    grid.add_row(name if fits else Text(), wrapped(text, max(width - names - GAP, 1), console))
+    return grid if fits else Group(wrapped(name, names, console), grid)

@@ -158,10 +158,10 @@ def expected(report):
 
 
 @settings(max_examples=150)
-@given(REPORTS, st.integers(60, 200), st.booleans())
-@example(HOSTILE, 60, True)
-def test_a_terminal_shows_every_word_and_breaks_none(report, width, styles):
-    text = RENDERERS["table"](report, Screen(width=width, styles=styles, colours=styles))
+@given(REPORTS, st.integers(40, 200), st.booleans(), st.booleans())
+@example(HOSTILE, 60, True, True)
+def test_a_terminal_shows_every_word_and_breaks_none(report, width, styles, blocks):
+    text = RENDERERS["table"](report, Screen(width=width, styles=styles, colours=styles, blocks=blocks))
     plain = re.sub("\x1b\\[[0-9]+m", "", text)
     assert "\x1b" not in plain
     assert printable(plain) == plain

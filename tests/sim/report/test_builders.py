@@ -1,6 +1,9 @@
 """A question has one builder, which knows no other one; a format has one renderer."""
 
 import ast
+import subprocess
+import sys
+from importlib import import_module
 from pathlib import Path
 
 import sim.report
@@ -32,7 +35,24 @@ def test_every_builder_builds_a_report_and_knows_no_other_one():
 
 def test_every_format_has_a_renderer_of_its_own_and_an_ending():
     assert set(RENDERERS) | {each.value for each in formats.FIGURES} == {each.value for each in formats.Format}
-    assert {render.__module__ for render in RENDERERS.values()} == {
-        f"sim.report.render.{name}" for name in ("terminal", "json", "csv", "html")
-    }
+    files = [render.args[0] for render in RENDERERS.values()]
+    assert files == ["terminal", "json", "csv", "html"]
+    assert all(import_module(f"sim.report.render.{file}").render for file in files)
     assert set(formats._SUFFIXES.values()) == set(formats.Format)
+
+
+def test_data_is_written_without_what_draws_text():
+    code = """
+import sys
+from sim.report.drawing.screen import Screen
+from sim.report.model import Records, Report
+from sim.report.render import RENDERERS
+
+report = Report("t", (), {}, Records((), ()))
+for shape in ("json", "csv", "html"):
+    RENDERERS[shape](report, Screen())
+assert "rich.console" not in sys.modules, "without use"
+RENDERERS["table"](report, Screen())
+assert "rich.console" in sys.modules, "nothing was asked"
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
