@@ -5,7 +5,7 @@ Rich draws it. Which of these it is, is decided here, since Rich would cut words
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from rich import table
@@ -16,7 +16,7 @@ from rich.text import Text
 from ..model import Cell, Column, Table
 from .cells import written_columns
 from .screen import Screen
-from .words import GAP, beside, lines, paragraph, words
+from .words import GAP, beside, paragraph, words, wrapped
 
 _INDENT = 2
 _LEAST = 14
@@ -61,11 +61,10 @@ def _ways(found: Table, screen: Screen, console: Console) -> list[list[_Strip]]:
     """How a table may be laid out, the widest way first."""
     widest = _strips(found, screen, console)
     ways = [widest]
-    folded = [strip for strip in widest[1:] if strip.column.folds]
+    folded = [strip.texts for strip in widest[1:] if strip.column.folds]
     if folded:
-        below = zip(*(strip.texts for strip in folded), strict=True)
-        first = _drawn_as(widest[0], tuple(map(_with_below, widest[0].cells, below)), console)
-        ways.append([first, *(strip for strip in widest[1:] if not strip.column.folds)])
+        cells = tuple(map(_with_below, widest[0].cells, zip(*folded, strict=True)))
+        ways.append([_drawn_as(widest[0], cells, console), *(s for s in widest[1:] if not s.column.folds)])
     if any(strip.column.bar for strip in widest):
         ways.append([_drawn_as(strip, strip.texts, console) if strip.column.bar else strip for strip in ways[-1]])
     return ways
@@ -77,8 +76,11 @@ def _strips(found: Table, screen: Screen, console: Console) -> list[_Strip]:
     for number, (column, written) in enumerate(zip(found.columns, written_columns(found), strict=True)):
         head = words(f"{column.title} [{written.unit}]" if written.unit else column.title)
         texts = tuple(map(words, written.texts, styles))
-        values = [row.cells[number] for row in found.rows]
-        cells = _with_bars(values, texts, screen) if column.bar else texts
+        cells = texts
+        if column.bar:
+            width = max((text.cell_len for text in texts), default=0)
+            shares = (row.cells[number] for row in found.rows)
+            cells = tuple(_with_bar(share, text, width, screen) for share, text in zip(shares, texts, strict=True))
         strips.append(_drawn_as(_Strip(column, head, texts, (), 0, 0, 0), cells, console))
     return strips
 
@@ -87,33 +89,24 @@ def _drawn_as(strip: _Strip, cells: tuple[RenderableType, ...], console: Console
     """A strip with other cells, and the columns that it takes then."""
     head, measured = console.measure(strip.head).minimum, [console.measure(cell) for cell in cells]
     natural = roomy = max([1, head, *(each.maximum for each in measured)])
-    while len(lines(strip.head, roomy, console)) > _HEAD_LINES:
+    while wrapped(strip.head, roomy, console).plain.count("\n") >= _HEAD_LINES:
         roomy += 1
     least = max([min(_LEAST, natural), head, *(each.minimum for each in measured)])
     return replace(strip, cells=cells, roomy=roomy, natural=natural, least=least)
 
 
-def _with_bars(values: Sequence[Cell], texts: Sequence[Text], screen: Screen) -> tuple[Text, ...]:
-    """Numbers behind bars that show them."""
-    widest = max((text.cell_len for text in texts), default=0)
-    found = []
-    for value, text in zip(values, texts, strict=True):
-        number = text.copy()
-        number.align("right", widest)
-        bar = " " * _BAR if value is None or isinstance(value, str) else _bar(value, screen)
-        found.append(Text.assemble((bar, "green"), " ", number))
-    return tuple(found)
+def _with_bar(share: Cell, text: Text, width: int, screen: Screen) -> Text:
+    """A share at the right of so many columns, behind a bar that shows it; words have no bar."""
+    bar = " " * _BAR
+    if isinstance(share, int | float):
+        shown = min(max(share, 0.0), 1.0) * _BAR
+        full, eighths = divmod(round(shown * 8), 8)
+        blocks = "█" * full + ("▏▎▍▌▋▊▉"[eighths - 1] if eighths else "")
+        bar = blocks.ljust(_BAR, "░") if screen.blocks else ("#" * round(shown)).ljust(_BAR, ".")
+    return Text.assemble((bar, "green"), " " * (1 + width - text.cell_len), text)
 
 
-def _bar(share: float, screen: Screen) -> str:
-    shown = min(max(share, 0.0), 1.0) * _BAR
-    if not screen.blocks:
-        return ("#" * round(shown)).ljust(_BAR, ".")
-    full, part = divmod(round(shown * 8), 8)
-    return ("█" * full + ("▏▎▍▌▋▊▉"[part - 1] if part else "")).ljust(_BAR, "░")
-
-
-def _with_below(cell: RenderableType, texts: Iterable[Text]) -> RenderableType:
+def _with_below(cell: RenderableType, texts: Sequence[Text]) -> RenderableType:
     """A cell with texts below it, indented."""
     quiet = [words(text.plain, str(text.style) or "dim") for text in texts if text]
     return Group(cell, *(Padding.indent(text, _INDENT) for text in quiet))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rich.console import Console, Group, RenderableType
-from rich.containers import Lines
 from rich.padding import Padding
 from rich.table import Column, Table
 from rich.text import Text
@@ -24,22 +23,17 @@ def words(text: str, style: str = "") -> Text:
     return Text("\n".join(filter(None, lines)), style)
 
 
-def lines(text: Text, width: int, console: Console) -> Lines:
+def wrapped(text: Text, width: int, console: Console) -> Text:
     """A text in lines of so many columns; a word that is wider has a line of its own and stands out."""
     whole = text.copy()
     whole.overflow = "ignore"  # which Rich takes for `never wrap` when it is an argument of `wrap`
-    return whole.wrap(console, width)
-
-
-def wrapped(text: Text, width: int, console: Console) -> Text:
-    """The lines of a text as one text."""
-    return Text("\n").join(lines(text, width, console))
+    return Text("\n").join(whole.wrap(console, width))
 
 
 def paragraph(text: Text, width: int, console: Console, *, hanging: int = 0) -> Iterator[RenderableType]:
     """A text in lines, those behind the first indented by so much; nothing where it has no words."""
     if text:
-        first = lines(text, width, console)[0]
+        first = wrapped(text, width, console).split()[0]
         rest = words(text.plain[len(first) :], str(text.style))
         yield first
         if rest:
