@@ -58,9 +58,15 @@ class Tally:
         self.waited_for = [0.0] * workers
 
     def at(self, now_s: float, *, behind: bool | None = None, under_way: int = 0) -> None:
-        """Something begins or ends now: computing (`behind`), or an exchange (one more, or one less, `under_way`).
+        """Brings `hidden` up to date, and notes what begins or ends now.
 
-        What runs behind compute counts once, however many exchanges that is.
+        Time counts as hidden while the worker computes and at least one exchange is under way for it; it counts once,
+        however many exchanges these are.
+
+        Args:
+          now_s: the moment [s].
+          behind: whether the worker computes from now on; None: as before.
+          under_way: exchanges that begin now, or minus those that end.
         """
         if self.behind and self.under_way:
             self.hidden += now_s - self.known

@@ -103,7 +103,7 @@ class _Replay:
             del self.meetings[_key(collective)]
 
     def credit_s(self, index: int) -> tuple[float, ...]:
-        """What the buckets of the links hold, for the marks of one worker: all others have the same links [s]."""
+        """What the buckets of the links hold; only the marks of worker 0 keep it, as all have the same links [s]."""
         return self.traffic.carrier.credit_s() if index == 0 else ()
 
 

@@ -108,13 +108,13 @@ class Meeting(ABC):
         """What a member that has entered waits for."""
 
     def arrive(self, worker: int) -> bool:
-        """A member hands over what it has; whether it was the last one."""
+        """A member hands over what it has. Returns whether it was the last member to come."""
         self.traffic.hand_over(worker, self.collective, self.crossing_bytes)
         self.joined.append(worker)
         return len(self.joined) == len(self.collective.members)
 
     def leave(self) -> bool:
-        """A member has the result and goes; whether it was the last one."""
+        """A member has the result and goes. Returns whether it was the last member to go."""
         self.left += 1
         return self.left == len(self.collective.members)
 

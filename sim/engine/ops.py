@@ -116,7 +116,7 @@ class Compute:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """The worker joins a collective and goes on; its exchange begins when those are there whom its join needs."""
+    """The worker joins a collective and goes on. The exchange begins when all members have come whom its join needs."""
 
     collective: Collective
 

@@ -35,9 +35,10 @@ class Carrier(Protocol):
         ...
 
     def apart(self, collective: Collective) -> Callable[[int], simpy.Event] | None:
-        """Where each member of a collective begins and ends by itself, what lets it begin; None: all do so together.
+        """A function that begins a member's part, if each begins and ends by itself; None if all do so together.
 
-        It is called once for each member, when that comes; the event fires when the member has its result.
+        The function is called once for each member, when that member comes. The event that it returns fires when the
+        member has its result.
         """
         ...
 

@@ -74,7 +74,7 @@ class Traffic:
             self.tallies[worker].at(now, under_way=more)
 
     def merge(self, together: Sequence[int], group: tuple[int, ...]) -> None:
-        """One update of what a group shares, from some of its workers, who then know all updates so far."""
+        """Counts an update of the parameters that a group shares; who made it together knows all updates so far."""
         updates = self._updates.get(group, 0)
         for worker in together:
             self.tallies[worker].merged(updates - self._seen.get(worker, 0))
@@ -83,6 +83,6 @@ class Traffic:
 
     @staticmethod
     def after(event: simpy.Event, callback: Callable[[simpy.Event], None]) -> None:
-        """Has something done when an event fires."""
+        """Calls a function when an event fires."""
         assert event.callbacks is not None, "an event has not fired when it is handed over"
         event.callbacks.append(callback)

@@ -60,7 +60,7 @@ def result_of(scenario: Scenario, found: Sequence[Outcome]) -> Result:
 
 
 class _Reference:
-    """Data-Parallel's wall-clock to compare with: of the first such run listed, and else of one on as many chips."""
+    """Data-Parallel's wall-clock to compare with: that of the first such run listed, else that of a run made for it."""
 
     def __init__(self, scenario: Scenario, found: Sequence[Outcome]) -> None:
         self._scenario = scenario
@@ -225,8 +225,9 @@ def _rhythm(starts: Sequence[Network], job: Job, most_periods: int | None = None
 
 
 def _starts(scenario: Scenario, job: Job) -> list[Network]:
-    """The network as it is; and busy at first for longer than anybody can go on without it, if it can be told to.
+    """Networks to find a rhythm on: the network as it is, and, if it can be made so, one that is busy at first.
 
+    The busy one is taken by something else for longer than any worker can go on without an exchange.
     From an idle start a backlog builds up slowly where the links are a little too thin; from a busy one it is there.
     Where workers share a host's compute, moments are no longer sums and maxima of earlier ones, and how a run begins
     may decide how it goes on.
@@ -245,7 +246,7 @@ def _drains(scenario: Scenario, job: Job) -> bool:
 
 
 def _first_group(job: Job) -> tuple[int, ...]:
-    """Those workers of a job, as if nobody else ran, who exchange with each other after its first round."""
+    """The workers who exchange with each other after a job's first round, numbered as if no other job ran."""
     return job.strategy.schedule(job.setting).groups(0)[0]
 
 
