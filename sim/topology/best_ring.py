@@ -1,4 +1,4 @@
-"""The best ring: in which order sites should pass data on, when every hop of the ring is busy at once."""
+"""The best ring: the order of sites for a ring all-reduce, in which all hops are busy at once."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import NamedTuple
 from .model import Topology
 
 EXACT_UP_TO = 8
-"""Sites up to which every order is tried: 7! = 5,040 of them."""
+"""The most sites for which every order is tried: 7! = 5,040 orders."""
 _EFFORT = 40_000
-"""Hops looked at while improving one order, at most."""
+"""The most hops that are evaluated to improve one order."""
 
 
 class RingScore(NamedTuple):
-    """How good an order is; compares like its worth: first the narrowest hop, then the shortest way round."""
+    """The score of an order, larger is better: first the bandwidth of the narrowest hop, then the total latency."""
 
     narrowest_bits_per_s: float
     """Bandwidth of the narrowest hop while all hops run [bit/s]."""
@@ -28,8 +28,8 @@ class RingScore(NamedTuple):
 class _Rings:
     """Scores orders of some sites of a topology.
 
-    A link that k hops of the ring cross gives each of them 1/k of its capacity; the narrowest hop of all has the
-    least of these shares, which is also its max-min fair rate. The directions of a half-duplex link count as one.
+    A link that k hops of the ring cross gives each of them 1/k of its capacity. The smallest of these shares is the
+    max-min fair rate of the narrowest hop. The directions of a half-duplex link count as one link.
     """
 
     def __init__(self, topology: Topology) -> None:
@@ -56,7 +56,7 @@ class _Rings:
                 self._least_in_s[end] = min(latency_s, self._least_in_s.get(end, math.inf))
 
     def hop(self, start: str, end: str) -> tuple[float, tuple[int, ...], float]:
-        """Latency [s], numbers of the links and bandwidth when alone [bit/s] of the route between two sites."""
+        """Latency [s], numbers of the links and bandwidth without other traffic [bit/s] of the route of a hop."""
         found = self._hops.get((start, end))
         if found is None:
             path = self._topology.path(start, end)
@@ -66,17 +66,17 @@ class _Rings:
         return found
 
     def leaves_wider(self, site: str, bits_per_s: float) -> bool:
-        """Whether a hop from a site could be wider when alone; if not, none is."""
+        """Whether any link leaves a site with more than a bandwidth; if not, no hop from it is wider."""
         return self._widest_out.get(site, 0.0) > bits_per_s
 
     def comes_wider(self, site: str, bits_per_s: float) -> bool:
-        """Whether a hop to a site could be."""
+        """Whether any link enters a site with more than a bandwidth; if not, no hop to it is wider."""
         return self._widest_in.get(site, 0.0) > bits_per_s
 
     def bounds(self, start: str, ends: Collection[str]) -> tuple[float, float]:
-        """What no hop from a site to any of some others beats: the least latency [s], and the most bandwidth [bit/s].
+        """Bounds for all hops from a site to some others: the least latency [s], the largest bandwidth [bit/s].
 
-        A hop of several links leaves by one and arrives by another.
+        A hop over several links leaves by one link and arrives by another.
         """
         direct_s = (latency_s for end, latency_s in self._direct_s.get(start, {}).items() if end in ends)
         around_s = self._least_out_s.get(start, math.inf) + min(self._least_in_s.get(end, math.inf) for end in ends)
@@ -84,18 +84,18 @@ class _Rings:
         return min(around_s, *direct_s, math.inf), widest
 
     def score(self, order: Sequence[str]) -> RingScore:
-        """How good an order is."""
+        """The score of an order."""
         narrowest, latency_s, _ = self._shares(order)
         return RingScore(narrowest, -round(latency_s, 15))
 
     def rank(self, order: Sequence[str]) -> tuple[float, int, float]:
-        """The score with how many hops are as narrow as the narrowest between its parts: fewer are a step on."""
+        """The score, and between its parts the number of narrowest hops: fewer of them are progress."""
         narrowest, latency_s, uses = self._shares(order)
         tight = sum(count for link, count in uses.items() if self._capacity[link] / count == narrowest)
         return narrowest, -tight, -round(latency_s, 15)
 
     def tightest(self, order: Sequence[str]) -> list[int]:
-        """Positions of the sites that send over a link of the least share."""
+        """Positions of the sites that send over a link with the smallest share."""
         narrowest, _, uses = self._shares(order)
         tight = {link for link, count in uses.items() if self._capacity[link] / count == narrowest}
         return [position for position, pair in enumerate(_pairs(order)) if not tight.isdisjoint(self.hop(*pair)[1])]
@@ -111,30 +111,31 @@ class _Rings:
 
 
 def ring_score(topology: Topology, order: Sequence[str]) -> RingScore:
-    """How good an order of two or more sites is (see `best_ring`)."""
+    """The score of an order of two or more sites (see `best_ring`)."""
     return _Rings(topology).score(order)
 
 
 def best_ring(topology: Topology, sites: Sequence[str]) -> tuple[str, ...]:
-    """The cyclic order of sites with the widest narrowest hop, all hops at once; then with the least latency.
+    """The cyclic order of sites whose narrowest hop is widest while all hops are busy; of equal ones, least latency.
 
-    Each hop takes its own route; hops that cross one link in the same direction share it. Up to 8 sites every order
-    is tried. Beyond, several orders are improved and the best is taken: as given; nearest neighbour by latency and by
-    bandwidth; and the order in which a walk along the tree of the widest (then shortest) links meets the sites, which
-    crosses each link of a tree once each way. To improve: a stretch of the order is reversed, or a site moved, first
-    around the narrowest hops, where that helps, until nothing does or the effort is spent.
+    Each hop takes its own route; hops that cross the same link in the same direction share it. Up to 8 sites every
+    order is tried. With more sites, several orders are improved and the best is taken. These are the order as given,
+    nearest neighbour by latency and by bandwidth, and the order of a depth-first walk along the spanning tree of the
+    widest (then shortest) links, which crosses each link of the tree once in each direction. An order is improved by
+    reversing a part of it or by moving a site, first around the narrowest hops, until nothing helps or `_EFFORT` is
+    spent.
 
     Args:
       topology: the links.
-      sites: names of the sites that take part.
+      sites: names of the sites.
 
     Returns:
       The sites in order, beginning with the first one given; the last one sends to the first.
 
     Raises:
-      InputError: some pair has no path.
+      InputError: two sites have no path.
 
-    Limits: beyond 8 sites a good order, not surely the best; schedules and outages are not looked at.
+    Limits: with more than 8 sites the order is good, but not always the best; schedules and outages are ignored.
     """
     order = tuple(sites)
     if order not in topology.known_rings:
@@ -160,7 +161,7 @@ def _pairs(order: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 
 def _all_alike(topology: Topology, sites: tuple[str, ...]) -> bool:
-    """Whether each two sites have a link of their own and all these links are equal: then every order is as good."""
+    """Whether the sites form a full mesh of equal links, so that all orders are equally good."""
     among, small = set(sites), len(sites) <= EXACT_UP_TO
     own = [link for link in topology.links if among.issuperset(link.ends)]
     kinds = {(link.bandwidth_bits_per_s, link.latency_s, link.duplex, link.between is None) for link in own}
@@ -174,7 +175,7 @@ def _all_alike(topology: Topology, sites: tuple[str, ...]) -> bool:
 
 
 def _nearest(sites: tuple[str, ...], rings: _Rings, *, widest: bool) -> tuple[str, ...]:
-    """From each site to the one of those left that is nearest, or joined by the widest route; the first of equals."""
+    """From each site to the nearest of the remaining ones (or the one with the widest route); the first of equals."""
 
     def worth(latency_s: float, bandwidth: float) -> tuple[float, float]:
         return (-bandwidth, latency_s) if widest else (latency_s, -bandwidth)
@@ -186,7 +187,7 @@ def _nearest(sites: tuple[str, ...], rings: _Rings, *, widest: bool) -> tuple[st
             latency_s, _, bandwidth = rings.hop(order[-1], end)
             if (own := worth(latency_s, bandwidth)) < best:
                 best, nearest = own, end
-            if best == most:  # nobody is nearer
+            if best == most:  # no other can be better
                 break
         del left[nearest]
         order.append(nearest)
@@ -194,9 +195,9 @@ def _nearest(sites: tuple[str, ...], rings: _Rings, *, widest: bool) -> tuple[st
 
 
 def _along_the_tree(topology: Topology, sites: tuple[str, ...]) -> tuple[str, ...]:
-    """The order in which a walk along the tree of the widest, then shortest links meets the sites.
+    """The order of the sites in a depth-first walk along the spanning tree of the widest, then shortest links.
 
-    Kruskal's spanning tree, walked depth first.
+    The tree is found by Kruskal's algorithm.
     """
     parent = {node: node for node in topology.nodes}
 
@@ -225,7 +226,7 @@ def _along_the_tree(topology: Topology, sites: tuple[str, ...]) -> tuple[str, ..
 
 
 def _improved(order: tuple[str, ...], rings: _Rings) -> tuple[str, ...]:
-    """The first better neighbour, again and again."""
+    """Hill climbing: moves to the first better neighbour until there is none."""
     best, effort = rings.rank(order), _EFFORT // len(order)
     improving = True
     while improving and effort > 0:
@@ -242,7 +243,7 @@ def _improved(order: tuple[str, ...], rings: _Rings) -> tuple[str, ...]:
 
 
 def _relieved(order: tuple[str, ...], rings: _Rings, narrowest: float) -> Iterator[tuple[str, ...]]:
-    """Orders without one of the tightest hops, and with wider ones in its place."""
+    """Neighbours that replace one of the tightest hops by wider ones."""
 
     def wider(*pairs: tuple[str, str]) -> bool:
         return all(start != end and rings.hop(start, end)[2] > narrowest for start, end in pairs)
@@ -253,7 +254,7 @@ def _relieved(order: tuple[str, ...], rings: _Rings, narrowest: float) -> Iterat
         if not rings.leaves_wider(last, narrowest) or not (
             rings.leaves_wider(first, narrowest) or rings.comes_wider(first, narrowest)
         ):
-            continue  # each change has a hop from the last, and one from or to the first
+            continue  # each change needs a hop from the last site, and one from or to the first
         for cut in range(2, len(order) - 1):
             before, after = turned[cut - 1], turned[cut]
             if wider((last, before), (first, after)):
@@ -265,7 +266,7 @@ def _relieved(order: tuple[str, ...], rings: _Rings, narrowest: float) -> Iterat
 
 
 def _neighbours(order: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    """Orders with a stretch reversed, and with one site elsewhere; short changes first."""
+    """Neighbours with a part reversed or one site moved; short changes first."""
     count = len(order)
     for length in range(2, count):
         for start in range(1, count - length + 1):

@@ -9,12 +9,12 @@ from .model import Topology
 
 @dataclass(frozen=True)
 class Cut:
-    """Two groups of sites, and what can go from the first to the second at once."""
+    """Two groups of sites, and the capacity from the first to the second."""
 
     from_sites: tuple[str, ...]
     to_sites: tuple[str, ...]
     bandwidth_bits_per_s: float
-    """Capacity of the links across, in that direction [bit/s]."""
+    """Total capacity of the links across, in that direction [bit/s]."""
     links: tuple[tuple[str, str], ...]
     """The directed links across."""
 
@@ -22,13 +22,13 @@ class Cut:
 def bottleneck_cut(topology: Topology) -> Cut | None:
     """The partition of all sites into two groups with the least capacity from one group to the other.
 
-    Every partition parts the first site from some other one, in one direction or the other, so the least of the
-    minimum cuts from it and to it is exact. Routers fall on whichever side is cheaper.
+    Every partition separates the first site from some other one, in one direction or the other, so the smallest of the
+    minimum cuts from it and to it is exact. Routers are on the side with the smaller cut.
 
     Returns:
-      The cut (the first found of those that are equal); None: there is a single site.
+      The cut (the first of equal ones); None for a single site.
 
-    Limits: bandwidths as they stand, without schedules and outages; routes are free to use every link.
+    Limits: bandwidths as written, without schedules and outages; traffic may use every link.
     """
     import networkx
     from networkx.algorithms.flow import shortest_augmenting_path

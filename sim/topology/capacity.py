@@ -1,4 +1,4 @@
-"""The capacity of a link over time: exact, piecewise constant, with the instants of its changes; nothing is sampled."""
+"""The capacity of a link over time: piecewise constant, with exact instants of its changes; nothing is sampled."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from functools import cached_property
 from ..errors import InputError
 
 _MOST_REPEATS = 2.0**40
-"""So many repetitions after its start the clock (a float) can no longer tell the pieces of a schedule apart."""
+"""The most repetitions of a schedule: later the clock (a float) cannot resolve its pieces."""
 
 
 @dataclass(frozen=True)
 class CapacityOverTime:
     """The capacity of one direction of a link over time.
 
-    Limits: piecewise constant; a ramp needs as many pieces as its accuracy asks for.
+    Limits: piecewise constant; a ramp has to be written as many pieces.
     """
 
     times_s: tuple[float, ...]
-    """When each piece of the schedule begins [s]: 0 first, strictly increasing."""
+    """The begin of each piece of the schedule [s]: the first is 0, strictly increasing."""
     bits_per_s: tuple[float, ...]
-    """Capacity from then on [bit/s]; 0 is a stall."""
+    """Capacity of each piece [bit/s]; with 0 nothing moves."""
     repeat_s: float | None = None
-    """The schedule begins again after this long [s]; None: its last value stays."""
+    """The time after which the schedule begins again [s]; None: its last value stays."""
     outages_s: tuple[tuple[float, float], ...] = ()
-    """Spans [start, end) without any capacity [s]: disjoint, in order, not repeating; an end may be infinite."""
+    """Intervals [start, end) without capacity [s]: disjoint, in order, not repeated; an end may be infinite."""
 
     @classmethod
     def of(
@@ -39,7 +39,7 @@ class CapacityOverTime:
         repeat_s: float | None = None,
         outages_s: Iterable[tuple[float, float]] = (),
     ) -> CapacityOverTime:
-        """Builds a profile: neighbouring pieces of one value and outages that touch become one."""
+        """Builds a profile; neighbouring pieces of equal capacity, and outages that touch, are joined."""
         pieces: list[tuple[float, float]] = []
         for piece in zip(times_s, bits_per_s, strict=True):
             if not pieces or pieces[-1][1] != piece[1]:
@@ -60,13 +60,13 @@ class CapacityOverTime:
 
     @property
     def ends_cut(self) -> bool:
-        """Whether there comes a time from which on it never has any capacity again."""
+        """Whether from some time on it has no capacity for ever."""
         return (self.repeat_s is None and self.bits_per_s[-1] == 0) or any(
             end_s == math.inf for _, end_s in self.outages_s
         )
 
     def capacity_at(self, t_s: float) -> float:
-        """Capacity at an instant; a change counts from its own instant on.
+        """Capacity at an instant; at the instant of a change it is the new one.
 
         Args:
           t_s: time since the start of the run, 0 or more [s].
@@ -85,7 +85,7 @@ class CapacityOverTime:
         return None
 
     def bits_between(self, start_s: float, end_s: float) -> float:
-        """What the link could carry from one instant to another: the integral of the capacity [bit]."""
+        """The integral of the capacity from one instant to another [bit]."""
         lost = (
             self._scheduled_bits(max(start_s, begin_s), min(end_s, over_s))
             for begin_s, over_s in self.outages_s
@@ -94,7 +94,7 @@ class CapacityOverTime:
         return self._scheduled_bits(start_s, end_s) - math.fsum(lost)
 
     def alike_until_s(self, t_s: float) -> float:
-        """Until when the capacity stays as it is or does nothing but repeat the schedule; infinite: for ever [s]."""
+        """The end of the time in which the capacity is constant or repeats the schedule; infinite: for ever [s]."""
         if self.repeat_s is None or self._outage_end_s(t_s):
             following = self.next_change_s(t_s)
             return math.inf if following is None else following
@@ -102,11 +102,11 @@ class CapacityOverTime:
         return self.outages_s[position][0] if position < len(self.outages_s) else math.inf
 
     def turn(self, t_s: float) -> list[tuple[float, float]]:
-        """One whole repetition from an instant on: seconds since then, and the capacity from there on [bit/s].
+        """One whole repetition from an instant on: pairs of the time since then [s] and the capacity from it [bit/s].
 
-        The times are those of the schedule less a remainder, which is exact: however late it is on the clock, a turn
-        is no less accurate; an instant as near to a change as the clock can tell is that change. Empty in an outage,
-        and where nothing repeats.
+        The times are those of the schedule minus an exact remainder, so they are as accurate late on the clock as
+        early. An instant as close to a change as the clock can resolve counts as that change. Empty in an outage, and
+        if the schedule does not repeat.
         """
         if self.repeat_s is None or self._outage_end_s(t_s):
             return []
@@ -124,13 +124,13 @@ class CapacityOverTime:
 
     @cached_property
     def _bits_before(self) -> list[float]:
-        """What the schedule has carried, outages aside, when each of its pieces begins [bit]."""
+        """The integral of the schedule, without outages, up to the begin of each piece [bit]."""
         spans = (later - earlier for earlier, later in itertools.pairwise(self.times_s))
         carried = (seconds * bits for seconds, bits in zip(spans, self.bits_per_s, strict=False))
         return [0.0, *itertools.accumulate(carried)]
 
     def _scheduled_bits(self, start_s: float, end_s: float) -> float:
-        """The integral of the schedule, without outages: whole repetitions at once [bit]."""
+        """The integral of the schedule, without outages; whole repetitions are counted at once [bit]."""
         (turn, since_start), (last_turn, since_end) = self._since_turn(start_s), self._since_turn(end_s)
         if turn == last_turn:
             return since_end - since_start
@@ -138,12 +138,12 @@ class CapacityOverTime:
         return (last_turn - turn) * whole + since_end - since_start
 
     def _since_turn(self, t_s: float) -> tuple[int, float]:
-        """Which repetition an instant is in, and what the schedule has carried in it until then [bit]."""
+        """The number of the repetition of an instant, and the integral of the schedule in it until then [bit]."""
         count, _ = self._piece(t_s)
         return count, self._carried_by(t_s - count * (self.repeat_s or 0.0))
 
     def _carried_by(self, since_s: float) -> float:
-        """What the schedule carries in so many seconds from its start [bit]."""
+        """The integral of the schedule over so many seconds from its start [bit]."""
         piece = max(0, bisect_right(self.times_s, since_s) - 1)
         return self._bits_before[piece] + (since_s - self.times_s[piece]) * self.bits_per_s[piece]
 
@@ -153,10 +153,10 @@ class CapacityOverTime:
         return end_s if t_s < end_s else None
 
     def _piece(self, t_s: float) -> tuple[int, int]:
-        """Which repetition `t_s` is in, and which piece of it.
+        """The number of the repetition at `t_s`, and that of the piece in it.
 
-        The edges are the very floats `count * repeat + time`, here and in `_next_edge_s`: found by a remainder
-        instead, an edge could round to just before itself and come up again and again.
+        The edges are the floats `count * repeat + time`, here and in `_next_edge_s`. If they were found by a remainder,
+        an edge could be rounded to just before itself and be found again for ever.
         """
         repeat_s, count = self.repeat_s or 0.0, 0
         if repeat_s:
@@ -174,7 +174,7 @@ class CapacityOverTime:
     def _next_edge_s(self, t_s: float) -> float:
         """The next instant at which a piece or an outage begins or ends; infinite if there is none."""
         if end_s := self._outage_end_s(t_s):
-            return end_s  # whatever the schedule does meanwhile
+            return end_s  # changes of the schedule during an outage do not count
         count, piece = self._piece(t_s)
         edge_s = math.inf
         if piece + 1 < len(self.times_s):
@@ -188,6 +188,6 @@ class CapacityOverTime:
 
     def _too_late(self, t_s: float) -> InputError:
         return InputError(
-            f"a schedule that repeats every {self.repeat_s:g} s cannot be followed as late as {t_s:g} s, where the "
-            "clock is too coarse for it; let things begin earlier, or write its mean as a constant bandwidth"
+            f"a schedule that repeats every {self.repeat_s:g} s cannot be resolved at {t_s:g} s, where the clock is "
+            "too coarse; let flows begin earlier, or write its mean as a constant bandwidth"
         )

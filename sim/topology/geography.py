@@ -1,4 +1,4 @@
-"""Where things are, and how long light in fibre takes between them."""
+"""Locations on the Earth, and the latency of fibre between them."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ FIBRE_INDEX = 1.468
 FIBRE_STRETCH = 1.3
 """Length of a fibre over the great circle between its ends.
 
-Source: Bozkurt et al., arXiv 1811.10737, abstract: the shortest ways through the conduits of the United States are 1.3
-times the line of sight in the median (all pairs of its 120 largest population centres); the rule of thumb for paths as
-the Internet routes them is 2.1.
-Limits: a median over one country's land routes. A sea cable that rounds a continent, or a route that detours through a
-third city, is longer; equipment on the way adds its own delay.
+Source: Bozkurt et al., arXiv 1811.10737, abstract: the shortest routes through the conduits of the United States are
+1.3 times the line of sight in the median (all pairs of its 120 largest population centres); the rule of thumb for
+routes of the Internet is 2.1.
+Limits: a median over the land routes of one country. A sea cable around a continent, or a route through a third city,
+is longer; equipment adds its own delay.
 """
 
 
@@ -36,7 +36,7 @@ class Location(Frozen):
 
 
 def great_circle_m(start: Location, end: Location) -> float:
-    """The shortest way over the surface: 2 R asin sqrt(hav dlat + cos lat1 cos lat2 hav dlon) (haversine).
+    """The distance along the surface: 2 R asin sqrt(hav dlat + cos lat1 cos lat2 hav dlon) (haversine).
 
     Returns:
       The distance [m].
@@ -66,7 +66,7 @@ def fibre_latency_s(start: Location, end: Location, stretch: float = FIBRE_STRET
 
 
 def with_latency(data: dict[str, Any]) -> list[Any]:
-    """The links as written, each without a latency given that of a fibre where both its ends have a location."""
+    """The links of a document; a link without a latency gets that of a fibre if both its ends have a location."""
     nodes = [node for key in ("datacenters", "routers") for node in listed(data.get(key)) if isinstance(node, dict)]
     places = {str(node.get("name")): node["location"] for node in nodes if "location" in node}
     stretch = data.get("fibre_stretch", FIBRE_STRETCH)
@@ -82,7 +82,7 @@ def with_latency(data: dict[str, Any]) -> list[Any]:
 
 
 def listed(value: Any) -> list[Any]:
-    """What a document has as a list; nothing where it has something else, which is told elsewhere."""
+    """A list in a document; empty if it is something else, which the validation reports."""
     return list(value) if isinstance(value, list | tuple) else []
 
 
@@ -91,4 +91,4 @@ def _latency(start: Any, end: Any, stretch: Any) -> str:
         places = Location.model_validate(start), Location.model_validate(end)
         return f"{fibre_latency_s(*places, float(stretch))!r} s"
     except (ValueError, TypeError):
-        return "0 s"  # the place or the stretch is wrong, and is told as such
+        return "0 s"  # the validation reports the wrong location or stretch

@@ -1,4 +1,4 @@
-"""Machines whose compute several datacenters share: replicas of an emulation on one computer, jobs of one cluster."""
+"""Hosts: machines whose compute several datacenters share, such as replicas of an emulation, or jobs of a cluster."""
 
 from __future__ import annotations
 
@@ -20,42 +20,42 @@ _MOST_LISTED = 4
 class Host(Frozen):
     """A machine on which workers of several datacenters compute.
 
-    While n of its workers compute at once, each of them takes `slowdown[n - 1]` times as long as the workload says. Who
-    waits for the network leaves the machine to the others.
+    This is processor sharing: while n of its workers compute at once, each of them takes `slowdown[n - 1]` times as
+    long as the workload says. A worker that waits for the network does not slow the others down.
 
-    A host may be part of another, as a core is of a machine whose cores share caches, memory and power. The other's
-    slowdown counts those of its parts in which anybody computes, and multiplies with that of the part.
+    A host may be part of another one, like a core of a machine whose cores share caches, memory and power. The slowdown
+    of the machine is that for the number of its parts in which any worker computes; both slowdowns are multiplied.
 
-    Limits: all workers of a host are alike; a host with parts has no workers of its own, and is itself part of none.
-    Computing slows computing; exchanges and computing leave each other alone.
+    Limits: all workers of a host are alike; a host with parts has no workers itself, and is not part of another.
+    Compute slows down compute only; exchanges and compute do not affect each other.
     """
 
     name: Name = Field(examples=["core0"])
     slowdown: tuple[Annotated[float, Field(ge=1, le=1e6, strict=True)], ...] = Field(
         default=(1.0,), min_length=1, examples=[[1, 2.05]]
     )
-    """How many times as long a step takes while 1, 2, ... workers compute; beyond the list its last number grows in
-    proportion to them. Left out: n workers share one processor evenly and take n times as long [-]."""
+    """Factor of the time of a step while 1, 2, ... workers compute; beyond the list its last number grows in
+    proportion to their number. Default: n workers share one processor evenly and take n times as long [-]."""
     part_of: Name | None = Field(default=None, examples=["machine"])
-    """The host that it is a part of; null: none."""
+    """The host of which it is a part; null: none."""
 
     @model_validator(mode="after")
-    def _never_hurries(self) -> Self:
+    def _slowdown_never_falls(self) -> Self:
         for fewer, (one, other) in enumerate(pairwise(self.slowdown), start=1):
             if other < one:
                 raise InputError(
-                    f"slowdown: {other:g} for {fewer + 1} workers follows {one:g} for {fewer}; more of them never "
-                    "make a step shorter, so write numbers that do not fall, such as [1, 2.05]"
+                    f"slowdown: {other:g} for {fewer + 1} workers follows {one:g} for {fewer}; more workers never make "
+                    "a step shorter, so write numbers that do not fall, such as [1, 2.05]"
                 )
         return self
 
     def slowdown_with(self, workers: int) -> float:
-        """How many times as long a step takes while so many workers compute (1 or more of them) [-]."""
+        """Factor of the time of a step while so many workers compute (at least 1) [-]."""
         listed = len(self.slowdown)
         return self.slowdown[workers - 1] if workers <= listed else self.slowdown[-1] * workers / listed
 
     def in_words(self, workers: int, what: str = "worker") -> str:
-        """How much so many workers (or parts) slow each other down."""
+        """A sentence on how much so many workers (or parts) slow each other down."""
         counts = list(range(1, workers + 1)) if workers <= _MOST_LISTED else [1, 2, workers]
         times = [f"{self.slowdown_with(count):.4g}" for count in counts]
         words = [str(count) for count in counts]
@@ -67,11 +67,11 @@ class Host(Frozen):
 
 @dataclass(frozen=True)
 class Place:
-    """Where a worker computes.
+    """The place where a worker computes.
 
     Attributes:
-      host: whose compute it shares with the other workers there.
-      machine: what the host is a part of; None if of nothing.
+      host: the host whose compute it shares with other workers.
+      machine: the host of which `host` is a part; None if it is no part.
     """
 
     host: Host
@@ -79,10 +79,10 @@ class Place:
 
 
 def places_that_slow_down(places: Sequence[Place | None]) -> tuple[Place | None, ...]:
-    """The place of each worker whom others can slow down there (or the place itself), and None elsewhere.
+    """The place of each worker that is slowed down there, by others or by the host itself; None for the others.
 
     Args:
-      places: of every worker that runs at the same time, None for a host of its own.
+      places: of all workers that run at the same time; None for a worker with its own host.
     """
     workers = Counter(place.host for place in places if place)
     parts = Counter(machine for host, machine in {(place.host, place.machine) for place in places if place} if machine)
@@ -97,26 +97,26 @@ def places_that_slow_down(places: Sequence[Place | None]) -> tuple[Place | None,
 
 
 def check_hosts(hosts: Sequence[Host], of_sites: Iterable[str | None]) -> None:
-    """Demands that hosts have names of their own, that every site names one without parts, and parts one that is none.
+    """Checks that host names are unique, that sites name hosts without parts, and that parts have no parts.
 
-    A host that no site names is harmless: it makes it easy to try a placement with and without.
+    A host that no site names is accepted, so that a placement is easily tried with and without it.
 
     Raises:
-      InputError: a name is there twice, or unknown, or a host has parts where it must not.
+      InputError: a name occurs twice or is unknown, or a host has parts and must not.
     """
     names = [host.name for host in hosts]
     whole = {host.part_of for host in hosts if host.part_of is not None}
     for position, name in enumerate(names):
         if name in names[:position]:
-            raise InputError(f"hosts[{position}]: there is a host {name!r} already; give each a name of its own")
+            raise InputError(f"hosts[{position}]: there is a host {name!r} already; give each its own name")
     for position, host in enumerate(hosts):
         if host.part_of is None:
             continue
         _check_known(f"hosts[{position}].part_of", host.part_of, names)
         if host.name in whole:
             raise InputError(
-                f"hosts[{position}].part_of: {host.name!r} has parts itself; parts have none of their own, so take "
-                "`part_of` out here"
+                f"hosts[{position}].part_of: {host.name!r} has parts itself, and a part must have none; take `part_of` "
+                "out here"
             )
     for position, wanted in enumerate(of_sites):
         if wanted is None:

@@ -1,4 +1,4 @@
-"""The network inside a datacenter: how fast its chips exchange gradients among themselves, and whether that shows."""
+"""The network inside a datacenter: its speed for the exchange of gradients, and whether the backward pass hides it."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class Preset:
     """Published numbers of a kind of machine, under a name that a topology can give instead of numbers.
 
     Attributes:
-      bandwidth: that of a chip to chips of other nodes, one way.
-      node_chips: chips that a faster network joins; 1: none.
+      bandwidth: of a chip to chips of other nodes, one way.
+      node_chips: chips of a node, which a faster network joins; 1: no nodes.
       node_bandwidth: of a chip to the others of its node, one way; None: no nodes.
-      source: where the numbers come from.
+      source: the source of the numbers.
     """
 
     bandwidth: str
@@ -47,30 +47,30 @@ PRESETS = {
     "tpu-v5e": Preset("1600 Gbit/s", 1, None, "Google Cloud TPU v5e: interchip interconnect 1,600 Gbit/s a chip"),
     "tpu-v5p": Preset("4800 Gbit/s", 1, None, "Google Cloud TPU v5p: interchip interconnect 4,800 Gbit/s a chip"),
 }
-"""Limits: peak numbers of the makers; no topology of a fabric, no contention between jobs."""
+"""Limits: peak numbers of the manufacturers; no topology of a fabric, no contention between jobs."""
 
 
 class Inside(Frozen):
-    """The network inside a datacenter: numbers, or the name of a preset, alone or as `preset` with numbers beside it.
+    """The network inside a datacenter: numbers, the name of a preset, or `preset` with numbers that override it.
 
     Source of the defaults: arXiv 2503.09799, appendix A.
     """
 
     bandwidth_bits_per_s: Bandwidth = Field(default=400e9, alias="bandwidth", examples=["400 Gbit/s"])
-    """What a chip has for an all-reduce with chips of other nodes, one way [bit/s]."""
+    """Bandwidth of a chip in an all-reduce with chips of other nodes, one way [bit/s]."""
     latency_s: Latency = Field(default=1e-4, alias="latency", examples=["0.1 ms"])
     """Latency of an exchange inside the datacenter [s]."""
     node_chips: int = Field(default=1, gt=0, le=1_000_000, strict=True, examples=[8])
-    """Chips that a faster network joins to a node; 1: there is none."""
+    """Chips of a node, which a faster network joins; 1: no nodes."""
     node_bandwidth_bits_per_s: Bandwidth | None = Field(default=None, alias="node_bandwidth", examples=["3600 Gbit/s"])
-    """What a chip has to the others of its node, one way [bit/s]."""
+    """Bandwidth of a chip to the others of its node, one way [bit/s]."""
     overlap: Literal["backward", "none"] | None = Field(default=None, examples=["backward"])
-    """`backward`: gradients are exchanged behind the backward pass, as trainers do; `none`: after it; left out: the
-    former, but the latter where exchanges are `published`."""
+    """`backward`: gradients are exchanged behind the backward pass, as trainers do; `none`: after it. Default:
+    `backward`, but `none` if exchanges are `published`."""
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        """Numbers, or the name of a preset, alone or beside numbers."""
+        """The schema of numbers, of the name of a preset, or of both."""
         schema = super().__get_pydantic_json_schema__(core, handler)
         preset = {"type": "string", "enum": list(PRESETS), "description": "Published numbers of a kind of machine."}
         schema["properties"]["preset"] = preset

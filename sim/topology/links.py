@@ -1,4 +1,4 @@
-"""Links as people write them: ends, bandwidth (now and over time), latency, loss; and the transport across them."""
+"""Links as users write them: ends, bandwidth (constant or over time), latency, loss; and the transport over them."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ Duplex = Literal["full", "half"]
 
 
 def check_ends(between: tuple[str, str] | None, source: str | None, target: str | None, what: str) -> None:
-    """Demands two different ends, written one way or the other.
+    """Checks for two different ends, given by `between`, or by `from` and `to`.
 
     Raises:
-      InputError: no ends, one end, both spellings, or the same end twice.
+      InputError: there are no ends, only one, both spellings, or the same end twice.
     """
     one_way = source is not None and target is not None
     if ((source is None) != (target is None)) or one_way == (between is not None):
@@ -39,13 +39,13 @@ def check_ends(between: tuple[str, str] | None, source: str | None, target: str 
 
 
 def _as_written(schema: dict[str, Any]) -> None:
-    """A link in a file: its bandwidth may come from its schedule, and its latency from where its ends are."""
+    """A link in a file: its bandwidth may come from its schedule, and its latency from the locations of its ends."""
     requires_one_of(schema, "bandwidth", "schedule")
     schema["required"] = [key for key in schema["required"] if key != "latency"]
 
 
 class Link(Frozen):
-    """A wire: `between` two nodes (full duplex: that bandwidth each way), or `from` one `to` another."""
+    """A link: `between` two nodes (full duplex: that bandwidth each way), or `from` one `to` another."""
 
     model_config = ConfigDict(json_schema_extra=_as_written)
 
@@ -53,17 +53,17 @@ class Link(Frozen):
     source: str | None = Field(default=None, alias="from", examples=["a"])
     target: str | None = Field(default=None, alias="to", examples=["b"])
     bandwidth_bits_per_s: Bandwidth = Field(alias="bandwidth", examples=BANDWIDTH_EXAMPLES)
-    """Capacity in each direction that the link has, never exceeded [bit/s]; left out: the peak of the schedule."""
+    """Capacity of each direction, an upper limit of the schedule [bit/s]; default: the peak of the schedule."""
     latency_s: Latency = Field(alias="latency", examples=LATENCY_EXAMPLES)
-    """One-way latency [s]; left out between two known locations: that of a fibre (see `fibre_stretch`)."""
+    """One-way latency [s]; default between two known locations: that of a fibre (see `fibre_stretch`)."""
     duplex: Duplex = "full"
-    """`full`: each direction has the bandwidth to itself; `half`: both directions share it."""
+    """`full`: each direction has its own bandwidth; `half`: both directions share it."""
     loss: float = Field(default=0.0, ge=0, lt=1, strict=True, examples=[0.0001])
-    """Probability that a packet is lost on the way [-]."""
+    """Probability that a packet is lost [-]."""
     burst_bytes: SizeOrNone = Field(default=0.0, alias="burst", examples=BURST_EXAMPLES)
-    """Bucket of a shaper or policer [byte]: what may pass at once after a silence, headers included; 0: none."""
+    """Size of the token bucket of a shaper or policer, with headers [byte]: a burst that may pass at once; 0: none."""
     schedule: Schedule | None = None
-    """Bandwidth over time; left out: always the same."""
+    """Bandwidth over time; default: constant."""
     outages: tuple[Outage, ...] = ()
     """Times without any bandwidth."""
 
@@ -75,7 +75,7 @@ class Link(Frozen):
         try:
             schedule = Schedule.model_validate(data["schedule"])
         except ValidationError:
-            return data | {"bandwidth": "1 bit/s"}  # so that the one mistake, inside the schedule, is told alone
+            return data | {"bandwidth": "1 bit/s"}  # so that only the mistake in the schedule is reported
         if not schedule.peak_bits_per_s:
             raise InputError("the schedule never has any bandwidth; give a point above 0, or take the link out")
         return data | {"schedule": schedule, "bandwidth": to_text(schedule.peak_bits_per_s, BANDWIDTH)}
@@ -84,7 +84,7 @@ class Link(Frozen):
     def _is_possible(self) -> Self:
         check_ends(self.between, self.source, self.target, "link")
         if self.duplex == "half" and not self.between:
-            raise InputError("a link of one direction shares with nobody; write `between` with `duplex: half`")
+            raise InputError("`duplex: half` needs a link with two directions; write `between` instead of `from`, `to`")
         return self
 
     @property
@@ -93,15 +93,15 @@ class Link(Frozen):
         return self.between if self.between else (self.source or "", self.target or "")
 
     def directions(self) -> list[tuple[str, str]]:
-        """The directed pairs that the link stands for."""
+        """The directed pairs of the link."""
         start, end = self.ends
         return [(start, end), (end, start)] if self.between else [(start, end)]
 
     def with_bandwidth(self, change: Callable[[float], float]) -> Self:
-        """The link with another bandwidth, at all times where it varies.
+        """The link with another bandwidth, at all points of its schedule.
 
         Args:
-          change: the new bandwidth for one that it has; 0 is that of a stall [bit/s].
+          change: a function from a bandwidth to the new one; it may be called with 0 [bit/s].
         """
         changes: dict[str, Any] = {"bandwidth": change(self.bandwidth_bits_per_s)}
         if self.schedule is not None:
@@ -110,9 +110,9 @@ class Link(Frozen):
         return self.replaced(**changes)
 
     def profile(self, share: float = 1.0) -> CapacityOverTime:
-        """Capacity over time, of each direction (of both together on a half-duplex link).
+        """Capacity over time of each direction (of both together for a half-duplex link).
 
-        min(bandwidth, schedule), and nothing during an outage; times a share, such as that of payload in packets.
+        It is min(bandwidth, schedule), and 0 during an outage, times a share such as that of payload in packets.
         """
         outages = [(outage.start_s, outage.end_s) for outage in self.outages]
         if self.schedule is None:
@@ -123,26 +123,26 @@ class Link(Frozen):
 
 
 class Transport(Frozen):
-    """How data is sent between sites: what caps a flow beside the links that it crosses, and what comes on top."""
+    """The transport of data between sites: the caps of a flow beside its links, and overheads."""
 
     window_bytes: Size | None = Field(default=None, alias="window", examples=["64 MiB"])
-    """Bytes in flight of one stream [byte]: it cannot exceed window / round-trip time; left out: no such cap."""
+    """Bytes in flight of one stream [byte], which cannot exceed window / round-trip time; default: no such cap."""
     streams: Streams = Field(default=1, examples=[8])
     """Parallel streams of a flow."""
     segment_bytes: Size = Field(default=1460.0, alias="segment", examples=["1460 B"])
-    """Payload of a packet [byte]. Source of the default: an Ethernet frame of 1500 less 40 for IPv4 and TCP headers."""
+    """Payload of a packet [byte]. Source of the default: an Ethernet frame of 1500 - 40 for IPv4 and TCP headers."""
     header_bytes: SizeOrNone = Field(default=0.0, alias="header", examples=["66 B"])
-    """What a packet takes on a link beside its payload [byte]: Ethernet 14, IPv4 20, TCP 20 (timestamps 12 more)."""
+    """Headers of a packet [byte]: Ethernet 14, IPv4 20, TCP 20 (with timestamps 12 more)."""
     exchange_overhead_s: Latency = Field(default=0.0, alias="exchange_overhead", examples=["5 ms"])
-    """What an exchange between sites costs before its first byte [s]: rendezvous, launch, copies in the hosts."""
+    """Time of an exchange between sites before its first byte [s]: rendezvous, launch, copies in the hosts."""
 
     send_buffer_bytes: SizeOrNone = Field(default=4194304.0, alias="send_buffer", examples=["4 MiB"])
-    """What a sender hands over before it has left [byte], for `chunked-ring`: a member's last chunk may still be there
-    when it goes on. Source of the default: the most that Linux takes by itself (tcp_wmem)."""
+    """Size of a sender's buffer [byte], for `chunked-ring`: a member continues when the rest of its last chunk fits
+    into the buffer. Source of the default: the largest buffer that Linux uses by itself (tcp_wmem)."""
 
     @property
     def payload_share(self) -> float:
-        """Share of a link's bandwidth that is left for payload: segment / (segment + header) [-]."""
+        """Share of a link's bandwidth for payload: segment / (segment + header) [-]."""
         return self.segment_bytes / (self.segment_bytes + self.header_bytes)
 
 
@@ -150,11 +150,11 @@ class RouteOverride(Frozen):
     """A route that is not the one of least latency."""
 
     between: tuple[str, str] | None = Field(default=None, examples=[["a", "b"]])
-    """Both ways; the way back takes the same nodes in reverse."""
+    """Both directions; the way back has the same nodes in reverse."""
     source: str | None = Field(default=None, alias="from", examples=["a"])
     target: str | None = Field(default=None, alias="to", examples=["b"])
     via: tuple[str, ...] = Field(examples=[["x", "y"]])
-    """The nodes on the way, in order; an empty list: the direct link."""
+    """The nodes between the ends, in order; an empty list: the direct link."""
 
     @model_validator(mode="after")
     def _is_a_way(self) -> Self:
@@ -162,11 +162,11 @@ class RouteOverride(Frozen):
         nodes = self.ways()[0]
         twice = next((node for node in nodes if nodes.count(node) > 1), None)
         if twice:
-            raise InputError(f"the route passes {twice!r} twice; name each node on the way once")
+            raise InputError(f"the route passes {twice!r} twice; name each node once")
         return self
 
     def ways(self) -> list[tuple[str, ...]]:
-        """The whole way, ends included; both ways for `between`."""
+        """All nodes of the route, with its ends; both directions for `between`."""
         start, end = self.between or (self.source or "", self.target or "")
         there = (start, *self.via, end)
         return [there, there[::-1]] if self.between else [there]

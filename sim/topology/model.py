@@ -1,7 +1,7 @@
-"""Where the chips are and what joins them: datacenters, routers, links, and the routes between them.
+"""Topologies: datacenters, routers and links, and the routes between them.
 
-A topology is a document of its own (the folder `topologies/` holds those that ship). Links are directed inside:
-`between: [a, b]` is full duplex and stands for one link each way.
+A topology is a document of its own; the folder `topologies/` holds those that ship. Internally links are directed:
+`between: [a, b]` is full duplex, and means one link in each direction.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ __all__ = [
 ]
 
 PUBLISHED = "published"
-"""The name of exchanges at the published cost."""
+"""The name of the collective at its published cost."""
 CollectiveName = Literal[
     "published", "ideal", "auto", "ring", "chunked-ring", "halving-doubling", "direct", "star", "hierarchical"
 ]
@@ -57,11 +57,11 @@ class Topology(RegularTopology):
 
     name: Name = Field(examples=["two-sites"])
     description: Words = ""
-    """What the sites are, in a few words."""
+    """The sites, in a few words."""
     source: Words = ""
-    """Where the numbers come from."""
+    """The source of the numbers."""
     datacenters: tuple[Datacenter, ...] = Field(min_length=1, max_length=MOST_SITES)
-    """In the order in which replicas fill them."""
+    """The sites, in the order in which replicas are placed in them."""
     hosts: tuple[Host, ...] = ()
     """Machines whose compute several datacenters share."""
     routers: tuple[RouterOrName, ...] = ()
@@ -70,10 +70,10 @@ class Topology(RegularTopology):
     route_overrides: tuple[RouteOverride, ...] = Field(default=(), alias="routes")
     """Routes that are not those of least latency."""
     transport: Transport = Transport()
-    """What caps a flow between sites beside the links."""
+    """The caps of a flow between sites beside its links, and overheads."""
     collective: CollectiveName = "auto"
-    """How an all-reduce between sites is done: by flows that share the links (`auto`: by the quickest way here); or
-    `published` (once `ideal`): at the cost that the papers' formula says, whatever the links do besides."""
+    """The algorithm of an all-reduce between sites, made of flows that share the links (`auto`: the fastest one); or
+    `published` (also called `ideal`): the cost by the formula of the papers, without contention."""
     fibre_stretch: float = Field(default=FIBRE_STRETCH, ge=1, le=10, strict=True, examples=[1.3])
     """Length of a fibre over the great circle, for links without a latency [-]."""
 
@@ -104,7 +104,7 @@ class Topology(RegularTopology):
         names = set[str]()
         for name in self.nodes:
             if name in names:
-                raise InputError(f"two nodes are named {name!r}; give each datacenter and router a name of its own")
+                raise InputError(f"two nodes are named {name!r}; give each datacenter and router its own name")
             names.add(name)
         check_hosts(self.hosts, (site.host for site in self.datacenters))
         seen: set[tuple[str, str]] = set()
@@ -144,13 +144,13 @@ class Topology(RegularTopology):
 
     @cached_property
     def wires(self) -> dict[tuple[str, str], Link]:
-        """The link behind every directed pair of neighbours (both directions of a wire are one link)."""
+        """The link of every directed pair of neighbours (both directions have the same one)."""
         return {direction: link for link in self.links for direction in link.directions()}
 
     @cached_property
     def graph(self) -> networkx.DiGraph[str]:
         """The directed graph: an edge has `bandwidth_bits_per_s` and `latency_s`."""
-        import networkx  # 0.3 s: only when a graph is asked for
+        import networkx  # takes 0.3 s, and few commands need it
 
         graph: networkx.DiGraph[str] = networkx.DiGraph()
         graph.add_nodes_from(self.nodes)
@@ -166,8 +166,8 @@ class Topology(RegularTopology):
     def path(self, start: str, end: str) -> tuple[tuple[str, str], ...]:
         """The directed hops from one node to another.
 
-        The route that `routes` gives, else the one of least latency; ties go to fewer hops, then to the names that
-        sort first, so that a path depends on nothing but the topology.
+        They are those of the route that `routes` gives, else of the route of least latency. Ties go to fewer hops, then
+        to the names that sort first, so that a path depends only on the topology.
 
         Raises:
           InputError: there is no path.
@@ -181,7 +181,7 @@ class Topology(RegularTopology):
         )
 
     def route(self, start: str, end: str) -> Route:
-        """What the path from one site to another offers, taken by itself: bandwidth for payload, and its latency.
+        """The route from one site to another without other traffic: bandwidth for payload, and latency.
 
         Raises:
           InputError: there is no path.
@@ -194,7 +194,7 @@ class Topology(RegularTopology):
         )
 
     def routes(self, sites: tuple[str, ...]) -> dict[tuple[str, str], Route]:
-        """What the path between every ordered pair of the sites offers, taken by itself.
+        """The routes between all ordered pairs of sites, without other traffic and with headers counted as payload.
 
         Raises:
           InputError: a pair has no path.
@@ -215,21 +215,21 @@ class Topology(RegularTopology):
 
     @cached_property
     def known_rings(self) -> dict[tuple[str, ...], tuple[str, ...]]:
-        """The best rings of some sites that have been looked for (see `best_ring`)."""
+        """A cache of best rings by sites (see `best_ring`)."""
         return {}
 
     def places_of(self, sites: Sequence[Datacenter]) -> tuple[Place | None, ...]:
-        """Where each of some datacenters computes; None for a host of its own."""
+        """The place of each of some datacenters; None for one with its own host."""
         hosts = {host.name: host for host in self.hosts}
         places = {host.name: Place(host, hosts[host.part_of] if host.part_of else None) for host in self.hosts}
         return tuple(places[site.host] if site.host else None for site in sites)
 
     def narrowest(self, sites: tuple[str, ...]) -> Route:
-        """What an exchange among all of the sites can count on: the narrowest route's bandwidth, the longest latency.
+        """The route of an exchange among all sites: the bandwidth of the narrowest route, and the largest latency.
 
-        The bandwidth is that for payload: headers are taken off. Inside one site that is its own network.
+        The bandwidth is that for payload, without headers. For a single site it is its own network.
 
-        Limits: routes are taken one at a time; links shared by several routes do not narrow each other here.
+        Limits: each route counts by itself; that several routes share a link is ignored here.
         """
         if len(sites) == 1:
             return next(site.inside_route for site in self.datacenters if site.name == sites[0])
@@ -250,14 +250,14 @@ def topology_names() -> list[str]:
 
 
 def topology_path(name_or_path: str, *, folder: Path | None = None) -> Path:
-    """The file behind a name that ships, or behind a path of the user's.
+    """The file of a topology that ships, by its name, or of the user, by its path.
 
     Args:
       name_or_path: `low-bw`, or a path to a YAML file.
-      folder: what a relative path is relative to (the working directory unless given).
+      folder: the folder of a relative path; None: the working directory.
 
     Raises:
-      InputError: neither a known name nor a path.
+      InputError: it is neither a known name nor a path.
     """
     names = topology_names()
     path = (folder or Path()) / name_or_path
@@ -269,10 +269,10 @@ def topology_path(name_or_path: str, *, folder: Path | None = None) -> Path:
 
 
 def read_topology(path: Path) -> tuple[dict[str, Any], str]:
-    """A topology file as plain data, named, its files relative to the working directory; and its text.
+    """A topology file as plain data, with a name and with paths relative to the working directory; and its text.
 
     Raises:
-      InputError: the file cannot be read, or holds no mapping.
+      InputError: the file cannot be read, or is no mapping.
     """
     data, text = read_mapping(path, "topology")
     for link in listed(data.get("links")):
@@ -283,10 +283,10 @@ def read_topology(path: Path) -> tuple[dict[str, Any], str]:
 
 
 def load_topology(name_or_path: str, *, folder: Path | None = None) -> Topology:
-    """Loads a topology that ships, by name, or a file of the user's, by path.
+    """Loads a topology that ships, by its name, or one of the user, by its path.
 
     Raises:
-      InputError: no such name or file, or the file is wrong.
+      InputError: the name or file does not exist, or the file is wrong.
     """
     path = topology_path(name_or_path, folder=folder)
     data, text = read_topology(path)

@@ -1,4 +1,4 @@
-"""Topologies that a program makes by their shape: `Topology.full_mesh(4, bandwidth="10 Gbit/s", latency="10 ms")`."""
+"""Constructors of regular topologies: `Topology.full_mesh(4, bandwidth="10 Gbit/s", latency="10 ms")`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .shapes import SHAPES
 
 
 class ShapeKeys(TypedDict, total=False):
-    """What every shape takes besides: keys of its sites and links, and those of the topology."""
+    """Further keys of every shape: those of its sites and links, and those of the topology."""
 
     chips: int
     chip_speed: Quantity
@@ -39,23 +39,23 @@ class RegularTopology(Frozen):
 
     @classmethod
     def full_mesh(cls, datacenters: int, *, bandwidth: Quantity, latency: Quantity, **more: Unpack[ShapeKeys]) -> Self:
-        """A link of its own between every two datacenters dc1, dc2, ...
+        """A full mesh: one link between every two datacenters dc1, dc2, ...
 
         Args:
-          datacenters: how many.
+          datacenters: number of datacenters.
           bandwidth: of every link, each way [bit/s].
           latency: of every link, one way [s].
           more: `chips` and `chip_speed` of a datacenter, its network `inside` (numbers, or a name such as "dgx-h100"),
             `duplex`, `loss` and `burst` of a link; `name`, `collective` and `transport` of the topology.
 
         Raises:
-          InputError: a number is out of range, or there is no such key.
+          InputError: a number is out of range, or a key is unknown.
         """
         return cls._made("full-mesh", {"datacenters": datacenters, "bandwidth": bandwidth, "latency": latency}, more)
 
     @classmethod
     def ring(cls, datacenters: int, *, bandwidth: Quantity, latency: Quantity, **more: Unpack[ShapeKeys]) -> Self:
-        """A link from each datacenter to the next, and from the last to dc1; arguments as of `full_mesh`."""
+        """A ring: a link from each datacenter to the next, and from the last to dc1; arguments as in `full_mesh`."""
         return cls._made("ring", {"datacenters": datacenters, "bandwidth": bandwidth, "latency": latency}, more)
 
     @classmethod
@@ -68,9 +68,9 @@ class RegularTopology(Frozen):
         hub: str = "router",
         **more: Unpack[ShapeKeys],
     ) -> Self:
-        """A link from each datacenter to a hub: a `router` without chips, or (`hub="datacenter"`) dc1 itself.
+        """A star: a link from each datacenter to a hub, which is a `router` without chips or (`hub="datacenter"`) dc1.
 
-        Other arguments as of `full_mesh`.
+        Other arguments as in `full_mesh`.
         """
         own = {"datacenters": datacenters, "bandwidth": bandwidth, "latency": latency, "hub": hub}
         return cls._made("star", own, more)
@@ -87,9 +87,9 @@ class RegularTopology(Frozen):
         trunk_latency: Quantity,
         **more: Unpack[ShapeKeys],
     ) -> Self:
-        """Regions of `sites` datacenters around a router each, and a trunk between every two routers.
+        """Regions of `sites` datacenters around one router each, and a trunk between every two routers.
 
-        `bandwidth` and `latency` are those between a datacenter and its router. Other arguments as of `full_mesh`.
+        `bandwidth` and `latency` are those between a datacenter and its router. Other arguments as in `full_mesh`.
         """
         trunk = {"bandwidth": trunk_bandwidth, "latency": trunk_latency}
         own = {"regions": regions, "sites": sites, "bandwidth": bandwidth, "latency": latency, "trunk": trunk}

@@ -1,4 +1,4 @@
-"""Least-latency routes that depend on nothing but the topology: exact sums, and ties that are always broken alike."""
+"""Routes of least latency that depend only on the topology: sums are exact, and ties have a fixed order."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ Pair = tuple[str, str]
 
 
 class Route(NamedTuple):
-    """What a path offers: its narrowest link and the sum of its latencies; and what an exchange over it costs besides.
+    """The bandwidth, latency and overhead of a path.
 
     Attributes:
-      bandwidth_bits_per_s: of the narrowest link [bit/s].
-      latency_s: the sum, one way [s].
-      overhead_s: before the first byte of an exchange (`transport.exchange_overhead`) [s].
-      node_chips: inside a datacenter: chips that a faster network of their own joins, n; 1 where there is none.
-      node_bandwidth_bits_per_s: of that network, Wn [bit/s].
+      bandwidth_bits_per_s: of its narrowest link [bit/s].
+      latency_s: sum of its latencies, one way [s].
+      overhead_s: time before the first byte of an exchange (`transport.exchange_overhead`) [s].
+      node_chips: inside a datacenter: chips of a node, n; 1: no nodes.
+      node_bandwidth_bits_per_s: bandwidth inside a node, Wn [bit/s].
     """
 
     bandwidth_bits_per_s: float
@@ -32,17 +32,17 @@ class Route(NamedTuple):
     node_bandwidth_bits_per_s: float = math.inf
 
     def then(self, link: Route) -> Route:
-        """The route with one more link behind it."""
+        """The route with one more link at its end."""
         narrowest = min(self.bandwidth_bits_per_s, link.bandwidth_bits_per_s)
         return Route(narrowest, self.latency_s + link.latency_s, self.overhead_s)
 
 
 class Routing:
-    """The routes of one topology, found when asked for and kept.
+    """The routes of one topology, found on demand and cached.
 
     Args:
       latencies_s: one-way latency of each directed link [s].
-      overrides: the nodes of the routes that are not to be those of least latency, by their ends.
+      overrides: the nodes of routes that differ from those of least latency, by their ends.
     """
 
     def __init__(self, latencies_s: Mapping[Pair, float], overrides: Mapping[Pair, tuple[str, ...]]) -> None:
@@ -57,7 +57,7 @@ class Routing:
         self._trees: dict[str, dict[str, str]] = {}
 
     def path(self, start: str, end: str) -> tuple[str, ...] | None:
-        """The nodes of the route, ends included; None: there is none."""
+        """The nodes of the route, with its ends; None if there is no route."""
         if override := self._overrides.get((start, end)):
             return override
         if self._is_direct(start, end):
@@ -71,15 +71,15 @@ class Routing:
         return tuple(reversed(nodes))
 
     def offers(self, start: str, ends: Sequence[str], links: Mapping[Pair, Route]) -> Iterator[Route | None]:
-        """What the routes from one node to others offer, each found from that of the node before its end.
+        """The routes from one node to others, each extended from the route to the node before its end.
 
         Args:
-          start: where they begin.
-          ends: where they end.
-          links: what each directed link offers.
+          start: the node at which they begin.
+          ends: the nodes at which they end.
+          links: each directed link as a route.
 
         Yields:
-          An offer for each end; None where there is no route.
+          The route to each end; None if there is none.
         """
         known: dict[str, Route] = {}
         for end in ends:
@@ -92,18 +92,18 @@ class Routing:
             else:
                 if not known:
                     known[start] = Route(math.inf, 0.0)
-                    for node, previous in self._tree(start).items():  # those before come before
+                    for node, previous in self._tree(start).items():  # a node comes after the one before it
                         if node != start:
                             known[node] = known[previous].then(links[previous, node])
                 yield known.get(end)
 
     def _is_direct(self, start: str, end: str) -> bool:
-        """Whether nothing beats the direct link: any other way leaves by one and arrives by another, in more hops."""
+        """Whether the direct link is the route: any other leaves by one link, arrives by another, and has more hops."""
         direct = self._out.get(start, {}).get(end)
         return direct is not None and direct <= self._least_out[start] + self._least_in[end]
 
     def _tree(self, start: str) -> dict[str, str]:
-        """The node before each on its route from `start`, nearest ones first; before `start` is itself.
+        """For each node the node before it on its route from `start`, nearest first; for `start` itself `start`.
 
         Dijkstra's algorithm over (latency, hops, names).
         """

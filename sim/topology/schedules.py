@@ -1,7 +1,4 @@
-"""Bandwidth over time: schedules and outages as people write them, and the capacity that comes out of them.
-
-A profile is exact: piecewise constant, with the instants of its changes. Nothing is sampled.
-"""
+"""Bandwidth over time: schedules and outages as users write them."""
 
 from __future__ import annotations
 
@@ -25,13 +22,13 @@ class Point(Frozen):
     """One change of a schedule."""
 
     at_s: Moment = Field(alias="at", examples=["8 h"])
-    """When it happens [s]."""
+    """Time of the change [s]."""
     bandwidth_bits_per_s: BandwidthOrNone = Field(alias="bandwidth", examples=["4 Gbit/s"])
-    """Bandwidth from then on [bit/s]; 0: nothing moves."""
+    """Bandwidth from then on [bit/s]; with 0 nothing moves."""
 
 
 class Schedule(Frozen):
-    """Bandwidth over time, piecewise constant: written out as points, or measured, in a CSV file."""
+    """Bandwidth over time, piecewise constant: as points, or from a CSV file."""
 
     model_config = ConfigDict(json_schema_extra=lambda schema: requires_one_of(schema, "points", "file"))
 
@@ -40,12 +37,12 @@ class Schedule(Frozen):
     file: FileName | None = None
     """Instead of points: a CSV with the columns time_s and bandwidth_bits_per_s; relative to the topology file."""
     repeat_s: Duration | None = Field(default=None, alias="repeat", examples=["24 h"])
-    """After this long the schedule begins again [s]; left out: the last bandwidth stays."""
+    """Time after which the schedule begins again [s]; default: the last bandwidth stays."""
 
     @model_validator(mode="before")
     @classmethod
     def _read(cls, data: Any) -> Any:
-        """A file becomes its points, so that what was read is whole without it."""
+        """Replaces a file by its points, so that the model is complete without the file."""
         if not isinstance(data, dict):
             return data
         if ("points" in data) == (data.get("file") is not None):
@@ -71,7 +68,7 @@ class Schedule(Frozen):
 
     @property
     def peak_bits_per_s(self) -> float:
-        """The largest bandwidth that it ever has [bit/s]."""
+        """The largest bandwidth of the schedule [bit/s]."""
         return max(point.bandwidth_bits_per_s for point in self.points)
 
 
@@ -79,13 +76,13 @@ class Outage(Frozen):
     """A time without any bandwidth."""
 
     start_s: Moment = Field(alias="start", examples=["2 h"])
-    """When it begins [s]."""
+    """Its begin [s]."""
     duration_s: Duration | None = Field(default=None, alias="duration", examples=["10 min"])
-    """How long it lasts [s]; left out: the link never returns."""
+    """Its duration [s]; default: the link never returns."""
 
     @property
     def end_s(self) -> float:
-        """When it is over [s]; infinite if never."""
+        """Its end; infinite if it never ends [s]."""
         return math.inf if self.duration_s is None else self.start_s + self.duration_s
 
 
@@ -93,7 +90,7 @@ def read_points(path: Path) -> Iterator[Point]:
     """The points of a CSV of measured bandwidth.
 
     Raises:
-      InputError: no such file, other columns, or a line that holds no numbers of 0 or more; names the line.
+      InputError: the file is missing, has other columns, or a row without two numbers of 0 or more.
     """
     rows = csv.reader(
         line for line in read_text(path, "bandwidth").splitlines() if line.strip() and not line.startswith("#")

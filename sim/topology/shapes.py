@@ -1,4 +1,4 @@
-"""Equal datacenters in a regular shape, so that a large topology file stays short."""
+"""Regular shapes of equal datacenters, for short files of large topologies."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from .inside import Inside
 from .links import BANDWIDTH_EXAMPLES, BURST_EXAMPLES, LATENCY_EXAMPLES, Duplex
 
 MOST_IN_A_MESH = 256
-"""Datacenters of a full mesh: its links grow with the square of them."""
+"""The most datacenters of a full mesh, whose number of links grows with their square."""
 
 
 class LinkTemplate(Frozen):
-    """What the links of a shape have in common."""
+    """The common keys of the links of a shape."""
 
     bandwidth_bits_per_s: Bandwidth = Field(alias="bandwidth", examples=BANDWIDTH_EXAMPLES)
     latency_s: Latency = Field(alias="latency", examples=LATENCY_EXAMPLES)
@@ -28,13 +28,13 @@ class LinkTemplate(Frozen):
     burst_bytes: SizeOrNone = Field(default=0.0, alias="burst", examples=BURST_EXAMPLES)
 
     def between(self, pairs: Iterable[tuple[str, str]]) -> list[dict[str, Any]]:
-        """Such a link between each two."""
+        """Such a link for each pair of nodes."""
         wire = self.model_dump(include=set(LinkTemplate.model_fields))
         return [{"between": list(pair), **wire} for pair in pairs]
 
 
 class AbstractShape(LinkTemplate):
-    """What every shape has: its links (the keys of a wire), and what its datacenters are like."""
+    """The common keys of all shapes: those of their links and those of their datacenters."""
 
     chips: Chips | None = Field(default=None, examples=[256])
     chip_flop_per_s: ChipSpeed | None = Field(default=None, alias="chip_speed", examples=["300 Tflop/s"])
@@ -42,13 +42,13 @@ class AbstractShape(LinkTemplate):
     host: Name | None = Field(default=None, examples=["core0"])
 
     def sites(self, names: Iterable[str]) -> list[dict[str, Any]]:
-        """Such a datacenter of each name."""
+        """Such a datacenter for each name."""
         shared = self.model_dump(include={"chips", "chip_flop_per_s", "inside", "host"}, exclude_none=True)
         return [{"name": name, **shared} for name in names]
 
 
 class FullMesh(AbstractShape):
-    """A link of its own between every two datacenters dc1, dc2, ..."""
+    """One link between every two datacenters dc1, dc2, ..."""
 
     shape: Literal["full-mesh"]
     datacenters: int = Field(gt=0, le=MOST_IN_A_MESH, examples=[8])
@@ -76,9 +76,9 @@ class Star(AbstractShape):
 
     shape: Literal["star"]
     datacenters: int = Field(gt=1, le=MOST_SITES, examples=[8])
-    """How many datacenters, the hub among them if it is one."""
+    """Number of datacenters, with the hub if it is one."""
     hub: Literal["router", "datacenter"] = "router"
-    """`router`: a router named hub, without chips; `datacenter`: dc1 is the hub, and sends and computes too."""
+    """`router`: a router named hub, without chips; `datacenter`: dc1 is the hub, and also computes."""
 
     def documents(self) -> dict[str, list[Any]]:
         """The datacenters, routers and links, as they would stand written out."""
@@ -90,7 +90,7 @@ class Star(AbstractShape):
 
 
 class TwoTier(AbstractShape):
-    """Regions of datacenters r1-dc1, r1-dc2, ... around a router r1 each, and a trunk between every two routers."""
+    """Regions of datacenters r1-dc1, r1-dc2, ... around one router r1 each, and a trunk between every two routers."""
 
     shape: Literal["two-tier"]
     regions: int = Field(gt=1, le=MOST_IN_A_MESH, examples=[8])
@@ -128,7 +128,7 @@ def generated(data: Any) -> dict[str, list[Any]]:
     """The datacenters, routers and links of a `generate` section.
 
     Raises:
-      InputError: no such shape, or its keys are wrong.
+      InputError: the shape is unknown, or its keys are wrong.
     """
     shape = data.get("shape") if isinstance(data, dict) else None
     known = list(SHAPES)

@@ -1,4 +1,4 @@
-"""What stands at the ends of links: datacenters with their chips, and routers without any."""
+"""The nodes of a topology: datacenters with their chips, and routers without chips."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ from .routes import Route
 
 
 class Datacenter(Frozen):
-    """One site."""
+    """A datacenter (a site)."""
 
     name: Name = Field(examples=["a"])
     chips: Chips | None = Field(default=None, examples=[256])
-    """Chips that the site has; null: as many as the workload asks for."""
+    """Chips of the site; null: as many as the workload asks for."""
     chip_flop_per_s: ChipSpeed | None = Field(default=None, alias="chip_speed", examples=["300 Tflop/s"])
     """Useful flop/s of a chip here (peak times utilisation); null: the workload's [flop/s]."""
     inside: Inside = Inside()
     location: Location | None = Field(default=None, examples=["{latitude: 47.37, longitude: 8.54}"])
-    """Where it is; links between two places that are known need no latency."""
+    """Its place on the Earth; a link between two known locations needs no latency."""
     host: Name | None = Field(default=None, examples=["core0"])
-    """The host in `hosts` whose compute it shares; null: one of its own."""
+    """The host in `hosts` whose compute it shares; null: its own host."""
 
     @property
     def inside_route(self) -> Route:
-        """What an exchange among its chips can count on."""
+        """The route of an exchange among its chips."""
         inside = self.inside
         node_bits_per_s = inside.node_bandwidth_bits_per_s or math.inf
         return Route(inside.bandwidth_bits_per_s, inside.latency_s, 0.0, inside.node_chips, node_bits_per_s)
 
 
 class Router(Frozen):
-    """A node without chips: an exchange, a backbone, a cloud. Without a location its name alone stands for it."""
+    """A node without chips: an Internet exchange, a backbone, a cloud; written as its name if it has no location."""
 
     name: Name = Field(examples=["ix"])
     location: Location | None = None

@@ -1,1 +1,1 @@
-"""The workload: what is trained for how long, and what that comes to at each worker in seconds and bytes."""
+"""The workload: a model and its training, and the compute time and payloads of each worker that follow from it."""

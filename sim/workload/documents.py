@@ -1,7 +1,7 @@
-"""What is trained: seconds of compute in a step, bytes in an exchange, tokens in a batch.
+"""Workload documents: analytic (a model of any size), or a recorded trace.
 
-A workload document is analytic (a model of any size) or a recorded trace. Either becomes a `Load`: the plain
-numbers that strategies and the engine work with, for a given set of sites.
+Both become a `Load` for a given set of sites: the compute time of a step, the bytes of an exchange and the tokens of a
+batch, with which strategies and the engine work.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ class AnalyticWorkload(AbstractWorkload):
     params: Params | None = Field(default=None, examples=[10e9])
     """Parameters N, each of which is exchanged."""
     active_params: Params | None = Field(default=None, examples=[2e9])
-    """Parameters that work on a token (mixture-of-experts); all of them unless given."""
+    """Parameters that are active for a token (mixture-of-experts); default: all."""
     chip_flop_per_s: ChipSpeed = Field(default=CHIP_FLOP_PER_S, alias="chip_speed", examples=["300 Tflop/s"])
-    """Useful flop/s of a chip, Q (peak times utilisation), where the topology names none [flop/s]."""
+    """Useful flop/s of a chip, Q (peak times utilisation), if the topology gives none [flop/s]."""
     step_time_s: Time | None = Field(default=None, alias="step_time", examples=["0.8 s"])
-    """Instead of chip_speed: what a step takes, the same for every worker, as measured in a datacenter: it holds the
-    exchange of gradients inside [s]."""
+    """Instead of chip_speed: the time of a step, the same for every worker, as measured in a datacenter; it contains
+    the exchange of gradients inside [s]."""
     payload_bits: Bits = Field(default=PAYLOAD_BITS, examples=[16])
     """Bits per exchanged parameter, b [bit]."""
 
@@ -59,7 +59,7 @@ class AnalyticWorkload(AbstractWorkload):
         return self
 
     def load(self, sites: Sequence[Datacenter], split: int) -> Load:
-        """Spreads the workload over sites; compute of a step is 6 N_active (B/R) / Q."""
+        """The load of the sites; the compute time of a step is 6 N_active (B/R) / Q."""
         params = FAMILY[self.model].params if self.model else self.params or 0.0
         budget = FAMILY[self.model].token_budget if self.model else TOKENS_PER_PARAM * params
         batch_tokens = self.batch_tokens or default_batch_tokens(params)
@@ -106,24 +106,24 @@ FileOrSeconds = Annotated[
 
 
 class TraceWorkload(AbstractWorkload):
-    """A recorded run: its seconds and bytes, as recorded or rescaled to other chips.
+    """A recorded run: its times and bytes, as recorded or rescaled to other chips.
 
-    Defaults: the model's full budget of 20 N tokens, and the batch, chips and bytes of the recording. Where the
-    datacenters cannot share the recorded chips evenly, more such chips are taken and the batch grows with them.
-    Rescaled, there are 4,096 tokens on a chip unless said.
+    Defaults: the model's full budget of 20 N tokens, and the batch, chips and bytes of the recording. If the
+    datacenters cannot share the recorded chips evenly, more such chips are taken, and the batch grows with them. With
+    `rescale` the default is 4,096 tokens per chip.
     """
 
     trace: FileOrSeconds = Field(examples=["run.jsonl"])
-    """A file that record-trace wrote, the name of a recording that ships, or the measured seconds themselves."""
+    """A file of record-trace, the name of a recording that ships, or measured seconds."""
     rescale: bool = False
-    """Whether to rescale the recorded seconds by flops to `chip_speed` and to other tokens per chip."""
+    """Whether the recorded times are rescaled by flops to `chip_speed` and to other tokens per chip."""
     chip_flop_per_s: ChipSpeed | None = Field(default=None, alias="chip_speed", examples=["300 Tflop/s"])
-    """Useful flop/s of a chip to rescale to, where the topology names none; 300 Tflop/s unless given [flop/s]."""
+    """With `rescale`: useful flop/s of a chip, if the topology gives none; default: 300 Tflop/s [flop/s]."""
     payload_bits: Bits | None = Field(default=None, examples=[16])
     """Bits per exchanged parameter; default: the bytes counted in the recording [bit]."""
 
     @model_validator(mode="after")
-    def _rescales_knowingly(self) -> Self:
+    def _chip_speed_needs_rescale(self) -> Self:
         if not self.rescale and self.chip_flop_per_s is not None:
             raise InputError(
                 "chip_speed: recorded seconds are replayed as they are; add `rescale: true` to change them"
@@ -131,7 +131,7 @@ class TraceWorkload(AbstractWorkload):
         return self
 
     def load(self, sites: Sequence[Datacenter], split: int) -> Load:
-        """Spreads the recording over sites; rescaled seconds have the mean 6 N_active (B/R) / Q."""
+        """The load of the sites; rescaled times of a step have the mean 6 N_active (B/R) / Q."""
         recording = self._recording()
         header = recording.header
         tokens_per_chip = self.tokens_per_chip or (TOKENS_PER_CHIP if self.rescale else recording.tokens_per_chip)
@@ -153,7 +153,7 @@ class TraceWorkload(AbstractWorkload):
             flop / speed / recording.mean_s if self.rescale else 1.0
             for flop, speed in zip(flops, deal.speeds, strict=True)
         ]
-        # the same arithmetic for every batch: a faster chip is faster at it, other tokens change nothing
+        # an outer step has the same arithmetic for every batch, so only the speed of the chips rescales it
         faster = min(deal.speeds) / recording.chip_flop_per_s if self.rescale else 1.0
         outer_step_s = recording.outer_step_s / faster
         series = recording.spread(len(sites))
@@ -200,7 +200,7 @@ class TraceWorkload(AbstractWorkload):
         if not outer_step_s:
             return was, how, payload
         so = "rescaled like it to the slowest chips" if self.rescale else "as recorded"
-        outer = f"outer steps: {human_seconds(outer_step_s)} of arithmetic each beside the exchange, {so}"
+        outer = f"outer steps: {human_seconds(outer_step_s)} of arithmetic each in addition to the exchange, {so}"
         return was, how, payload, outer
 
     def describe(self) -> str:
@@ -214,7 +214,7 @@ class TraceWorkload(AbstractWorkload):
 
 
 def _kind(data: Any) -> str | None:
-    """The tag of a workload; the brackets keep it out of the paths of error messages."""
+    """The tag of a workload; tags in brackets are left out of the paths in error messages."""
     if isinstance(data, dict):
         return "(trace)" if "trace" in data else "(analytic)"
     return (
@@ -228,7 +228,7 @@ Workload = Annotated[
 
 
 def _origin(recording: Recording) -> str:
-    """How the seconds came about, and on what."""
+    """The origin of the times: the run and its devices."""
     header = recording.header
     if recording.given:
         return f"given: {recording.steps} steps of {header.replicas} replica(s) on {header.device.count} chip(s)"
@@ -240,9 +240,9 @@ def _origin(recording: Recording) -> str:
 
 
 def _payload_origin(recording: Recording) -> str:
-    """Where the bytes of an exchange come from."""
+    """The origin of the bytes of an exchange."""
     if recording.given:
-        return "bfloat16, as nobody says"
+        return "bfloat16, the default"
     counted = "counted from the compiled program"
     return counted if recording.counted else "float32, as nothing was exchanged in the recording"
 
@@ -253,6 +253,6 @@ def _range(speeds: Sequence[float]) -> str:
 
 
 def _chip(speeds: Sequence[float]) -> str:
-    """Which chips at which share of their peak have such speeds, where a name stands for them; begins with a blank."""
+    """The chips of known names with such speeds, and the share of their peak; begins with a blank."""
     known = dict.fromkeys(described(speed) for speed in speeds)
     return f" ({', '.join(filter(None, known))})" if any(known) else ""

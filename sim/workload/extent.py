@@ -1,4 +1,4 @@
-"""How much is trained and on how many chips: the keys that every workload has, and what follows from them."""
+"""The keys of every workload: how much is trained, and on how many chips."""
 
 from __future__ import annotations
 
@@ -20,37 +20,37 @@ TOKENS_PER_CHIP = 4_096.0
 
 
 class AbstractWorkload(Frozen):
-    """How much is trained, and on how many chips: common to every workload."""
+    """The common keys of all workloads: how much is trained, and on how many chips."""
 
     tokens: Count | None = Field(default=None, examples=[200e9])
     """Tokens to train on, D [tokens]."""
     overtraining: Factor | None = Field(default=None, examples=[1])
-    """Instead of tokens: the multiple of 20 N (default 1; a named model has its published budget)."""
+    """Instead of tokens: the multiple of 20 N (default: 1; for a named model its published budget)."""
     steps: Steps | None = Field(default=None, examples=[1000])
     """Instead of tokens: inner steps T."""
     batch_tokens: Count | None = Field(default=None, examples=[1048576])
     """Global batch B over all replicas [tokens]."""
     chips: Chips | None = Field(default=None, examples=[256])
-    """Chips in all, R."""
+    """Chips of all sites together, R."""
     tokens_per_chip: Count | None = Field(default=None, examples=[4096])
     """Instead of chips: tokens of a batch on one chip [tokens]."""
     split: Literal["even", "by-speed"] = "even"
-    """How the batch is shared among the workers: the same for each, or in proportion to their chips' speed."""
+    """Shares of the batch: equal for all workers, or in proportion to their total chip speed."""
 
     layers: Layers | None = Field(default=None, examples=[48])
-    """Layers, for strategies that exchange them one by one; a named or recorded model has its own."""
+    """Number of layers, for strategies that exchange layer by layer; default: that of a named or recorded model."""
     layer_params: LayerSizes | None = Field(default=None, examples=[[2e8, 1e8, 1e8]])
-    """Instead of layers: how large each is, in order (only their shares matter); else all are alike."""
+    """Instead of layers: the size of each layer, in order (only the shares matter); default: equal layers."""
     forward_share: float = Field(default=1 / 3, ge=1e-6, le=1 - 1e-6, examples=[0.333])
-    """Share of a step's compute that is its forward pass."""
+    """Share of the forward pass in the compute of a step."""
 
     @abstractmethod
     def load(self, sites: Sequence[Datacenter], split: int) -> Load:
-        """Spreads the workload over sites.
+        """The load of the sites.
 
         Args:
           sites: the datacenter of each worker.
-          split: a number of chips that nobody gave is rounded up to a multiple of this.
+          split: a default number of chips is rounded up to a multiple of this.
 
         Raises:
           InputError: the numbers contradict each other.
@@ -76,7 +76,7 @@ class AbstractWorkload(Frozen):
         return tuple(size / whole for size in sizes)
 
     def _deal(self, sites: Sequence[Datacenter], chips: float, split: int, chip_flop_per_s: float) -> Deal:
-        """Chips and tokens of each worker; `chips`: how many there are in all, and how fast, if nobody says."""
+        """Chips and tokens of each worker; `chips` and `chip_flop_per_s` are defaults for all sites together."""
         said = self.chips is not None or self.tokens_per_chip is not None
         own = None if said else tuple(float(site.chips) for site in sites if site.chips)
         total = self.chips or rounded_up(chips, split)

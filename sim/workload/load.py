@@ -1,4 +1,4 @@
-"""A workload spread over the sites of a run, as plain numbers."""
+"""The load of the sites of a run by a workload, as plain numbers."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from ..errors import InputError
 from ..units.quantities import LATENCY, MOST_CHIPS, MOST_STEPS
 
 _LEAST_S = 1e-15
-"""A step that computes for less is a slip [s]."""
+"""The shortest compute time of a step that is accepted [s]."""
 
 
 @dataclass(frozen=True)
 class Deal:
-    """What each worker has, and what it gets of every batch.
+    """The chips of each worker, and its share of every batch.
 
     Attributes:
       worker_chips: chips of each worker.
       speeds: useful flop/s of a chip of each worker [flop/s].
-      by_speed: whether tokens are dealt in proportion to chips times speed, rather than the same to each.
+      by_speed: whether tokens are shared in proportion to chips times speed; else equally.
     """
 
     worker_chips: tuple[float, ...]
@@ -29,7 +29,7 @@ class Deal:
 
     @property
     def chips(self) -> int:
-        """Chips in all."""
+        """Chips of all workers together."""
         return round(sum(self.worker_chips))
 
     @property
@@ -41,13 +41,13 @@ class Deal:
         return tuple(each / sum(power) for each in power)
 
     def flop_per_chip(self, flop: float) -> tuple[float, ...]:
-        """What one chip of each worker does of a batch's flops (or tokens)."""
+        """The part of a batch's flops (or tokens) of one chip of each worker."""
         return tuple(flop * share / chips for share, chips in zip(self.tokens_share, self.worker_chips, strict=True))
 
 
 @dataclass(frozen=True)
 class Load:
-    """A workload spread over sites: what every strategy and the engine need to know of it.
+    """The load of the sites: all that strategies and the engine need to know about a workload.
 
     Attributes:
       params: N, parameters exchanged.
@@ -55,17 +55,17 @@ class Load:
       deal: chips and share of the batch of each worker.
       steps: T, inner steps: D / B, rounded up to whole steps.
       gradient_bytes, outer_bytes: payload of an exchange of gradients, of parameter changes [byte].
-      mean_step_s: mean compute of a step for each worker [s].
-      cycle_steps: steps after which the seconds of all workers repeat (1: every step costs the same).
-      compute_s: seconds that a worker computes for `count` steps from step `first` [s].
-      outer_step_s: the outer optimizer's own arithmetic for one exchange of the whole model, where it was measured;
-        counts where a strategy has outer steps and says no `compression_time` [s].
-      notes: assumptions that a reader of the result should know.
-      layers: share of the parameters (and of the compute) in each layer; empty where nobody knows.
-      forward_share: share of a step that is its forward pass.
-      inside_included: whether the seconds of a step hold its exchange of gradients inside a datacenter already, as
-        they do where they were measured.
-      active_params: parameters that work on a token, where they are not all of them.
+      mean_step_s: mean compute time of a step for each worker [s].
+      cycle_steps: steps after which the compute times of all workers repeat (1: all steps take the same time).
+      compute_s: compute time of a worker for `count` steps from step `first` [s].
+      outer_step_s: measured arithmetic of the outer optimizer for one exchange of the whole model; counts if a strategy
+        has outer steps and no `compression_time` [s].
+      notes: assumptions, for the reader of a result.
+      layers: share of the parameters (and of the compute) in each layer; empty if the layers are unknown.
+      forward_share: share of the forward pass in a step.
+      inside_included: whether the time of a step contains its exchange of gradients inside a datacenter, as a measured
+        time does.
+      active_params: parameters that are active for a token; None: all.
     """
 
     params: float
@@ -85,10 +85,10 @@ class Load:
     active_params: float | None = None
 
     def __post_init__(self) -> None:
-        """Demands numbers that make sense together: each may be in its range, and what they make of a step not.
+        """Checks the time of a step, the steps and the chips: each key may be in its range, and these not.
 
         Raises:
-          InputError: names the keys that make it.
+          InputError: one of them is out of range; the message names the keys that decide it.
         """
         longest_s, shortest_s = max(self.mean_step_s), min(self.mean_step_s)
         if not _LEAST_S <= shortest_s <= longest_s <= LATENCY.most:
@@ -109,23 +109,23 @@ class Load:
 
     @property
     def chips(self) -> int:
-        """R, chips in all."""
+        """R, chips of all workers together."""
         return self.deal.chips
 
     def scaled(
         self, *, params: float = 1.0, batch: float = 1.0, chips: float = 1.0, chip_speed: float = 1.0, bits: float = 1.0
     ) -> Load:
-        """So many times as much of something, dealt out as before; the steps stay.
+        """The load with some numbers scaled; the shares and the steps stay.
 
-        A step takes params x batch / (chips x chip_speed) times as long, an exchange carries params x bits times as
-        much. Chips need not be whole, and recorded seconds are scaled like any others.
+        The time of a step is multiplied by params x batch / (chips x chip_speed), the payload of an exchange by params
+        x bits. Chips need not be whole, and recorded times are scaled, too.
 
         Args:
-          params: factor on N.
-          batch: factor on B.
-          chips: factor on the chips of every worker.
-          chip_speed: factor on how fast they are.
-          bits: factor on the bits of an exchanged parameter.
+          params: factor of N.
+          batch: factor of B.
+          chips: factor of the chips of every worker.
+          chip_speed: factor of their speed.
+          bits: factor of the bits per exchanged parameter.
         """
         seconds, carried = params * batch / (chips * chip_speed), params * bits
         compute_s = self.compute_s
@@ -142,5 +142,5 @@ class Load:
 
 
 def rounded_up(chips: float, split: int) -> int:
-    """A number of chips, rounded up to a multiple of `split`, and 1 of these at least."""
+    """A number of chips, rounded up to a multiple of `split`; at least `split`."""
     return split * max(1, math.ceil(chips / split * (1 - 1e-12)))

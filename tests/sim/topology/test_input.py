@@ -37,7 +37,7 @@ BROKEN = {
     "half of one direction": (
         "between: [a, x]\n    latency: \"10 ms\"\n    duplex: full",
         "from: a\n    to: x\n    latency: \"10 ms\"\n    duplex: half",
-        ["two.yaml:7", "links[0]", "`between` with `duplex: half`"],
+        ["two.yaml:7", "links[0]", "write `between`"],
     ),
     "all packets lost": ("loss: 0.001", "loss: 1", ["two.yaml:10", "links[0].loss", "less than 1"]),
     "loss below nothing": ("loss: 0.001", "loss: -0.1", ["links[0].loss", "greater than or equal to 0"]),

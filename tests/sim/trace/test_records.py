@@ -124,7 +124,7 @@ def test_rescaled_outer_steps_follow_the_speed_of_the_chip_alone(with_outer_step
 def test_the_report_names_recorded_outer_steps(with_outer_steps, simulate):
     path = with_outer_steps(outer(2, 0.5), outer(4, 0.7), payload_bytes=0, device=TWO)
     _, out, _ = simulate("--topology", "low-bw", "--trace", path)
-    assert "outer steps: 600 ms of arithmetic each beside the exchange, as recorded" in " ".join(out.split())
+    assert "outer steps: 600 ms of arithmetic each in addition to the exchange, as recorded" in " ".join(out.split())
 
 
 @pytest.mark.parametrize("shards", [1, 2, 8])

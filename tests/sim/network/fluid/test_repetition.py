@@ -210,7 +210,7 @@ def test_a_flow_that_begins_late_has_the_rate_that_it_would_have_early():
 
 
 def test_a_schedule_that_the_clock_cannot_follow_is_refused():
-    with pytest.raises(InputError, match=r"link link 0: .*every 0.0002 s cannot be followed as late as 1e\+12 s"):
+    with pytest.raises(InputError, match=r"link link 0: .*every 0.0002 s cannot be resolved at 1e\+12 s"):
         told([FLICKER], [([0], 10, 1e12)])
 
 
