@@ -139,7 +139,7 @@ def _narrowed(strips: Sequence[_Strip], wanted: Sequence[int], width: int) -> li
 
 
 def _side_by_side(strips: Sequence[_Strip], widths: Sequence[int]) -> table.Table:
-    drawn = table.Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False)
+    drawn = table.Table(box=None, padding=(0, GAP, 0, 0))
     for strip, width in zip(strips, widths, strict=True):
         drawn.add_column(strip.head, justify="right" if strip.column.right else "left", width=width, overflow="fold")
     for cells in zip(*(strip.cells for strip in strips), strict=True):

@@ -51,6 +51,6 @@ def beside(name: Text, text: Text, names: int, width: int, console: Console) -> 
       console: measures them.
     """
     fits = console.measure(name).minimum <= names
-    grid = Table.grid(Column(width=names), padding=(0, GAP, 0, 0))
+    grid = Table.grid(Column(width=names, overflow="fold"), padding=(0, GAP, 0, 0))
     grid.add_row(name if fits else Text(), wrapped(text, max(width - names - GAP, 1), console))
     return grid if fits else Group(wrapped(name, names, console), grid)

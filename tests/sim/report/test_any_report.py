@@ -133,6 +133,7 @@ HOSTILE = Report(
     {"a": "</script>"},
     Records(("a",), [{"a": 'x,"y"\nz'}]),
 )
+WIDE_LETTERS = Report("", (Facts((Fact("東京東京東京東 x", ("0",)),)),), {}, Records((), ()))  # 14 of 42 // 3 columns
 
 
 def squeezed(text):
@@ -160,6 +161,7 @@ def expected(report):
 @settings(max_examples=150)
 @given(REPORTS, st.integers(40, 200), st.booleans(), st.booleans())
 @example(HOSTILE, 60, True, True)
+@example(WIDE_LETTERS, 42, False, True)
 def test_a_terminal_shows_every_word_and_breaks_none(report, width, styles, blocks):
     text = RENDERERS["table"](report, Screen(width=width, styles=styles, colours=styles, blocks=blocks))
     plain = re.sub("\x1b\\[[0-9]+m", "", text)
