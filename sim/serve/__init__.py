@@ -1,0 +1,1 @@
+"""A local page to play with: what the command `simulate` answers, with sliders (`simulate serve`, docs/serve.md)."""
