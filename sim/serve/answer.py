@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from html import escape
@@ -23,7 +24,8 @@ from .yaml import as_yaml
 
 Part = dict[str, str]
 """Elements of the page by their id, as HTML; a name that ends in `-text` is plain text."""
-_CURVES_WITHIN_S = 4.0
+_SHARE = 0.7
+"""Of the time limit, by which the last point of a curve is begun."""
 
 
 @dataclass(frozen=True)
@@ -33,10 +35,12 @@ class Task:
     Attributes:
       state: what was chosen.
       shape: `parts` for the page, or a download: `html`, `json` or `yaml`.
+      limit_s: when it is ended; curves that would not be ready by then are left out [s].
     """
 
     state: State
     shape: str = "parts"
+    limit_s: float = 10.0
 
 
 def parts(task: Task) -> Iterator[Part]:
@@ -45,7 +49,7 @@ def parts(task: Task) -> Iterator[Part]:
     Raises:
       InputError: what was chosen does not fit together.
     """
-    asked = ask(task.state)
+    asked, began_s = ask(task.state), time.monotonic()
     scenario = asked.scenario()
     if task.shape == "yaml":
         yield {"text": as_yaml(scenario)}
@@ -54,11 +58,14 @@ def parts(task: Task) -> Iterator[Part]:
         yield {"text": RENDERERS[task.shape](report(answer(scenario)), of_file())}
         return
     yield {"command-text": asked.command(), "python-text": python(task.state, scenario)}
+    run_s = time.monotonic()
     result = run(scenario)
+    took_s = time.monotonic() - run_s
     yield numbers(result)
     result = replace(result, bottlenecks=tuple(bottlenecks(result, fastest(result.runs))))
     yield {"notes": _notes(report(result))}
-    yield _curves(task.state, result)
+    left_s = _SHARE * task.limit_s - (time.monotonic() - began_s)
+    yield _curves(task.state, result, took_s, left_s)
 
 
 def numbers(result: Result) -> Part:
@@ -70,7 +77,7 @@ def numbers(result: Result) -> Part:
     return {
         "verdict": "".join(f"<p>{escape(text)}</p>" for text in verdict),
         "tiles": tiles(tables[0], result),
-        "brief-text": f"{fastest(result.runs).label}: {', '.join(text for _, text in _of_fastest(tables[0], result))}",
+        "brief-text": _brief(tables[0], result),
         "tables": _section("Strategy by strategy", tuple(tables)),
         "shares": shares(result.runs),
     }
@@ -86,9 +93,16 @@ def _of_fastest(table: Table, result: Result) -> list[tuple[str, str]]:
     ]
 
 
+def _brief(table: Table, result: Result) -> str:
+    """The same in a line: the strategy, and the first three figures."""
+    figures = [f"{head.lower()} {text}" for head, text in _of_fastest(table, result)[:3]]
+    return f"{fastest(result.runs).label}: {', '.join(figures)}"
+
+
 def tiles(table: Table, result: Result) -> str:
     """What the fastest run comes to, to be read at a glance."""
-    named = [("Fastest", fastest(result.runs).label), *_of_fastest(table, result)]
+    known = [(head, text) for head, text in _of_fastest(table, result) if text != "-"]
+    named = [("Fastest", fastest(result.runs).label), *known]
     return "".join(f"<div><dt>{escape(head)}</dt><dd>{escape(text)}</dd></div>" for head, text in named)
 
 
@@ -120,12 +134,12 @@ def shares(runs: tuple[Run, ...]) -> str:
     return f'{"".join(rows)}<ul class="keys">{keys}</ul>'
 
 
-def _curves(state: State, result: Result) -> Part:
-    found = curves(state, result, _CURVES_WITHIN_S)
+def _curves(state: State, result: Result, took_s: float, left_s: float) -> Part:
+    found = curves(state, result, took_s, left_s)
     if found is None:
         return {"curves": "<p>There are no links between datacenters, so no bandwidth to vary.</p>"}
-    drawn = pictures(found) if found.lines else ()
-    return {"curves": _section("Against bandwidth", (*drawn, sentences(found.missing, "quiet")))}
+    drawn = [_section("", (picture,)) for picture in (pictures(found) if found.lines else ())]
+    return {"curves": f'<div class="pair">{"".join(drawn)}</div>{_section("", (sentences(found.missing, "quiet"),))}'}
 
 
 def _notes(made: Report) -> str:

@@ -15,7 +15,6 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..errors import InputError
-from ..shell.options import as_option
 from .answer import Task
 from .controls import controls
 from .limits import StoppedError, Workers
@@ -142,7 +141,7 @@ async def _lines(workers: Workers, request: Request) -> AsyncIterator[str]:
         state = read(request.query_params.multi_items())
         first = [control.data() for control in controls(state)]
         yield _line({"controls": first, "address": address(state)})
-        async for part in workers.ask(Task(state)):
+        async for part in workers.ask(Task(state, limit_s=workers.limit_s)):
             yield _line(part)
     except WrongStateError as error:
         yield _line({"errors": error.errors})
@@ -158,8 +157,8 @@ def _line(part: object) -> str:
 
 def _by_field(error: InputError) -> dict[str, str]:
     """A mistake that only shows when all is put together, by the field that it belongs to."""
-    text = error.told(as_option).removeprefix("scenario: ")
-    if " replicas" in text and text.startswith("strategies"):
+    text = str(error).removeprefix("scenario: ")
+    if " datacenters and topology " in text:
         return {"replicas": text}
     return {next((field for start, field in _FIELDS.items() if text.startswith(start)), ""): text}
 
@@ -175,7 +174,7 @@ def _download(workers: Workers, name: str) -> Callable[[Request], Awaitable[Resp
             told = "\n".join(f"{field}: {message}" for field, message in error.errors.items())
             return PlainTextResponse(told, 422)
         except InputError as error:
-            return PlainTextResponse(error.told(as_option), 422)
+            return PlainTextResponse(str(error), 422)
         except StoppedError as error:
             return PlainTextResponse(str(error), 503)
         return Response(text, media_type=kind, headers={"content-disposition": f'attachment; filename="{name}"'})

@@ -12,7 +12,7 @@ from ..units.in_words import human_quantity
 from ..units.quantities import BANDWIDTH, LATENCY, Unit, to_text
 from .asked import takers
 from .networks import Network, network
-from .state import OWN_SIZE, Amount, State, count_text, texts
+from .state import OWN_PARAMS, OWN_SIZE, Amount, State, count_text, texts
 
 _STEPS = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8)
 """Stops within a power of ten."""
@@ -31,6 +31,7 @@ class Control:
       position: of the stop that is nearest to what holds.
       hint: what a person should know of it; why it has no effect, where it is off.
       off: whether it has no effect.
+      hidden: whether it is not shown at all then.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Control:
     position: int
     hint: str
     off: bool = False
+    hidden: bool = False
 
     def data(self) -> dict[str, Any]:
         """For the script of the page."""
@@ -62,19 +64,17 @@ def controls(state: State) -> list[Control]:
 
 
 def _params(state: State, written: dict[str, str]) -> Control:
-    stops = _spaced(1e7, 1e13)
-    off = state.workload != OWN_SIZE
-    hint = f"goes with the workload {OWN_SIZE}" if off else "N; 20 tokens are trained for each"
-    shown = "" if off else written.get("params", "")
+    stops, off = _spaced(1e7, 1e13), state.workload != OWN_SIZE
     return Control(
         "params",
         "Parameters of the model",
-        shown,
-        "" if off else "7B",
+        "" if off else written.get("params", ""),
+        count_text(OWN_PARAMS),
         tuple(count_text(stop) for stop in stops),
-        _nearest(stops, state.params or 7e9),
-        hint,
-        off,
+        _nearest(stops, state.params or OWN_PARAMS),
+        "N; 20 tokens are trained for each",
+        off=off,
+        hidden=off,
     )
 
 

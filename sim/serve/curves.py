@@ -18,7 +18,8 @@ from .networks import network
 from .state import Amount, State
 
 _DECADES, _POINTS_A_DECADE = 2, 2
-_DAY_S = 86400.0
+_UNITS = ((1.0, "s"), (3600.0, "h"), (86400.0, "days"), (31557600.0, "yr"))
+"""Of a wall-clock: the first in which the longest has at most four digits [s]."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Curves:
     missing: tuple[str, ...]
 
 
-def curves(state: State, result: Result, within_s: float) -> Curves | None:
+def curves(state: State, result: Result, took_s: float, within_s: float) -> Curves | None:
     """Replays each strategy at bandwidths around those of the topology; None where there are no links.
 
     The bandwidths do not depend on the one that is chosen, so that a line stays where it is while a slider moves.
@@ -67,7 +68,8 @@ def curves(state: State, result: Result, within_s: float) -> Curves | None:
     Args:
       state: what is asked.
       result: the answer to it, a point of every line.
-      within_s: a strategy whose line would take what is left of this time, or more, is left out [s].
+      took_s: how long that took; a strategy's share of it is that of the steps that it replayed [s].
+      within_s: time for all lines; a strategy whose line would take twice as long is not begun [s].
     """
     known = network(state.topology)
     if not known.bandwidths:
@@ -83,14 +85,14 @@ def curves(state: State, result: Result, within_s: float) -> Curves | None:
     end_s = time.monotonic() + within_s
     lines, missing = [], []
     for position, run in enumerate(result.runs):
-        repeats = result.scenario.strategies[position].repeats
+        point_s = took_s * run.replayed_steps / sum(each.replayed_steps for each in result.runs)
 
         def place(bandwidth: float, position: int = position) -> Place:
             return _place(asked, position, Amount(bandwidth, factor=factors))
 
-        found = _line(place, grid, end_s) if repeats else None
+        found = _line(place, grid, end_s) if point_s * len(grid) < 2 * within_s else None
         if found is None:
-            why = "it takes too long to replay at many bandwidths" if repeats else "it never repeats itself"
+            why = "it takes too long to replay at many bandwidths"
             missing.append(f"{run.label} has no curve here: {why}; simulate bandwidth draws it.")
         else:
             own = Place(run.compute_utilization, run.wall_clock_s)
@@ -99,14 +101,12 @@ def curves(state: State, result: Result, within_s: float) -> Curves | None:
 
 
 def _line(place: Callable[[float], Place], grid: Sequence[float], end_s: float) -> dict[float, Place] | None:
-    """Places on a grid, or None where they would take longer than there is time."""
+    """Places on a grid, or None where there is no time for all of them."""
     found: dict[float, Place] = {}
-    for number, bandwidth in enumerate(grid):
-        before_s = time.monotonic()
-        found[bandwidth] = place(bandwidth)
-        now_s = time.monotonic()
-        if now_s + (now_s - before_s) * (len(grid) - number - 1) > end_s:
+    for bandwidth in grid:
+        if time.monotonic() > end_s:
             return None
+        found[bandwidth] = place(bandwidth)
     return found
 
 
@@ -137,10 +137,7 @@ def pictures(found: Curves) -> tuple[Picture, Picture]:
     across = "bandwidth, times the topology's" if found.factors else "bandwidth of every link [Gbit/s]"
     here = f"chosen: {found.now:g} x" if found.factors else f"chosen: {found.now / 1e9:g} Gbit/s"
     times = [place.wall_clock_s for line in found.lines for _, place in line.places]
-    scale_s, name = next(
-        ((scale, name) for name, scale in (("days", _DAY_S), ("h", 3600.0)) if times and min(times) > 0.1 * scale),
-        (1.0, "s"),
-    )
+    scale_s, name = next((unit for unit in _UNITS if max(times, default=0.0) < 1e4 * unit[0]), _UNITS[-1])
     low, high = (min(times, default=1.0) / scale_s, max(times, default=1.0) / scale_s)
 
     def picture(title: str, y: Axis, ends: tuple[float, float], value: Callable[[Place], float]) -> Picture:

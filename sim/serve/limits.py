@@ -14,6 +14,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from ..errors import InputError
+from ..shell.options import as_option
 from ..shell.printing import tell
 from .answer import Part, Task, parts
 
@@ -37,7 +38,7 @@ def work(connection: Connection) -> None:
                     connection.send(part)
                 connection.send(None)
             except InputError as error:
-                connection.send(error)
+                connection.send(InputError(error.told(as_option)))  # in words: its parts would not come over
             except MemoryError:
                 connection.send(StoppedError("There is not enough memory for this; take fewer steps or strategies."))
             except Exception:

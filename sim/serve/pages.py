@@ -114,10 +114,11 @@ def _strategies(state: State, further: str, errors: Mapping[str, str]) -> str:
 
 def _slider(control: Control, errors: Mapping[str, str], written: Mapping[str, str]) -> str:
     name, off = control.name, " disabled" if control.off else ""
+    hidden = " hidden" if control.hidden else ""
     text = written.get(name, control.text)
     shown = control.text or control.stops[control.position]
     return (
-        f'<div class="field slider" data-field="{name}"><label for="{name}">{escape(control.label)}</label>'
+        f'<div class="field slider" data-field="{name}"{hidden}><label for="{name}">{escape(control.label)}</label>'
         f'<input type="text" id="{name}" name="{name}" value="{escape(text)}" '
         f'placeholder="{escape(control.placeholder)}" spellcheck="false" maxlength="60" '
         f'aria-describedby="{name}-hint {name}-error"{off}>'
@@ -145,7 +146,7 @@ def _answer(query: str) -> str:
 <div id="verdict" aria-live="polite"></div></section>
 <section aria-labelledby="shares-title"><h2 id="shares-title">Where the time goes</h2><div id="shares"></div></section>
 <section id="tables"></section>
-<section id="curves"></section>
+<section aria-labelledby="curves-title"><h2 id="curves-title">Against bandwidth</h2><div id="curves"></div></section>
 <section aria-label="Take it along" class="along"><p>Download: {links}
 <button type="button" class="button" id="same" aria-expanded="false" aria-controls="equivalent">\
 Command and Python</button></p>

@@ -94,6 +94,7 @@ function showControl(control) {
   if (document.activeElement !== text) text.value = control.text;
   text.placeholder = control.placeholder;
   text.disabled = slider.disabled = control.off;
+  text.closest("[data-field]").hidden = control.hidden;
   tell(`${control.name}-hint`, control.hint);
   if (document.activeElement === slider && slider.dataset.moving) return; // it is being dragged: leave it alone
   slider.dataset.stops = JSON.stringify(control.stops);
