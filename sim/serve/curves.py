@@ -12,6 +12,7 @@ from ..scenario.model import Scenario
 from ..simulation.results import Result
 from ..simulation.run import outcomes
 from ..simulation.summary import summarise
+from ..strategies import AbstractStrategy, Reference
 from ..units.quantities import BANDWIDTH
 from .asked import Asked, ask
 from .networks import network
@@ -81,14 +82,15 @@ def curves(state: State, result: Result, took_s: float, within_s: float) -> Curv
     middle = 1.0 if factors else common or now
     steps = range(-_DECADES * _POINTS_A_DECADE, _DECADES * _POINTS_A_DECADE + 1)
     grid = [float(f"{middle * 10 ** (step / _POINTS_A_DECADE):.4g}") for step in steps]
-    asked = ask(replace(state, bandwidth=None))
+    # Of the strategies only one is replayed at a time, so that those that a slider does not touch are known already.
+    world = ask(replace(state, bandwidth=None, strategies=(Reference.model_fields["kind"].default,)))
     end_s = time.monotonic() + within_s
     lines, missing = [], []
     for position, run in enumerate(result.runs):
         point_s = took_s * run.replayed_steps / sum(each.replayed_steps for each in result.runs)
 
         def place(bandwidth: float, position: int = position) -> Place:
-            return _place(asked, position, Amount(bandwidth, factor=factors))
+            return _place(world, result.scenario.strategies[position], Amount(bandwidth, factor=factors))
 
         found = _line(place, grid, end_s) if point_s * len(grid) < 2 * within_s else None
         if found is None:
@@ -111,21 +113,25 @@ def _line(place: Callable[[float], Place], grid: Sequence[float], end_s: float) 
 
 
 @lru_cache(maxsize=256)
-def _scenario(asked: Asked) -> Scenario:
+def _world(asked: Asked) -> Scenario:
     return asked.scenario()
 
 
-@lru_cache(maxsize=4096)
-def _place(asked: Asked, position: int, amount: Amount) -> Place:
-    """One strategy of a question by itself, with another bandwidth; the same is replayed once."""
-    scenario = _scenario(asked)
+@lru_cache(maxsize=256)
+def _with_links(asked: Asked, amount: Amount) -> Scenario:
+    """A question with another bandwidth of all links."""
+    scenario = _world(asked)
     links = tuple(
         link.replaced(bandwidth=BANDWIDTH.within(amount.of(link.bandwidth_bits_per_s)))
         for link in scenario.topology.links
     )
-    only = scenario.replaced(
-        topology=scenario.topology.replaced(links=links), strategies=scenario.strategies[position : position + 1]
-    )
+    return scenario.replaced(topology=scenario.topology.replaced(links=links))
+
+
+@lru_cache(maxsize=4096)
+def _place(asked: Asked, strategy: AbstractStrategy, amount: Amount) -> Place:
+    """One strategy by itself on the links of a question, with another bandwidth; the same is replayed once."""
+    only = _with_links(asked, amount).replaced(strategies=(strategy,))
     (found,) = outcomes(only)
     run = summarise(found, only.topology.name, found.timeline.wall_clock_s)
     return Place(run.compute_utilization, run.wall_clock_s)
