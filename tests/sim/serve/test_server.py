@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 
@@ -82,6 +83,26 @@ def test_a_name_has_to_be_allowed(started):
     with pytest.raises(urllib.error.HTTPError, match="421") as refused:
         urllib.request.urlopen(urllib.request.Request(url, headers={"Host": "other"}))
     refused.value.close()
+
+
+def test_an_answer_may_take_as_long_as_it_is_given(started):
+    _, line = started("--time-limit", "0.5")
+    query = "answer?topology=low-bw&strategy=async-diloco&replicas=8"
+    with urllib.request.urlopen(f"{line.split()[0]}{query}") as response:
+        assert b"longer than 0.5 s" in response.read().splitlines()[-1]
+
+
+def test_a_browser_is_opened_if_asked_for(started, monkeypatch, tmp_path):
+    program = tmp_path / "browser"
+    program.write_text(f'#!/bin/sh\necho "$1" > {tmp_path}/opened\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("BROWSER", str(program))
+    _, line = started("--browser")
+    for _ in range(100):
+        if (opened := tmp_path / "opened").exists() and opened.read_text():
+            break
+        time.sleep(0.1)
+    assert opened.read_text().strip() == line.split()[0]
 
 
 def test_a_port_in_use_is_told_with_another(simulate):
