@@ -10,10 +10,10 @@ Verdict:
   since they cross.
 - Outer rate: of M alone from 335M up (0.4, 0.6, 0.6, 0.8); below that it scatters by one step of the grid.
 - Inner rate: the row M = 8 of Table 8 is a misprint. Its exponent, -1.102, cannot stand beside Table 10 (the joint
-  slope must be the mean of the four); -1.017 can, and puts the line where the others are (dash-dotted). As printed,
+  slope must be the mean of the four); -1.017 can, and puts the line where the others are (broad and pale). As printed,
   it says 2.8e-5 at 2.4B where the joint fit says 2.1e-4.
 
-Run: python -m experiments.best_batch (a few seconds). Writes results/best_batch.csv and .png.
+Run: python -m experiments.best_batch (a few seconds). Writes results/best_batch.csv, .png and .pdf.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from __future__ import annotations
 import csv
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -28,11 +29,14 @@ from sim.laws import FITTED_PARAMS, TOKENS_PER_PARAM, diloco
 from sim.laws.model_family import FAMILY
 from sim.laws.published import INNER_LEARNING_RATE, MISPRINTED_SLOPE
 
+from . import style
 from .tables import read_table
 
 RESULTS = Path(__file__).parent / "results"
 Row = dict[str, str | float]
 ALGORITHMS = [("data-parallel", 1), *(("diloco", replicas) for replicas in (1, 2, 4, 8))]
+OUTER_MARKERS = {"35m": "^", "90m": "s", "180m": "v", "335m and up": "o"}
+"""Sizes whose best outer rates were published."""
 DERIVED_AT_2_4B = {
     ("data-parallel", 1): 2.0e5,
     ("diloco", 1): 3.4e5,
@@ -79,52 +83,53 @@ def _short(value: float) -> float:
 
 def draw(path: Path) -> None:
     """Three panels: best batch and best inner rate over N, best outer rate over M."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
-    figure, (batch, inner, outer) = plt.subplots(1, 3, figsize=(13, 4.2), layout="constrained")
-    colours = ["#444444", *plt.get_cmap("viridis")(np.linspace(0.9, 0.1, 4))]
+    figure, (batch, inner, outer) = style.panels(1, 3, 3.5)
     low, high = FITTED_PARAMS
     fitted, beyond = np.geomspace(low, high, 50), np.geomspace(high, 1e10, 20)
-    for (algorithm, replicas), colour in zip(ALGORITHMS, colours, strict=True):
-        label = "Data-Parallel" if algorithm == "data-parallel" else f"DiLoCo, M = {replicas}"
+    for algorithm, replicas in ALGORITHMS:
+        look = style.look_of(algorithm, replicas)
         for axes, law in ((batch, diloco.batch_tokens), (inner, diloco.inner_learning_rate)):
-            axes.plot(fitted, law(fitted, algorithm, replicas), color=colour, lw=1.4, label=label)
-            axes.plot(beyond, law(beyond, algorithm, replicas), color=colour, lw=1.4, alpha=0.35)
+            axes.plot(fitted, law(fitted, algorithm, replicas), **look.line, label=look.label)
+            axes.plot(beyond, law(beyond, algorithm, replicas), **look.line, alpha=0.35)
             if algorithm == "diloco":
-                axes.plot(fitted, law(fitted, algorithm, replicas, form="joint"), color=colour, lw=0.8, ls=":")
+                axes.plot(fitted, law(fitted, algorithm, replicas, form="joint"), color=look.colour, lw=0.5)
     mended = INNER_LEARNING_RATE["diloco-8"][0] * fitted**MISPRINTED_SLOPE
-    inner.plot(fitted, mended, color=colours[-1], lw=1, ls="-.", label="M = 8 with exponent -1.017")
-    inner.legend(handles=inner.lines[-1:], frameon=False, fontsize=8, loc="lower left")
-    for axes, label in ((batch, "best global batch [tokens]"), (inner, "best inner learning rate")):
-        axes.set(xscale="log", yscale="log", xlabel="parameters N", ylabel=label)
-    batch.plot([], [], color="#444444", lw=0.8, ls=":", label="joint fit of DiLoCo")
-    batch.legend(frameon=False, fontsize=8)
+    (misprint,) = inner.plot(
+        fitted, mended, color=style.DILOCO[8].colour, lw=2.4, alpha=0.4, label="M = 8 with exponent -1.017 (see note)"
+    )
+    for axes, title in ((batch, "best global batch [tokens]"), (inner, "best inner learning rate")):
+        axes.set(xscale="log", yscale="log", xlabel="parameters N", title=title)
+        style.parameter_ticks(axes.xaxis)
+    _draw_outer(outer)
+    own = [line for line in batch.lines if not line.get_label().startswith("_")]
+    joint = style.key("joint fit of DiLoCo", color=style.GREY, lw=0.5)
+    rings = [
+        style.key(f"published optimum, {size}", **style.PUBLISHED | {"marker": marker, "markeredgecolor": style.GREY})
+        for size, marker in OUTER_MARKERS.items()
+    ]
+    style.finish(
+        figure,
+        path,
+        "Best batch and learning rates at 20 tokens per parameter, by the published fits",
+        "Lines: fits of arXiv 2503.09799, Tables 8 to 10; pale: beyond the sizes that they were fitted to. "
+        "Rings: optima found there by search (Figure 7), beside what we use (dots). The printed exponent of the inner "
+        "rate at M = 8, -1.102, contradicts the joint fit; -1.017 agrees.",
+        [*own, joint, misprint, *rings, style.key("outer rate that we use", color=style.GREY, marker=".", ls="-")],
+    )
+
+
+def _draw_outer(axes: Any) -> None:
+    """Best outer learning rate over M: what was found by search, and the one that the laws give."""
     measured = read_table(Path(__file__).parent / "reference" / "outer_learning_rate.csv")
-    replicas_axis = [int(row["replicas"]) for row in measured]
-    for size, marker in (("35m", "^"), ("90m", "s"), ("180m", "v")):
-        outer.plot(
-            replicas_axis, [float(row[size]) for row in measured], marker, color="#999999", mfc="w", ms=8, label=size
-        )
-    outer.plot(
-        replicas_axis, [float(row["335m_and_up"]) for row in measured], "o", color="#31688e", ms=5, label="335m and up"
-    )
-    between = list(range(1, 9))
-    outer.plot(between, [diloco.outer_learning_rate(1e9, m) for m in between], color="#31688e", lw=1)
-    outer.set(xscale="log", xlabel="replicas M", ylabel="best outer learning rate", ylim=(0, 1.1))
-    outer.set_xticks(between, [str(m) if m in replicas_axis else "" for m in between])
-    outer.minorticks_off()
-    outer.legend(frameon=False, fontsize=8, loc="lower right")
-    for axes in (batch, inner, outer):
-        axes.grid(alpha=0.25)
-        axes.spines[["top", "right"]].set_visible(False)
-    figure.suptitle(
-        "Published fits of the best batch and learning rates at 20 tokens per parameter (pale: beyond the fits)",
-        fontsize=11,
-    )
-    figure.savefig(path, dpi=110, metadata={"Software": None})
+    counts = [int(row["replicas"]) for row in measured]
+    for place, (size, marker) in enumerate(OUTER_MARKERS.items()):
+        column = size.replace(" ", "_")
+        beside = [m * 1.045 ** (place - 1.5) for m in counts]  # optima of several sizes are the same
+        ring = style.PUBLISHED | {"marker": marker, "markeredgecolor": style.GREY}
+        axes.plot(beside, [float(row[column]) for row in measured], **ring)
+    axes.plot(counts, [diloco.outer_learning_rate(1e9, m) for m in counts], ".-", color=style.GREY, lw=0.8)
+    axes.set(xscale="log", xlabel="replicas M", title="best outer learning rate", ylim=(0, 1.1))
+    style.plain_ticks(axes.xaxis, counts)
 
 
 def main() -> None:

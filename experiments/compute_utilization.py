@@ -15,7 +15,8 @@ target look as if the payload were 0.829 of itself. A factor of 1 read that way 
 Then a factor of 1 is the true need, and the published numbers are too small by up to a cell.
 
 Run: python -m experiments.compute_utilization (about a minute). Writes results/compute_utilization.csv (a line a cell),
-results/compute_utilization_factor.csv (how well other payload factors fit) and results/compute_utilization.png.
+results/compute_utilization_factor.csv (how well other payload factors fit) and
+results/compute_utilization.png and .pdf.
 """
 
 from __future__ import annotations
@@ -23,19 +24,30 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from statistics import fmean
+from typing import Any
 
 import numpy as np
 
 from sim.questions.bandwidth.bandwidth import PAPER_GRID_BITS_PER_S, answer
 from sim.questions.bandwidth.published_setting import study
 
+from . import style
 from .tables import read_table
 
 HERE = Path(__file__).parent
 RESULTS, REFERENCE = HERE / "results", HERE / "reference"
 FACTOR = 0.8
 TARGETS = {"u50": 0.5, "u80": 0.8, "u90": 0.9, "u95": 0.95, "u99": 0.99}
-Row = dict[str, str | float | int]
+LOOKS: dict[float, dict[str, Any]] = {
+    0.5: {"color": "#e69f00", "marker": "s"},
+    0.8: {"color": "#56b4e9", "marker": "D"},
+    0.9: {"color": "#009e73", "marker": "o"},
+    0.95: {"color": "#d55e00", "marker": "^"},
+    0.99: {"color": "#000000", "marker": "v"},
+}
+"""Of the targets in the figure."""
+Row = dict[str, str | float]
 
 
 def published() -> list[dict[str, str]]:
@@ -135,7 +147,8 @@ def factors(table: Iterable[Row]) -> list[Row]:
 
 def _explained(row: Row) -> bool:
     """The cells that the mechanism explains as defined: no eager rows, and no others of H = 30."""
-    return row["reading"] == "as defined" and not str(row["method"]).startswith("eager") and row["sync_every"] != "30"
+    plain = not str(row["method"]).startswith("eager") and float(row["sync_every"]) != 30
+    return plain and row["reading"] == "as defined"
 
 
 def consistent_factors(table: Iterable[Row]) -> tuple[float, float]:
@@ -150,39 +163,74 @@ def consistent_factors(table: Iterable[Row]) -> tuple[float, float]:
 
 
 def draw(table: list[Row], path: Path) -> None:
-    """A line a published row: what it says (rings), ours as defined (dots), and as it comes out (crosses)."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
-    keys = list(
-        dict.fromkeys(tuple(str(row[key]) for key in ("source", "params", "method", "sync_every")) for row in table)
-    )
-    figure, axes = plt.subplots(figsize=(9, 8), layout="constrained")
-    colours = dict(zip(TARGETS.values(), plt.get_cmap("viridis")(np.linspace(0.9, 0.1, 5)), strict=True))
+    """A line a published row. Left: what it says (rings) and what we say. Right: the signed errors, and their mean."""
+    keys = list(dict.fromkeys(_key(row) for row in table))
+    figure, (left, right) = style.panels(1, 2, 7.4, sharey=True, width_ratios=[1.35, 1])
+    right.axvspan(-1, 1, color=style.PALE, zorder=0)
     for row in table:
-        y = keys.index(tuple(str(row[key]) for key in ("source", "params", "method", "sync_every")))
-        colour = colours[float(row["target"])]
+        y, look = keys.index(_key(row)), LOOKS[float(row["target"])]
+        own = _mark(row, look)
         if row["reading"] == "as defined":
-            axes.plot(float(row["published_gbit_per_s"]), y, "o", mfc="none", mec=colour, ms=9)
-            axes.plot(float(row["ours_gbit_per_s"]), y, ".", color=colour, ms=6)
-        else:
-            axes.plot(float(row["ours_gbit_per_s"]), y, "x", color=colour, ms=5)
-    for target, colour in colours.items():
-        axes.plot([], [], "o", color=colour, label=f"{target:.0%} utilisation")
-    axes.plot([], [], "o", mfc="none", mec="k", ms=9, label="published grid point")
-    axes.plot([], [], ".", color="k", ms=6, label="ours, as defined")
-    axes.plot([], [], "x", color="k", ms=5, label="ours, as it comes out")
-    labels = [f"{source}: {float(params) / 1e9:g}B {method} H={every}" for source, params, method, every in keys]
-    axes.set_yticks(range(len(keys)), labels, fontsize="small")
-    axes.invert_yaxis()
-    axes.set(xscale="log", xlabel="bandwidth between two datacenters [Gbit/s], payload factor 0.8")
-    axes.grid(alpha=0.25)
-    axes.spines[["top", "right"]].set_visible(False)
-    figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize="small")
-    figure.savefig(path, dpi=110, metadata={"Software": None})
-    plt.close(figure)
+            left.plot(float(row["published_gbit_per_s"]), y, **look | style.PUBLISHED)
+        left.plot(float(row["ours_gbit_per_s"]), y, **own)
+        aside = 0.13 * (list(LOOKS).index(float(row["target"])) - 2)
+        right.plot(float(row["cells_apart"]), y + aside, **own)
+    for place, name in enumerate(keys):
+        mean = fmean(float(row["cells_apart"]) for row in table if _key(row) == name and row["reading"] == "as defined")
+        right.plot([mean, mean], [place - 0.42, place + 0.42], color="#000000", lw=1.0)
+    left.set_yticks(range(len(keys)), [_row_name(*name) for name in keys], fontsize=6.8)
+    left.set_ylim(len(keys) - 0.4, -0.6)
+    right.set_xticks(range(-6, 7, 2))
+    left.set(xscale="log", xlabel="bandwidth between two datacenters [Gbit/s]", title="published and ours")
+    right.set(xlabel="ours less published [cells of the grid]", title="signed error, and its mean by row")
+    style.plain_ticks(left.xaxis, (0.1, 1, 10, 100))
+    targets = [style.key(f"{target:.0%} utilisation", **look, ls="none") for target, look in LOOKS.items()]
+    grey = {"marker": "o", "ls": "none", "color": style.GREY}
+    style.finish(
+        figure,
+        path,
+        "Bandwidth that keeps the chips busy: every cell of the published tables",
+        "SL: arXiv 2503.09799, Table 6; ST: 2501.18512, Table 4; EU: 2502.12996, Table 5. Payload factor 0.8; a cell "
+        "is a factor of 1.207, and bands show one of them to either side. " + told(table),
+        [
+            *targets,
+            style.key("published", **style.PUBLISHED, marker="o", markeredgecolor=style.GREY),
+            style.key("ours, as defined", **grey, markersize=3),
+            style.key("ours, as it comes out", **grey | {"marker": "x"}, markersize=4),
+            style.key("mean error", color="#000000", marker="|", markersize=9, ls="none"),
+        ],
+    )
+
+
+def told(table: Iterable[Row]) -> str:
+    """How far the cells that the mechanism explains are off, and the others, in words: exact, within one, bias."""
+    groups: dict[str, list[float]] = {}
+    for row in table:
+        explained = "Rows that the mechanism explains" if _explained(row) else "Eager rows and those of H = 30"
+        groups.setdefault(f"{explained}, {row['reading']}", []).append(float(row["cells_apart"]))
+    return (
+        ". ".join(
+            f"{name}: {len(errors)} cells, {errors.count(0)} exact, {sum(abs(e) <= 1 for e in errors)} within one, "
+            f"mean signed error {fmean(errors):+.2f} cells"
+            for name, errors in groups.items()
+        )
+        + "."
+    )
+
+
+def _key(row: Row) -> tuple[str, float, str, float]:
+    return str(row["source"]), float(row["params"]), str(row["method"]), float(row["sync_every"])
+
+
+def _row_name(source: str, params: float, method: str, every: float) -> str:
+    return f"{source} {params / 1e9:g}B {method}" + (f", H = {every:g}" if every > 1 else "")
+
+
+def _mark(row: Row, look: dict[str, Any]) -> dict[str, Any]:
+    """Ours: a small dot as defined, a cross as it comes out."""
+    if row["reading"] == "as defined":
+        return look | {"markersize": 3.0, "ls": "none"}
+    return {"marker": "x", "color": look["color"], "markersize": 4.0, "ls": "none"}
 
 
 def _write(table: list[Row], name: str) -> None:

@@ -19,8 +19,8 @@ Verdict:
   low at 10B. The floor therefore is known to a tenth or two of a nat, and losses far beyond 10B no better than that
   lets them.
 
-Run: python -m experiments.loss_scaling (half a minute). Writes results/loss_scaling.csv, loss_scaling_floor.csv and
-.png.
+Run: python -m experiments.loss_scaling (half a minute). Writes results/loss_scaling.csv, loss_scaling_floor.csv,
+.png and .pdf.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from sim.laws import diloco
 from sim.laws.fitting import HUBER_DELTA, Fitted, bootstrap, fit, minimise
 from sim.laws.forms import FormName
 
+from . import style
 from .tables import read_table
 
 FOLDER = Path(__file__).parent
@@ -234,52 +235,47 @@ def _floor_row(
 
 
 def draw(path: Path) -> None:
-    """Left: losses and laws over N. Right: how far measured losses lie from the plain law and the one with a floor."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
-    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.4), layout="constrained")
-    colours = ["#444444", *plt.get_cmap("viridis")(np.linspace(0.9, 0.1, 4))]
+    """Left: losses and laws over N. Right: how far the laws lie from the measured losses, and the mean of that."""
+    figure, (left, right) = style.panels(1, 2, 3.9)
     line = np.geomspace(30e6, 14e9, 100)
     runs = losses("nominal", 1e10)
-    for algorithm, colour in zip(ALGORITHMS, colours, strict=True):
-        own = [(n, loss) for name, n, loss in runs if name == algorithm]
-        kind, replicas = algorithm.rpartition("-")[0] or algorithm, ALGORITHMS[algorithm]
-        kind = "data-parallel" if algorithm == "data-parallel" else kind
-        label = "Data-Parallel" if algorithm == "data-parallel" else f"DiLoCo, M = {replicas}"
-        n, measured = np.array([x for x, _ in own]), np.array([y for _, y in own])
-        left.plot(line, diloco.loss(line, kind, replicas), color=colour, lw=1, label=label)
-        left.plot(line, diloco.loss_with_floor(line, kind, replicas), color=colour, lw=1, ls=":")
-        left.plot(n, measured, "o", color=colour, ms=4)
-        right.plot(n, 100 * (measured / diloco.loss(n, kind, replicas) - 1), "o-", color=colour, ms=4, lw=1)
-        right.plot(
-            n, 100 * (measured / diloco.loss_with_floor(n, kind, replicas) - 1), "o:", color=colour, ms=4, lw=1, mfc="w"
-        )
+    errors: dict[str, list[float]] = {"plain": [], "floor": []}
+    for algorithm, replicas in ALGORITHMS.items():
+        kind = "data-parallel" if algorithm == "data-parallel" else "diloco"
+        look = style.look_of(kind, replicas)
+        n = np.array([params for name, params, _ in runs if name == algorithm])
+        measured = np.array([loss for name, _, loss in runs if name == algorithm])
+        left.plot(line, diloco.loss(line, kind, replicas), **look.line, label=look.label)
+        left.plot(n, measured, **look.points | style.PUBLISHED)
+        for name, law in (("plain", diloco.loss), ("floor", diloco.loss_with_floor)):
+            error = 100 * (law(n, kind, replicas) / measured - 1)
+            errors[name] += list(error)
+            filled = {} if name == "plain" else {"mfc": "w", "lw": 0.6}
+            right.plot(n, error, **look.both | filled)
     for axes in (left, right):
-        axes.axvspan(2.6e9, 14e9, color="#f2f2f2", zorder=0)
-        axes.set(xscale="log", xlabel="parameters N", xlim=(30e6, 14e9))
-        axes.grid(alpha=0.25)
-        axes.spines[["top", "right"]].set_visible(False)
-    left.set(
-        yscale="log",
-        ylabel="evaluation loss [nats per token]",
-        yticks=(2, 2.5, 3, 3.5),
-        yticklabels=("2", "2.5", "3", "3.5"),
+        axes.axvspan(2.6e9, 14e9, color=style.PALE, zorder=0)
+        axes.set(xscale="log", xlabel="parameters N", xlim=(27e6, 14e9))
+        style.parameter_ticks(axes.xaxis)
+    left.set(yscale="log", ylabel="evaluation loss [nats per token]", title="losses, and the published power laws")
+    style.plain_ticks(left.yaxis, (2, 2.5, 3, 3.5))
+    right.axhline(0, color=style.GREY, lw=0.8)
+    right.set(ylabel="error, law less published [%]", title="signed error of the laws")
+    ring = {"marker": "o", "markeredgecolor": style.GREY}
+    plain, floor = (float(np.mean(errors[name])) for name in ("plain", "floor"))
+    style.finish(
+        figure,
+        path,
+        "C4 losses at 20 tokens per parameter, and their laws",
+        "Published losses: arXiv 2503.09799, Tables 4, 5, 12; laws A N^alpha: Table 7. Grey ground: beyond the sizes "
+        "that the published laws were fitted to; the law with a floor, C + A N^alpha, is ours and was fitted to all. "
+        f"Mean signed error {plain:+.2f}% (power law), {floor:+.2f}% (with a floor).",
+        [
+            *left.lines[::2],
+            style.key("published loss", **style.PUBLISHED | ring),
+            style.key("error of the power law", marker="o", color=style.GREY),
+            style.key("error with a floor", marker="o", color=style.GREY, mfc="w", lw=0.6),
+        ],
     )
-    left.minorticks_off()
-    left.legend(frameon=False, fontsize=8)
-    right.axhline(0, color="#888888", lw=0.6)
-    right.set(ylabel="measured above law [%]")
-    right.plot([], [], "o-", color="#444444", ms=4, lw=1, label="A N^α (published)")
-    right.plot([], [], "o:", color="#444444", ms=4, lw=1, mfc="w", label="C + A N^α (fitted to 10B)")
-    right.legend(frameon=False, fontsize=8)
-    figure.suptitle(
-        "Published C4 losses at 20 tokens per parameter, and their laws (shaded: beyond the published fits)",
-        fontsize=11,
-    )
-    figure.savefig(path, dpi=110, metadata={"Software": None})
 
 
 def _write(name: str, table: list[Row]) -> None:

@@ -1,7 +1,7 @@
 """The figures and the tables of the study, from runs.csv.
 
-Run: python -m experiments.small_scale.figure. Writes headline.png and ablations.png, and the tables in README.md
-between their marks.
+Run: python -m experiments.small_scale.figure. Writes headline and ablations (.png and .pdf), and the tables in
+README.md between their marks.
 """
 
 from __future__ import annotations
@@ -12,15 +12,17 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from sim.laws import FITTED_PARAMS
 from sim.shell.delivery import write_atomically
 
+from .. import style
+from ..tables import read_table
 from .cases import ABLATED, OUTER_SIZES, REPLICAS, SEEDS, SIZES, Case, Row, best_case, cells, key
 
 HERE = Path(__file__).parent
 BEGIN, END = "<!-- {}: made by figure.py -->", "<!-- end of {} -->"
-COLOURS = {0: "#444444", 1: "#e0a800", 2: "#35b779", 4: "#31688e"}
 
 
 class Cell(NamedTuple):
@@ -140,54 +142,81 @@ def _at(runs: Sequence[Row], size: str, replicas: int, multiple: str) -> tuple[f
 
 
 def draw_headline(runs: Sequence[Row], path: Path) -> None:
-    """Loss against size, and the distance to Data-Parallel."""
-    figure, (left, right) = _panels(2)
+    """Loss against size, and the distance to Data-Parallel beside the published one of larger models."""
+    figure, (left, right) = style.panels(1, 2, 3.6, width_ratios=[1, 1.5])
     base = {size: best(runs, size, 0) for size in SIZES}
-    for replicas, colour in COLOURS.items():
+    for replicas in REPLICAS:
+        look = look_of(replicas)
         cells = [(size, cell) for size in SIZES if (cell := best(runs, size, replicas)) is not None]
         sizes = [cell.params for _, cell in cells]
-        left.plot(sizes, [cell.mean for _, cell in cells], "o-", color=colour, ms=4, lw=1.2, label=name_of(replicas))
+        left.plot(sizes, [cell.mean for _, cell in cells], **look.both, label=look.label)
         for _, cell in cells:
-            left.plot([cell.params] * len(cell.losses), cell.losses, "_", color=colour, ms=9)
+            left.plot([cell.params] * 2, [min(cell.losses), max(cell.losses)], color=look.colour, lw=2.6, alpha=0.5)
         ratios = [(cell.params, 100 * (cell.mean / own.mean - 1)) for size, cell in cells if (own := base[size])]
-        right.plot(*zip(*ratios, strict=True), "o-", color=colour, ms=4, lw=1.2)
-    left.set(xscale="log", xlabel="parameters N", ylabel="held-out loss [nats per token]")
-    right.set(xscale="log", xlabel="parameters N", ylabel="over Data-Parallel [%]")
-    left.legend(frameon=False, fontsize=8)
-    figure.suptitle("20 tokens per parameter, H = 30, each at its best inner rate (bars: seeds)", fontsize=11)
-    figure.savefig(path, dpi=110, metadata={"Software": None})
+        right.plot(*zip(*ratios, strict=True), **look.both)
+        if replicas:
+            ring = style.PUBLISHED | {"marker": look.marker, "markeredgecolor": look.colour, "markersize": 4.5}
+            right.plot(*zip(*published_gaps(replicas), strict=True), **ring)
+    left.set(xscale="log", xlabel="parameters N", ylabel="held-out loss [nats per token]", title="trained here")
+    style.plain_ticks(left.xaxis, ())
+    left.set_xticks(sizes, [f"{params / 1000:.0f}k" for params in sizes])
+    right.set(xscale="log", xlabel="parameters N", ylabel="loss over Data-Parallel's [%]", title="how far behind")
+    right.set_xticks([1e5, 1e6, 1e7, 1e8, 1e9], ["100k", "1M", "10M", "100M", "1B"])
+    style.finish(
+        figure,
+        path,
+        "Small models, really trained: 20 tokens per parameter, H = 30, each at its best inner rate",
+        "Points: means of two seeds, bars on the left from one seed to the other. Rings: published losses from 35M to "
+        "2.4B (arXiv 2503.09799, Table 4: C4, 10,000 steps and more; here English text and 1,124 to 3,209 steps, which "
+        "is why DiLoCo is further behind).",
+        [
+            *(style.key(look_of(replicas).label, **look_of(replicas).both) for replicas in REPLICAS),
+            style.key("published", **style.PUBLISHED, marker="o", markeredgecolor=style.GREY),
+        ],
+    )
+
+
+def look_of(replicas: int) -> style.Look:
+    """Of an algorithm by its replicas; Data-Parallel has 0."""
+    return style.DILOCO[replicas] if replicas else style.DATA_PARALLEL
+
+
+def published_gaps(replicas: int) -> list[tuple[float, float]]:
+    """N, and how far the published loss of DiLoCo lies above Data-Parallel's, from 35M to 2.4B [%]."""
+    reference = HERE.parent / "reference"
+    sizes = {row["name"]: float(row["params"]) for row in read_table(reference / "models.csv")}
+    return [
+        (sizes[row["model"]], 100 * (float(row[f"diloco-{replicas}"]) / float(row["data-parallel"]) - 1))
+        for row in read_table(reference / "eval_loss.csv")
+        if sizes[row["model"]] <= FITTED_PARAMS[1]
+    ]
 
 
 def draw_ablations(runs: Sequence[Row], path: Path) -> None:
     """One panel for each thing that was changed."""
-    figure, panels = _panels(len(ABLATIONS), sharey=True)
+    figure, grid = style.panels(2, 3, 4.8, sharey=True)
+    *panels, empty = grid.flat
+    empty.set_visible(False)
     for axes, (name, label, kinds) in zip(panels, ABLATIONS, strict=True):
         found = {replicas: ablation(runs, name, replicas) for replicas in kinds}
         for replicas, points in found.items():
             if points:
-                colour = COLOURS[replicas]
-                axes.plot(*zip(*points, strict=True), "o-", color=colour, ms=4, lw=1.2, label=name_of(replicas))
-        ticks = sorted({value for points in found.values() for value, _ in points})
-        axes.set(xscale="log", xlabel=label)
-        axes.set_xticks(ticks, [f"{value:g}" for value in ticks])
-        axes.minorticks_off()
-        axes.legend(frameon=False, fontsize=8)
-    panels[0].set_ylabel("held-out loss [nats per token]")
-    figure.suptitle(f"What else was changed, at {ABLATED} parameters", fontsize=11)
-    figure.savefig(path, dpi=110, metadata={"Software": None})
-
-
-def _panels(count: int, *, sharey: bool = False) -> tuple[Any, Any]:
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
-    figure, panels = plt.subplots(1, count, figsize=(3.6 * count + 1, 4), layout="constrained", sharey=sharey)
-    for axes in panels:
-        axes.grid(alpha=0.25)
-        axes.spines[["top", "right"]].set_visible(False)
-    return figure, panels
+                axes.plot(*zip(*points, strict=True), **look_of(replicas).both)
+        axes.set(
+            xscale="log",
+        )
+        axes.set_xlabel(label, fontsize=7)
+        style.plain_ticks(axes.xaxis, sorted({value for points in found.values() for value, _ in points}))
+    for line in grid:
+        line[0].set_ylabel("held-out loss [nats per token]")
+    style.finish(
+        figure,
+        path,
+        f"What else was changed, at {ABLATED} parameters",
+        "One seed a point; all else as in headline (20 tokens per parameter, H = 30, batch of 8 sequences, 32 bits). "
+        "No published losses of models as small as these are known.",
+        [style.key(look_of(replicas).label, **look_of(replicas).both) for replicas in (0, 1, 2)],
+    )
 
 
 def filled(text: str, name: str, lines: Callable[[Sequence[Row]], Iterator[str]], runs: Sequence[Row]) -> str:

@@ -1,7 +1,7 @@
 """The table and the picture of the emulation, from results.csv.
 
-Run: python -m experiments.wan_emulation.figure. Writes results.png, and the tables of this folder's page and of the
-project's between their marks.
+Run: python -m experiments.wan_emulation.figure. Writes results.png and .pdf, and the tables of this folder's page
+and of the project's between their marks.
 """
 
 from __future__ import annotations
@@ -9,16 +9,24 @@ from __future__ import annotations
 import csv
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from sim.shell.delivery import write_atomically
 
+from .. import style
 from .cases import Case, Plan, read_plan
 from .predict import TERMS, predicted
 from .unshaped import Profile, read_profile
 
 HERE = Path(__file__).parent
-LABELS = {"data-parallel": "Data-Parallel", "diloco": "DiLoCo", "streaming-diloco": "Streaming DiLoCo"}
+LOOKS = {
+    "data-parallel": style.DATA_PARALLEL,
+    "diloco": replace(style.DILOCO[8], label="DiLoCo"),
+    "streaming-diloco": style.STREAMING,
+}
+NAIVE = {"color": style.DILOCO[2].colour, "linestyle": "none", "marker": "x"}
+"""How the prediction by bytes over rate alone is drawn."""
 BEGIN, END = "<!-- {}: made by figure.py -->", "<!-- end of {} -->"
 SHOWN = (
     "dp-2-20",
@@ -66,7 +74,7 @@ def markdown(table: Sequence[Row]) -> Iterator[str]:
     yield "| sites | algorithm | H | links | measured [s] (each run) | predicted [s] | error | bytes over rate alone |"
     yield "|---|---|---|---|---|---|---|---|"
     for row, error, naive in zip(table, errors(table), errors(table, "naive_s"), strict=True):
-        what = LABELS[row["algorithm"]] + (f", {row['straggler']}" if row["straggler"] else "")
+        what = LOOKS[row["algorithm"]].label + (f", {row['straggler']}" if row["straggler"] else "")
         what += f" P={row['fragments']}" if row["fragments"] else ""
         yield (
             f"| {row['sites']} | {what} | {row['sync_every']} | {row['links']} | {float(row['measured_s']):.2f} "
@@ -114,42 +122,38 @@ def _wall_s(plan: Plan, case: Case, profile: Profile, without: Sequence[str]) ->
 
 
 def draw(table: Sequence[Row], path: Path) -> None:
-    """Predicted over measured, for both predictions."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
-    figure, (left, right) = plt.subplots(1, 2, figsize=(12, 4.6), layout="constrained", width_ratios=[1, 1.5])
-    colours = dict(zip(LABELS, ("#444444", "#31688e", "#35b779"), strict=True))
+    """Predicted against measured, and the signed errors of both predictions by case."""
+    figure, (left, right) = style.panels(1, 2, 4.9, width_ratios=[1, 1.45])
     measured = [float(row["measured_s"]) for row in table]
     span = [0.9 * min(measured), 1.1 * max(measured)]
-    left.plot(span, span, color="#999999", lw=1)
-    left.fill_between(
-        span, [0.95 * s for s in span], [1.05 * s for s in span], color="#999999", alpha=0.25, lw=0, label="5%"
+    left.plot(span, span, color=style.GREY, lw=0.8)
+    left.fill_between(span, [0.95 * s for s in span], [1.05 * s for s in span], color=style.PALE, lw=0, zorder=0)
+    right.axvspan(-5, 5, color=style.PALE, zorder=0)
+    right.axvline(0, color=style.GREY, lw=0.8)
+    right.plot([100 * e for e in errors(table, "naive_s")], range(len(table)), **NAIVE)
+    for place, (row, error) in enumerate(zip(table, errors(table), strict=True)):
+        look = LOOKS[row["algorithm"]]
+        runs = [float(wall_s) for wall_s in row["runs_s"].split(" / ")]
+        left.plot([min(runs), max(runs)], [float(row["predicted_s"])] * 2, color=look.colour, lw=0.6, alpha=0.6)
+        left.plot(float(row["measured_s"]), float(row["predicted_s"]), **look.points)
+        right.plot(100 * error, place, **look.points)
+    left.set(xlabel="measured wall-clock [s]", ylabel="predicted wall-clock [s]", title="predicted and measured")
+    right.set(xlabel="error, predicted less measured [%]", title="signed error, by case")
+    right.set_yticks(range(len(table)), [row["case"] for row in table], fontsize=5.6)
+    right.set_ylim(len(table) - 0.3, -0.7)
+    off, naive_off = (statistics.fmean(errors(table, key)) for key in ("predicted_s", "naive_s"))
+    style.finish(
+        figure,
+        path,
+        "Real training over shaped links, predicted beforehand",
+        f"{len(table)} cases: {summary(table)}, mean signed error {off:+.1%}; bytes over rate alone: "
+        f"{summary(table, 'naive_s')}, mean signed error {naive_off:+.1%}. Points: median of the runs of a case; "
+        "thin lines from its quickest to its slowest run. Grey ground: 5%. All of it was measured here.",
+        [
+            *(style.key(look.label, **look.points) for look in LOOKS.values()),
+            style.key("bytes over rate alone", **NAIVE),
+        ],
     )
-    for kind, colour in colours.items():
-        own = [row for row in table if row["algorithm"] == kind]
-        pairs = [(float(row["measured_s"]), float(row["predicted_s"])) for row in own]
-        left.plot(*zip(*pairs, strict=True), "o", color=colour, ms=5, label=LABELS[kind]) if pairs else None
-    left.set(xlabel="measured wall-clock [s]", ylabel="predicted wall-clock [s]")
-    left.legend(frameon=False, fontsize=8)
-    places = range(len(table))
-    right.axhspan(-5, 5, color="#999999", alpha=0.25, lw=0)
-    right.axhline(0, color="#999999", lw=1)
-    right.plot(
-        places, [100 * e for e in errors(table, "naive_s")], "x", color="#bb5566", ms=5, label="bytes over rate alone"
-    )
-    for place, row, error in zip(places, table, errors(table), strict=True):
-        right.plot(place, 100 * error, "o", color=colours[row["algorithm"]], ms=5)
-    right.set_xticks(places, [row["case"] for row in table], rotation=90, fontsize=7)
-    right.set_ylabel("error of the predicted wall-clock [%]")
-    right.legend(frameon=False, fontsize=8)
-    for axes in (left, right):
-        axes.grid(alpha=0.25)
-        axes.spines[["top", "right"]].set_visible(False)
-    figure.suptitle("Real training over shaped links, predicted beforehand", fontsize=11)
-    figure.savefig(path, dpi=110, metadata={"Software": None})
 
 
 def fill(page: Path, tables: Mapping[str, Iterator[str]]) -> None:

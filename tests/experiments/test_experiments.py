@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 FOLDER = Path(__file__).parents[2] / "experiments"
-SCRIPTS = sorted(path for path in FOLDER.glob("*.py") if path.stem not in ("__init__", "tables"))
+NO_EXPERIMENTS = {"__init__", "tables", "style", "redraw"}
+SCRIPTS = sorted(path for path in FOLDER.glob("*.py") if path.stem not in NO_EXPERIMENTS)
 
 
 def load(path):
