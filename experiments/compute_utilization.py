@@ -31,6 +31,7 @@ import numpy as np
 
 from sim.questions.bandwidth.bandwidth import PAPER_GRID_BITS_PER_S, answer
 from sim.questions.bandwidth.published_setting import study
+from sim.questions.reproduce.bandwidth_tables import readings
 
 from . import style
 from .tables import read_table
@@ -56,28 +57,6 @@ def published() -> list[dict[str, str]]:
     for name in ("compute_utilization.csv", "compute_utilization_eager.csv"):
         found += read_table(REFERENCE / name)
     return found
-
-
-def readings(row: dict[str, str]) -> Iterator[tuple[str, str]]:
-    """How a published row can be read: as defined, and for the rows that this does not explain, as they come out.
-
-    Yields:
-      The name of the reading, and the strategy.
-    """
-    method, every, fragments = row["method"], int(row["sync_every"]), int(row["layers"]) // 3
-    bits = ",payload_bits=4" if method.endswith("fp4") else ""
-    if method in ("data-parallel", "diloco"):
-        yield "as defined", method + (f":sync_every={every}" if method == "diloco" else "")
-        return
-    kind, tau = "streaming-diloco", f",overlap_steps={int('overlap' in method)}"
-    if method.startswith("eager"):
-        kind, tau = "eager-diloco", ""
-    yield "as defined", f"{kind}:sync_every={every},fragments={fragments}{tau}{bits}"
-    # what the rows of arXiv 2502.12996 come out of, if anything does
-    period = fragments if every == 30 else every
-    period *= 2 if method.startswith("eager") else 1
-    if period != every:
-        yield "as it comes out", f"{kind}:sync_every={period},fragments={fragments}{tau}{bits}"
 
 
 def rows(params: str | None = None) -> list[Row]:

@@ -32,8 +32,15 @@ RESULTS, REFERENCE, SHIPPED = (
     HERE.parent / "sim" / "questions" / "validate" / "evidence",
 )
 DOCUMENT = HERE.parent / "docs" / "claims.md"
-COPIED = ("eval_loss.csv", "models.csv", "real_runs.csv")
-"""Published facts that `--live` computes from."""
+COPIED = (
+    "compute_utilization.csv",
+    "compute_utilization_eager.csv",
+    "eval_loss.csv",
+    "loss_residuals.csv",
+    "models.csv",
+    "real_runs.csv",
+)
+"""Published facts that `--live` and `simulate reproduce` compute from."""
 NUMBERS = ("theirs", "ours", "cases", "count")
 BEGIN, END = "<!-- evidence, written by experiments/evidence.py -->\n", "<!-- end of evidence -->\n"
 Row = dict[str, str]

@@ -16,6 +16,7 @@ from .file_or_command import FileOrCommand
 from .flows import flows
 from .plan import plan
 from .predict import predict
+from .reproduce import reproduce
 from .serve import serve
 from .show import list_, schema, show
 from .simulate import simulate
@@ -30,7 +31,7 @@ app = typer.Typer(
 )
 app.callback(invoke_without_command=True)(grouped(simulate))
 app.command("list", cls=OnceCommand)(list_)
-for command in (show, flows, bandwidth, budget, explain, predict, plan, validate, serve, schema):
+for command in (show, flows, bandwidth, budget, explain, predict, plan, validate, reproduce, serve, schema):
     app.command(cls=OnceCommand)(grouped(command))
 
 

@@ -23,6 +23,7 @@ class Kind(StrEnum):
     topologies = "topologies"
     workloads = "workloads"
     strategies = "strategies"
+    reproductions = "reproductions"
 
 
 class Shown(StrEnum):
@@ -43,7 +44,7 @@ def list_(
     format_: FormatOption = None,
     output: OutputOption = None,
 ) -> None:
-    """List the topologies, workloads or strategies that are known by name."""
+    """List the topologies, workloads, strategies or published tables and figures that are known by name."""
     if output:
         check_writable(output)
     shape = chosen(format_, output)

@@ -10,6 +10,7 @@ from ..strategies import STRATEGIES, AbstractStrategy
 from ..topology.model import load_topology, topology_names
 from ..trace.series import read_recording, recording_names, recording_path
 from ..units.in_words import human_count
+from .reproduce.names import PUBLISHED
 
 Row = tuple[str, str]
 
@@ -20,11 +21,12 @@ _HOW = (
 
 
 def rows(kind: str) -> list[Row]:
-    """Names and descriptions of one kind: `topologies`, `workloads` or `strategies`."""
+    """Names and descriptions of one kind: `topologies`, `workloads`, `strategies` or `reproductions`."""
     listings: dict[str, Callable[[], list[Row]]] = {
         "topologies": _topologies,
         "workloads": _workloads,
         "strategies": _strategies,
+        "reproductions": _reproductions,
     }
     return listings[kind]()
 
@@ -35,6 +37,10 @@ def _topologies() -> list[Row]:
 
 def _workloads() -> list[Row]:
     return [_recorded(name) for name in recording_names()] + [_analytic(shape) for shape in FAMILY.values()]
+
+
+def _reproductions() -> list[Row]:
+    return [(name, f"{published.title} ({published.source})") for name, published in PUBLISHED.items()]
 
 
 def _recorded(name: str) -> Row:

@@ -71,7 +71,7 @@ def rerun(topics: Collection[str], watch: Watch = UNWATCHED) -> Numbers:
 def coefficients() -> Numbers:
     """Least squares on log L over the published losses up to 2.4B: Tables 7 and 10 of arXiv 2503.09799."""
     found: Numbers = {}
-    runs = _losses("nominal", 2.4e9)
+    runs = published_losses("nominal", 2.4e9)
     for algorithm in ALGORITHMS:
         own = [run for run in runs if run[0] == algorithm]
         law = fit("power", [loss for *_, loss in own], delta=math.inf, N=[n for _, n, _ in own])
@@ -85,8 +85,8 @@ def coefficients() -> Numbers:
 def held_out() -> Numbers:
     """|log predicted - log measured| at 2.4B of fits to 1.3B, parameters counted from shapes: Table 11."""
     found: Numbers = {}
-    sizes, seen = _sizes("counted"), _losses("counted", 1.3e9)
-    measured = {name: loss for name, n, loss in _losses("counted", 2.4e9) if n == sizes["2.4b"]}
+    sizes, seen = published_sizes("counted"), published_losses("counted", 1.3e9)
+    measured = {name: loss for name, n, loss in published_losses("counted", 2.4e9) if n == sizes["2.4b"]}
     joint = _joint(seen)
     for algorithm, replicas in ALGORITHMS.items():
         if algorithm == "data-parallel":
@@ -111,7 +111,7 @@ def _joint(runs: list[tuple[str, float, float]]) -> Fitted:
 def laws() -> Numbers:
     """Losses and best batches by the laws of the simulator, and the numbers of two other papers."""
     found: Numbers = {}
-    for algorithm, n, _ in _losses("nominal", 1e10):
+    for algorithm, n, _ in published_losses("nominal", 1e10):
         kind, replicas = algorithm.partition("-")[0], ALGORITHMS[algorithm]
         kind = "diloco" if kind == "diloco" else algorithm
         case = f"{n / 1e9:g}B {algorithm}"
@@ -227,9 +227,9 @@ def closed_and_replayed() -> Mapping[str, tuple[float, float]]:
     return found
 
 
-def _losses(sizes: str, largest: float) -> list[tuple[str, float, float]]:
+def published_losses(sizes: str, largest: float) -> list[tuple[str, float, float]]:
     """(algorithm, N, loss) of all published runs of models called up to `largest`."""
-    called, params = _sizes("nominal"), _sizes(sizes)
+    called, params = published_sizes("nominal"), published_sizes(sizes)
     rows = list(read("eval_loss.csv"))
     return [
         (algorithm, params[row["model"]], float(row[algorithm]))
@@ -239,7 +239,7 @@ def _losses(sizes: str, largest: float) -> list[tuple[str, float, float]]:
     ]
 
 
-def _sizes(how: str) -> dict[str, float]:
+def published_sizes(how: str) -> dict[str, float]:
     """N by model: the number in its name (`nominal`), or counted from its shape with one embedding (`counted`)."""
     found = {}
     for row in read("models.csv"):

@@ -35,6 +35,7 @@ COMMANDS = {
     "list": ["list", "topologies"],
     "plan": ["plan", "--topology", "low-bw", "--chips", "8", "--days", "0.1", "--params", "1e7"],
     "predict": ["predict", "--params", "1e9"],
+    "reproduce": ["reproduce", "table-3"],
     "show": ["show", "topology", "metro-fibre"],
     "validate": ["validate", "--only", "laws"],
 }

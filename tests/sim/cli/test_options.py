@@ -134,6 +134,7 @@ COMMANDS = {
     "plan": PLAN,
     "predict": PREDICT,
     "show": ["show", "topology", "low-bw"],
+    "reproduce": ["reproduce", "table-3"],
     "validate": ["validate", "--only", "syncs"],
 }
 """Of every command that prints an answer, one that is quick."""

@@ -1,0 +1,1 @@
+"""Published tables and figures, computed again: what is printed there beside what the simulator says."""
