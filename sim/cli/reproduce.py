@@ -22,7 +22,7 @@ def reproduce(
         str | None,
         typer.Argument(
             help="A published table or figure, such as table-6. [default: list them]",
-            metavar="[NAME]",
+            metavar="NAME",
             autocompletion=_names,
             show_default=False,
         ),
