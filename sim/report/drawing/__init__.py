@@ -1,1 +1,1 @@
-"""How the parts of a report are laid out: words in lines, tables in columns, curves as SVG; what renderers stand on."""
+"""How the parts of a report are laid out: words in lines, tables in columns (Rich draws them), curves as SVG."""
