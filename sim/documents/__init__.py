@@ -1,1 +1,1 @@
-"""Documents: YAML read within bounds, checked into frozen models, and every mistake named by file, line and field."""
+"""Documents: YAML of bounded size, validated into frozen models; every mistake is named by file, line and field."""

@@ -1,4 +1,4 @@
-"""Which kind of document a file holds, so that one given in the place of another is told where it goes."""
+"""Kinds of documents, so that a file of another kind is refused with a hint on the command that takes it."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from ..errors import InputError
 
 
 class _Kind(NamedTuple):
-    """How a kind of document is known.
+    """The marks of a kind of document.
 
     Attributes:
-      noun: what a message calls it.
-      marks: keys that no kind further down has.
-      goes: what to write for a file of this kind.
-      shared: keys that it shares with others; a file of nothing else is taken as what is read.
+      noun: its name in messages.
+      marks: keys that no later kind has.
+      goes: the command or option that takes a file of this kind.
+      shared: keys that it has in common with other kinds; a file with only these is accepted.
     """
 
     noun: str
@@ -39,19 +39,19 @@ _KINDS = {
     "topology": _Kind("a topology", frozenset({"datacenters", "generate", "links"}), "--topology {path}"),
     "workload": _Kind("a workload", frozenset({"params", "model", "trace", "batch_tokens"}), "--workload {path}"),
 }
-"""In the order in which they are looked for."""
+"""All kinds, in the order in which they are tried."""
 
 
 def refuse_other_kind(data: Mapping[str, Any], wanted: str, path: object) -> None:
     """Refuses a document that is clearly of another kind than the one that is read.
 
     Args:
-      data: what the file holds.
-      wanted: the kind that is read.
+      data: the content of the file.
+      wanted: the expected kind.
       path: the file, for the message.
 
     Raises:
-      InputError: it has a key of another kind and none of the wanted one; says where it goes.
+      InputError: it has a key of another kind and none of the expected one; the message says what takes it.
     """
     known = _KINDS.get(wanted)
     if known is None or data.keys() & known.marks:

@@ -1,4 +1,4 @@
-"""One writer at a time: a lock on a file, which ends with the process that holds it, however that ends."""
+"""Locks on files, for one writer at a time; a lock ends with its process, also if that is killed."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def lock(handle: int) -> bool:
       handle: its descriptor.
 
     Returns:
-      Whether this process has it now; False where another process does.
+      Whether this process holds the lock now; False if another process does.
 
-    Limits: everybody gets it on Windows, and on file systems that have no locks (Lustre without `-o flock`).
+    Limits: on Windows, and on file systems without locks (Lustre without `-o flock`), every process gets it.
     """
     if sys.platform == "win32":
         return True
@@ -39,20 +39,18 @@ def claim(path: Path, file: FileIO) -> None:
     """Makes sure that no other process writes to an open file until it is closed.
 
     Raises:
-      InputError: one does; the file is closed, and left as it was.
+      InputError: another process does; the file is closed, and unchanged.
     """
     if not lock(file.fileno()):
         file.close()
-        raise InputError(
-            f"{path}: another record-trace is writing to it; wait until it has ended, or give another --output"
-        )
+        raise InputError(f"{path}: another record-trace is writing to it; wait for its end, or give another --output")
 
 
 def cut(path: Path, length: int) -> FileIO:
-    """Opens a file for a writer of its own, to go on behind its first bytes.
+    """Opens a file with a lock, cuts it to its first bytes, and returns it for writing after these.
 
     Raises:
-      InputError: it is gone, shorter than that, or another process writes to it; it is left as it was.
+      InputError: it is gone or shorter than that, or another process writes to it; it is unchanged.
     """
     try:
         raw = path.open("r+b", buffering=0)
@@ -62,7 +60,7 @@ def cut(path: Path, length: int) -> FileIO:
             return raw
         raw.close()
     except FileNotFoundError:
-        raise InputError(f"{path}: the trace to go on with is gone; begin again without --resume") from None
+        raise InputError(f"{path}: the trace of the run is gone; begin again without --resume") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror}); check its permissions") from None
     raise InputError(f"{path}: is shorter than at its checkpoint ({length} bytes); begin again without --resume")

@@ -1,4 +1,4 @@
-"""From a wrong word to the right one, whether it is misspelt or a letter of a label or a paper."""
+"""Suggestions for a wrong word: the nearest known one, or the key behind a letter of a label or a paper."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ LETTERS = {
     "L": ("layers", "sequence_length"),
     "lambda": ("overtraining",),
 }
-"""What labels and papers call a key."""
+"""The keys behind the letters of labels and papers."""
 
 
 def nearest(word: str, known: Sequence[str]) -> str:
-    """A sentence that points from a wrong word to the right ones."""
+    """A suggestion for a wrong word, and the list of known words."""
     by_letter = [key for key in LETTERS.get(word, ()) if key in known]
     close = by_letter[:1] or difflib.get_close_matches(word, known, n=1, cutoff=0.5)
     listing = ", ".join(known)

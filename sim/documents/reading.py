@@ -1,4 +1,4 @@
-"""Files and YAML as plain data: bounded in size, and every mistake named by file and line.
+"""Files and YAML as plain data: of bounded size, with every mistake named by file and line.
 
 YAML is 1.2 (`1e-3` is a number, `no` is text), loaded safely; a duplicate key is an error.
 """
@@ -20,20 +20,20 @@ from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 from ..errors import InputError
 
 MOST_BYTES = 64 << 20
-"""Of a file that is read as a whole: a measured bandwidth of some million points."""
+"""The largest file that is read as a whole: a measured bandwidth of some million points."""
 MOST_YAML_BYTES = 4 << 20
-"""Of a YAML document: some ten thousand links, written out."""
+"""The largest YAML document: some ten thousand links, written out."""
 MOST_COPIES = 100_000
-"""Values that the aliases of a document may add to it."""
+"""The most values that the aliases of a document may add to it."""
 
 
 _READ: ContextVar[set[tuple[int, int]] | None] = ContextVar("_READ", default=None)
-"""Device and number of every regular file that the command at work has read; None where there is no command."""
+"""Device and inode of every regular file that the current command has read; None outside of a command."""
 
 
 @contextmanager
 def noting_reads() -> Iterator[None]:
-    """Notes which files are read, so that none of them is overwritten with what was made from it."""
+    """Notes the files that are read in the context, so that a result never overwrites a file that it was made from."""
     before = _READ.set(set())
     try:
         yield
@@ -42,7 +42,7 @@ def noting_reads() -> Iterator[None]:
 
 
 def note_read(path: Path) -> None:
-    """Notes that a file is read, by whatever name."""
+    """Notes that a file is read; other names of the same file count, too."""
     read = _READ.get()
     with suppress(OSError, ValueError):
         if read is not None and path.is_file():
@@ -50,7 +50,7 @@ def note_read(path: Path) -> None:
 
 
 def was_read(path: Path) -> bool:
-    """Whether a file has been read, by whatever name."""
+    """Whether a file has been read, under this or another name."""
     with suppress(OSError, ValueError):
         return _identity(path) in (_READ.get() or ())
     return False
@@ -62,7 +62,7 @@ def _identity(path: Path) -> tuple[int, int]:
 
 
 def exists(path: Path) -> bool:
-    """Whether there is such a file; a name that no file can have has none."""
+    """Whether a file exists; False for a name that no file can have."""
     try:
         return path.exists()
     except (OSError, ValueError):
@@ -70,15 +70,15 @@ def exists(path: Path) -> bool:
 
 
 def read_text(path: Path, what: str, most_bytes: int = MOST_BYTES) -> str:
-    """Reads a text file, or says in one line why it cannot be read.
+    """Reads a text file.
 
     Args:
       path: the file.
-      what: it should be, for messages.
-      most_bytes: what is read at the most; a device may have no end.
+      what: the kind of file, for messages.
+      most_bytes: the largest size that is read; a device may have no end.
 
     Raises:
-      InputError: missing, a directory, not permitted, not text, empty, or far too large.
+      InputError: it is missing, a directory, not permitted, not text, empty, or too large.
     """
     try:
         with path.open("rb") as file:
@@ -93,7 +93,7 @@ def read_text(path: Path, what: str, most_bytes: int = MOST_BYTES) -> str:
         raise InputError(f"{path}: no file can have this name; check the path") from None
     note_read(path)
     if len(data) > most_bytes:
-        raise InputError(f"{path}: is larger than {most_bytes >> 20} MiB, as no {what} is; check the path")
+        raise InputError(f"{path}: is larger than {most_bytes >> 20} MiB, too large for a {what}; check the path")
     try:
         text = data.decode().replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
@@ -107,10 +107,10 @@ def parse_yaml(text: str, source: str) -> Any:
     """Parses one YAML 1.2 document safely.
 
     Raises:
-      InputError: the syntax is wrong, a key is there twice, or aliases make it huge; names the line.
+      InputError: the syntax is wrong, a key occurs twice, or aliases make it too large; the message names the line.
     """
     try:
-        # what `YAML.load` does, with a look at the document between its two halves
+        # as `YAML.load` does it, with a check of the document between its two halves
         constructor, _ = YAML(typ="safe", pure=True).get_constructor_parser(text)
         node = constructor.composer.get_single_node()
         if node is None:
@@ -122,19 +122,19 @@ def parse_yaml(text: str, source: str) -> Any:
     except DuplicateKeyError as error:
         line = error.problem_mark.line + 1
         key = str(error.problem).split('"')[1] if '"' in str(error.problem) else "a key"
-        raise InputError(f"{source}:{line}: the key {key!r} is there twice; keep one of them") from None
+        raise InputError(f"{source}:{line}: the key {key!r} occurs twice; keep one of them") from None
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
-        raise InputError(f"{source}:{line}: not valid YAML: {error.problem or error.context}; mend that line") from None
+        raise InputError(f"{source}:{line}: not valid YAML: {error.problem or error.context}; fix that line") from None
     except RecursionError:
         raise InputError(f"{source}: is nested too deeply; write it with fewer brackets") from None
     except (YAMLError, UnicodeError) as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"{source}: not valid YAML: {first}; save it as plain UTF-8 text") from None
-    except TypeError:  # a list or a mapping where a key must be
-        raise InputError(f"{source}: a key of a mapping is no word and no number; write `key: value`") from None
-    except Exception as error:  # what a tag such as !!bool makes of a text that it does not fit is not foreseeable
+    except TypeError:  # a list or a mapping as a key
+        raise InputError(f"{source}: a key of a mapping is neither a word nor a number; write `key: value`") from None
+    except Exception as error:  # tags such as !!bool raise various exceptions for texts that do not fit them
         raise InputError(f"{source}: a value cannot be read ({_reason(error)}); write it without a tag") from None
 
 
@@ -143,7 +143,7 @@ def _reason(error: Exception) -> str:
 
 
 def _check_aliases(document: Node, source: str) -> None:
-    """Demands that a document stays small with every alias written out: each level of them may multiply it."""
+    """Checks the size of a document with every alias written out; each level of aliases may multiply it."""
     sizes: dict[int, int] = {}
     own = 0
 
@@ -152,7 +152,7 @@ def _check_aliases(document: Node, source: str) -> None:
         if id(node) in sizes:
             if not sizes[id(node)]:
                 line = node.start_mark.line + 1
-                raise InputError(f"{source}:{line}: an anchor stands for what it is itself in; write it out")
+                raise InputError(f"{source}:{line}: an anchor contains itself; write it out")
             return sizes[id(node)]
         own += 1
         sizes[id(node)] = 0  # under way
@@ -167,9 +167,7 @@ def _check_aliases(document: Node, source: str) -> None:
         return total
 
     if size(document) > own + MOST_COPIES:
-        raise InputError(
-            f"{source}: its aliases (`*name`) stand for more than {MOST_COPIES:,} values; write out what is meant"
-        )
+        raise InputError(f"{source}: its aliases (`*name`) stand for more than {MOST_COPIES:,} values; write them out")
 
 
 @lru_cache(maxsize=4)
@@ -178,9 +176,9 @@ def _composed(text: str) -> Any:
 
 
 def line_of(text: str, loc: tuple[int | str, ...]) -> int | None:
-    """The line of the deepest part of a path that the YAML text has."""
+    """The line of the deepest part of a path that exists in the YAML text."""
     line = None
-    with suppress(Exception):  # the text has been parsed once already; a line number is a courtesy
+    with suppress(Exception):  # the line is optional in a message
         node = _composed(text)
         for part in loc:
             if isinstance(node, MappingNode):

@@ -1,4 +1,4 @@
-"""Changes of a document in words, `key.path=value`: what `--set` is given."""
+"""Changes of a document as text: the `key.path=value` of `--set`."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ def split_settings(entries: Sequence[str], example: str = "workload.steps=1000")
     """Each of some `key.path=value` in its parts, in their order.
 
     Args:
-      entries: what was written.
-      example: what to write instead of something wrong.
+      entries: the texts.
+      example: an example for the error message.
 
     Raises:
       InputError: one of them is not `key.path=value`, or a key is there twice: one value would be dropped.
@@ -34,14 +34,14 @@ def _split(entry: str, example: str) -> tuple[list[str | int], Any]:
     path, equals, value = entry.partition("=")
     parts = re.findall(r"[^.\[\]]+", path)
     if not equals or not parts:
-        told = "{settings} {entry}: sets nothing; write {settings} key.path=value, such as {example}"
+        told = "{settings} {entry}: has no key or no value; write {settings} key.path=value, such as {example}"
         raise ArgumentError(told, entry=entry, example=example)
     keys = [int(part) if re.fullmatch("[0-9]{1,9}", part) else part.strip() for part in parts]
     return keys, read_value(value, "{settings} {entry}", entry)
 
 
 def read_value(text: str, source: str, entry: str) -> Any:
-    """The value of a key, as YAML; a mistake in it names the argument that it stands in."""
+    """The value of a key, as YAML; an error names the argument."""
     try:
         return parse_yaml(text, "")
     except InputError as error:
@@ -49,7 +49,7 @@ def read_value(text: str, source: str, entry: str) -> Any:
 
 
 def assign(document: dict[str, Any], path: list[str | int], value: Any) -> None:
-    """Sets one value deep in plain data; a missing mapping on the way is made, a missing list entry is an error."""
+    """Sets one value deep in plain data; missing mappings on the path are made, a missing list entry is an error."""
     here: Any = document
     shown = ".".join(map(str, path))
     for depth, part in enumerate(path):
@@ -59,7 +59,7 @@ def assign(document: dict[str, Any], path: list[str | int], value: Any) -> None:
                 told = "{settings} {shown}: {part!r} is not one of the {count} entries; count from 0"
                 raise ArgumentError(told, shown=shown, part=part, count=len(here))
         elif not isinstance(here, dict):
-            told = "{settings} {shown}: {above} holds no keys; set it as a whole"
+            told = "{settings} {shown}: {above} has no keys below it; set the whole of it"
             raise ArgumentError(told, shown=shown, above=".".join(map(str, path[:depth])))
         elif not last:
             here.setdefault(str(part), {})

@@ -1,7 +1,7 @@
-"""YAML documents in, frozen models out, and every mistake named by file, line and field.
+"""Validation of documents into frozen models; every mistake is named by file, line and field.
 
-Scenarios, topologies and (in the trainer) training configurations are read through here, so that a wrong
-unit or a misspelt key reads the same everywhere.
+Scenarios, topologies and (in the trainer) training configurations are all validated here, so that a wrong unit or a
+misspelt key gives the same message everywhere.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ Loc = tuple[int | str, ...]
 
 
 class Frozen(BaseModel):
-    """Base of every document model: immutable, strict about its keys, written and read by its public keys.
+    """Base of all document models: immutable, without unknown keys, read and written by public keys.
 
-    A program makes one by its class, `DiLoCo(replicas=4)`. It may then give numbers in SI base units where a document
+    A program makes one from its class, `DiLoCo(replicas=4)`, and may give numbers in SI base units, where a document
     must write the unit.
     """
 
@@ -54,13 +54,13 @@ class Frozen(BaseModel):
     )
 
     def __init__(self, /, **data: Any) -> None:
-        """Checks what a program gives like a document, and says what is wrong with it in the same words."""
+        """Validates the arguments of a program like a document, with the same error messages."""
         try:
             self.__pydantic_validator__.validate_python(data, self_instance=self, context=IN_SI)
         except ValidationError as error:
             raise _refusal(type(self), data, error, type(self).__name__, None) from None
 
-    # pydantic's mark of an __init__ that a document need not go through: it is for programs alone
+    # tells pydantic that documents can skip this __init__, which is only for programs
     __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
 
     @classmethod
@@ -71,7 +71,7 @@ class Frozen(BaseModel):
         return schema
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
-        """What is not as it would be by default, under its public keys."""
+        """The values that differ from their defaults, by their public keys."""
         for name, field in type(self).model_fields.items():
             value = getattr(self, name)
             if field.is_required() or value != field.get_default(call_default_factory=True):
@@ -81,35 +81,35 @@ class Frozen(BaseModel):
         return repr(self)
 
     def replaced(self, **changes: Any) -> Self:
-        """A copy with some public keys changed, validated as a whole; parts that stay are taken as they are.
+        """A copy with some public keys changed, validated as a whole; all other parts stay the same.
 
-        What was given stays given, and what was left out stays left out. (Pydantic's own `model_copy` does not
-        validate, and keeps what the old one computed of itself.)
+        Keys that were not given are not given in the copy. (Pydantic's own `model_copy` does not validate, and keeps
+        cached properties of the original.)
 
         Args:
           changes: new values: models, plain data, quantities as text or as bare numbers in their SI base unit; None
-            takes a key out.
+            removes a key.
 
         Raises:
-          InputError: an unknown key, or a value out of its range.
+          InputError: a key is unknown, or a value out of range.
         """
         return validate_copy(self, changes, source=type(self).__name__.lower())
 
     @classmethod
     def public_keys(cls) -> set[str]:
-        """The keys that a document of it may have."""
+        """The keys of its document."""
         return {field.alias or name for name, field in cls.model_fields.items()}
 
 
 Model = TypeVar("Model", bound=BaseModel)
 MOST_WORDS = 10_000
-"""Characters of a description."""
+"""The most characters of a description."""
 _MOST_MISTAKES = 20
-"""One message names at most this many mistakes."""
+"""The most mistakes in one message."""
 
 
 def _can_be_shown(text: str, allowed: str = "") -> str:
-    """A text that a terminal shows as it stands: no control or half characters, nothing that turns it round.
+    """Checks that a terminal can show a text: without control characters, half characters or changes of direction.
 
     Raises:
       InputError: it has one of these.
@@ -121,17 +121,17 @@ def _can_be_shown(text: str, allowed: str = "") -> str:
 
 
 def requires_one_of(schema: dict[str, Any], *keys: str) -> None:
-    """Says in a JSON schema that one of some keys must be there; a model's own requires all without a default."""
+    """Changes a JSON schema to require one of some keys; the schema of the model would require all of them."""
     schema["required"] = [key for key in schema.get("required", []) if key not in keys]
     schema["anyOf"] = [{"required": [key]} for key in keys]
 
 
 Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_can_be_shown)]
-"""What something is called: printed in tables as it stands."""
+"""A name, which is printed in tables as it is."""
 FileName = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_can_be_shown)]
 """A path, or a name that ships."""
 Words = Annotated[str, Field(max_length=MOST_WORDS), AfterValidator(lambda text: _can_be_shown(text, "\n\t"))]
-"""A description: printed as running text."""
+"""A description, which is printed as running text."""
 
 
 def read_mapping(path: Path, what: str) -> tuple[dict[str, Any], str]:
@@ -149,13 +149,14 @@ def validate(model: type[Model], data: Any, *, source: str, text: str | None = N
 
     Args:
       model: the pydantic model to build.
-      data: what YAML, JSON or a caller gave.
-      source: the file (or option) that the data came from, for messages.
-      text: the YAML text, to name lines.
-      in_si: whether a bare number is a quantity in its SI base unit, and not one without a unit.
+      data: plain data from YAML, JSON or a program.
+      source: the file (or option) of the data, for messages.
+      text: the YAML text, for line numbers.
+      in_si: whether a bare number is a quantity in its SI base unit; else it is refused, as its unit is missing.
 
     Raises:
-      InputError: one line for each mistake: source, line, field path, what was given, what to write instead.
+      InputError: there are mistakes: one line for each with source, line, path of the field, the value, and what to
+        write instead.
     """
     try:
         return model.model_validate(data, context=IN_SI if in_si else None)
@@ -166,9 +167,7 @@ def validate(model: type[Model], data: Any, *, source: str, text: str | None = N
 def _refusal(model: type[BaseModel], data: Any, error: ValidationError, source: str, text: str | None) -> InputError:
     told = [one for one in error.errors(include_url=False) if not _follows(one)]
     mistakes = list(dict.fromkeys(_describe(model, data, one, source, text) for one in told[:_MOST_MISTAKES]))
-    more = (
-        [f"{source}: and {len(told) - _MOST_MISTAKES:,} more; mend these first"] if len(told) > _MOST_MISTAKES else []
-    )
+    more = [f"{source}: and {len(told) - _MOST_MISTAKES:,} more; fix these first"] if len(told) > _MOST_MISTAKES else []
     return InputError("\n".join(mistakes + more))
 
 
@@ -176,7 +175,7 @@ Copied = TypeVar("Copied", bound=Frozen)
 
 
 def validate_copy(model: Copied, changes: Mapping[str, Any], *, source: str) -> Copied:
-    """The copy that `Frozen.replaced` makes, with the caller's own word for where the changes come from."""
+    """The copy of `Frozen.replaced`, with a given source of the changes in error messages."""
     fields = type(model).model_fields
     given = {
         field.alias or name: getattr(model, name) for name, field in fields.items() if name in model.model_fields_set
@@ -186,7 +185,7 @@ def validate_copy(model: Copied, changes: Mapping[str, Any], *, source: str) -> 
 
 
 def _follows(mistake: Mapping[str, Any]) -> bool:
-    """Whether a list is called too short only because its entries are wrong, which is told besides."""
+    """Whether a list counts as too short only because its entries are wrong, which other messages say."""
     return bool(mistake["type"] == "too_short" and len(mistake["input"]) >= mistake["ctx"]["min_length"])
 
 
@@ -207,7 +206,7 @@ _WANTED = {
     "bool_parsing": "true or false",
     "bool_type": "true or false",
 }
-"""What pydantic's kinds of type errors ask for, in the words of a YAML file."""
+"""The values that pydantic's type errors ask for, in words that fit YAML."""
 
 
 def _describe(model: type[BaseModel], data: Any, mistake: Mapping[str, Any], source: str, text: str | None) -> str:
@@ -238,7 +237,7 @@ def _describe(model: type[BaseModel], data: Any, mistake: Mapping[str, Any], sou
 
 
 def _without_tags(loc: Loc, data: Any, *, missing: bool) -> Loc:
-    """A path without the tags of discriminated unions, which pydantic puts in and no document has."""
+    """A path without the tags of discriminated unions, which pydantic adds and documents do not have."""
     kept: list[int | str] = []
     here = data
     for depth, part in enumerate(loc):
@@ -257,7 +256,7 @@ def _dotted(loc: Loc) -> str:
 
 
 def _models_at(model: type[BaseModel], loc: Loc) -> list[type[BaseModel]]:
-    """The models that a path may lead to (more than one below an undiscriminated union)."""
+    """The models at a path (more than one below an undiscriminated union)."""
     current: list[type[BaseModel]] = [model]
     for part in loc:
         if isinstance(part, int):

@@ -1,7 +1,7 @@
-"""Scaling laws: what loss a run reaches, and which batch and learning rates suit it. One file a subject.
+"""Scaling laws for the loss, the best batch and the best learning rates of a run, one file for each subject.
 
-Every law takes floats or NumPy arrays and gives the like. Constants stand in a table beside the law, with their source
-and the range that they were fitted on.
+Every law takes floats or NumPy arrays and returns the same. The constants of a law are in a table beside it, with their
+source and the range of their fit.
 """
 
 from __future__ import annotations

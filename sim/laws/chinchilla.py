@@ -1,7 +1,7 @@
-"""Chinchilla's law: loss from parameters and tokens, and the best split of a compute budget between them.
+"""Chinchilla's law: the loss from parameters and tokens, and the best division of a compute budget between them.
 
-Source: arXiv 2203.15556 (Hoffmann et al., approach 3), in the unrounded constants that arXiv 2404.10102 gives; and the
-refit of the same runs in arXiv 2404.10102 (Besiroglu et al., Epoch), which agrees with approaches 1 and 2.
+Source: arXiv 2203.15556 (Hoffmann et al., approach 3), with the unrounded constants of arXiv 2404.10102; and the refit
+of the same runs in arXiv 2404.10102 (Besiroglu et al., Epoch), which agrees with approaches 1 and 2.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ def chinchilla_loss(params: Values, tokens: Values, fit: Fit = "epoch") -> Value
       Loss [nats per token].
 
     Raises:
-      InputError: no such fit.
+      InputError: the fit is unknown.
     Source: arXiv 2203.15556, section 3.3; arXiv 2404.10102.
-    Limits: MassiveText and its tokenizer: losses compare with one another, not with those of other data.
+    Limits: MassiveText and its tokenizer; losses cannot be compared with those on other data.
     """
     c = _constants(fit)
     value: Values = c.E + c.A * params**-c.a + c.B * tokens**-c.b
@@ -56,7 +56,7 @@ def chinchilla_loss(params: Values, tokens: Values, fit: Fit = "epoch") -> Value
 
 
 def chinchilla_optimal(flop: Values, fit: Fit = "epoch") -> tuple[Values, Values]:
-    """The model and the tokens with the lowest loss for C flop, C = 6 N D.
+    """The model size and the tokens with the lowest loss for C flop, C = 6 N D.
 
     N = G (C/6)^(b/(a+b)), D = (C/6)^(a/(a+b)) / G, G = (a A / (b B))^(1/(a+b)).
 
@@ -68,10 +68,10 @@ def chinchilla_optimal(flop: Values, fit: Fit = "epoch") -> tuple[Values, Values
       N and D [tokens], of the shape of `flop`.
 
     Raises:
-      InputError: no such fit.
+      InputError: the fit is unknown.
     Source: arXiv 2203.15556, equation 4.
-    Limits: the rounded and unrounded constants of approach 3 give budgets that differ; Epoch's stays near 20 tokens
-      per parameter.
+    Limits: the rounded and unrounded constants of approach 3 give different budgets; Epoch's stays near 20 tokens per
+      parameter.
     """
     c = _constants(fit)
     G = (c.a * c.A / (c.b * c.B)) ** (1 / (c.a + c.b))

@@ -1,19 +1,20 @@
-"""One predicted loss for any run: the DiLoCo laws, carried to other budgets, batches and unique data.
+"""One predicted loss for any run: the DiLoCo laws, converted to other budgets, batches and unique data.
 
   loss = L_N(N, algorithm, M)  x  [L_C(N, D') / L_C(N, 20 N)]^g
   g = (d ln L_N / d ln N) / (d ln L_C(N, 20 N) / d ln N)
 
 L_N: `diloco.loss` up to the largest fitted model (2.4B), `diloco.loss_with_floor` from the largest measured one (10B),
-and in between the latter times a factor that closes the step between the two, fading with log N. L_C: Chinchilla's law,
-Epoch's refit. D': tokens that count, after repeats (`data_constrained`) and too large a batch.
+and between them the latter times a factor that makes the transition continuous, and that fades with log N. L_C:
+Chinchilla's law, Epoch's refit. D': effective tokens, fewer than D with repeats (`data_constrained`) or too large a
+batch.
 
-The exponent g makes both factors agree on how loss falls along 20 tokens per parameter (its L_N is the form with a
-floor, which is smooth). Without it each says so in its own way: at 9e10 parameters L_N falls by 0.062 and L_C by 0.026
-per unit of ln N, their product rewards parameters twice, and the best model for a compute budget comes out many times
-too large. With it, N and D share the fall of L_N as they do in Chinchilla's law.
+The exponent g makes both factors agree on the fall of the loss along 20 tokens per parameter (with the form with a
+floor as L_N, which is smooth). Without it they disagree: at 9e10 parameters L_N falls by 0.062 and L_C by 0.026 per
+unit of ln N, so their product would count parameters twice, and the best model for a compute budget would be many times
+too large. With it, N and D share the fall of L_N as in Chinchilla's law.
 
-The batch: at the algorithm's own best batch B* and below, every token counts. Beyond it a token counts for
-2/(1 + B/B*): the critical-batch hyperbola with B* in the place of B_crit, relative to its value at B*.
+The batch: up to the algorithm's best batch B* every token counts fully. Beyond it a token counts 2/(1 + B/B*): the
+critical-batch hyperbola with B* instead of B_crit, relative to its value at B*.
 """
 
 from __future__ import annotations
@@ -34,18 +35,18 @@ if TYPE_CHECKING:
 
 EPOCHS_NEARLY_FREE = 4
 _BATCH_NEARLY_BEST = 1.05
-"""Times the best batch up to which nothing is said of it: a best batch is rounded to whole sequences."""
+"""The largest ratio to the best batch without a note: a best batch is rounded to whole sequences."""
 _SLOPE_STEP = 0.005
-"""Half the distance in ln N over which slopes are taken."""
+"""Half of the distance in ln N over which slopes are computed."""
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """A predicted loss and what to know about it.
+    """A predicted loss with notes.
 
     Attributes:
       loss: [nats per token].
-      notes: what was fitted, interpolated or extrapolated; empty where the published fits cover the run.
+      notes: interpolations, extrapolations and assumptions; empty if the published fits cover the run.
     """
 
     loss: float
@@ -63,20 +64,21 @@ def predicted_loss(
     """The predicted loss of many runs of one algorithm at once.
 
     Args:
-      params: N; this and the next are of shapes that broadcast.
+      params: N; the shapes of all arrays are broadcast.
       tokens: D [tokens].
       algorithm: `data-parallel` or `diloco`.
       replicas: M.
-      batch_tokens: B; None for the algorithm's best [tokens].
-      unique_tokens: how many of the tokens are new; None for all [tokens].
+      batch_tokens: B; None: the algorithm's best batch [tokens].
+      unique_tokens: tokens of data without repeats; None: no repeats [tokens].
 
     Returns:
       Loss [nats per token], an array of the common shape.
 
     Raises:
-      InputError: no law for the algorithm, or a size that is not positive.
-    Source: arXiv 2503.09799 for L_N, 2404.10102 for L_C, 2305.16264 for repeats, 1812.06162 for the batch; joined here.
-    Limits: no published run confirms the product far from 20 tokens per parameter; see `predict` for its notes.
+      InputError: the algorithm has no law, or a size is not positive.
+    Source: arXiv 2503.09799 for L_N, 2404.10102 for L_C, 2305.16264 for repeats, 1812.06162 for the batch; combined
+      here.
+    Limits: no published run confirms the product far from 20 tokens per parameter; `predict` also returns notes.
     """
     import numpy as np
 
@@ -93,7 +95,7 @@ def predicted_loss(
 
 
 def _exponent(params: NDArray[np.float64], algorithm: str, replicas: int) -> Any:
-    """g: the slopes of both laws along 20 tokens per parameter, one over the other."""
+    """g: the ratio of the slopes of both laws along 20 tokens per parameter."""
     import numpy as np
 
     low, high = params * np.exp(-_SLOPE_STEP), params * np.exp(_SLOPE_STEP)
@@ -105,13 +107,13 @@ def _exponent(params: NDArray[np.float64], algorithm: str, replicas: int) -> Any
 def batch_worth(
     params: ArrayLike, algorithm: str, replicas: int, batch_tokens: ArrayLike | None
 ) -> NDArray[np.float64]:
-    """What a token counts for at a batch: 1 up to the best batch B*, 2/(1 + B/B*) beyond it.
+    """The worth of a token at a batch: 1 up to the best batch B*, 2/(1 + B/B*) beyond it.
 
     Args:
       params: N, any shape.
       algorithm: `data-parallel` or `diloco`.
       replicas: M.
-      batch_tokens: B, of the same shape or a number; None for the best [tokens].
+      batch_tokens: B, of the same shape or a number; None: the best batch [tokens].
     """
     import numpy as np
 
@@ -132,16 +134,16 @@ def predict(
     sync_every: int | None = None,
     unique_tokens: float | None = None,
 ) -> Prediction:
-    """The predicted loss of one run, with notes on how far to trust it.
+    """The predicted loss of one run, with notes on its limits.
 
     Args:
       params: N.
       tokens: D [tokens].
       algorithm: `data-parallel` or `diloco`.
       replicas: M.
-      batch_tokens: B; None for the algorithm's best [tokens].
-      sync_every: H; None for what was fitted.
-      unique_tokens: how many of the tokens are new; None for all [tokens].
+      batch_tokens: B; None: the algorithm's best batch [tokens].
+      sync_every: H; None: that of the fits.
+      unique_tokens: tokens of data without repeats; None: no repeats [tokens].
 
     Returns:
       The loss and its notes.
@@ -161,13 +163,13 @@ def predict(
     if over > _BATCH_NEARLY_BEST:
         share = float(batch_worth(params, algorithm, replicas, batch_tokens))
         notes.append(
-            f"batch: {over:.3g} times the best one; a token is taken to count for {share:.0%} (our assumption)"
+            f"batch: {over:.3g} times the best one; a token is assumed to count {share:.0%} (no published law)"
         )
     return Prediction(loss, tuple(notes))
 
 
 def _loss_by_size(params: NDArray[np.float64], algorithm: str, replicas: int) -> Any:
-    """The published law where it was fitted, the form with a floor from the largest measured model, a fade between."""
+    """The published law up to its largest model, the form with a floor from the largest measured one, and between."""
     import numpy as np
 
     fitted, measured = FITTED_PARAMS[1], MEASURED_PARAMS

@@ -1,4 +1,4 @@
-"""What the published fits cover: notes for people, each beginning with its subject."""
+"""Notes on runs that the published fits do not cover, each beginning with its subject."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The critical batch: where more tokens a step stop saving steps.
+"""The critical batch: beyond it more tokens in a step save few steps.
 
 Steps S and tokens E = S B that reach one loss lie on a hyperbola, (S/S_min - 1)(E/E_min - 1) = 1, and
 B_crit = E_min/S_min: at B = B_crit a run takes twice the fewest steps and twice the fewest tokens.
@@ -45,26 +45,26 @@ def critical_batch_tokens(loss: Values) -> Values:
     Returns:
       B_crit [tokens].
     Source: arXiv 2001.08361, equation 1.4.
-    Limits: WebText2 and Adam, losses above 2; an order-of-magnitude guide elsewhere. Far above the best batches of the
-      DiLoCo sweeps, which ask another question: the lowest loss for given tokens.
+    Limits: WebText2 and Adam, losses above 2; elsewhere only the order of magnitude. It is far above the best batches
+      of the DiLoCo sweeps, which minimise the loss for given tokens.
     """
     return KAPLAN.at(loss)
 
 
 def step_share(batch_tokens: Values, critical_tokens: Values) -> Values:
-    """S_min/S, what a step at batch B is worth of one at an endless batch: 1/(1 + B_crit/B)."""
+    """S_min/S, the worth of a step at batch B relative to one at an infinite batch: 1/(1 + B_crit/B)."""
     value: Values = 1 / (1 + critical_tokens / batch_tokens)
     return value
 
 
 def token_share(batch_tokens: Values, critical_tokens: Values) -> Values:
-    """E_min/E, what a token at batch B is worth of one at a tiny batch: 1/(1 + B/B_crit)."""
+    """E_min/E, the worth of a token at batch B relative to one at a tiny batch: 1/(1 + B/B_crit)."""
     value: Values = 1 / (1 + batch_tokens / critical_tokens)
     return value
 
 
 def steps_at_batch(min_steps: Values, batch_tokens: Values, critical_tokens: Values) -> Values:
-    """Steps that reach at batch B what an endless batch reaches in S_min: S = S_min (1 + B_crit/B).
+    """Steps at batch B to the loss that an infinite batch reaches in S_min: S = S_min (1 + B_crit/B).
 
     Args:
       min_steps: S_min, any shape.
@@ -79,7 +79,7 @@ def steps_at_batch(min_steps: Values, batch_tokens: Values, critical_tokens: Val
 
 
 def tokens_at_batch(min_tokens: Values, batch_tokens: Values, critical_tokens: Values) -> Values:
-    """Tokens that reach at batch B what a tiny batch reaches with E_min: E = E_min (1 + B/B_crit) [tokens].
+    """Tokens at batch B to the loss that a tiny batch reaches with E_min: E = E_min (1 + B/B_crit) [tokens].
 
     Args:
       min_tokens: E_min [tokens], any shape.

@@ -1,4 +1,4 @@
-"""What repeated data is worth: tokens seen again count for less and less.
+"""The worth of repeated data: with each repeat a token counts less.
 
 Source: arXiv 2305.16264 (Muennighoff et al.), equations 5 and 6.
 """
@@ -8,13 +8,13 @@ from __future__ import annotations
 from .values import Values
 
 REPEATS_WORTH = 15.387756
-"""R*: repeats after which a token has given 1 - 1/e of all that it can still give."""
+"""R*: repeats after which a token has given the share 1 - 1/e of all that repeats can give."""
 
 
 def effective_tokens(tokens: Values, unique_tokens: Values) -> Values:
-    """What D tokens out of U unique ones are worth in fresh tokens.
+    """The number of fresh tokens that are worth as much as D tokens with U unique ones.
 
-    D' = U + U R* (1 - exp(-R/R*)), R = D/U - 1 repeats beyond the first pass; D' = D where D <= U.
+    D' = U + U R* (1 - exp(-R/R*)), R = D/U - 1 repeats after the first pass; D' = D if D <= U.
     Example: four epochs (R = 3): D' = U (1 + 15.39 (1 - e^(-3/15.39))) = 3.73 U, so 4 epochs lose 7% of their tokens.
 
     Args:
@@ -24,8 +24,7 @@ def effective_tokens(tokens: Values, unique_tokens: Values) -> Values:
     Returns:
       D' [tokens], never more than U (1 + R*).
     Source: arXiv 2305.16264, equation 5.
-    Limits: fitted on up to 9B parameters and 900B tokens. Excess parameters, which lose worth with little unique data
-      in the same law, are not discounted.
+    Limits: fitted up to 9B parameters and 900B tokens. The discount of the same law for excess parameters is left out.
     """
     import numpy as np
 

@@ -1,4 +1,4 @@
-"""The DiLoCo laws: loss, best batch and best learning rates of Data-Parallel and DiLoCo against N and M.
+"""The DiLoCo laws: loss, best batch and best learning rates of Data-Parallel and DiLoCo as functions of N and M.
 
 Source: arXiv 2503.09799, Tables 7, 8 and 9 (a power law A N^alpha for each algorithm: the independent form), Table 10
 (A N^alpha M^beta for DiLoCo: the joint form) and Figure 7 (outer rates). The fits are of models from 35M to 2.4B
@@ -33,23 +33,24 @@ Form = Literal["independent", "joint"]
 def loss(params: Values, algorithm: str, replicas: int, form: Form = "independent") -> Values:
     """Evaluation loss on C4 after 20 N tokens.
 
-    A N^alpha in the independent form, A N^alpha M^beta in the joint one.
+    It is A N^alpha in the independent form, A N^alpha M^beta in the joint form.
     Example: 2.4B parameters under Data-Parallel: 18.129 * 2.4e9^-0.0953 = 2.31.
 
     Args:
       params: N, any shape.
       algorithm: `data-parallel` or `diloco`.
-      replicas: M; Data-Parallel has none, and takes any.
-      form: which published fit; Data-Parallel has only the independent one. Replica counts without an independent fit
-        are interpolated in log M between their neighbours, and beyond M = 8 go on with the joint form's M^beta.
+      replicas: M; ignored for Data-Parallel.
+      form: the published fit; Data-Parallel has only the independent one. Replica counts without an independent fit are
+        interpolated in log M between their neighbours, and extrapolated beyond M = 8 with the joint form's M^beta.
 
     Returns:
       Loss [nats per token], of the shape of `params`.
 
     Raises:
-      InputError: no such algorithm or form.
+      InputError: the algorithm or form is unknown.
     Source: arXiv 2503.09799, Tables 7 and 10.
-    Limits: the data, tokenizer and recipe of that paper; see `coverage`. Above 2.4B parameters too low: by 3.4% at 10B.
+    Limits: the data, tokenizer and recipe of that paper; see `coverage`. Above 2.4B parameters it is too low, by 3.4%
+      at 10B.
     """
     return _evaluate(LOSS, params, algorithm, replicas, form)
 
@@ -57,20 +58,21 @@ def loss(params: Values, algorithm: str, replicas: int, form: Form = "independen
 def loss_with_floor(params: Values, algorithm: str, replicas: int) -> Values:
     """Evaluation loss on C4 after 20 N tokens with an irreducible term: C + A (N/1e9)^alpha.
 
-    For models larger than the published fits reach: those fall towards 0, and this one towards C.
+    For models beyond the published fits, which fall towards 0, while this form falls towards C.
 
     Args:
       params: N, any shape.
       algorithm: `data-parallel` or `diloco`.
-      replicas: M; counts between and beyond the fitted ones as in `loss`.
+      replicas: M; counts without a fit as in `loss`.
 
     Returns:
       Loss [nats per token], of the shape of `params`.
 
     Raises:
-      InputError: no such algorithm.
-    Source: fitted by `experiments/loss_scaling.py` on arXiv 2503.09799, Tables 4, 5 and 12.
-    Limits: measured up to 10B parameters (M = 8 to 2.4B); the 4B and 10B runs were not tuned, their settings predicted.
+      InputError: the algorithm is unknown.
+    Source: fitted by `experiments/loss_scaling.py` to arXiv 2503.09799, Tables 4, 5 and 12.
+    Limits: measured up to 10B parameters (M = 8 up to 2.4B); the settings of the 4B and 10B runs were predicted, not
+      tuned.
     """
     return FLOOR + _evaluate(LOSS_OVER_FLOOR, params / 1e9, algorithm, replicas, "independent")
 
@@ -90,7 +92,7 @@ def batch_tokens(params: Values, algorithm: str, replicas: int, form: Form = "in
       B [tokens], of the shape of `params`.
 
     Raises:
-      InputError: no such algorithm or form.
+      InputError: the algorithm or form is unknown.
     Source: arXiv 2503.09799, Tables 9 and 10 (in sequences there).
     Limits: fitted from 35M to 2.4B parameters at 20 tokens per parameter, on a grid of powers of two.
     """
@@ -110,18 +112,18 @@ def inner_learning_rate(params: Values, algorithm: str, replicas: int, form: For
       Learning rate, of the shape of `params`.
 
     Raises:
-      InputError: no such algorithm or form.
+      InputError: the algorithm or form is unknown.
     Source: arXiv 2503.09799, Tables 8 and 10.
     Limits: fitted from 35M to 2.4B parameters on a coarse grid. The independent row of M = 8 is a misprint
-      (`learning_rate_notes`): at 2.4B it lies a factor of 7.5 below the joint form, which is the one to use there.
+      (`learning_rate_notes`): at 2.4B it is a factor of 7.5 below the joint form, which is to be used there.
     """
     return _evaluate(INNER_LEARNING_RATE, params, algorithm, replicas, form)
 
 
 def outer_learning_rate(params: Values, replicas: int) -> Values:
-    """Best learning rate of DiLoCo's outer optimizer (Nesterov momentum): it depends on M and not on N.
+    """Best learning rate of DiLoCo's outer optimizer (Nesterov momentum), which depends on M and not on N.
 
-    Counts between the measured ones are interpolated in log M; beyond M = 8 the rate of 8 stays.
+    Counts between the measured ones are interpolated in log M; beyond M = 8 it is the rate of M = 8.
 
     Args:
       params: N, any shape.
@@ -131,9 +133,9 @@ def outer_learning_rate(params: Values, replicas: int) -> Values:
       Learning rate, of the shape of `params`.
 
     Raises:
-      InputError: less than one replica.
+      InputError: there is less than one replica.
     Source: arXiv 2503.09799, Figure 7.
-    Limits: constant from 335M parameters up; below, the best rates scatter between 0.4 and 1.0.
+    Limits: measured from 335M parameters up; for smaller models the best rates scatter between 0.4 and 1.0.
     """
     low, high, share = _neighbours(replicas)
     rate = OUTER_LEARNING_RATE[low] + share * (OUTER_LEARNING_RATE[high] - OUTER_LEARNING_RATE[low])
@@ -150,7 +152,7 @@ def best_batch_tokens(params: float) -> float:
 
 
 def default_batch_tokens(params: float) -> int:
-    """The power of two nearest (by ratio) to the best Data-Parallel batch, as the paper's sweeps step [tokens]."""
+    """The power of two nearest (by ratio) to the best batch of Data-Parallel, as in the paper's sweeps [tokens]."""
     return int(2 ** round(math.log2(best_batch_tokens(params))))
 
 
@@ -183,9 +185,9 @@ def _power(law: Law, params: Values, replicas: int) -> Values:
 
 
 def _neighbours(replicas: int) -> tuple[int, int, float]:
-    """The fitted replica counts on both sides, and how far M lies between them in log M."""
+    """The fitted replica counts on both sides of M, and the position of M between them in log M."""
     if replicas < 1:
-        raise InputError(f"{replicas} replicas are none; write 1 or more")
+        raise InputError(f"got {replicas} replicas; write 1 or more")
     low = max(fitted for fitted in FITTED_REPLICAS if fitted <= replicas)
     high = min((fitted for fitted in FITTED_REPLICAS if fitted >= replicas), default=FITTED_REPLICAS[-1])
     share = math.log(replicas / low) / math.log(high / low) if low < high else 0.0

@@ -1,7 +1,7 @@
-"""Mixtures of experts: what parameters that rest on most tokens are worth.
+"""Mixtures of experts: the dense model with the same loss.
 
-Three sizes matter: the active parameters set compute (6 N_active D), the total ones set bytes and memory, and the dense
-model of equal loss says how good it is.
+Three sizes matter: the active parameters decide compute (6 N_active D), the total parameters decide bytes and memory,
+and the dense model of equal loss decides the loss.
 
 Source: arXiv 2202.01169 (Clark et al., "Unified Scaling Laws for Routed Language Models"), equation 1 and
 Table 3, for S-BASE.
@@ -19,7 +19,7 @@ FITTED_TOKENS = 130e9
 
 
 def saturated_experts(experts: Values) -> Values:
-    """E': the experts that count, 1/E' = 1/(E - 1 + 1/(1/E_start - 1/E_max)) + 1/E_max."""
+    """E': the effective number of experts, 1/E' = 1/(E - 1 + 1/(1/E_start - 1/E_max)) + 1/E_max."""
     value: Values = 1 / (1 / (experts - 1 + 1 / (1 / EXPERTS_START - 1 / EXPERTS_MAX)) + 1 / EXPERTS_MAX)
     return value
 
@@ -28,18 +28,18 @@ def dense_equivalent_params(active_params: Values, total_params: Values) -> Valu
     """Parameters of the dense model with the same loss as a mixture of experts.
 
     log N' = [log N (a + c log E') + b (log E' - log E'_1)] / (a + c log E'_1), with E = total/active experts and
-    E'_1 the E' of one expert. Never less than the active and never more than the total parameters.
+    E'_1 the E' of one expert. N' is at least the active and at most the total parameters.
 
     Args:
       active_params: N_active, any shape.
-      total_params: all parameters, of the same shape or a number; the active ones at least.
+      total_params: all parameters, of the same shape or a number; at least the active ones.
 
     Returns:
       N', of the shape of its inputs.
     Source: arXiv 2202.01169, equations 1 and 11.
-    Limits: top-1 routing of every other layer, up to 512 experts, 130e9 tokens. total/active is not quite E, since
-      attention is shared. Gains of routing shrink with N and end at 9.4e11 parameters; later recipes (fine-grained
-      experts, more tokens) gain more. N' takes the place of N in a loss, never in a time or in bytes.
+    Limits: top-1 routing of every other layer, up to 512 experts, 130e9 tokens. total/active is not exactly E, since
+      attention is shared. The gain of routing shrinks with N and ends at 9.4e11 parameters; later recipes (fine-grained
+      experts, more tokens) gain more. N' replaces N in a loss, but not in a time or in bytes.
     """
     import numpy as np
 

@@ -1,13 +1,13 @@
-"""Fitting scaling laws: Huber loss on the residuals of log L, from many starts, with bootstrap intervals.
+"""Fits of scaling laws: Huber loss of the residuals of log L, from many starts, with bootstrap intervals.
 
   minimise over the coefficients  sum_i Huber_delta(log f(x_i) - log y_i)
 
-Huber is quadratic within delta and linear beyond, so that single runs that went wrong do not bend a law; delta = inf is
-least squares. Coefficients that must be positive are sought as logarithms. Every start is drawn so that it passes
-through the middle of the data, and the best end of all starts is taken.
+The Huber loss is quadratic within delta and linear beyond, so that single failed runs have little influence; delta =
+inf is least squares. Coefficients that must be positive are fitted as logarithms. Every start is drawn so that the law
+passes the middle of the data, and the best result of all starts is taken.
 
 Source: arXiv 2203.15556, section 3.3 (objective and delta); arXiv 2503.09799, section 6.5 (forms in N and M).
-Limits: rows must be more than coefficients; with a floor, sizes that span less than a decade say little about it.
+Limits: there must be more rows than coefficients. Sizes over less than a decade determine a floor poorly.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ STARTS = 16
 
 @dataclass(frozen=True)
 class Fitted:
-    """A law that was fitted.
+    """A fitted law.
 
     Attributes:
       form: its family.
       coefficients: by name.
-      objective: the sum of Huber losses at the end.
+      objective: the minimum, a sum of Huber losses.
       residuals: log f - log y, in the order of the data.
-      intervals: by coefficient, the bounds that `bootstrap` gave; empty without it.
+      intervals: bounds of each coefficient from `bootstrap`; empty without it.
     """
 
     form: Form
@@ -80,17 +80,18 @@ def fit(
 
     Args:
       name: a key of `FORMS`.
-      values: y, one a row: losses, batches, learning rates.
-      delta: where Huber turns linear, in log y; `math.inf` for least squares.
-      starts: random starts, 1 or more; forms whose logarithm is linear in the coefficients have one end and take one.
+      values: y, one for each row: losses, batches, learning rates.
+      delta: the residual in log y beyond which the Huber loss is linear; `math.inf` for least squares.
+      starts: number of random starts, at least 1; forms whose logarithm is linear in the coefficients take one start.
       seed: of the starts; the same seed gives the same fit.
-      columns: the form's columns (`N`, `M`, `D`), one value a row.
+      columns: the form's columns (`N`, `M`, `D`), one value for each row.
 
     Returns:
       The best law of all starts.
 
     Raises:
-      InputError: unknown form, missing or uneven columns, too few rows, or values that are not positive.
+      InputError: the form is unknown, columns are missing or uneven, there are too few rows, or values are not
+        positive.
     Source: arXiv 2203.15556, section 3.3; arXiv 2503.09799, section 6.5.
     """
     import numpy as np
@@ -101,7 +102,7 @@ def fit(
     x, y = _columns(form, columns), np.asarray(values, dtype=float)
     if y.ndim != 1 or any(column.shape != y.shape for column in x.values()):
         raise InputError(
-            f"fitting {form.formula} needs one {', '.join(form.columns)} a value; give lists of one length"
+            f"fitting {form.formula} needs {', '.join(form.columns)} for each value; give lists of one length"
         )
     if len(y) <= len(form.coefficients):
         raise InputError(
@@ -110,7 +111,7 @@ def fit(
     if not np.all(y > 0) or not np.all(np.isfinite(y)):
         raise InputError("a value to fit is not a positive number; leave out the rows of runs that failed")
     begin = random_starts(name, x, y, 1 if name in LINEAR else starts, seed)
-    if not math.isinf(delta):  # the end of least squares is where Huber's search is surest to arrive
+    if not math.isinf(delta):  # the result of least squares is the best start for the Huber loss
         squares, _ = minimise(lambda t: form.log_value(t, x), begin, np.log(y), math.inf)
         begin = squares[None] if name in LINEAR else np.concatenate([squares[None], begin])
     theta, objective = minimise(lambda t: form.log_value(t, x), begin, np.log(y), delta)
@@ -126,13 +127,13 @@ def fit_power_law(
     floor: bool = False,
     delta: float = HUBER_DELTA,
 ) -> Fitted:
-    """A N^alpha, or with replicas A N^alpha M^beta, and on request with an irreducible term C.
+    """Fits A N^alpha, or with replicas A N^alpha M^beta, with or without an irreducible term C.
 
     Args:
-      params: N, one a row.
-      values: losses, batches or learning rates, one a row.
-      replicas: M, one a row, for the joint form.
-      floor: add C.
+      params: N, one for each row.
+      values: losses, batches or learning rates, one for each row.
+      replicas: M, one for each row, for the joint form.
+      floor: whether to add C.
       delta: as in `fit`.
 
     Raises:
@@ -146,16 +147,16 @@ def fit_power_law(
 def minimise(
     log_model: Callable[[Array], Array], starts: Array, log_values: Array, delta: float = HUBER_DELTA
 ) -> tuple[Array, float]:
-    """The coefficients of any model with the least sum of Huber losses of its log residuals.
+    """The coefficients of any model that minimise the sum of Huber losses of its log residuals.
 
     Args:
-      log_model: log f of all rows, from the coefficients as sought.
-      starts: where to begin, shape (starts, coefficients).
+      log_model: log f of all rows, from the coefficients as fitted.
+      starts: starts of the search, shape (starts, coefficients).
       log_values: log y, shape (rows,).
       delta: as in `fit`.
 
     Returns:
-      The best coefficients of all starts, and the objective there.
+      The best coefficients of all starts, and the minimum.
     """
     import numpy as np
     from scipy.optimize import least_squares
@@ -195,20 +196,20 @@ def bootstrap(
 ) -> Fitted:
     """The same law with an interval for each coefficient, from refits to resampled residuals.
 
-    Each resample keeps the sizes and puts the law's residuals on other rows (drawn with replacement, scaled by
-    sqrt(n/(n - p)) for the p coefficients that they were fitted with), so that no size is missing in any of them.
+    Each resample keeps the sizes and assigns the law's residuals to other rows (drawn with replacement, scaled by
+    sqrt(n/(n - p)) for p fitted coefficients), so that every size is in each of them.
 
     Args:
-      fitted: what `fit` gave.
-      delta: the one it was fitted with.
-      resamples: how many refits.
+      fitted: from `fit`.
+      delta: that of the fit.
+      resamples: number of refits.
       level: share of the refits within the interval.
       seed: of the draws.
-      columns: the columns it was fitted on.
+      columns: those of the fit.
 
     Returns:
       The law with `intervals`.
-    Limits: says how the scatter of the data moves the coefficients, not whether the form is right.
+    Limits: the intervals show the effect of the scatter of the data, and not whether the form is right.
     """
     import numpy as np
 

@@ -1,4 +1,4 @@
-"""Families of laws that can be fitted: their formulas, the logarithm of each, and where a search for it may begin.
+"""Families of laws that can be fitted: the formula of each, its logarithm, and starts for a search.
 
 Source: arXiv 2503.09799, Table 13 (forms in N and M); arXiv 2203.15556, section 3.3 (the form in N and D).
 """
@@ -22,14 +22,14 @@ FormName = Literal["power", "floor", "joint", "joint-floor", "exponent-floor", "
 
 @dataclass(frozen=True)
 class Form:
-    """A family of laws: its formula, its columns of data, and how each coefficient is sought.
+    """A family of laws: its formula, its columns of data, and its coefficients.
 
     Attributes:
       formula: for people.
-      columns: what it is a function of (`N` parameters, `M` replicas, `D` tokens).
+      columns: its variables (`N` parameters, `M` replicas, `D` tokens).
       coefficients: their names, in order.
-      positive: those that are sought as logarithms.
-      log_value: log f from the coefficients as sought and the columns.
+      positive: the coefficients that are fitted as logarithms.
+      log_value: log f from the coefficients as fitted and the columns.
     """
 
     formula: str
@@ -93,23 +93,23 @@ FORMS: dict[str, Form] = {
     "sum-floor": Form("A N^alpha + B M^beta + C", _NM, ("A", "alpha", "B", "beta", "C"), _ABC, _over_floor(_sum)),
     "chinchilla": Form("E + A/N^a + B/D^b", ("N", "D"), ("E", "A", "a", "B", "b"), frozenset("EAB"), _chinchilla),
 }
-"""Those with M are the forms of arXiv 2503.09799, Table 13, in its order; the last is that of arXiv 2203.15556."""
+"""The forms with M are those of arXiv 2503.09799, Table 13, in its order; the last is that of arXiv 2203.15556."""
 LINEAR = ("power", "joint")
-"""Forms whose logarithm is linear in the coefficients: every search ends in the same place."""
+"""Forms whose logarithm is linear in the coefficients: every search finds the same minimum."""
 
 
 def starts(name: str, x: Columns, y: Array, count: int, seed: int) -> Array:
-    """Where a search may begin: random slopes and floors, and amplitudes that lead through the middle of the data.
+    """Starts of a search: random slopes and floors, with amplitudes for which the law passes the middle of the data.
 
     Args:
       name: a key of `FORMS`.
       x: the columns.
-      y: the values, one a row.
-      count: how many.
+      y: the values, one for each row.
+      count: number of starts.
       seed: of the draws.
 
     Returns:
-      Coefficients as sought, shape (count, coefficients).
+      Coefficients as fitted, shape (count, coefficients).
     """
     import numpy as np
 

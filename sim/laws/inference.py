@@ -1,4 +1,4 @@
-"""The cheapest model over its whole life: trained once, then asked for many tokens.
+"""The model with the least lifetime compute: it is trained once, and then processes many inference tokens.
 
 Source: arXiv 2401.00448 (Sardana et al., "Beyond Chinchilla-Optimal"), equation 3.
 """
@@ -10,17 +10,17 @@ from .chinchilla import Constants
 from .values import Values
 
 CONSTANTS = Constants(E=1.69, A=406.4, B=410.7, a=0.336, b=0.283)
-"""Chinchilla's approach 3 with the digits that this paper computes with."""
+"""Chinchilla's approach 3 with the digits of this paper."""
 TRAINING_FLOP = 6.0
 INFERENCE_FLOP = 2.0
-"""Flop per parameter and token: forward and backward; forward alone."""
+"""Flop per parameter and token: in training (forward and backward) and in inference (forward only)."""
 
 
 def tokens_for_loss(params: Values, target_loss: float) -> Values:
-    """Training tokens after which a model of N parameters has the loss: (B / (L - E - A/N^a))^(1/b).
+    """Training tokens after which a model of N parameters reaches a loss: (B / (L - E - A/N^a))^(1/b).
 
     Args:
-      params: N, any shape; large enough that the loss can be reached at all.
+      params: N, any shape; large enough to reach the loss.
       target_loss: L [nats per token].
 
     Returns:
@@ -32,7 +32,7 @@ def tokens_for_loss(params: Values, target_loss: float) -> Values:
 
 
 def inference_optimal(target_loss: float, inference_tokens: Values) -> tuple[Values, Values]:
-    """The model and its training tokens that reach a loss with the least flop of training and inference together.
+    """The model size and training tokens that reach a loss with the least flop of training and inference together.
 
     Minimises 6 N D + 2 N D_inference over N, with D = `tokens_for_loss`. The derivative by ln N over 2 N,
     3 D [1 - a A N^-a / (b (L - E - A N^-a))] + D_inference, rises with N; its zero is found by bisection.
@@ -47,17 +47,15 @@ def inference_optimal(target_loss: float, inference_tokens: Values) -> tuple[Val
     Raises:
       InputError: no model reaches the loss.
     Source: arXiv 2401.00448, equation 3.
-    Limits: flop count alike; in money, inference flop are dearer (lower utilisation), which favours small models more.
-      Fitted on up to 20 or so tokens per parameter, and used far beyond.
+    Limits: all flop count the same; inference flop cost more (lower utilisation), which favours small models further.
+      The law was fitted up to about 20 tokens per parameter, and is used far beyond.
     """
     import numpy as np
 
     c = CONSTANTS
     gap = target_loss - c.E
     if gap <= 0:
-        raise InputError(
-            f"no model reaches a loss of {target_loss:g}; write more than {c.E:g}, what the data leave at best"
-        )
+        raise InputError(f"no model reaches a loss of {target_loss:g}; write more than {c.E:g}, the irreducible loss")
     smallest = (c.A / gap) ** (1 / c.a)
     low = np.zeros(np.shape(inference_tokens)) + np.log(smallest)
     high = low + 60.0

@@ -1,8 +1,8 @@
-"""Kaplan's laws: loss from one of parameters, tokens or compute while nothing else limits, and from two of them.
+"""Kaplan's laws: the loss from parameters, tokens or compute if nothing else limits it, and from two of them.
 
 Source: arXiv 2001.08361 (Kaplan et al. 2020), equations 1.1 to 1.6, Table 3.
-Limits: N counts no embeddings; WebText2, context of 1,024 tokens, from 768 to 1.5e9 parameters. Chinchilla superseded
-its advice on how to split compute, because its runs did not fit the learning-rate schedule to their length.
+Limits: N without embeddings; WebText2, context of 1,024 tokens, from 768 to 1.5e9 parameters. Chinchilla superseded its
+advice on the division of compute, as its learning-rate schedules did not fit the length of the runs.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ FLOP_PER_PETAFLOP_DAY = 8.64e19
 
 @dataclass(frozen=True)
 class StepLaw:
-    """L(N, S_min) = (Nc/N)^aN + (Sc/S_min)^aS, with the critical batch that S_min is taken with."""
+    """L(N, S_min) = (Nc/N)^aN + (Sc/S_min)^aS, with the critical batch that gives S_min."""
 
     a_N: float
     N_c: float
@@ -35,7 +35,7 @@ STEP_LAWS: dict[str, StepLaw] = {
     "kaplan": StepLaw(a_N=0.077, N_c=6.5e13, a_S=0.76, S_c=2.1e3, batch=CriticalBatch(tokens=2e8, exponent=0.21)),
     "c4": StepLaw(a_N=0.076, N_c=1.5e14, a_S=0.67, S_c=2.6e3, batch=CriticalBatch(tokens=1.7e8, exponent=0.205)),
 }
-"""`kaplan`: Table 3 of 2001.08361. `c4`: arXiv 2403.06563, whose constants we could not confirm by a second source."""
+"""`kaplan`: Table 3 of 2001.08361. `c4`: arXiv 2403.06563; no second source confirms its constants."""
 
 
 def loss_by_params(params: Values) -> Values:
@@ -76,21 +76,21 @@ def loss_after_steps(
 ) -> Values:
     """Loss after S steps at batch B: (Nc/N)^aN + (Sc/S_min)^aS with S_min = S/(1 + B_crit(L)/B).
 
-    B_crit depends on the loss itself; the one loss that fits is found by bisection.
+    B_crit depends on the loss itself; the loss that solves the equation is found by bisection.
 
     Args:
       params: N without embeddings, any shape.
       steps: S, of the same shape or a number.
       batch_tokens: B, of the same shape or a number [tokens].
-      law: which constants.
+      law: the set of constants.
 
     Returns:
       Loss [nats per token].
 
     Raises:
-      InputError: no such law.
+      InputError: the law is unknown.
     Source: arXiv 2001.08361, equation 1.6 and Table 3; arXiv 2403.06563.
-    Limits: past the warm-up, with data that is not repeated.
+    Limits: after the warm-up, without repeated data.
     """
     import numpy as np
 

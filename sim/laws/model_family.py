@@ -1,6 +1,6 @@
-"""The decoder-only model family that both halves of the project know by name.
+"""The published family of decoder-only models, which simulator and trainer know by name.
 
-Source: arXiv 2503.09799, Table 3. Its 35M row prints a token budget of 70M; 20 tokens per parameter make it 700M.
+Source: arXiv 2503.09799, Table 3. Its 35M row prints a token budget of 70M; 20 tokens per parameter give 700M.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ class ModelShape:
     """One size of the family.
 
     Attributes:
-      name: what people type.
-      params: nominal number of parameters, embeddings included.
+      name: the name that users type.
+      params: nominal number of parameters, with embeddings.
       layers, heads: transformer blocks; attention heads in each.
       width: model dimension, equal to the joint dimension of the heads.
       hidden: inner dimension of the feed-forward block.

@@ -1,4 +1,4 @@
-"""The published fits of arXiv 2503.09799 as tables, with what they cover, and the one fit of ours that continues them.
+"""The published fits of arXiv 2503.09799 as tables, with their ranges, and one fit of ours that continues them.
 
 The simulator's laws (`sim.laws`) and the trainer's recipe both read these tables.
 
@@ -15,7 +15,7 @@ TOKENS_PER_PARAM = 20.0
 FITTED_SEQUENCE_TOKENS = 2_048
 """The published batch fits count sequences of this many tokens, not tokens."""
 MEASURED_PARAMS = 10e9
-"""The largest model that was measured; `loss_with_floor` was fitted up to there."""
+"""The largest model that was measured; `loss_with_floor` was fitted up to it."""
 
 Law = tuple[float, float, float]
 """A, alpha, beta of A N^alpha M^beta; beta is 0 in the independent form."""
@@ -37,11 +37,11 @@ INNER_LEARNING_RATE: dict[str, Law] = {
     "diloco": (22_256.0, -0.8827, 0.2929),
 }
 MISPRINTED_SLOPE = -1.017
-"""What the exponent of the row `diloco-8` must be for Table 8 to agree with Table 10.
+"""The exponent of the row `diloco-8` with which Table 8 agrees with Table 10.
 
-All replica counts were swept at the same sizes, so a least-squares joint fit has the mean of the four slopes as its
-own: true of the loss (-0.0985) and of the batch (0.470), but (0.945 + 0.780 + 0.789 + 1.102)/4 = 0.904 is not 0.8827.
-The mean of the four ln A agrees with the joint fit to 0.0001.
+All replica counts were swept at the same sizes, so the slope of a least-squares joint fit is the mean of the four
+slopes. This holds for the loss (-0.0985) and for the batch (0.470), but (0.945 + 0.780 + 0.789 + 1.102)/4 = 0.904 is
+not 0.8827. The mean of the four ln A agrees with the joint fit to 0.0001.
 """
 BATCH_SEQUENCES: dict[str, Law] = {
     "data-parallel": (0.22592, 0.281, 0.0),
@@ -52,7 +52,7 @@ BATCH_SEQUENCES: dict[str, Law] = {
     "diloco": (0.00709, 0.4695, 0.3399),
 }
 OUTER_SIZES = (35e6, 90e6, 180e6, 335e6)
-"""Sizes N of the columns of the outer learning rates; the last one holds from there up."""
+"""Sizes N of the columns of the outer learning rates; the last one also holds for larger models."""
 OUTER_LEARNING_RATES = {
     1: (0.6, 0.4, 0.6, 0.4),
     2: (0.6, 0.6, 0.6, 0.6),
@@ -60,11 +60,11 @@ OUTER_LEARNING_RATES = {
     8: (1.0, 0.8, 0.8, 0.8),
 }
 OUTER_LEARNING_RATE = {replicas: rates[-1] for replicas, rates in OUTER_LEARNING_RATES.items()}
-"""From 335M parameters up; smaller models scatter by a step or two of the grid around these."""
+"""The rates from 335M parameters up; those of smaller models scatter by one or two steps of the grid around them."""
 
 
 FLOOR = 1.1046
-"""What is left of the loss at any size in `loss_with_floor`, one for all algorithms [nats per token]."""
+"""The irreducible loss in `loss_with_floor`, the same for all algorithms [nats per token]."""
 LOSS_OVER_FLOOR: dict[str, Law] = {
     "data-parallel": (1.40769, -0.15771, 0.0),
     "diloco-1": (1.40094, -0.15852, 0.0),
@@ -73,4 +73,4 @@ LOSS_OVER_FLOOR: dict[str, Law] = {
     "diloco-8": (1.44520, -0.16578, 0.0),
     "diloco": (1.40094, -0.15852, 0.01923),
 }
-"""A, alpha, beta of A (N/1e9)^alpha M^beta over the floor, fitted here on the published losses up to 10B parameters."""
+"""A, alpha, beta of A (N/1e9)^alpha M^beta above the floor, our fit to the published losses up to 10B parameters."""

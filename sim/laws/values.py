@@ -1,4 +1,4 @@
-"""What a law takes and gives: a float, or an array of floats of one shape."""
+"""The values of laws: a float, or an array of floats."""
 
 from __future__ import annotations
 
@@ -9,4 +9,4 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Values = TypeVar("Values", float, "NDArray[np.float64]")
-"""One number or an array of them; what comes in as an array comes out as one."""
+"""A number or an array; the result of a law is of the same kind as its arguments."""

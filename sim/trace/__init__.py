@@ -1,1 +1,1 @@
-"""The trace: the file that a recording writes, its records, and the series of seconds that a replay reads from it."""
+"""The trace: the file of a recording, its records, and the series of compute times that a replay reads from it."""

@@ -1,9 +1,9 @@
-"""The trace: what a recorded training run cost, and the only edge between `trainer/` and the simulator.
+"""The trace: the costs of a recorded training run, and the only interface between `trainer/` and the simulator.
 
-A trace is a file of JSON lines (gzip when the name ends in `.gz`): a header, then one record an inner step of a
-replica, an outer step and an exchange, in the order in which they happened, and a summary when the run ends.
-It is written append-only and flushed line by line, so a run that is killed leaves a readable file, compressed or not;
-it is read as a stream, so a long one needs no memory. While a writer has it, no other process can write to it.
+A trace is a file of JSON lines (gzip if the name ends in `.gz`): a header, then one record for each inner step of a
+replica, each outer step and each exchange, in the order of time, and a summary at the end of the run. It is written
+append-only and flushed line by line, so a run that is killed leaves a readable file, compressed or not. It is read as a
+stream, so a long one needs little memory. While a writer has it open, no other process can write to it.
 """
 
 from __future__ import annotations
@@ -71,15 +71,15 @@ class Header(Frozen):
     schema_name: Literal["crosshaul-trace"] = Field(default=SCHEMA, alias="schema")
     schema_version: Literal[1] = SCHEMA_VERSION
     algorithm: Name
-    """The names of `sim/strategies`."""
+    """A name of `sim/strategies`."""
     model: RecordedModel
     replicas: Few
     shards: Few = 1
-    """Devices over which each copy of the model is spread, each of which exchanges its part; 1 in older traces."""
+    """Devices over which each copy of the model is sharded; each exchanges its part; 1 in older traces."""
     sync_every: Size | None = None
-    """Inner steps H between outer steps; null where there are none."""
+    """Inner steps H between outer steps; null without outer steps."""
     steps: Size
-    """Inner steps that the run was asked for."""
+    """Inner steps that were asked for."""
     batch_tokens: Size
     """Global batch B over all replicas [tokens]."""
     sequence_length: Size
@@ -89,25 +89,25 @@ class Header(Frozen):
     """Versions of python, jax, ..."""
     seed: int = 0
     data: Words = ""
-    """Where the text came from and how it became tokens."""
+    """The source of the text, and its tokenizer."""
     times: Literal["measured", "estimated"] = "measured"
-    """`estimated`: nothing ran; seconds follow from counted flops at a stated utilisation of the device's peak."""
+    """`estimated`: nothing ran; times follow from counted flops at a given utilisation of the device's peak."""
     utilization: float | None = Field(default=None, gt=0, le=1)
-    """The utilisation that estimated seconds were made with; null where they were measured."""
+    """The utilisation behind estimated times; null if times were measured."""
     step_flop: float | None = Field(default=None, gt=0)
-    """Flops of one inner step on one device, counted (attention over the sequence included) [flop]."""
+    """Flops of one inner step on one device, counted with attention over the sequence [flop]."""
     rule_flop: float | None = Field(default=None, gt=0)
-    """The same by the rule of 6 flops a parameter and token [flop]."""
+    """Flops of one inner step on one device by the rule of 6 flops per parameter and token [flop]."""
     memory: RecordedMemory | None = None
-    """Memory of one device; null where the compiler did not say."""
+    """Memory of one device; null if the compiler did not report it."""
     programs: tuple[RecordedProgram, ...] = ()
     """The compiled programs: flops, memory, and bytes of each collective by mesh axis."""
     timing: Words = ""
-    """How time was measured: which clock, what is in it and what is not."""
+    """How times were measured: the clock, and what they contain."""
     command: Words = ""
-    """The command line that made the trace."""
+    """The command line of the recording."""
     recorded_at: Words = ""
-    """When the run began (ISO 8601)."""
+    """The begin of the run (ISO 8601)."""
 
 
 Record = Step | Exchange | OuterStep | RunSummary
@@ -118,14 +118,14 @@ class TraceWriter:
     """Appends a trace line by line; every line is in the file when `write` returns.
 
     Args:
-      path: the file; compressed where its name ends in `.gz`.
+      path: the file; it is compressed if its name ends in `.gz`.
       header: its first line.
-      overwrite: whether a file that is there is replaced.
-      resume_at: a place that `mark` gave, to cut the file there and go on without another header.
+      overwrite: whether an existing file is replaced.
+      resume_at: a position from `mark`, at which the file is cut and continued without another header [byte].
 
     Raises:
       InputError: the file exists (unless `overwrite`), is shorter than `resume_at`, cannot be written, or another
-        process writes to it. Then it is as it was.
+        process writes to it. Then it is unchanged.
     """
 
     def __init__(self, path: Path, header: Header, *, overwrite: bool = False, resume_at: int | None = None) -> None:
@@ -144,13 +144,13 @@ class TraceWriter:
             if stat.S_ISREG(os.fstat(self._raw.fileno()).st_mode):
                 self._raw.seek(self._raw.truncate(0))
         except FileExistsError:
-            raise InputError(f"{path}: is there already; give another --output, or --overwrite to replace it") from None
+            raise InputError(f"{path}: exists already; give another --output, or --overwrite to replace it") from None
         except OSError as error:
             raise InputError(f"{path}: cannot be written ({error.strerror}); give another --output") from None
         self.write(header)
 
     def mark(self) -> int:
-        """Puts everything so far on the disk and gives the place at which a later writer may go on [byte]."""
+        """Syncs the file to the disk, and returns the position at which a later writer may continue [byte]."""
         self._end_member()
         try:
             os.fsync(self._raw.fileno())
@@ -166,7 +166,7 @@ class TraceWriter:
         """Appends one record.
 
         Raises:
-          InputError: there is no room for it; the file ends with the record before.
+          InputError: it cannot be written; the file ends with the record before.
         """
         line = (record.model_dump_json(exclude_none=False) + "\n").encode()
         if self._compressed:
@@ -175,13 +175,13 @@ class TraceWriter:
         self._append(line)
 
     def _append(self, content: bytes) -> None:
-        """Writes all of it, however little the system takes at once; or nothing."""
+        """Writes all of the content, also in several parts; or nothing."""
         left = memoryview(content)
         try:
             while left:
                 left = left[self._raw.write(left) or 0 :]
         except OSError as error:
-            self._packer = None  # its stream lacks what could not be written
+            self._packer = None  # its stream would lack the content
             written = len(content) - len(left)
             if written:
                 self._raw.truncate(self._raw.tell() - written)
@@ -190,8 +190,8 @@ class TraceWriter:
 
     def _refused(self, error: OSError) -> InputError:
         return InputError(
-            f"{self._path}: cannot be written ({error.strerror}); it holds the steps so far: make room, and go on with "
-            "--resume where there are checkpoints"
+            f"{self._path}: cannot be written ({error.strerror}); it holds the steps so far: make room, and continue "
+            "with --resume if there are checkpoints"
         )
 
     def _end_member(self) -> None:
@@ -217,21 +217,21 @@ def read_header(path: Path) -> Header:
     """Reads the first line of a trace.
 
     Raises:
-      InputError: not a trace, or of a schema version that this crosshaul does not read.
+      InputError: it is not a trace, or of a schema version that this crosshaul does not read.
     """
     with opened(path) as stream:
         return _header(path, lines_of(path, stream))
 
 
 def read_records(path: Path, until: int | None = None) -> Iterator[Record]:
-    """Streams the records behind the header, in file order, in bounded memory.
+    """Streams the records after the header, in file order, in bounded memory.
 
     Args:
       path: the trace.
-      until: where to stop, as `mark` gave it; the end unless given [byte].
+      until: the position from `mark` at which to stop; None: the end [byte].
 
     Raises:
-      InputError: a damaged or cut-off line, named by its number.
+      InputError: a line is damaged or cut off; the message names its number.
     """
     with opened(path, until) as stream:
         lines = lines_of(path, stream)
@@ -261,7 +261,7 @@ def _header(path: Path, lines: Iterator[tuple[int, bytes]]) -> Header:
     try:
         data = json.loads(first)
     except (ValueError, UnicodeDecodeError, RecursionError):
-        raise InputError(f"{path}:1: not a trace (its first line is no JSON); {wanted}") from None
+        raise InputError(f"{path}:1: not a trace (its first line is not JSON); {wanted}") from None
     if not isinstance(data, dict) or data.get("schema") != SCHEMA:
         raise InputError(f'{path}:1: not a trace header (no "schema": "{SCHEMA}"); {wanted}')
     version = data.get("schema_version")
@@ -284,5 +284,5 @@ def _bad_line(path: Path, number: int, line: bytes, error: ValidationError) -> s
     field = ".".join(shortened(str(part)) for part in first["loc"][1:]) or "record"
     message = f"{first['msg'][0].lower()}{first['msg'][1:]}"
     if first["type"] == "union_tag_invalid":
-        message = f"got {brief(first['ctx']['tag'])}, which is no kind of line"
+        message = f"got {brief(first['ctx']['tag'])}, which is not a kind of record"
     return f"{path}:{number}: {field}: {message}; delete the line or record the trace anew"

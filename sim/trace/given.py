@@ -1,4 +1,4 @@
-"""Seconds of steps that somebody measured, written out where else the file of a trace would be named."""
+"""Measured times of steps, written into a document instead of the name of a trace."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from .series import Recording, Series, cumulative
 
 
 def _of_replicas(value: Any) -> Any:
-    """One replica's seconds may stand without a list around them."""
+    """Accepts the times of a single replica without a list around them."""
     flat = isinstance(value, list | tuple) and not any(isinstance(each, list | tuple) for each in value)
     return [value] if flat and value else value
 
 
 def _whole(value: Any) -> Any:
-    """`7e9` and `7B` are whole numbers as people write them."""
+    """Accepts `7e9` and `7B` as whole numbers."""
     number = read_count(value) if isinstance(value, str | float) else None
     return int(number) if number is not None and number.is_integer() else value
 
@@ -32,25 +32,25 @@ Whole = Annotated[Size, BeforeValidator(_whole)]
 
 
 class GivenSeconds(Frozen):
-    """The measured seconds of some steps, and what was trained in them."""
+    """The measured times of some steps, and the model that was trained."""
 
     seconds: Replicas = Field(min_length=1, max_length=1024, examples=[[[0.81, 0.79, 0.80]]])
-    """Of each replica, the compute of every step [s]; of one replica, its numbers alone will do."""
+    """The compute time of every step, for each replica [s]; a flat list for a single replica."""
     params: Whole = Field(examples=[7_000_000_000])
     """Parameters N of the model."""
     active_params: Whole | None = Field(default=None, examples=[2_000_000_000])
-    """Parameters that work on a token (mixture-of-experts); all of them unless given."""
+    """Parameters that are active for a token (mixture-of-experts); default: all."""
     batch_tokens: Whole = Field(examples=[1_048_576])
     """Global batch of a step, over all replicas [tokens]."""
     chips: int = Field(default=1, gt=0, le=MOST_CHIPS, examples=[256])
-    """Chips that the steps were measured on, all replicas together."""
+    """Chips on which the steps were measured, of all replicas together."""
 
 
 @lru_cache(maxsize=4)
 def as_recording(given: GivenSeconds) -> Recording:
-    """The same as a recording: replicas are cut to the steps that all of them have; nothing was exchanged."""
+    """The measured times as a recording without exchanges, cut to the steps that all replicas have."""
     steps = min(map(len, given.seconds))
-    # what nobody gave is 1: no question asks these of a recording
+    # fields that are not given are 1, since no question uses them
     shape = RecordedModel(
         name="custom",
         params=given.params,

@@ -1,4 +1,4 @@
-"""The lines of a trace: unpacked where it is compressed, numbered, none of them so long that it takes all memory."""
+"""The lines of a trace: decompressed, numbered, and of bounded length."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     Stream = io.BufferedReader[Any] | gzip.GzipFile
 
 MAX_LINE_BYTES = 2**24
-"""The longest line that is read; the header of a model in a hundred fragments has a fiftieth of it [byte]."""
+"""The longest line that is accepted; the header of a model with a hundred fragments has a fiftieth of it [byte]."""
 _BLOCK_BYTES = 2**16
 
 
 @contextmanager
 def opened(path: Path, until: int | None = None) -> Iterator[Stream]:
-    """The bytes of a trace, unpacked where it is compressed (told by its first bytes, not its name)."""
+    """The bytes of a trace, decompressed if its first bytes (and not its name) say that it is compressed."""
     try:
         if path.is_dir():
             raise InputError(f"{path}: is a directory; give the trace file inside it")
@@ -44,7 +44,7 @@ def opened(path: Path, until: int | None = None) -> Iterator[Stream]:
 
 
 class _Beginning(io.RawIOBase):
-    """The first bytes of a file, as a file."""
+    """A file of the first bytes of another file."""
 
     def __init__(self, file: io.BufferedReader, length: int) -> None:
         self._file, self._left = file, length
@@ -61,9 +61,9 @@ class _Beginning(io.RawIOBase):
 
 
 def lines_of(path: Path, stream: Stream) -> Iterator[tuple[int, bytes]]:
-    """The lines of a trace by number; the last may lack its end.
+    """The lines of a trace with their numbers; the last line may be incomplete.
 
-    A compressed file that ends in the middle is that of a killed run, and what is in it counts.
+    A compressed file without its end comes from a killed run; its content is read.
     """
     number, rest, block = 1, b"", b"-"
     while block:
@@ -79,8 +79,8 @@ def lines_of(path: Path, stream: Stream) -> Iterator[tuple[int, bytes]]:
             number += 1
         if len(rest) > MAX_LINE_BYTES:
             raise InputError(
-                f"{path}:{number}: a line of more than {MAX_LINE_BYTES >> 20} MB, as no trace has it; "
-                "give a file that record-trace wrote"
+                f"{path}:{number}: a line of more than {MAX_LINE_BYTES >> 20} MB, too long for a trace; give a file "
+                "that record-trace wrote"
             )
     if rest:
         yield number, rest

@@ -1,4 +1,4 @@
-"""What a trace holds: the records of steps and exchanges, and what it says about model, devices and programs."""
+"""The records of a trace: steps and exchanges; and its descriptions of model, devices and programs."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pydantic import Field
 from ..documents.validation import Frozen, Name, Words
 
 Size = Annotated[int, Field(gt=0, le=10**18)]
-"""Parameters, tokens, steps: a number that something may have."""
+"""A number of parameters, tokens or steps."""
 Few = Annotated[int, Field(gt=0, le=10**6)]
-"""Layers, replicas, shards: likewise."""
+"""A number of layers, replicas or shards."""
 Bytes = Annotated[int, Field(gt=0, le=10**20)]
 Seconds = Annotated[float, Field(ge=1e-12, le=1e12)]
-"""As a clock measures them, which never shows less than a picosecond."""
+"""A time as a clock measures it, at least a picosecond [s]."""
 
 
 class RecordedModel(Frozen):
@@ -26,7 +26,7 @@ class RecordedModel(Frozen):
     params: Size
     """Parameters N, counted from the arrays; each is exchanged."""
     active_params: Size | None = None
-    """Parameters that work on a token, where they differ (mixture-of-experts)."""
+    """Parameters that are active for a token, if these are not all (mixture-of-experts)."""
     layers: Few
     heads: Few
     width: Size
@@ -35,7 +35,7 @@ class RecordedModel(Frozen):
 
 
 class RecordedDevice(Frozen):
-    """What the run was measured on, or compiled for."""
+    """The devices on which the run was measured, or for which it was compiled."""
 
     platform: Literal["cpu", "gpu", "tpu"]
     kind: Name
@@ -43,17 +43,17 @@ class RecordedDevice(Frozen):
     count: Size
     """Devices in the mesh (on a CPU: forced host devices, which share its cores)."""
     slices: int = Field(default=1, gt=0)
-    """TPU slices that the devices lie in, joined by the datacenter network."""
+    """TPU slices of the devices, joined by the datacenter network."""
     peak_flop_per_s: float | None = Field(default=None, gt=0)
-    """Published dense bfloat16 peak of one device; null where none is known for this kind [flop/s]."""
+    """Published dense bfloat16 peak of one device; null if it is unknown [flop/s]."""
     memory_bytes: float | None = Field(default=None, gt=0)
-    """Published memory of one device; null where none is known for this kind [byte]."""
+    """Published memory of one device; null if it is unknown [byte]."""
     source: Words = ""
-    """Where peak and memory come from, or why there are none."""
+    """The source of peak and memory, or the reason why they are unknown."""
 
 
 class RecordedCollective(Frozen):
-    """The collectives of one kind, along the same mesh axes, that a program runs once it is called."""
+    """The collectives of one kind, along the same mesh axes, in one call of a program."""
 
     kind: Name
     """`all-reduce`, `all-gather`, ..."""
@@ -64,7 +64,7 @@ class RecordedCollective(Frozen):
     payload_bytes: int = Field(ge=0)
     """Bytes that each device contributes in all of them together [byte]."""
     count: int = Field(gt=0)
-    """How many there are; one inside a loop counts as often as it runs."""
+    """Number of collectives; one inside a loop counts as often as it runs."""
     dtype: Name
     """Element types."""
     between_slices: bool = False
@@ -72,40 +72,40 @@ class RecordedCollective(Frozen):
 
 
 class RecordedProgram(Frozen):
-    """One compiled program of the run, as one device sees it."""
+    """One compiled program of the run, for one device."""
 
     name: Name
     """`gradients`, `exchange`, `update`; `outer change`, `outer exchange`, `outer update`, `outer finish`.
 
-    With several fragments each program of the outer step has the number of its fragment behind its name.
+    With several fragments the name of each program of the outer step ends with the number of its fragment.
     """
     flop: float = Field(ge=0)
-    """Flops, counted operation by operation; a loop's body as often as it runs [flop]."""
+    """Flops, counted for each operation; the body of a loop counts as often as it runs [flop]."""
     argument_bytes: int = Field(ge=0)
     output_bytes: int = Field(ge=0)
     temporary_bytes: int = Field(ge=0)
-    """Memory of intermediate results, where the compiler says [byte]."""
+    """Memory of intermediate results, by the compiler [byte]."""
     aliased_bytes: int = Field(ge=0)
-    """Outputs that take over an argument's memory [byte]."""
+    """Outputs that reuse the memory of an argument [byte]."""
     peak_bytes: int = Field(ge=0)
-    """The most that it holds at once: the compiler's figure, or arguments + outputs + temporaries - aliased if more."""
+    """Peak memory: the compiler's number, or arguments + outputs + temporaries - aliased if that is more [byte]."""
     collectives: tuple[RecordedCollective, ...] = ()
-    """What the compiler made, which may be wider, split or combined."""
+    """The collectives after compilation, which may widen, split or join them."""
     asked: tuple[RecordedCollective, ...] = ()
-    """What the program asked for, before the compiler."""
+    """The collectives before compilation."""
 
 
 class RecordedMemory(Frozen):
     """Memory of one device over the whole step."""
 
     resident_bytes: int = Field(gt=0)
-    """Parameters and the states of the optimizers, which stay from step to step [byte]."""
+    """Parameters and states of the optimizers, which stay from step to step [byte]."""
     peak_bytes: int = Field(gt=0)
-    """The most that is held at once: the largest program, and what is resident beside its arguments [byte]."""
+    """Peak memory: the largest program, with the resident memory beside its arguments [byte]."""
 
 
 class Distribution(Frozen):
-    """How the seconds of a run's steps spread; percentiles between two values are interpolated."""
+    """The distribution of the times of a run's steps; percentiles between two values are interpolated."""
 
     count: int = Field(gt=0)
     mean_s: float = Field(ge=0)
@@ -119,10 +119,10 @@ class Distribution(Frozen):
 
     @classmethod
     def of(cls, seconds: Sequence[float]) -> Self | None:
-        """The distribution of some seconds; None where there are none.
+        """The distribution of some times; None if there are none.
 
         Args:
-          seconds: one number a step [s].
+          seconds: one time for each step [s].
         """
         if not seconds:
             return None
@@ -146,13 +146,13 @@ class Step(Frozen):
     """Inner step, from 1; 0 for warm-up."""
     replica: int = Field(ge=0)
     compute_s: Seconds
-    """Seconds that the replica computed, exchanges taken out [s]."""
+    """Compute time of the replica, without exchanges [s]."""
     whole_s: Seconds | None = None
-    """Seconds of the replica's whole step, its exchange of gradients included; null where not measured [s]."""
+    """Time of the replica's whole step, with its exchange of gradients; null if it was not measured [s]."""
     tokens: Size
     """Tokens that the replica processed [tokens]."""
     loss: float | None = None
-    """Training loss before the step [nats per token]; null where it was not finite."""
+    """Training loss before the step [nats per token]; null if it was not finite."""
     warmup: bool = False
     """A step that warmed the device up and is not part of the run."""
 
@@ -164,7 +164,7 @@ class Exchange(Frozen):
     step: int = Field(ge=0)
     """The inner step that it followed."""
     fragment: int | None = Field(default=None, ge=0)
-    """Which part of the parameters it carried (streaming-diloco); null for all of them."""
+    """The fragment of the parameters that it carried (streaming-diloco); null for all parameters."""
     kind: Literal["gradient", "outer"]
     """`gradient`: the gradients of every step inside a replica; `outer`: the parameter change between replicas."""
     group_size: int = Field(gt=1)
@@ -172,12 +172,12 @@ class Exchange(Frozen):
     payload_bytes: Bytes
     """Bytes that each device contributes, counted from the compiled program's collectives [byte].
 
-    Of a model spread over shards a device has a part; all of it is `payload_bytes` times the header's `shards`.
+    A device of a sharded model has a part of it; the whole is `payload_bytes` times the header's `shards`.
     """
     seconds: float | None = Field(default=None, ge=0, le=1e12)
-    """Measured time of the exchange on the recording machine [s]; null where it was not measured."""
+    """Measured time of the exchange on the recording machine [s]; null if it was not measured."""
     dtype: str = ""
-    """Element type on the wire (a backend may widen what the program asked for)."""
+    """Element type in the exchange (a backend may widen it)."""
     asked_bytes: int | None = Field(default=None, gt=0)
     """Bytes that the program asked each device to contribute, before the backend; null in older traces [byte]."""
     asked_dtype: str = ""
@@ -187,39 +187,39 @@ class Exchange(Frozen):
 
 
 class OuterStep(Frozen):
-    """The outer optimizer's own work behind an inner step, without its exchange."""
+    """The compute of an outer step after an inner step, without its exchange."""
 
     record: Literal["outer-step"] = "outer-step"
     step: int = Field(ge=0)
     """The inner step that it followed."""
     fragment: int | None = Field(default=None, ge=0)
-    """Which part of the parameters it moved (streaming-diloco); null for all of them."""
+    """The fragment of the parameters that it moved (streaming-diloco); null for all parameters."""
     compute_s: Seconds
-    """Seconds of its arithmetic: the change and the update [s]."""
+    """Time of its arithmetic: the change and the update [s]."""
     whole_s: Seconds | None = None
-    """Seconds of the whole outer step, its exchange included [s]."""
+    """Time of the whole outer step, with its exchange [s]."""
     warmup: bool = False
-    """It belongs to the warm-up."""
+    """An outer step that belongs to the warm-up."""
 
 
 class RunSummary(Frozen):
-    """The last line of a run that ended by itself: how its seconds spread, and how well the device was used."""
+    """The last line of a complete run: the distribution of its times, and the utilisation of its devices."""
 
     record: Literal["summary"] = "summary"
     compute: Distribution
-    """Compute seconds of the inner steps of all replicas, exchanges taken out."""
+    """Compute times of the inner steps of all replicas, without exchanges."""
     whole: Distribution | None = None
-    """Seconds of the same steps with their exchange of gradients."""
+    """Times of the same steps with their exchange of gradients."""
     gradient_exchange: Distribution | None = None
     outer_compute: Distribution | None = None
-    """Seconds of the outer optimizer's own arithmetic."""
+    """Times of the outer optimizer's arithmetic."""
     outer_exchange: Distribution | None = None
     flop_per_s: float | None = Field(default=None, gt=0)
-    """Counted flops of a step on one device over the median of its compute seconds [flop/s]."""
+    """Counted flops of a step on one device over its median compute time [flop/s]."""
     utilization: float | None = Field(default=None, gt=0)
-    """That over the device's published peak; null where none is known."""
+    """`flop_per_s` over the device's published peak; null if the peak is unknown."""
     rule_utilization: float | None = Field(default=None, gt=0)
-    """The same with 6 flops a parameter and token."""
+    """The utilisation with 6 flops per parameter and token instead of counted flops."""
 
 
 def _percentile(ordered: Sequence[float], share: float) -> float:

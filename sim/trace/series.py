@@ -1,4 +1,4 @@
-"""A trace as numbers: the seconds of every recorded step, dealt out to the workers of a run and cycled over it."""
+"""A trace as numbers: the compute times of the recorded steps, assigned to the workers of a run and cycled over it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Series:
-    """Seconds of one worker's steps: a recorded cycle, entered at some step.
+    """The compute times of one worker's steps: a recorded cycle, entered at some step.
 
     Attributes:
       cumulative_s: sums of the first 0, 1, ..., L recorded steps, shape (L + 1,) [s].
@@ -38,7 +38,7 @@ class Series:
         return float(self.cumulative_s[-1]) / (len(self.cumulative_s) - 1)
 
     def seconds(self, first: int, count: int) -> float:
-        """Sum of `count` steps of the run from step `first`, the recording cycled [s]."""
+        """Sum over `count` steps of the run from step `first`; the recording is cycled [s]."""
         sums = self.cumulative_s
         length = len(sums) - 1
         whole, rest = divmod(count, length)
@@ -50,17 +50,17 @@ class Series:
 
 @dataclass(frozen=True)
 class Recording:
-    """What a trace says, without its warm-up.
+    """The content of a trace, without its warm-up.
 
     Attributes:
       header: the first line of the trace.
-      replicas: seconds of each recorded replica, cut to the steps that all of them have.
-      gradient_bytes, outer_bytes: payload of an exchange as counted, of all shards of a copy together; where the run
-        had only one kind, the other carries the same parameters and so the same bytes [byte].
-      counted: whether any exchange was recorded (a run on one device has none: then 32 bits a parameter).
-      outer_step_s: mean seconds of the outer optimizer's own arithmetic over the whole model, between one exchange of
-        each parameter and its next; 0 where no outer step was recorded [s].
-      given: whether somebody wrote the seconds out, and no trace was read.
+      replicas: compute times of each recorded replica, cut to the steps that all of them have.
+      gradient_bytes, outer_bytes: payload of an exchange as counted, of all shards of a copy together; if the run had
+        only one kind, the other has the same parameters and so the same bytes [byte].
+      counted: whether any exchange was recorded; without one (a run on one device) the payload is 32 bits a parameter.
+      outer_step_s: mean time of the outer optimizer's arithmetic for one exchange of the whole model; 0 if none was
+        recorded [s].
+      given: whether the times were written out in a document, and no trace was read.
     """
 
     header: Header
@@ -73,12 +73,12 @@ class Recording:
 
     @property
     def steps(self) -> int:
-        """Recorded steps that count, L."""
+        """Recorded steps without the warm-up, L."""
         return len(self.replicas[0].cumulative_s) - 1
 
     @property
     def mean_s(self) -> float:
-        """Mean seconds of a step over all replicas [s]."""
+        """Mean compute time of a step over all replicas [s]."""
         return sum(series.mean_s for series in self.replicas) / len(self.replicas)
 
     @property
@@ -88,7 +88,7 @@ class Recording:
 
     @property
     def flop_per_token(self) -> float:
-        """6 flops for each parameter that works on a token."""
+        """6 flops for each parameter that is active for a token [flop]."""
         return 6.0 * (self.header.model.active_params or self.header.model.params)
 
     @property
@@ -97,7 +97,7 @@ class Recording:
         return self.flop_per_token * self.tokens_per_chip / self.mean_s
 
     def spread(self, workers: int) -> tuple[Series, ...]:
-        """One series a worker: the recorded replicas in turn, entered at different steps where workers share one."""
+        """A series for each worker: the recorded replicas in turn; workers with the same one enter at other steps."""
         recorded = len(self.replicas)
         turns = -(-workers // recorded)
         return tuple(
@@ -112,15 +112,15 @@ def recording_names() -> list[str]:
 
 
 def recording_path(name_or_path: str) -> Path:
-    """The file of a recording that ships, by name, or of any other trace, by path."""
+    """The file of a recording that ships, by its name, or of any other trace, by its path."""
     return Path(str(_shipped() / f"{name_or_path}.jsonl")) if name_or_path in recording_names() else Path(name_or_path)
 
 
 def read_recording(path: Path) -> Recording:
-    """Reads a trace into a recording (once for a file that does not change).
+    """Reads a trace into a recording; cached while the file does not change.
 
     Raises:
-      InputError: the file is damaged, or holds no step that counts.
+      InputError: the file is damaged, or holds no steps besides its warm-up.
     """
     status = path.stat() if path.is_file() else None
     return _read(path, (status.st_mtime_ns, status.st_size) if status else None)
@@ -149,21 +149,21 @@ def _read(path: Path, version: tuple[int, int] | None) -> Recording:
             seconds.setdefault(record.replica, array("d")).append(record.compute_s)
     steps = min(map(len, seconds.values())) if len(seconds) == header.replicas else 0
     if steps == 0:
-        raise InputError(f"{path}: no replica-complete inner step is in it; let record-trace run for a step at least")
+        raise InputError(f"{path}: has no inner step of all replicas; let record-trace run for at least one step")
     replicas = tuple(Series(cumulative(seconds[replica], steps)) for replica in range(header.replicas))
     payload: dict[str, int] = {}
-    for (kind, _), size in parts.items():  # the fragments of a model add up to all of it
+    for (kind, _), size in parts.items():  # the payload of a model is the sum over its fragments
         payload[kind] = payload.get(kind, 0) + size
     default = 4.0 * header.model.params
     gradient = payload.get("gradient", payload.get("outer", default))
     outer = payload.get("outer", payload.get("gradient", default))
-    # an exchange that overlaps has two records: its beginning, and the use of its result
+    # an exchange with overlap has two records: its start, and the use of its result
     outer_step_s = sum(math.fsum(each) / (sent[fragment] or len(each)) for fragment, each in outer_s.items())
     return Recording(header, replicas, float(gradient), float(outer), bool(payload), outer_step_s)
 
 
 def cumulative(seconds: Sequence[float], steps: int) -> NDArray[np.float64]:
-    """Sums of the first 0, 1, ..., `steps` of some seconds, shape (steps + 1,) [s]."""
+    """Sums of the first 0, 1, ..., `steps` times, shape (steps + 1,) [s]."""
     import numpy as np
 
     return np.concatenate(([0.0], np.cumsum(np.asarray(seconds, dtype=np.float64)[:steps])))

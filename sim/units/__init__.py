@@ -1,1 +1,1 @@
-"""Quantities: their units, how people write them, and how numbers are shown."""
+"""Quantities: their units, how users write them, and how numbers are shown."""

@@ -1,10 +1,11 @@
-"""Accelerators that are known by name: peak speed, memory, and the speed that a training run can count on.
+"""Accelerators that are known by name: peak speed, memory, and a realistic speed in a training run.
 
-Peaks are dense bfloat16 matrix products, as the makers publish them (NVIDIA's data sheets print twice as much, with
-sparsity). They are ceilings: no program reaches them. Of chips that are not here nothing is guessed.
+Peaks are those of dense bfloat16 matrix products, as the manufacturers publish them (NVIDIA's data sheets print twice
+as much, with sparsity). No program reaches them. Other chips are unknown, and nothing is guessed for them.
 
-Source: the makers' pages. Google's were read (units as printed there: GiB for v3, v4 and TPU7x, GB for the others; the
-page of TPU7x prints those of v5p and v6e as GiB). NVIDIA's and AMD's data sheets were checked by reprints alone.
+Source: the manufacturers' pages. Google's were read (units as printed there: GiB for v3, v4 and TPU7x, GB for the
+others; the page of TPU7x prints those of v5p and v6e as GiB). NVIDIA's and AMD's data sheets were checked only by
+reprints.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ _GB = 1e9
 _GIB = 2.0**30
 _TFLOP = 1e12
 UTILIZATION = 0.4
-"""Share of a chip's peak that is counted on where a chip is named and no speed.
+"""Assumed share of a chip's peak if a chip is named instead of a speed.
 
 Source: 38% to 43% in the pre-training of Llama 3 405B on 8,192 and 16,384 H100 (arXiv 2407.21783, Table 4).
-Limits: a large dense model in bfloat16, tuned, its exchanges included. Give the speed that you measured if you have it.
+Limits: a large dense model in bfloat16, tuned, with its exchanges. A measured speed is better.
 """
 
 
@@ -27,11 +28,11 @@ class Chip:
     """One kind of accelerator.
 
     Attributes:
-      name: what people call it; a topology or a workload can give it instead of a useful speed.
-      kinds: what JAX calls it (`device_kind`).
+      name: its name, which a topology or a workload can give instead of a useful speed.
+      kinds: its names in JAX (`device_kind`).
       peak_flop_per_s: dense bfloat16 peak of a whole chip [flop/s].
       memory_bytes: memory of a whole chip [byte].
-      source: where the two numbers are published.
+      source: the source of both numbers.
     """
 
     name: str
@@ -42,7 +43,7 @@ class Chip:
 
     @property
     def useful_flop_per_s(self) -> float:
-        """What a training run makes of it where nobody has measured: `UTILIZATION` of the peak [flop/s]."""
+        """Assumed speed in a training run: `UTILIZATION` times the peak [flop/s]."""
         return UTILIZATION * self.peak_flop_per_s
 
 
@@ -127,12 +128,12 @@ CHIPS = (
 
 
 def useful_flop_per_s(name: str) -> float | None:
-    """What training makes of the chip that people call so, in capitals or not; None where there is none [flop/s]."""
+    """The useful speed of a chip by its name, in any case; None if the chip is unknown [flop/s]."""
     known = {chip.name: chip.useful_flop_per_s for chip in CHIPS}
     return known.get(name.strip().casefold())
 
 
 def described(flop_per_s: float) -> str:
-    """`395.8e12` -> `h100 at 40% of its peak`: where a speed is what a chip's name stands for; else empty."""
+    """`395.8e12` -> `h100 at 40% of its peak`; empty if no chip has exactly this useful speed."""
     found = next((chip for chip in CHIPS if chip.useful_flop_per_s == flop_per_s), None)
     return f"{found.name} at {UTILIZATION:.0%} of its peak" if found else ""

@@ -1,4 +1,4 @@
-"""Numbers as people read them: three digits, and the unit that suits."""
+"""Numbers for people: three digits, and a unit that fits."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def _three_digits(number: float) -> str:
 
 
 def _largest(value: float, scales: dict[str, float]) -> tuple[float, str]:
-    """The first of `scales` (falling) that rounding to three digits lets `value` reach, or the last."""
+    """The first of `scales` (falling) that `value`, rounded to three digits, reaches; else the last."""
     name = next((name for name, scale in scales.items() if abs(value) >= 0.9995 * scale), list(scales)[-1])
     return scales[name], name
 
@@ -30,7 +30,7 @@ _COUNTS = {"T": 1e12, "B": 1e9, "M": 1e6, "k": 1e3, "": 1.0}
 
 
 def human_seconds(value: float) -> str:
-    """`754.0` -> `12.6 min`: a duration for people; a long unit is taken from twice its length up."""
+    """`754.0` -> `12.6 min`: a duration; minutes and longer units are used from two of them up."""
     if value == 0:
         return "0 s"
     long_unit = next((name for name, scale in _TIMES.items() if value >= 2 * scale), None)
@@ -39,7 +39,7 @@ def human_seconds(value: float) -> str:
 
 
 def human_ratio(value: float) -> str:
-    """`12.56` -> `12.6x`: how many times as much."""
+    """`12.56` -> `12.6x`: a factor."""
     return f"{_three_digits(value)}x"
 
 
@@ -50,7 +50,7 @@ def human_bytes(value: float) -> str:
 
 
 def human_count(value: float) -> str:
-    """`7e8` -> `700M`: parameters, tokens, steps; below ten thousand whole numbers stay as they are."""
+    """`7e8` -> `700M`: a number of parameters, tokens or steps; whole numbers below ten thousand stay as they are."""
     if value < 1e4 and value == int(value):
         return str(int(value))
     scale, unit = _largest(value, _COUNTS)
@@ -58,7 +58,7 @@ def human_count(value: float) -> str:
 
 
 def human_quantity(value: float, unit: Unit) -> str:
-    """`1.25e10`, BANDWIDTH -> `12.5 Gbit/s`: four digits of a quantity in its own unit."""
+    """`1.25e10`, BANDWIDTH -> `12.5 Gbit/s`: a quantity with four digits and a prefix."""
     scales = {
         f"{prefix}{unit.base}": SCALE[prefix] for prefix in sorted(unit.prefixes, key=SCALE.__getitem__, reverse=True)
     }

@@ -1,8 +1,8 @@
-"""Quantities with units: `"10 Gbit/s"` in, SI floats inside, readable text out.
+"""Quantities with units: `"10 Gbit/s"` as input, SI floats inside, readable text as output.
 
-People write a number and a unit; the models hold floats in SI base units (bit/s, s, byte, flop/s), named by
-the suffix of the field. Bits, bytes, flops and tokens are dimensions of their own, so a mistaken unit is
-refused rather than converted. A quantity is one number and one unit, by a grammar: nothing is evaluated.
+Users write a number and a unit; the models hold floats in SI base units (bit/s, s, byte, flop/s), which the suffix of a
+field names. Bits, bytes, flops and tokens are separate dimensions, so a wrong unit is refused and never converted. A
+quantity is one number and one unit by a grammar: nothing is evaluated.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from .registry import SCALE, factor_of, slip_in
 
 @dataclass(frozen=True)
 class Unit:
-    """One kind of quantity: its SI base unit, how a person writes it, and what makes sense.
+    """One kind of quantity: its SI base unit, how a user writes it, and its range.
 
     Attributes:
       base: its SI base unit.
-      noun: what a message calls it.
-      example: how a person writes one.
-      prefixes: that it is written with.
-      least, most: the range that is accepted [base]. Wide enough for "as good as none" and "as good as free", and
-        narrow enough that nothing overflows: an answer of NaN or infinity is worse than a refusal.
+      noun: its name in messages.
+      example: an example of its input.
+      prefixes: the prefixes of its output.
+      least, most: the accepted range [base]: wide enough for "practically none" and "practically unlimited", and narrow
+        enough that nothing overflows.
     """
 
     base: str
@@ -43,18 +43,18 @@ class Unit:
     most: float = 1e30
 
     def span(self, *, zero: bool = False) -> str:
-        """The range in words; where 0 has a meaning, there is no least of what is above it for a time."""
+        """The range in words; with `zero`, a time has no least value above 0."""
         least = "0" if zero and self.base == "s" else f"{'0, or ' if zero else ''}{self.least:g}"
         return f"{least} to {self.most:g} {self.base}"
 
     def accepts(self, value: float, *, zero: bool = False) -> bool:
-        """Whether a value lies in the range [base]."""
+        """Whether a value is in the range [base]."""
         if zero and (value == 0 or self.base == "s"):
             return 0 <= value <= self.most
         return self.least <= value <= self.most
 
     def within(self, value: float) -> float:
-        """A value that a question made smaller or larger, brought back into the range; 0 stays 0 [base]."""
+        """A value clipped to the range, for quantities that a question varies; 0 stays 0 [base]."""
         return min(value if value == 0 or self.base == "s" else max(value, self.least), self.most)
 
 
@@ -67,7 +67,7 @@ _HINT = "(bits are written bit, bytes B)"
 _NUMBER = r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 _UNIT = r"[A-Za-z\u00b5\u03bc]{1,30}(?: ?(?:/| per ) ?[A-Za-z]{1,30})?"
 _QUANTITY = re.compile(rf"({_NUMBER}|[+-]?inf|[+-]?nan)[ \t]*({_UNIT})?", re.ASCII | re.IGNORECASE)
-"""One number and one unit: nothing is ever evaluated, so a slip of the keyboard cannot become another number."""
+"""One number and one unit; nothing is evaluated, so a typing error cannot become another number."""
 
 
 @lru_cache(maxsize=4096)
@@ -76,14 +76,14 @@ def parse(text: str, unit: Unit, *, zero: bool = False) -> float:
 
     Args:
       text: a number and a unit.
-      unit: which kind of quantity is meant.
-      zero: whether 0 is a meaningful value.
+      unit: the kind of quantity.
+      zero: whether 0 is allowed.
 
     Returns:
       The value in `unit.base`.
 
     Raises:
-      InputError: not one number and one unit, a unit of another kind, or a value outside the unit's range.
+      InputError: it is not one number and one unit, the unit is of another kind, or the value is out of range.
     """
     write = f'write {unit.noun} with its unit, such as "{unit.example}"'
     shown = brief(text)
@@ -102,10 +102,10 @@ def parse(text: str, unit: Unit, *, zero: bool = False) -> float:
 
 
 def from_si(value: SupportsFloat, unit: Unit, *, zero: bool = False) -> float:
-    """A number in the unit's SI base, as a program gives it; the range is that of what people write.
+    """A number in the unit's SI base, as a program gives it; the range is the same as for text.
 
     Raises:
-      InputError: the number is outside the unit's range.
+      InputError: the number is out of range.
     """
     write = f'write {unit.noun} in {unit.base}, or with its unit, such as "{unit.example}"'
     try:
@@ -120,27 +120,27 @@ def _accepted(value: float, unit: Unit, shown: str, write: str, *, zero: bool) -
         wanted = "0 or more" if zero else "above 0"
         raise InputError(f"{shown} must be finite and {wanted}; {write}")
     if not unit.accepts(value, zero=zero):
-        raise InputError(f"{shown} is outside of what is simulated; write {unit.noun} of {unit.span(zero=zero)}")
+        raise InputError(f"{shown} is outside of the accepted range; write {unit.noun} of {unit.span(zero=zero)}")
     return value
 
 
 @lru_cache(maxsize=4096)
 def to_text(value: float, unit: Unit) -> str:
-    """Writes a value so that `parse` reads the very same float back: the shortest prefix form that does."""
+    """Writes a value as the shortest text with a prefix that `parse` reads back to the same float."""
     texts = [(f"{value / SCALE[prefix]:.12g}", f"{prefix}{unit.base}") for prefix in unit.prefixes]
     exact = [f"{number} {name}" for number, name in texts if float(number) * (factor_of(name, unit.base) or 0) == value]
     return min(exact, key=len, default=f"{value!r} {unit.base}")
 
 
 IN_SI = object()
-"""Context of a validation in which a bare number is a quantity in its SI base unit, and not one without a unit."""
+"""Context of a validation in which a bare number is a quantity in its SI base unit; else its unit is missing."""
 
 
 def read_chip_speed(text: str) -> float:
-    """Useful flop/s as people write them, `"300 Tflop/s"`, or those of a chip by its name, `h100` [flop/s].
+    """Useful flop/s from text, `"300 Tflop/s"`, or from the name of a chip, `h100` [flop/s].
 
     Raises:
-      InputError: neither a speed nor the name of a chip.
+      InputError: it is neither a speed nor the name of a chip.
     """
     named = useful_flop_per_s(text)
     if named is not None:
@@ -185,15 +185,15 @@ _COUNT = re.compile(rf"\s*({_NUMBER})\s*([kMmBbGT])?\s*")
 
 
 def read_count(value: Any, least: float = 1e-30, most: float = 1e30) -> float:
-    """A plain number of things, or one with a suffix as people write model sizes: `10B`, `350M`, `1.5T`.
+    """A plain number, or one with the suffix of a model size: `10B`, `350M`, `1.5T`.
 
     Args:
-      value: what was written.
-      least: what is accepted at the least.
-      most: what is accepted at the most.
+      value: the number or text.
+      least: the least accepted number.
+      most: the largest accepted number.
 
     Raises:
-      InputError: not a number, or outside the range.
+      InputError: it is not a number, or out of range.
     """
     number = value
     if isinstance(value, str) and (found := _COUNT.fullmatch(value)):
@@ -203,7 +203,7 @@ def read_count(value: Any, least: float = 1e-30, most: float = 1e30) -> float:
     if not number > 0 or number == math.inf:  # false for NaN, too; true for integers beyond every float
         raise InputError(f"{brief(value)} must be finite and above 0; write a plain number such as 10e9, or 10B")
     if not least <= number <= most:
-        raise InputError(f"{brief(value)} is outside of what is simulated; write a number from {least:g} to {most:g}")
+        raise InputError(f"{brief(value)} is outside of the accepted range; write a number from {least:g} to {most:g}")
     return float(number)
 
 
@@ -214,43 +214,43 @@ def _count(least: float, most: float) -> tuple[BeforeValidator, WithJsonSchema]:
 
 
 Quantity = str | float
-"""What a program may give: a number in the SI base, or text with a unit."""
+"""A quantity from a program: a number in the SI base, or text with a unit."""
 Bandwidth = Annotated[float, *_quantity(BANDWIDTH)]
 BandwidthOrNone = Annotated[float, *_quantity(BANDWIDTH, zero=True)]
-"""A bandwidth that may be 0: nothing moves."""
+"""A bandwidth that may be 0."""
 Latency = Annotated[float, *_quantity(LATENCY, zero=True)]
 Moment = Annotated[float, *_quantity(DURATION, zero=True)]
 """A time since the start of the run."""
 Duration = Annotated[float, *_quantity(DURATION)]
 Time = Annotated[float, *_quantity(LATENCY)]
-"""A span of seconds or less, more than 0."""
+"""A duration above 0."""
 Size = Annotated[float, *_quantity(SIZE)]
 SizeOrNone = Annotated[float, *_quantity(SIZE, zero=True)]
-"""A size that may be 0: nothing of the kind."""
+"""A size that may be 0."""
 ChipSpeed = Annotated[float, *_quantity(CHIP_SPEED, words=read_chip_speed)]
 """A speed, or the name of a chip."""
 Count = Annotated[float, *_count(1e-6, 1e24)]
-"""A plain number of things: tokens of a run, of a batch, of a chip's share of it."""
+"""A number of tokens: of a run, a batch, or a chip's share of a batch."""
 Params = Annotated[float, *_count(1e-3, 1e18)]
 """Parameters of a model; today's largest have some 1e13."""
 Bits = Annotated[float, *_count(1e-6, 1e6)]
 """Bits of one exchanged parameter."""
 Factor = Annotated[float, *_count(1e-6, 1e6)]
-"""How many times as much."""
+"""A factor."""
 Weight = Annotated[float, *_count(1e-12, 1e18)]
-"""A size of which only the share in others matters."""
+"""A size of which only the share of the total matters."""
 
 
 MOST_STEPS = 10**15
-"""Steps of a run."""
+"""The most steps of a run."""
 MOST_CHIPS = 10**9
-"""Chips of a run; all that were ever made are fewer."""
+"""The most chips of a run."""
 MOST_LAYERS = 10_000
-"""Layers of a model: each may be exchanged by itself in each step."""
+"""The most layers of a model, each of which may be exchanged by itself in each step."""
 MOST_SITES = 1_024
-"""Datacenters of a topology, and replicas: all ways between them fit into memory and are found in seconds."""
+"""The most datacenters of a topology, and replicas: all routes fit into memory and are found in seconds."""
 MOST_STREAMS = 10**6
-"""Streams of a flow."""
+"""The most streams of a flow."""
 Steps = Annotated[int, Field(gt=0, le=MOST_STEPS)]
 Chips = Annotated[int, Field(gt=0, le=MOST_CHIPS)]
 Layers = Annotated[int, Field(gt=0, le=MOST_LAYERS)]

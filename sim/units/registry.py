@@ -1,6 +1,7 @@
-"""The units that quantities are written in, and nothing else.
+"""The units of quantities.
 
-The registry holds only what this field uses: a frequency ("10 GHz") or a gilbert ("Gb") cannot slip in as a bandwidth.
+The registry holds only the units that are needed here, so that a frequency ("10 GHz") or a gilbert ("Gb") is never
+read as a bandwidth.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     import pint
 
 SCALE = {"n": 1e-9, "u": 1e-6, "m": 1e-3, "": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18}
-"""What a prefix multiplies by."""
+"""The factors of the prefixes."""
 _DEFINITIONS = """
 kilo- = 1e3 = k-
 mega- = 1e6 = M-
@@ -44,7 +45,7 @@ FLOPS = flop / second
 
 @cache
 def _registry() -> pint.UnitRegistry[float]:
-    import pint  # 0.2 s: only when a unit is parsed
+    import pint  # takes 0.2 s, and not every command parses units
 
     registry: pint.UnitRegistry[float] = pint.UnitRegistry(None)
     registry.load_definitions(_DEFINITIONS.strip().splitlines())
@@ -53,16 +54,16 @@ def _registry() -> pint.UnitRegistry[float]:
 
 @cache
 def factor_of(name: str, base: str) -> float | None:
-    """What one of the named unit is in `base`; None where it is no such unit."""
+    """The named unit in units of `base`; None if it is unknown or of another kind."""
     registry = _registry()
     try:
         return float(registry.Quantity(1, name).to(base).magnitude)
-    except Exception:  # pint raises a dozen kinds, tokenizer errors among them
+    except Exception:  # pint raises many kinds of exceptions, even those of its tokenizer
         return None
 
 
 def slip_in(name: str, base: str) -> str:
-    """What may be meant by a unit that is none; empty where nobody knows."""
+    """A hint on a probable slip in a unit; empty if there is none."""
     if name[:1] == "K" and factor_of("k" + name[1:], base):
         rest = name[1:]
         return f"the prefix for 1000 is a small k: write k{rest}, or Ki{rest} for 1024"

@@ -41,7 +41,7 @@ BROKEN = {
         "scenario",
         "name: mine",
         "name: mine\nname: yours",
-        ["scenario.yaml:2", "'name' is there twice"],
+        ["scenario.yaml:2", "'name' occurs twice"],
     ),
     "unknown key": ("scenario", "workload:", "worklaod:", ["scenario.yaml:3", "worklaod", "did you mean 'workload'"]),
     "unknown key deep": (
@@ -266,7 +266,7 @@ def test_a_file_that_is_no_document(option, make, says, tmp_path, simulate):
         (["--workload", "10b", "--set", "workload.chips=0"], ["workload.chips", "got 0"]),
         (["--workload", "10b", "--set", "workload.chip=64"], ["workload.chip", "did you mean 'chips'"]),
         (["--workload", "10b", "--set", "strategies[9].replicas=4"], ["strategies.9", "one of the 5 entries"]),
-        (["--workload", "10b", "--set", "name.first=x"], ["name", "holds no keys"]),
+        (["--workload", "10b", "--set", "name.first=x"], ["name", "has no keys below it"]),
         (["--workload", "10b", "--set", "replay=fast"], ["replay", "'steady' or 'full'"]),
         (["--workload", "10b", "--set", "topology.generate.bandwidth=10"], ["generate", "bandwidth", "no unit"]),
         (["--workload", "10b", "--set", "workload.params={"], ["--set workload.params", "YAML"]),

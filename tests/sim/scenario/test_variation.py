@@ -259,7 +259,7 @@ def test_a_parameter_is_set_in_every_strategy_that_has_it():
         ({"tokens": "many"}, "vary: tokens: 'many' is not a number"),
         ({"steps": 3, "tokens": 1e9}, "vary: `tokens` and `steps` say the same twice; keep one of them"),
         ({"sync_every": 0}, r"vary: strategies\[1\]: sync_every: got 0; must be greater than 0"),
-        ({"payload_bits": 1e9}, r"vary: payload_bits: 1000000000.0 is outside of what is simulated"),
+        ({"payload_bits": 1e9}, r"vary: payload_bits: 1000000000.0 is outside of the accepted range"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )

@@ -46,7 +46,7 @@ def test_every_line_is_there_as_soon_as_it_is_written(tmp_path, header, records)
 def test_nothing_of_the_users_is_overwritten(tmp_path, header):
     path = tmp_path / "run.jsonl"
     path.write_text("precious")
-    with pytest.raises(InputError, match="is there already"):
+    with pytest.raises(InputError, match="exists already"):
         TraceWriter(path, header())
     assert path.read_text() == "precious"
     with TraceWriter(path, header(), overwrite=True):
@@ -176,7 +176,7 @@ def test_two_writers_never_have_one_trace(tmp_path, header, records):
     with TraceWriter(path, header()) as writer:
         writer.write(records[0])
         for options in ({"overwrite": True}, {"resume_at": 0}):
-            with pytest.raises(InputError, match="another record-trace is writing to it; wait until it has ended"):
+            with pytest.raises(InputError, match="another record-trace is writing to it; wait for its end"):
                 TraceWriter(path, header(), **options)
         writer.write(records[1])
     assert list(read_records(path)) == records[:2]
@@ -236,7 +236,7 @@ def test_one_long_line_takes_little_memory(tmp_path):
             file.write(packer.compress(b"{" * 2**20))
         file.write(packer.flush())
     tracemalloc.start()
-    with pytest.raises(InputError, match="a line of more than 16 MB, as no trace has it"):
+    with pytest.raises(InputError, match="a line of more than 16 MB, too long for a trace"):
         read_header(path)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()

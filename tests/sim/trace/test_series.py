@@ -57,5 +57,5 @@ def test_a_file_that_changed_is_read_again(trace):
 
 
 def test_a_trace_without_steps_is_an_input_error(trace):
-    with pytest.raises(InputError, match="no replica-complete inner step"):
+    with pytest.raises(InputError, match="has no inner step of all replicas"):
         read_recording(trace([[1.0], []]))
