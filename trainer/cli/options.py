@@ -58,7 +58,7 @@ class Training:
     sync_every: Annotated[Whole, typer.Option(help="Inner steps between two outer steps, H [default: 30].")] = None
     fragments: Annotated[Whole, _rare(help="Fragments of streaming-diloco [default: one for each 3 layers].")] = None
     pattern: Annotated[Word, _rare(help="Layers of a fragment: strided or sequential [default: strided].")] = None
-    overlap_steps: Annotated[Whole, _rare(help="Inner steps behind which an exchange runs [default: 1].")] = None
+    overlap_steps: Annotated[Whole, _rare(help="Inner steps during which an exchange may run [default: 1].")] = None
     mixing: Annotated[
         Number, _rare(help="Share of local parameters kept at an exchange [default: 0.5 with overlap, else 0].")
     ] = None
@@ -98,7 +98,7 @@ class Training:
     corpus: Annotated[Word, typer.Option(help="Text: auto, packages, docstrings, c4, dolma, or files.")] = None
     tokenizer: Annotated[Word, _rare(help="bpe (trained on the text, cached), bytes, or a file.")] = None
     held_out: Annotated[Number, _rare(help="Share of the documents kept out of training [default: 0.01].")] = None
-    warmup_steps: Annotated[Whole, _rare(help="Steps before the run that are not recorded [default: 2].")] = None
+    warmup_steps: Annotated[Whole, _rare(help="Steps before the run that warm the devices up [default: 2].")] = None
 
 
 @dataclass(frozen=True)

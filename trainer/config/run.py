@@ -55,7 +55,7 @@ class TrainConfig(Frozen):
     steps: int = Field(gt=0, le=10**12, examples=[60])
     """Inner steps to train."""
     warmup_steps: int = Field(default=2, ge=0, le=10**6, examples=[2])
-    """Steps that warm the device up before the run; they are not recorded, and their result is discarded."""
+    """Steps that warm the devices up before the run; their result is discarded, and a replay ignores their records."""
     sequence_length: int = Field(gt=0, le=10**9, examples=[256])
     """Tokens L in a sequence [tokens]."""
     sequences: int = Field(gt=0, le=10**6, examples=[4])
