@@ -221,8 +221,9 @@ class _FlowCarrier:
             return Served(began_s, first_s, last_s)
 
         done = self._env.process(turn())
-        for each in takes:
-            self._last[each] = [*(event for event in self._last.get(each, ()) if not event.processed), done]
+        for each in takes:  # who waits for this waits for all that this waits for
+            still = () if each in waits_for else self._last.get(each, ())
+            self._last[each] = [*(event for event in still if not event.processed), done]
         return done
 
     def _ring(self, collective: Collective) -> ChunkedRing:

@@ -1,12 +1,15 @@
 """How an exchange is made: what is skipped while looking for the best way could not have won."""
 
 import random
+import sys
 
 import pytest
 
 from sim.network.collectives import ALGORITHMS
 from sim.network.over_links import CHUNKED, LinkNetwork
 from sim.network.placement import Placement
+from sim.scenario.model import Scenario
+from sim.simulation.run import run
 from sim.topology.best_ring import _best_ring, _Rings, best_ring
 from sim.topology.model import Topology
 
@@ -81,3 +84,37 @@ def test_what_a_search_for_a_ring_skips_could_not_have_won(seed, monkeypatch):
     monkeypatch.setattr(_Rings, "comes_wider", lambda *_: True)
     monkeypatch.setattr(_Rings, "bounds", lambda *_: (-1.0, float("inf")))
     assert _best_ring(where, names) == found
+
+
+@pytest.mark.parametrize("algorithm", ["ring", CHUNKED])
+def test_exchanges_that_queue_make_work_in_proportion_to_their_number(algorithm):
+    """Thousands of layers or fragments may wait for each other: calls are counted, as seconds would depend on luck."""
+
+    def calls(fragments):
+        document = {
+            "topology": {
+                "name": "two",
+                "datacenters": [{"name": "a"}, {"name": "b"}],
+                "links": [{"between": ["a", "b"], "bandwidth": "1 Gbit/s", "latency": "1 ms"}],
+            },
+            "workload": {"params": 1e6, "steps": 2, "step_time": "1 s", "batch_tokens": 65536},
+            "strategies": [{"kind": "eager-diloco", "replicas": 2, "sync_every": 10, "fragments": fragments}],
+            "collective": algorithm,
+        }
+        asked = Scenario.model_validate(document)
+        made = 0
+
+        def count(*_):
+            nonlocal made
+            made += 1
+
+        sys.setprofile(count)
+        try:
+            run(asked)
+        finally:
+            sys.setprofile(None)
+        return made
+
+    calls(2)  # whatever is done once
+    few, more, most = calls(100), calls(200), calls(400)
+    assert most - more < 2.2 * (more - few)
