@@ -33,6 +33,8 @@ NAVIGATION = {
     },
     "Do": {
         "Budgets, bandwidths, plans": "docs/questions",
+        "A page with sliders": "docs/serve",
+        "Timelines in Perfetto": "docs/timeline",
         "From Python": "docs/api",
         "Record a training run": "docs/recording",
         "What the trainer does": "docs/training",

@@ -261,7 +261,7 @@ print([name for name in ("jax", "matplotlib", "scipy.optimize", "trainer") if na
 def test_ctrl_c_ends_with_130():
     code = """
 import sim.simulation.run, sys
-def interrupted(scenario): raise KeyboardInterrupt
+def interrupted(*_): raise KeyboardInterrupt
 sim.simulation.run.run = interrupted
 from sim.cli.app import main
 sys.argv = ["simulate", "--workload", "10b"]
