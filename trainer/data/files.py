@@ -59,7 +59,7 @@ def find_files(spec: str) -> list[Path]:
     if path.is_file():
         return [path]
     if path.exists():
-        raise InputError(f"--corpus {spec}: is a device or a pipe, which can be read only once; save it to a file")
+        raise InputError(f"--corpus {spec}: a device or a pipe, and a text is read more than once; save it to a file")
     if any(mark in spec for mark in "*?["):
         anchor = Path(path.anchor)
         found = sorted(file for file in anchor.glob(str(path.relative_to(anchor))) if file.is_file())

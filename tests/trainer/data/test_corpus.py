@@ -172,7 +172,7 @@ def test_a_row_that_is_too_long_is_refused(tmp_path, monkeypatch):
 def test_what_can_be_read_once_or_for_ever_is_no_corpus(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     for path in ("/dev/zero", tmp_path / "pipe"):
-        with pytest.raises(InputError, match="which can be read only once; save it to a file"):
+        with pytest.raises(InputError, match="and a text is read more than once; save it to a file"):
             load_corpus(str(path))
 
 
