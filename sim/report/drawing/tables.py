@@ -50,24 +50,24 @@ class _Strip:
 
 def laid_out(found: Table, screen: Screen, console: Console) -> list[RenderableType]:
     """A table without its title and its remark, as wide as the screen at most if its words allow it."""
-    ways = _ways(found, screen, console)
-    drawn = _fitting(ways, screen.width)
-    if drawn:
-        return [drawn]
-    return _in_bands(ways[-1], screen.width) or list(_a_line_each(ways[0], screen.width, console))
+    strips = way = _strips(found, screen, console)
+    for way in _ways(strips, console):
+        drawn = _fitting(way, screen.width)
+        if drawn:
+            return [drawn]
+    return _in_bands(way, screen.width) or list(_a_line_each(strips, screen.width, console))
 
 
-def _ways(found: Table, screen: Screen, console: Console) -> list[list[_Strip]]:
+def _ways(strips: list[_Strip], console: Console) -> Iterator[list[_Strip]]:
     """How a table may be laid out, the widest way first."""
-    widest = _strips(found, screen, console)
-    ways = [widest]
-    folded = [strip.texts for strip in widest[1:] if strip.column.folds]
+    yield strips
+    folded = [strip.texts for strip in strips[1:] if strip.column.folds]
     if folded:
-        cells = tuple(map(_with_below, widest[0].cells, zip(*folded, strict=True)))
-        ways.append([_drawn_as(widest[0], cells, console), *(s for s in widest[1:] if not s.column.folds)])
-    if any(strip.column.bar for strip in widest):
-        ways.append([_drawn_as(strip, strip.texts, console) if strip.column.bar else strip for strip in ways[-1]])
-    return ways
+        cells = tuple(map(_with_below, strips[0].cells, zip(*folded, strict=True)))
+        strips = [_drawn_as(strips[0], cells, console), *(strip for strip in strips[1:] if not strip.column.folds)]
+        yield strips
+    if any(strip.column.bar for strip in strips):
+        yield [_drawn_as(strip, strip.texts, console) if strip.column.bar else strip for strip in strips]
 
 
 def _strips(found: Table, screen: Screen, console: Console) -> list[_Strip]:
@@ -112,14 +112,13 @@ def _with_below(cell: RenderableType, texts: Sequence[Text]) -> RenderableType:
     return Group(cell, *(Padding.indent(text, _INDENT) for text in quiet))
 
 
-def _fitting(ways: Sequence[Sequence[_Strip]], width: int) -> table.Table | None:
-    """The columns beside each other; None where they do not fit."""
-    for number, way in enumerate(ways):
-        folds_later = number == 0 and any(strip.column.folds for strip in way[1:])  # before words are squeezed
-        for wanted in ([strip.roomy for strip in way], [strip.natural for strip in way]):
-            widths = wanted if folds_later else _narrowed(way, wanted, width)
-            if _total(widths) <= width:
-                return _side_by_side(way, widths)
+def _fitting(strips: Sequence[_Strip], width: int) -> table.Table | None:
+    """The columns beside each other; None where they do not fit. Words that may be folded are not squeezed before."""
+    folds = any(strip.column.folds for strip in strips[1:])
+    for wanted in ([strip.roomy for strip in strips], [strip.natural for strip in strips]):
+        widths = wanted if folds else _narrowed(strips, wanted, width)
+        if _total(widths) <= width:
+            return _side_by_side(strips, widths)
     return None
 
 
@@ -152,7 +151,7 @@ def _in_bands(strips: Sequence[_Strip], width: int) -> list[RenderableType]:
     name, *others = strips
     for bands in range(2, min(_MOST_BANDS, len(others)) + 1):
         size = -(-len(others) // bands)
-        cut = [_fitting([[name, *others[at : at + size]]], width) for at in range(0, len(others), size)]
+        cut = [_fitting([name, *others[at : at + size]], width) for at in range(0, len(others), size)]
         found: list[RenderableType] = [part for band in cut if band for part in (Text(), band)]
         if all(cut):
             return found[1:]
