@@ -63,7 +63,7 @@ def _form(state: State, errors: Mapping[str, str], written: Mapping[str, str]) -
     sliders = {control.name: control for control in controls(state)}
     params = sliders.pop("params")
     parts = [
-        '<form id="controls" action="/report.html" method="get" autocomplete="off">',
+        '<form id="controls" aria-label="Settings" action="/report.html" method="get" autocomplete="off">',
         f'<p class="error" id="general-error" role="alert">{escape(errors.get("", ""))}</p>',
         _select("topology", "Topology", topologies, state.topology, errors),
         _select("workload", "Workload", workloads, state.workload, errors),

@@ -9,10 +9,11 @@ import shutil
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="needs Playwright: pip install 'crosshaul[test]'")
+sync_api = pytest.importorskip("playwright.sync_api", reason="needs Playwright: pip install -e '.[browser]'")
 pytest.importorskip("uvicorn", reason="needs the extra `serve`: pip install 'crosshaul[serve]'")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 if CHROMIUM is None:
@@ -265,6 +266,20 @@ def test_a_phone_shows_the_answer_first_and_nothing_is_wider_than_it(browser, ad
     page.locator("#panel > summary").click()
     assert page.locator("#bandwidth").is_visible()
     assert "wall-clock" in page.locator("#brief").inner_text()
+    context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_page_breaks_no_rule_of_axe(browser, address, scheme, width):
+    axe = pytest.importorskip("axe_playwright_python", reason="needs axe: pip install -e '.[browser]'")
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=True)
+    page = context.new_page()
+    page.goto(f"{address}?topology=thin-access")
+    settled(page)
+    page.evaluate((Path(axe.__file__).parent / "axe.min.js").read_text())
+    broken = page.evaluate("axe.run()")["violations"]
+    assert [(each["id"], [node["html"] for node in each["nodes"]]) for each in broken] == []
     context.close()
 
 
