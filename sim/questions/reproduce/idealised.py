@@ -11,6 +11,7 @@ from ...shell.progress import Watch
 from ...simulation.predicted_loss import loss_after
 from ...simulation.results import Job
 from ...simulation.run import alone
+from ...strategies import is_reference
 from ..budget.comparison_rules import jobs_by_rule
 from ..validate.evidence_files import read
 from .model import Pair, Part
@@ -90,7 +91,7 @@ def _losses(ran: list[_Ran]) -> tuple[Part, ...]:
 
 def _key(job: Job) -> str:
     """The column of the published losses."""
-    return job.strategy.kind if job.strategy.kind == "data-parallel" else f"diloco-{job.strategy.replica_count}"
+    return job.strategy.kind if is_reference(job.strategy) else f"diloco-{job.strategy.replica_count}"
 
 
 def _name(one: _Ran) -> str:
@@ -105,7 +106,7 @@ def _formula_s(one: _Ran) -> float:
         tokens=load.batch_tokens * load.steps,
         batch_tokens=load.batch_tokens,
         chips=sum(load.deal.worker_chips),
-        replicas=None if one.job.strategy.kind == "data-parallel" else one.job.strategy.replica_count,
+        replicas=None if is_reference(one.job.strategy) else one.job.strategy.replica_count,
     )
 
 

@@ -19,6 +19,8 @@ CLASSES = {strategy.__name__ for strategy in STRATEGIES.values()}
 OF_OTHERS = {
     "laws": "the laws have names of their own for what they were fitted on",
     "questions/validate/live.py": "rows of published tables are picked by the names that these give to runs",
+    "questions/reproduce/bandwidth_tables.py": "as in live.py: methods of published tables",
+    "questions/reproduce/laws.py": "as in live.py: names of published losses",
     "report": "rows of an answer are picked by the kind that stands in them",
 }
 """Where a kind is compared with, though no strategy is asked which one it is."""

@@ -79,7 +79,7 @@ def test_a_setting_is_what_the_option_and_the_file_are(field, tmp_path):
         (["stps=3"], "options: stps: unknown key; did you mean 'steps'?"),
         (["H=30"], "did you mean 'sync_every'?"),
         (["model.layrs=3"], "model.layrs: unknown key; did you mean 'layers'?"),
-        (["steps"], "--set steps: sets nothing; write --set key.path=value, such as learning_rate=4e-3"),
+        (["steps"], "--set steps: has no key or no value; write --set key.path=value, such as learning_rate=4e-3"),
         (["steps.a=3"], "only `model` has keys below it"),
         (["steps=three"], "options: steps: got 'three'; must be a whole number"),
         (["model=nope"], "--model: got 'nope'"),
