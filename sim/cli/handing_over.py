@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,17 +40,10 @@ def hand_over(report: Report, shape: Format, output: Path | None, illustrated: I
     from ..report.render import RENDERERS
 
     if shape is Format.html:
-        report = _with_command(report)
+        from ..report.page.shared import with_command
+
+        report = with_command(report, _without_places(sys.argv[1:]))
     deliver(RENDERERS[shape](report, of_file() if output else of_stdout()), output)
-
-
-def _with_command(report: Report) -> Report:
-    """A page says by which command it is made again."""
-    from ..report.figures import Source
-
-    words = _without_places(sys.argv[1:])
-    command = shlex.join(["simulate", *words, "--output", "report.html"])
-    return replace(report, blocks=(*report.blocks, Source("The command that makes this page", command, "sh")))
 
 
 def _without_places(words: Sequence[str]) -> list[str]:

@@ -8,10 +8,13 @@ from dataclasses import dataclass, replace
 from html import escape
 
 from ..questions.bottleneck import answer, bottlenecks
+from ..questions.illustration import illustrate
 from ..questions.verdict import fastest, time_lost
 from ..report.drawing.cells import written_columns
 from ..report.drawing.screen import of_file
 from ..report.model import Block, Facts, Records, Report, Sentences, Table, sentences
+from ..report.page.run import page
+from ..report.page.shared import with_command
 from ..report.render import RENDERERS
 from ..report.render.html import fragment
 from ..report.run import report
@@ -55,7 +58,11 @@ def parts(task: Task) -> Iterator[Part]:
         yield {"text": as_yaml(scenario)}
         return
     if task.shape != "parts":
-        yield {"text": RENDERERS[task.shape](report(answer(scenario)), of_file())}
+        result = answer(scenario)
+        made = report(result)
+        if task.shape == "html":
+            made = with_command(page(made, result, illustrate(result)), asked.arguments())
+        yield {"text": RENDERERS[task.shape](made, of_file())}
         return
     yield {"command-text": asked.command(), "python-text": python(task.state, scenario)}
     run_s = time.monotonic()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -195,3 +196,14 @@ def as_yaml(title: str, document: BaseModel, remark: str) -> Source:
 def scenario_source(scenario: BaseModel, command: str = "", title: str = "The scenario") -> Source:
     """A scenario as a file to copy, and the command that takes it, with a blank behind its name."""
     return as_yaml(title, scenario, f"Saved as mine.yaml, it is asked about by: simulate {command}mine.yaml")
+
+
+def with_command(report: Report, words: Sequence[str]) -> Report:
+    """A page that says by which command it is made again.
+
+    Args:
+      report: the page.
+      words: what follows `simulate`, but for where the answer goes.
+    """
+    command = shlex.join(["simulate", *words, "--output", "report.html"])
+    return replace(report, blocks=(*report.blocks, Source("The command that makes this page", command, "sh")))
