@@ -4,6 +4,8 @@ import math
 
 import jsonschema
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from sim.errors import InputError
@@ -189,6 +191,36 @@ def test_the_closing_exchange_can_be_left_out():
         assert open_.cross_datacenter_bytes == pytest.approx(7 / 8 * closed.cross_datacenter_bytes)
         whole = {**strategy, "sync_every": 125, "closing_exchange": False}
         assert run(scenario(whole, workload=long)).runs[0].outer_steps == 8
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seconds=st.lists(st.floats(0.01, 1), min_size=1, max_size=4),
+    steps=st.integers(1, 9),
+    gbit_per_s=st.floats(1, 1000),
+    strategy=st.sampled_from(
+        [
+            {"kind": "data-parallel"},
+            {"kind": "data-parallel", "overlap": "layers"},
+            {"kind": "diloco", "replicas": 1, "sync_every": 3},
+        ]
+    ),
+)
+def test_no_run_in_one_site_is_shorter_than_its_bound_wherever_it_ends_in_its_cycle(
+    seconds, steps, gbit_per_s, strategy
+):
+    measured = {"seconds": seconds, "params": 1e8, "batch_tokens": 65536, "chips": 8}
+    site = {"name": "a", "inside": {"bandwidth": f"{gbit_per_s!r} Gbit/s", "latency": "0 s"}}
+    asked = {
+        "topology": {"name": "one", "datacenters": [site]},
+        "workload": {"trace": measured, "rescale": True, "steps": steps, "layers": 4},
+        "strategies": [strategy],
+    }
+    (only,) = run(Scenario.model_validate(asked)).runs
+    assert only.bound_s <= only.wall_clock_s * (1 + 1e-9)
+    if steps % len(seconds) == 0 and strategy == {"kind": "data-parallel"}:  # whole cycles: the link's work by formula
+        link_s = steps * 2 * 8 * 2e8 / gbit_per_s / 1e9 * (1 - 1 / only.chips)
+        assert only.bound_s == pytest.approx(max(only.compute_s, link_s))
 
 
 def test_no_run_is_shorter_than_its_bound_on_a_recording():
