@@ -185,7 +185,8 @@ def in_budgets(
 
 def _of_budget(scenario: Scenario, planned: Sequence[Sequence[Job]]) -> dict[str, str]:
     seconds = list(_of_given_seconds(scenario))
-    found = [[*reasons(scenario, each, carrying(scenario, each)), *seconds] for each in planned]
+    some = [each for each in planned if each]  # a rule may leave no strategy: none of them has a best batch
+    found = [[*reasons(scenario, each, carrying(scenario, each)), *seconds] for each in some]
     return in_all([by_path(own) for own in found])
 
 

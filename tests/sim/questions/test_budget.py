@@ -292,3 +292,19 @@ def test_too_few_chips_to_share_is_an_error():
     del plain["workload"]["chips"]
     with pytest.raises(InputError, match=r"2 chips cannot be shared evenly by 6 datacenters"):
         answer([validate(Scenario, plain, source="test")])
+
+
+@pytest.mark.parametrize("rules", [("best-batch",), ("equal-chips", "best-batch")])
+def test_where_no_strategy_has_chips_for_its_best_batch_that_is_told(rules):
+    sites = [{"name": "a"}, {"name": "b", "chips": 2}]
+    links = [{"between": ["a", "b"], "bandwidth": "1 Gbit/s", "latency": "1 ms"}]
+    asked = Scenario.model_validate(
+        {
+            "topology": {"name": "t", "datacenters": sites, "links": links},
+            "workload": {"params": 1e10, "steps": 30, "step_time": "10 s", "batch_tokens": 65536, "chips": 4},
+            "strategies": [{"kind": "diloco", "replicas": 2}],
+        }
+    )
+    found = answer([asked], rules=rules)
+    assert {row.rule for row in found.rows} == set(rules) - {"best-batch"}
+    assert sum("no best-batch row: b has 2 chips" in note for note in found.notes) == 2
