@@ -177,9 +177,9 @@ class AbstractStrategy(Frozen, ABC):
         """A lower bound of the wall-clock: all compute of the slowest worker, or `link_s` if that is longer [s].
 
         Limits: the compute time is that of a worker with its own host; sharing a host takes longer, so the bound holds.
-        For exchanges as flows the bound is compute only, as the formula of `link_s` does not hold for them. Inside a single
-        site exchanges hide behind steps of mean length, so a run that ends before the longer steps of its recorded
-        cycle may be shorter than the formula says by that much.
+        For exchanges as flows the bound is compute only, as the formula of `link_s` does not hold for them. Inside a
+        single site exchanges hide behind steps of mean length, so a run that ends before the longer steps of its
+        recorded cycle may be shorter than the formula says by that much.
         """
         load = setting.load
         compute_s = max(load.compute_s(worker, 0, steps) for worker, steps in enumerate(self.schedule(setting).steps))
