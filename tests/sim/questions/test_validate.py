@@ -157,7 +157,7 @@ def test_only_misses_are_those_that_miss_now(simulate, monkeypatch):
     missing = [one.id for one in committed() if one.verdict == "misses"]
     assert [one.id for one in answer("misses").claims] == missing
     assert len(answer("agrees").claims) + len(answer("no verdict").claims) + len(missing) == len(committed())
-    monkeypatch.setattr(validate_live, "rerun", lambda _: {("table-10-a", ""): 99.0})
+    monkeypatch.setattr(validate_live, "rerun", lambda *_: {("table-10-a", ""): 99.0})
     assert "table-10-a" in [one.id for one in answer("Misses", live=True).claims]
     document = json.loads(simulate("validate", "--only", "misses", "--format", "json")[1])
     assert {one["verdict"] for one in document["claims"]} == {"misses"}
@@ -167,7 +167,7 @@ def test_only_misses_are_those_that_miss_now(simulate, monkeypatch):
 
 def test_the_last_line_says_what_was_run_again(monkeypatch):
     def last(only, numbers):
-        monkeypatch.setattr(validate_live, "rerun", lambda _: numbers)
+        monkeypatch.setattr(validate_live, "rerun", lambda *_: numbers)
         return report(answer(only, live=True)).blocks[1].texts[-1]
 
     none = "None of these can be computed again in seconds: they are from committed results."
@@ -219,7 +219,7 @@ def test_text_that_no_claim_has_is_the_users_mistake(simulate):
 
 
 def test_the_exit_code_is_1_when_a_number_has_changed(simulate, monkeypatch):
-    monkeypatch.setattr(validate_live, "rerun", lambda _: {("table-10-a", ""): 19.9})
+    monkeypatch.setattr(validate_live, "rerun", lambda *_: {("table-10-a", ""): 19.9})
     code, out, err = simulate("validate", "--live", "--only", "table-10-a")
     assert code == 1
     assert "fault: table-10-a: now 19.9, committed 19.251724" in err
