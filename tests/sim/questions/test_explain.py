@@ -50,7 +50,7 @@ def uneven(strategy):
 @pytest.mark.parametrize("strategy", EVERY_KIND)
 @pytest.mark.parametrize("make", [ask, uneven], ids=["even", "uneven"])
 def test_every_second_is_accounted_for(make, strategy, monkeypatch):
-    monkeypatch.setattr("sim.questions.explain.explain.elasticities", lambda scenario: ())
+    monkeypatch.setattr("sim.questions.explain.explain.elasticities", lambda *_: ())
     scenario = make(strategy)
     found = answer(scenario)
     wall_clock_s = run(scenario).runs[0].wall_clock_s

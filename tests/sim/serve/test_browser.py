@@ -88,7 +88,7 @@ def test_it_opens_with_the_answer_of_the_main_job(page):
     assert "DiLoCo M=2 H=30 is fastest: 17.7x the pace of Data-Parallel" in page.locator("#verdict").inner_text()
     assert "17.70x" in fastest(page)
     assert page.locator("#tables table").count() == 2
-    assert page.locator("#curves svg").count() == 2
+    assert page.locator("#curves svg[role=img]").count() == 2
     assert page.locator("#shares .bar").count() == 2
 
 

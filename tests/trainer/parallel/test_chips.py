@@ -69,6 +69,6 @@ def test_slices_are_counted_and_do_not_halve_a_chip():
 def test_an_unknown_kind_says_so_and_nothing_is_guessed():
     found = recorded_device([SimpleNamespace(platform="gpu", device_kind="NVIDIA Z9000")])
     assert (found.kind, found.peak_flop_per_s, found.memory_bytes) == ("NVIDIA Z9000", None, None)
-    assert "no published" in found.source
+    assert "published bfloat16 peak of this kind of device is unknown" in found.source
     processor = recorded_device(jax.devices()[:2])
     assert (processor.platform, processor.count, processor.peak_flop_per_s) == ("cpu", 2, None)
