@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack
 
@@ -101,11 +101,20 @@ class Workload(AnalyticWorkload):
         Raises:
           InputError: there are no seconds, or a number is out of range.
         """
-        lists = [each if isinstance(each, int | float) else [float(one) for one in each] for each in seconds]
-        given = {"seconds": lists, "params": params, "batch_tokens": batch_tokens, "chips": chips}
+        given = {"seconds": _as_lists(seconds), "params": params, "batch_tokens": batch_tokens, "chips": chips}
         given |= {} if active_params is None else {"active_params": active_params}
         measured = validate(GivenSeconds, given, source="Workload.from_seconds", in_si=True)
         return _recorded("Workload.from_seconds", {"trace": measured}, chip, keys)
+
+
+def _as_lists(seconds: Any) -> Any:
+    """Arrays and tuples as lists of floats; what is no number stays, for the validation to name it."""
+    if isinstance(seconds, str) or not isinstance(seconds, Iterable):
+        try:
+            return float(seconds)
+        except (TypeError, ValueError, OverflowError):
+            return seconds
+    return [_as_lists(each) for each in seconds]
 
 
 def chip_flop_per_s(name: str) -> float:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any, Literal
 
 from ..documents.validation import nearest
-from ..errors import InputError
+from ..errors import InputError, brief
 from ..questions.bandwidth import bandwidth as bandwidths
 from ..questions.budget import budget as budgets
 from ..questions.budget.comparison_rules import RULES, Rule
@@ -81,6 +82,10 @@ def bandwidth(
       InputError: an argument is wrong, or nothing can be varied.
     """
     wanted = (targets,) if isinstance(targets, int | float) else tuple(targets)
+    if any(not isinstance(each, Real) for each in wanted):
+        raise InputError(
+            f"targets: got {brief(targets)}; write shares of the time between 0 and 1, such as (0.5, 0.95)"
+        )
     return Bandwidth.of(bandwidths.answer(scenario(where, workload, strategies), wanted, link=link))
 
 

@@ -188,3 +188,15 @@ def test_a_timeline_of_no_number_of_rounds_is_refused(rounds, tmp_path):
     with pytest.raises(ch.InputError, match=r"^rounds: got .*; write .*1.* 'all'|rounds=all"):
         ch.run(WORLD, WORK).timeline(tmp_path / "run.json", rounds)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("seconds", ["x", 0.5, None, [None], ["x"], [[{}]], [[0.1], ["1 s"]], [[]], {}])
+def test_seconds_that_are_none_are_refused_in_words(seconds):
+    with pytest.raises(ch.InputError, match=r"^Workload\.from_seconds: seconds"):
+        ch.Workload.from_seconds(seconds, params=1e9, batch_tokens=2**20)
+
+
+@pytest.mark.parametrize("targets", ["x", ["x"], [None], [[0.5]]])
+def test_targets_that_are_no_numbers_are_refused_in_words(targets):
+    with pytest.raises(ch.InputError, match=r"^targets: got "):
+        ch.bandwidth("low-bw", ch.Workload(params=1e9, steps=10), targets=targets)
