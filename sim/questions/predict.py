@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..defaults import REPLICAS
-from ..errors import ArgumentError
+from ..errors import ArgumentError, brief
 from ..laws import (
     FITTED_ALGORITHMS,
     FITTED_SYNC_EVERY,
@@ -17,6 +17,7 @@ from ..laws import (
 from ..simulation.predicted_loss import loss_of
 from ..strategies import STRATEGIES
 from ..strategies.shared.stated import Law
+from ..units.quantities import MOST_SITES, MOST_STEPS
 
 
 @dataclass(frozen=True)
@@ -84,8 +85,10 @@ def answer(
     if "sync_every" not in keys and sync_every:
         told = "{sync_every}: {name} synchronises at every step; leave it out, or {strategy:diloco}"
         raise ArgumentError(told, name=kind.name)
-    if (replicas is not None and replicas < 1) or (sync_every is not None and sync_every < 1):
-        raise ArgumentError("{replicas}, {sync_every}: must be whole numbers from 1 up; write for example {replicas:2}")
+    for argument, got, most in (("replicas", replicas, MOST_SITES), ("sync_every", sync_every, MOST_STEPS)):
+        if got is not None and not 1 <= got <= most:
+            told = f"{{{argument}}}: got {{got}}; write a whole number from 1 to {most:,}"
+            raise ArgumentError(told, got=brief(got))
     asked = {"replicas": replicas or REPLICAS, "sync_every": sync_every or FITTED_SYNC_EVERY}
     run = kind.model_validate({key: value for key, value in asked.items() if key in keys})
     law = run.law

@@ -83,8 +83,14 @@ def test_csv_is_one_line(simulate):
         (["--params", "1e9", "--strategy", "eager-diloco"], "write data-parallel or diloco"),
         (["--params", "1e9", "--replicas", "2"], "write --strategy diloco"),
         (["--params", "1e9", "--sync-every", "30"], "leave it out, or --strategy diloco"),
-        (["--params", "1e9", "--strategy", "diloco", "--replicas", "0"], "whole numbers from 1 up"),
-        (["--params", "1e9", "--strategy", "diloco", "--sync-every", "-3"], "whole numbers from 1 up"),
+        (["--params", "1e9", "--strategy", "diloco", "--replicas", "0"], "--replicas: got 0; write a whole number"),
+        (
+            ["--params", "1e9", "--strategy", "diloco", "--replicas", "1025"],
+            "got 1025; write a whole number from 1 to 1,024",
+        ),
+        (["--params", "1e9", "--strategy", "diloco", "--replicas", "9" * 400], "--replicas: got a number of very many"),
+        (["--params", "1e9", "--strategy", "diloco", "--sync-every", "-3"], "--sync-every: got -3; write a whole"),
+        (["--params", "1e9", "--strategy", "diloco", "--sync-every", "9" * 400], "--sync-every: got a number of very"),
         (["--params", "1e9", "--tokens", "0"], "--tokens: '0' must be finite and above 0"),
     ],
 )
