@@ -79,7 +79,7 @@ def _settled(marks: Marks, period: int, periods: int) -> Rhythm | None:
     begin_s = [_begins(own, period, periods) for own in marks]
     if any(len(own) < periods for own in begin_s):
         return None
-    views = [_view(marks, period, k, begin_s[0][k]) for k in range(periods)]
+    views = _views(marks, period, begin_s[0])
     for last in range(2 * _MOST_PERIODS_WAITED, periods):
         length_s = begin_s[0][last] - begin_s[0][last - 1]
         for cycle in range(1, min(_MOST_CYCLES, last - 2 * _MOST_PERIODS_WAITED + 1) + 1):
@@ -100,15 +100,22 @@ def _begins(marks: list[Mark], period: int, periods: int) -> list[float]:
     return begins
 
 
-def _view(marks: Marks, period: int, k: int, begin_s: float) -> _View:
-    moments = [
-        (mark.end_s, mark.begin_s, mark.end_s if mark.done_s is None else mark.done_s)
-        for own in marks
-        for mark in own
-        if mark.step // period == k
+def _views(marks: Marks, period: int, begin_s: Sequence[float]) -> list[_View]:
+    """What each period looks like from its beginning; all marks are looked at once, as there may be a million."""
+    moments: list[list[float]] = [[] for _ in begin_s]
+    credits_s: list[Sequence[float]] = [() for _ in begin_s]
+    for worker, own in enumerate(marks):
+        for mark in own:
+            k = mark.step // period
+            if k >= len(begin_s):
+                continue
+            moments[k] += (mark.end_s, mark.begin_s, mark.end_s if mark.done_s is None else mark.done_s)
+            if not worker:
+                credits_s[k] = mark.credit_s
+    return [
+        (np.asarray(each, np.float64) - start_s, np.asarray(left_s))
+        for each, start_s, left_s in zip(moments, begin_s, credits_s, strict=True)
     ]
-    credits_s = [mark.credit_s for mark in marks[0] if mark.step // period == k]
-    return np.asarray(moments, np.float64).reshape(-1) - begin_s, np.asarray(credits_s[-1] if credits_s else ())
 
 
 def _same(one: _View, other: _View, length_s: float) -> bool:
