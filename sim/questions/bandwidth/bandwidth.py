@@ -129,6 +129,7 @@ def answer(
         known = nearest(link, list(names))
         raise ArgumentError("{link}: there is none named {got!r}; {known}", got=link, known=known)
     rows: list[Need] = []
+    mixed: list[str] = []
     curve, settled = [], []
     count = len(scenario.strategies) * (1 + len(targets))
     for position in range(len(scenario.strategies)):
@@ -140,9 +141,10 @@ def answer(
             rows.append(probe.need(target))
             watch.found(_in_words(rows[-1]))
         settled.append(probe.settled)
+        mixed += probe.mixed()
     what = "all links between datacenters by the same factor" if link is None else f"the link {link} alone"
     notes = in_bandwidth(scenario, settled, called, ignored)
-    return BandwidthAnswer(scenario, what, tuple(rows), tuple(curve), notes)
+    return BandwidthAnswer(scenario, what, tuple(rows), tuple(curve), (*notes, *mixed))
 
 
 def _in_words(need: Need) -> str:
@@ -162,15 +164,29 @@ class _Probe:
             self._scenario = self._scenario.vary(steps=rounds * self._strategy.steps_per_sync)
         self._bandwidth = _bandwidth(scenario, self._strategy.workers(len(scenario.topology.datacenters)), link)
         self._seen: dict[float, float] = {}
-        self.settled = True
-        """Whether every utilisation so far is that of the steady state."""
+        self._settled: list[bool] = []
 
     def utilization(self, scale: float) -> float:
         if scale not in self._seen:
             varied = self._scenario.vary(bandwidth_across=scale, link=self._link, clip=True)
             self._seen[scale], settled = long_run(varied)
-            self.settled = self.settled and settled
+            self._settled.append(settled)
         return self._seen[scale]
+
+    @property
+    def settled(self) -> bool:
+        """Whether every utilisation so far is that of the steady state."""
+        return all(self._settled)
+
+    def mixed(self) -> Iterator[str]:
+        """A note where some utilisations are those of the steady state and others are not: the curve is of both."""
+        without = self._settled.count(False)
+        if 0 < without < len(self._settled):
+            yield (
+                f"{self.label}: at {without} of {len(self._settled)} bandwidths no steady state was found within 1,024 "
+                "periods; there the share is that of the whole run, beginning and end included, and so lower: take "
+                "more steps"
+            )
 
     def curve_scales(self) -> Iterator[float]:
         """The factors of nine bandwidths from 0.1 Gbit/s to 1 Tbit/s, the range of the published grid."""

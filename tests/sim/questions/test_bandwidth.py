@@ -397,3 +397,22 @@ def test_a_plot_without_matplotlib_says_what_to_install(simulate, monkeypatch, t
     code, _, err = simulate("bandwidth", *STUDY, "--plot", tmp_path / "curve.png")
     assert code == 2
     assert "pip install 'crosshaul[plot]'" in err
+
+
+@pytest.mark.parametrize(("slower_s", "told"), [(0.1, False), (0.11, False), (0.10005, True)])
+def test_a_curve_of_two_measures_is_told(slower_s, told):
+    """Two replicas with unlike steps part until one is a round of 0.2 s ahead: at 50 us a step after 4,000 steps."""
+    links = [{"between": ["a", "b"], "bandwidth": "1 Gbit/s", "latency": "1 ms"}]
+    topology = {"name": "t", "datacenters": [{"name": "a"}, {"name": "b"}], "links": links, "collective": "published"}
+    seconds = {"seconds": [[0.1], [slower_s]], "params": 1e7, "batch_tokens": 65536, "chips": 2}
+    asked = Scenario.model_validate(
+        {
+            "topology": topology,
+            "workload": {"trace": seconds, "steps": 20},
+            "strategies": [{"kind": "eager-diloco", "replicas": 2, "sync_every": 2}],
+        }
+    )
+    found = answer(asked, (0.5,))
+    shares = [point.utilization for point in found.curve]
+    assert any("no steady state was found" in note for note in found.notes) == told
+    assert all(one <= other * (1 + 1e-9) for one, other in pairwise(shares)) != told  # what the note is there for
