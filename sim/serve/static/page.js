@@ -48,15 +48,17 @@ async function receive(own) {
     if (done) break;
     const lines = (rest + value).split("\n");
     rest = lines.pop();
-    for (const line of lines) show(JSON.parse(line));
+    for (const line of lines) show(JSON.parse(line), own);
     if (own.outdated && !rest) return own.abort.abort(); // numbers are there; curves of before are not waited for
   }
-  if (rest) show(JSON.parse(rest));
+  if (rest) show(JSON.parse(rest), own);
 }
 
-function show(part) {
-  if (part.errors) return showErrors(part.errors);
-  if (part.controls) return showState(part);
+function show(part, own) {
+  if (part.controls || part.errors) {
+    if (own.outdated) return; // the controls were moved since: they say what is wanted, not what was asked
+    return part.errors ? showErrors(part.errors) : showState(part);
+  }
   if (part.stopped) return tell("stopped", part.stopped);
   for (const [id, text] of Object.entries(part)) {
     if (id.endsWith("-text")) tell(id.slice(0, -"-text".length), text);
