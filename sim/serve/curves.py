@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from ..report.model import Axis, Curve, Picture
+from ..report.model import Axis, Curve, Mark, Picture
 from ..scenario.model import Scenario
 from ..simulation.results import Result
 from ..simulation.run import outcomes
@@ -144,27 +144,24 @@ def pictures(found: Curves) -> tuple[Picture, Picture]:
     here = f"chosen: {found.now:g} x" if found.factors else f"chosen: {found.now / 1e9:g} Gbit/s"
     times = [place.wall_clock_s for line in found.lines for _, place in line.places]
     scale_s, name = next((unit for unit in _UNITS if max(times, default=0.0) < 1e4 * unit[0]), _UNITS[-1])
-    low, high = (min(times, default=1.0) / scale_s, max(times, default=1.0) / scale_s)
+    marks = (Mark(found.now / unit, here),)
 
-    def picture(title: str, y: Axis, ends: tuple[float, float], value: Callable[[Place], float]) -> Picture:
+    def picture(title: str, y: Axis, value: Callable[[Place], float]) -> Picture:
         lines = [
             Curve(line.label, tuple((bandwidth / unit, value(place)) for bandwidth, place in line.places))
             for line in found.lines
         ]
-        marked = Curve(here, tuple((found.now / unit, end) for end in ends))
-        return Picture(title, Axis(across, log=True), y, (*lines, marked))
+        return Picture(title, Axis(across, log=True), y, tuple(lines), marks)
 
     return (
         picture(
             "Compute utilisation against bandwidth",
             Axis("compute utilisation [%]", low=0, high=102),
-            (0.0, 102.0),
             lambda place: 100 * place.utilization,
         ),
         picture(
             "Wall-clock against bandwidth",
-            Axis(f"wall-clock [{name}]", low=low, high=high, log=True),
-            (low, high),
+            Axis(f"wall-clock [{name}]", log=True),
             lambda place: place.wall_clock_s / scale_s,
         ),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from enum import StrEnum
 from importlib.util import find_spec
 from pathlib import Path
@@ -35,32 +36,44 @@ OutputOption = Annotated[Path | None, typer.Option(help="Write the result to a f
 
 _SUFFIXES = {".json": Format.json, ".csv": Format.csv, ".html": Format.html, ".txt": Format.table}
 _SUFFIXES |= {f".{each.value}": each for each in FIGURES}
-_CHOICES = "a .json, a .csv, a .html (a page), a .svg, .png or .pdf (its figure), or a .txt (the table)"
+_WRITTEN = {
+    Format.json: "a .json",
+    Format.csv: "a .csv",
+    Format.html: "a .html (a page)",
+    Format.svg: "a .svg",
+    Format.png: "a .png",
+    Format.pdf: "a .pdf (its figure)",
+    Format.table: "a .txt (the table)",
+}
 
 
-def chosen(asked: Format | None, output: Path | None) -> Format:
+def chosen(asked: Format | None, output: Path | None, among: Container[Format] = frozenset(Format)) -> Format:
     """The format of a result.
 
     Args:
       asked: `--format`, if given.
       output: `--output`, if given; a name without an ending decides nothing.
+      among: the formats that the command has.
 
     Raises:
       InputError: a figure has no file, or nothing draws it; the file's name promises something that cannot be
         written, or another format than was asked for.
     """
     suffix = output.suffix.lower() if output else ""
+    choices = " or ".join(written for each, written in _WRITTEN.items() if each in among)
     if not suffix:
         if asked in FIGURES:
             raise InputError(f"--format {asked}: a figure goes into a file; write --output figure.{asked}")
         return asked or Format.table
     said = _SUFFIXES.get(suffix)
     if said is None:
-        raise InputError(f"--output {output}: {suffix} is no known format; write {_CHOICES}")
+        raise InputError(f"--output {output}: {suffix} is no known format; write {choices}")
     if asked not in (None, said):
         raise InputError(
-            f"--output {output}: --format {asked} contradicts {suffix}; leave out --format, or write {_CHOICES}"
+            f"--output {output}: --format {asked} contradicts {suffix}; leave out --format, or write {choices}"
         )
+    if said not in among:
+        raise InputError(f"--output {output}: this command has no {suffix}; write {choices}")
     if said in FIGURES and find_spec("matplotlib") is None:
         raise InputError(f"--output {output}: needs matplotlib; install the extra: pip install 'crosshaul[plot]'")
     return said

@@ -10,13 +10,13 @@ import io
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
 from sim.errors import InputError
 from sim.shell.delivery import check_writable, deliver
-from sim.shell.formats import chosen
+from sim.shell.formats import Format, chosen
 from sim.shell.repeated_options import OnceCommand
 
 from .record_trace import exit_codes
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 Loader: TypeAlias = "Callable[[Path], tuple[Any, TrainConfig, str]]"
 """Reads one copy of the parameters, the configuration of their run, and the fingerprint of its text."""
-Format: TypeAlias = Literal["table", "json", "csv"]
+_FORMATS = (Format.table, Format.json, Format.csv)
 Row: TypeAlias = dict[str, str | float | int | None]
 
 
@@ -114,17 +114,11 @@ def evaluation_app(load: Loader) -> typer.Typer:
 
 def _format(asked: str | None, output: Path | None) -> Format:
     """The format asked for, else by the file's ending; a file that cannot be written is refused before the work."""
-    formats: dict[str, Format] = {"table": "table", "json": "json", "csv": "csv"}
-    if asked is not None and asked not in formats:
-        raise InputError(f"--format: got {asked!r}; write {', '.join(formats)}")
+    if asked is not None and asked not in _FORMATS:
+        raise InputError(f"--format: got {asked!r}; write {', '.join(_FORMATS)}")
     if output:
         check_writable(output)
-    said = chosen(None, output).value if output and output.suffix else None  # None: the name has no ending
-    if said is not None and said not in formats:
-        raise InputError(f"--output {output}: {said} is not a format of this command; write {', '.join(formats)}")
-    if asked and said and asked != said:
-        raise InputError(f"--output {output}: --format {asked} contradicts the ending; leave out one of them")
-    return formats[said or asked or "table"]
+    return chosen(Format(asked) if asked else None, output, _FORMATS)
 
 
 def _evaluated(load: Loader, checkpoint: Path, sets: Mapping[Kind, Path], batch_tokens: int, form: Format) -> str:

@@ -149,9 +149,13 @@ def test_a_file_is_written_in_the_format_that_its_name_says(call, tmp_path):
         assert path.read_text() == call("run", "--format", shape)[1]
     for name, told in (
         ("b.xyz", "is no known format"),
-        ("b.csv", "--format json contradicts the ending"),
+        ("b.csv", "--format json contradicts .csv; leave out --format, or write a .json or a .csv or a .txt"),
+        (
+            "b.png",
+            "this command has no .png; write a .json or a .csv or a .txt (the table)",
+        ),  # with or without matplotlib
     ):
-        code, out, err = call("run", "--output", tmp_path / name, "--format", "json")
+        code, out, err = call("run", "--output", tmp_path / name, *(("--format", "json") if name == "b.csv" else ()))
         assert (code, out) == (2, "")
         assert told in err
         assert not (tmp_path / name).exists()
