@@ -16,7 +16,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sim.api.answers import Bandwidth, Budget, Explanation, FlowTimes, Plan, Prediction, Validation
+    from sim.api.answers import Bandwidth, Budget, Explanation, FlowTimes, Plan, Prediction, Reproduction, Validation
     from sim.api.constants import (
         GB,
         MB,
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
         us,
     )
     from sim.api.given import Workload, flow, load, topology
-    from sim.api.questions import bandwidth, budget, explain, flows, plan, predict, run, validate
+    from sim.api.questions import bandwidth, budget, explain, flows, plan, predict, reproduce, run, validate
     from sim.api.runs import Runs
     from sim.errors import CrosshaulError, InputError
     from sim.scenario.model import Scenario
@@ -82,6 +82,7 @@ __all__ = [
     "Pflop",
     "Plan",
     "Prediction",
+    "Reproduction",
     "Run",
     "Runs",
     "Scenario",
@@ -110,6 +111,7 @@ __all__ = [
     "ms",
     "plan",
     "predict",
+    "reproduce",
     "run",
     "s",
     "topology",
@@ -118,9 +120,18 @@ __all__ = [
 ]
 
 _HOMES = {
-    "sim.api.answers": ("Bandwidth", "Budget", "Explanation", "FlowTimes", "Plan", "Prediction", "Validation"),
+    "sim.api.answers": (
+        "Bandwidth",
+        "Budget",
+        "Explanation",
+        "FlowTimes",
+        "Plan",
+        "Prediction",
+        "Reproduction",
+        "Validation",
+    ),
     "sim.api.given": ("Workload", "flow", "load", "topology"),
-    "sim.api.questions": ("bandwidth", "budget", "explain", "flows", "plan", "predict", "run", "validate"),
+    "sim.api.questions": ("bandwidth", "budget", "explain", "flows", "plan", "predict", "reproduce", "run", "validate"),
     "sim.api.runs": ("Runs",),
     "sim.errors": ("CrosshaulError", "InputError"),
     "sim.scenario.model": ("Scenario",),

@@ -12,8 +12,9 @@ from ..questions.flows import FlowsAnswer
 from ..questions.plan.plan import Plan as Planned
 from ..questions.plan.replay import Entry
 from ..questions.predict import LawAnswer
+from ..questions.reproduce.model import Reproduction as Reproduced
 from ..questions.validate.claims import Validation as Validated
-from ..report import bandwidth, budget, explain, flows, plan, predict, validate
+from ..report import bandwidth, budget, explain, flows, plan, predict, reproduce, validate
 from ..report.model import Report
 from .shown import Shown
 
@@ -94,3 +95,12 @@ class Validation(_From, Validated):
     def report(self) -> Report:
         """As `simulate validate` reports it."""
         return validate.report(self)
+
+
+@dataclass(frozen=True, repr=False)
+class Reproduction(_From, Reproduced):
+    """The answer of `reproduce`: a published table or figure beside what we say, number by number."""
+
+    def report(self) -> Report:
+        """As `simulate reproduce` reports it."""
+        return reproduce.report(self)

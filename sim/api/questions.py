@@ -18,13 +18,14 @@ from ..questions.flows import answer as flows_answer
 from ..questions.plan import plan as plans
 from ..questions.plan.options import Ask
 from ..questions.predict import answer as predict_answer
+from ..questions.reproduce.reproduce import answer as reproduce_answer
 from ..questions.validate.claims import answer as validate_answer
 from ..simulation import run as simulation
 from ..strategies import AbstractStrategy, Default, Reference
 from ..topology.model import CollectiveName, Topology
 from ..units.quantities import CHIP_SPEED, Quantity, from_si, read_chip_speed, read_count
 from ..workload.extent import AbstractWorkload
-from .answers import Bandwidth, Budget, Explanation, FlowTimes, Plan, Prediction, Validation
+from .answers import Bandwidth, Budget, Explanation, FlowTimes, Plan, Prediction, Reproduction, Validation
 from .given import Where, chip_flop_per_s, scenario, topology
 from .runs import Runs
 
@@ -264,6 +265,18 @@ def validate(only: str | None = None, *, live: bool = False) -> Validation:
       InputError: no claim contains the text.
     """
     return Validation.of(validate_answer(only, live=live))
+
+
+def reproduce(name: str) -> Reproduction:
+    """A published table or figure, computed again: every number beside ours, the differences, and their bias.
+
+    Args:
+      name: such as `table-6` or `figure-6`; `simulate reproduce` lists them.
+
+    Raises:
+      InputError: there is none of that name.
+    """
+    return Reproduction.of(reproduce_answer(name))
 
 
 def _entry(strategy: AbstractStrategy) -> str:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..shell.delivery import check_writable
 from ..shell.formats import FormatOption, OutputOption, chosen
 from .handing_over import hand_over
+
+if TYPE_CHECKING:
+    from ..report.model import Report
 
 
 def _names(incomplete: str) -> list[str]:
@@ -49,4 +52,10 @@ def reproduce(
 
     with Progress() as watch:
         found = answer(name, watch)
-    hand_over(report(found), shape, output)
+
+    def illustrated(told: Report) -> Report:
+        from ..report.page.reproduce import page
+
+        return page(told, found)
+
+    hand_over(report(found), shape, output, illustrated)

@@ -9,13 +9,14 @@ from ..questions.reproduce.model import Part, Reproduction, Unit
 from .model import Cell, Column, Records, Report, Row, Table, sentences
 from .quantities import COUNT, DURATION, GBIT_PER_S, LOSS, NUMBER, SHARE, Quantity
 
-_QUANTITIES: dict[Unit, Quantity] = {
+QUANTITIES: dict[Unit, Quantity] = {
     "bit/s": GBIT_PER_S,
     "s": DURATION,
     "nats per token": LOSS,
     "parameters": COUNT,
     "": NUMBER,
 }
+"""What the numbers of a part are, by their unit."""
 _WORDS = "A difference is ours less theirs; the bias is the mean of all, signs kept."
 _RECORD = ("name", "part", "what", "unit", "published", "ours", "as_printed", "difference", "kind")
 
@@ -71,7 +72,7 @@ def _words(part: Part, difference: float) -> str:
 
 
 def _table(part: Part) -> Table:
-    quantity, grid = _QUANTITIES[part.unit], part.kind == "cells"
+    quantity, grid = QUANTITIES[part.unit], part.kind == "cells"
     theirs = part.theirs[0].upper() + part.theirs[1:]
     columns = [
         Column(""),

@@ -39,7 +39,19 @@ def test_every_question_is_on_the_page():
 
     text = PAGE.read_text()
     assert "runs.vary(bandwidth_across=2)" in text
-    questions = ("run", "bandwidth", "budget", "explain", "plan", "predict", "flows", "validate", "load", "topology")
+    questions = (
+        "run",
+        "bandwidth",
+        "budget",
+        "explain",
+        "plan",
+        "predict",
+        "flows",
+        "validate",
+        "reproduce",
+        "load",
+        "topology",
+    )
     assert [name for name in questions if f"ch.{name}(" not in text] == []
     assert [each.__name__ for each in STRATEGIES.values() if f"`{each.__name__}`" not in text] == []
     assert [name for name in re.findall(r"\bch\.(\w+)", text) if name not in ch.__all__] == []

@@ -99,6 +99,13 @@ def test_flows_share_a_link():
     assert [flow.finish_s for flow in found.flows] == pytest.approx([2.2 + 0.01, 2.4 + 0.01])
 
 
+def test_reproduce_is_that_of_the_command(simulate):
+    theirs = json.loads(simulate("reproduce", "table-7", "--format", "json")[1])
+    assert json.loads(ch.reproduce("table-7").to_json()) == theirs
+    with pytest.raises(ch.InputError, match="did you mean 'table-7'"):
+        ch.reproduce("table-77")
+
+
 def test_validate_is_that_of_the_command(simulate):
     theirs = json.loads(simulate("validate", "--only", "simgrid", "--format", "json")[1])
     assert json.loads(ch.validate("simgrid").to_json()) == theirs
