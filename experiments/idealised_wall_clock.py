@@ -22,8 +22,8 @@ from statistics import fmean
 
 from sim.questions.budget.comparison_rules import jobs_by_rule
 from sim.scenario.loading import load_scenario
+from sim.simulation.alone import alone
 from sim.simulation.predicted_loss import loss_after
-from sim.simulation.run import alone
 
 from . import style
 from .tables import read_table

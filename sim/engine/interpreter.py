@@ -9,6 +9,7 @@ which is the order of the workers.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
+from dataclasses import replace
 
 import simpy
 
@@ -16,7 +17,7 @@ from ..errors import InputError, ReplayError
 from ..topology.hosts import Place
 from .accounting import Mark, Tally
 from .joins import Exchange, Meeting, meet
-from .ops import Collective, Compute, Merge, Op, Start
+from .ops import Collective, Compute, Inside, Merge, Op, Start
 from .ports import Network
 from .processor_sharing import processors
 from .timeline import Span, Timeline
@@ -26,12 +27,19 @@ from .watching import Stretch, Watch
 _Key = tuple[str, int, int, tuple[int, ...]]
 
 
-class _Replay:
-    """State of one replay: the traffic, the meetings that are not over, and who looks on."""
+class Replay:
+    """State of one replay: the traffic, the meetings that are not over, and who looks on (see `replay`)."""
 
     def __init__(
-        self, network: Network, places: Sequence[Place | None], watch: Watch | None, marks: list[list[Mark]] | None
+        self,
+        programs: Sequence[Iterable[Op]],
+        network: Network,
+        places: Sequence[Place | None] = (),
+        watch: Watch | None = None,
+        marks: list[list[Mark]] | None = None,
+        keeper: int = 0,
     ) -> None:
+        places = places or [None] * len(programs)
         self.traffic = Traffic(network, len(places), None if watch is None else watch.exchanges)
         self.env = self.traffic.env
         self.processors = processors(self.env, places)
@@ -39,6 +47,34 @@ class _Replay:
         self.watch = watch
         self.marks = marks
         self.waiting: dict[int, Collective] = {}
+        self._keeper = keeper
+        for index, program in enumerate(programs):
+            self.env.process(self.worker(index, program))
+
+    def timeline(self) -> Timeline:
+        """The sums so far, without spans."""
+        return Timeline(tuple(tally.totals() for tally in self.traffic.tallies), self.traffic.carrier.links())
+
+    def check_over(self) -> None:
+        """Demands that nobody is left waiting, and nothing was started in vain.
+
+        Raises:
+          InputError: workers are left waiting because a link never returns.
+          ReplayError: workers are left waiting for a collective that somebody never joined or never waited for.
+        """
+        if self.waiting:
+            stuck = "; ".join(
+                f"worker {w} for {c.name} {c.index} of workers {c.members}" for w, c in self.waiting.items()
+            )
+            if stalled := self.traffic.carrier.stalled():
+                raise InputError(
+                    f"topology: links {', '.join(stalled)} never return, and somebody waits for ever: {stuck}; "
+                    "give the outage a duration, or the schedule a bandwidth to end with"
+                )
+            raise ReplayError(f"the replay cannot go on, still waiting: {stuck}")
+        if self.meetings:
+            left = ", ".join(f"{name} {index} of workers {members}" for name, index, _, members in self.meetings)
+            raise ReplayError(f"started and never waited for by every member: {left}")
 
     def worker(self, index: int, program: Iterable[Op]) -> Generator[simpy.Event, object, None]:
         """The process that one worker is."""
@@ -62,6 +98,8 @@ class _Replay:
                     self.watch.did(Stretch(index, what, start_s, env.now, step, tally.steps - step))
             elif isinstance(op, Start):
                 self.join(index, op.collective)
+            elif isinstance(op, Inside):
+                yield from self.exchange_inside(index, tally, op.collective)
             elif isinstance(op, Merge):
                 self.traffic.merge([index], op.group)
             else:
@@ -69,6 +107,20 @@ class _Replay:
         tally.end(env.now)
         if self.watch is not None:
             self.watch.ends(index)
+
+    def exchange_inside(self, index: int, tally: Tally, collective: Collective) -> Generator[simpy.Event, object, None]:
+        """Stands still for an exchange that has no other member: nobody meets, and nothing is hidden but `behind_s`."""
+        if self.watch is not None:
+            self.join(index, collective)
+            yield from self.wait(index, tally, collective)
+            return
+        asked_s = self.env.now
+        yield self.traffic.carrier.transfer(collective)
+        now_s = self.env.now
+        tally.inside += now_s - asked_s
+        tally.hidden += collective.count * collective.behind_s
+        if self.marks is not None:
+            self.marks[index].append(Mark(tally.steps, now_s, asked_s, now_s, self.credit_s(index)))
 
     def join(self, index: int, collective: Collective) -> None:
         """One more member has come to where a collective meets; the first one opens it."""
@@ -103,8 +155,8 @@ class _Replay:
             del self.meetings[_key(collective)]
 
     def credit_s(self, index: int) -> tuple[float, ...]:
-        """What the buckets of the links hold; only the marks of worker 0 keep it, as all have the same links [s]."""
-        return self.traffic.carrier.credit_s() if index == 0 else ()
+        """What the buckets of the links hold; only the marks of one worker keep it, as all have the same links [s]."""
+        return self.traffic.carrier.credit_s() if index == self._keeper else ()
 
 
 def _key(collective: Collective) -> _Key:
@@ -156,32 +208,13 @@ def replay(
       ReplayError: workers are left waiting for a collective that somebody never joined or never waited for.
     """
     watch = watch or (Watch() if spans else None)
-    state = _Replay(network, places or [None] * len(programs), watch, marks)
-    for index, program in enumerate(programs):
-        state.env.process(state.worker(index, program))
+    state = Replay(programs, network, places, watch, marks)
     if watch is None:
         state.env.run()
     else:
         watch.look_on(state.env)
     if watch is None or watch.end_s is None:
-        _check_over(state)
-    return Timeline(
-        workers=tuple(tally.totals() for tally in state.traffic.tallies),
-        links=state.traffic.carrier.links(),
-        spans=tuple(Span(*each[:4]) for each in watch.stretches) if watch and spans else (),
+        state.check_over()
+    return replace(
+        state.timeline(), spans=tuple(Span(*each[:4]) for each in watch.stretches) if watch and spans else ()
     )
-
-
-def _check_over(state: _Replay) -> None:
-    """Demands that nobody is left waiting, and nothing was started in vain."""
-    if state.waiting:
-        stuck = "; ".join(f"worker {w} for {c.name} {c.index} of workers {c.members}" for w, c in state.waiting.items())
-        if stalled := state.traffic.carrier.stalled():
-            raise InputError(
-                f"topology: links {', '.join(stalled)} never return, and somebody waits for ever: {stuck}; "
-                "give the outage a duration, or the schedule a bandwidth to end with"
-            )
-        raise ReplayError(f"the replay cannot go on, still waiting: {stuck}")
-    if state.meetings:
-        left = ", ".join(f"{name} {index} of workers {members}" for name, index, _, members in state.meetings)
-        raise ReplayError(f"started and never waited for by every member: {left}")

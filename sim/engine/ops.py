@@ -1,4 +1,4 @@
-"""Compute, Start, Wait, Merge: the vocabulary that a strategy is written in.
+"""Compute, Start, Wait, Inside, Merge: the vocabulary that a strategy is written in.
 
 A worker is one datacenter's share of the run (a replica, or a part of the one replica that spans all sites). Its
 program is a sequence of ops. A blocking exchange is a Start and a Wait at once; an overlapped one waits later; an
@@ -129,13 +129,23 @@ class Wait:
 
 
 @dataclass(frozen=True, slots=True)
+class Inside:
+    """The worker exchanges among its own chips, and stands still until that is done: a Start and a Wait at once.
+
+    `collective` has no other member.
+    """
+
+    collective: Collective
+
+
+@dataclass(frozen=True, slots=True)
 class Merge:
     """The worker's change goes into the parameters that a group shares, and it takes these over, now."""
 
     group: tuple[int, ...]
 
 
-Op = Compute | Start | Wait | Merge
+Op = Compute | Start | Wait | Inside | Merge
 
 
 def moved(program: Iterable[Op], by: int) -> Iterator[Op]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import simpy
 
 from ..engine.ops import Collective
 from ..engine.timeline import LinkUse
+
+if TYPE_CHECKING:
+    from .leaps import Calendar
 
 
 class Served(NamedTuple):
@@ -58,6 +61,14 @@ class Carrier(Protocol):
         """What the bucket of every link that has one holds now, as the seconds in which it fills so far [s]."""
         ...
 
+    def next_change_s(self) -> float:
+        """When the bandwidth of any link changes next, by the clock; infinite: never [s]."""
+        ...
+
+    def clock_leapt(self) -> None:
+        """The calendar has just leapt (see `leaps`): links look up anew what they have next, and when."""
+        ...
+
 
 class Network(Protocol):
     """How the engine sees a network."""
@@ -68,4 +79,8 @@ class Network(Protocol):
 
     def connect(self, env: simpy.Environment) -> Carrier:
         """Puts the network to work under a clock."""
+        ...
+
+    def leaping(self, calendar: Calendar) -> Network:
+        """The same network, whose links change by a calendar."""
         ...

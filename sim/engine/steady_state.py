@@ -67,24 +67,35 @@ def find_rhythm(
         for replay in replays:
             marks: Marks = [[] for _ in range(workers)]
             replay(periods * period, marks)
-            if found := _settled(marks, period, periods):
-                return found
+            if found := settled(marks, period, periods):
+                return found[0]
             if sum(1 + len(mark.credit_s) for own in marks for mark in own) > _MOST_MARKS:
                 most = 0
         periods *= 2
     return None
 
 
-def _settled(marks: Marks, period: int, periods: int) -> Rhythm | None:
+def settled(marks: Marks, period: int, periods: int, waited: int = _MOST_PERIODS_WAITED) -> tuple[Rhythm, float] | None:
+    """The rhythm in the marks of some periods, and when the last period that it was seen in began [s].
+
+    Args:
+      marks: of every worker, from the first period on; of which the first may be a part.
+      period: steps after which the programs of all workers repeat.
+      periods: how many are whole.
+      waited: periods that an exchange is waited for after it began, at the latest; so many and one must repeat.
+
+    Returns:
+      None if there is none.
+    """
     begin_s = [_begins(own, period, periods) for own in marks]
     if any(len(own) < periods for own in begin_s):
         return None
-    views = _views(marks, period, begin_s[0])
-    for last in range(2 * _MOST_PERIODS_WAITED, periods):
+    views, soonest = _views(marks, period, begin_s[0]), max(2 * waited, 2)
+    for last in range(soonest, periods):
         length_s = begin_s[0][last] - begin_s[0][last - 1]
-        for cycle in range(1, min(_MOST_CYCLES, last - 2 * _MOST_PERIODS_WAITED + 1) + 1):
-            if all(_same(views[k], views[k - cycle], length_s) for k in range(last - _MOST_PERIODS_WAITED, last + 1)):
-                return Rhythm(last, cycle, begin_s[0][last] - begin_s[0][last - cycle])
+        for cycle in range(1, min(_MOST_CYCLES, last - soonest + 1) + 1):
+            if all(_same(views[k], views[k - cycle], length_s) for k in range(last - waited, last + 1)):
+                return Rhythm(last, cycle, begin_s[0][last] - begin_s[0][last - cycle]), begin_s[0][last]
     return None
 
 
@@ -123,7 +134,6 @@ def _same(one: _View, other: _View, length_s: float) -> bool:
     if moments.shape != others.shape or credit.shape != others_credit.shape:
         return False
     left_s = _CREDIT_TOLERANCE * np.maximum(length_s, credit)
-    return bool(
-        (np.abs(moments - others) <= _TIME_TOLERANCE * length_s).all()
-        and (np.abs(credit - others_credit) <= left_s).all()
-    )
+    with np.errstate(invalid="ignore"):  # a bucket without capacity never fills: what it holds is not compared
+        alike = np.abs(credit - others_credit) <= left_s
+    return bool((np.abs(moments - others) <= _TIME_TOLERANCE * length_s).all() and alike.all())

@@ -54,6 +54,10 @@ class Totals:
     stalest: float = 0.0
     waited_for_s: tuple[float, ...] = ()
 
+    def sums(self) -> dict[str, float]:
+        """What grows as time passes, by its name, without `waited_for_s`."""
+        return {field.name: getattr(self, field.name) for field in fields(self) if field.name not in _NOT_SUMS}
+
     @property
     def exposed_s(self) -> float:
         """Time stood still for exchanges [s]."""
@@ -136,31 +140,32 @@ class Timeline:
         return self.total(field) / len(self.workers)
 
 
-def extrapolate(shorter: Timeline, longer: Timeline, periods: int) -> Timeline:
-    """Continues a periodic run: `shorter` plus `periods` times the difference between `longer` and `shorter`.
+def extrapolate(base: Timeline, shorter: Timeline, longer: Timeline, periods: int) -> Timeline:
+    """Continues a periodic run: `base` plus `periods` times the difference between `longer` and `shorter`.
 
     Exact when the run repeats itself with the period by which the two differ, because every sum is then linear in
     the number of periods.
 
     Args:
-      shorter: the replay of some steps.
-      longer: the replay of one period more.
-      periods: how many periods to add to `shorter`.
+      base: the replay of some steps, whose peaks are those of the run.
+      shorter: the sums at some moment.
+      longer: the sums one period later.
+      periods: how many periods to add to `base`.
     """
 
-    def line(first: float, second: float) -> float:
-        return first + (second - first) * periods
+    def line(from_: float, first: float, second: float) -> float:
+        return from_ + (second - first) * periods
 
-    def totals(first: Totals, second: Totals) -> Totals:
-        names = [field.name for field in fields(Totals) if field.name not in _NOT_SUMS]
-        waited = tuple(map(line, first.waited_for_s, second.waited_for_s))
-        sums = {name: line(getattr(first, name), getattr(second, name)) for name in names}
-        return replace(second, **sums, waited_for_s=waited)
+    def totals(own: Totals, first: Totals, second: Totals) -> Totals:
+        waited = tuple(map(line, own.waited_for_s, first.waited_for_s, second.waited_for_s))
+        later = second.sums()
+        sums = {name: line(getattr(own, name), value, later[name]) for name, value in first.sums().items()}
+        return replace(own, **sums, waited_for_s=waited)
 
     return Timeline(
-        workers=tuple(totals(a, b) for a, b in zip(shorter.workers, longer.workers, strict=True)),
+        workers=tuple(totals(*each) for each in zip(base.workers, shorter.workers, longer.workers, strict=True)),
         links=tuple(
-            first.plus(second, periods).plus(first, -periods)
-            for first, second in zip(shorter.links, longer.links, strict=True)
+            own.plus(second, periods).plus(first, -periods)
+            for own, first, second in zip(base.links, shorter.links, longer.links, strict=True)
         ),
     )

@@ -40,6 +40,11 @@ class Traffic:
 
     def __init__(self, network: Network, workers: int, shown: list[UnderWay] | None = None) -> None:
         self._shown = shown
+        self.merges_s: list[float] = []
+        """When a worker merged, if anybody asks (`told`) [s]."""
+        self.handed: list[tuple[float, int, float]] = []
+        """When a site was given how many bytes to send, likewise: the moment [s], its worker, and the bytes."""
+        self.told = False
         self.env = simpy.Environment()
         self.carrier = network.connect(self.env)
         self.tallies = [Tally(workers) for _ in range(workers)]
@@ -50,10 +55,10 @@ class Traffic:
 
     def hand_over(self, worker: int, collective: Collective, size_bytes: float) -> None:
         """A site is given its share of an exchange to send: all of it where it goes one way."""
-        if collective.source is None:
-            self.tallies[worker].handed_over(size_bytes / len(collective.members))
-        else:
-            self.tallies[collective.source].handed_over(size_bytes)
+        sender, share = (worker, len(collective.members)) if collective.source is None else (collective.source, 1)
+        self.tallies[sender].handed_over(size_bytes / share)
+        if self.told and size_bytes:
+            self.handed.append((float(self.env.now), sender, size_bytes / share))
 
     def transfer(self, collective: Collective, sender: int) -> simpy.Event:
         """Begins a transfer, and counts its bytes for a worker."""
@@ -75,6 +80,8 @@ class Traffic:
 
     def merge(self, together: Sequence[int], group: tuple[int, ...]) -> None:
         """Counts an update of the parameters that a group shares; who made it together knows all updates so far."""
+        if self.told:
+            self.merges_s += [float(self.env.now)] * len(together)
         updates = self._updates.get(group, 0)
         for worker in together:
             self.tallies[worker].merged(updates - self._seen.get(worker, 0))

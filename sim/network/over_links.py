@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from copy import copy
 from functools import partial
 
 import simpy
 
+from ..engine.leaps import Calendar
 from ..engine.ops import Collective
 from ..engine.ports import Carrier, Served
 from ..engine.timeline import LinkUse
@@ -38,8 +40,9 @@ class LinkNetwork:
     Args:
       placement: the sites of the workers.
       algorithm: a name in `collectives.ALGORITHMS`, or `auto`: the fastest one on an idle network.
-      one_at_a_time: whether exchanges between sites never overlap, and links never change and have no token buckets.
-        The same exchange then always takes the same time, and is simulated only once.
+      one_at_a_time: whether every exchange between sites is among all of them, so that the next one waits for it, and
+        links never change and have no token buckets. The same exchange then always takes the same time, and is
+        simulated only once.
     """
 
     def __init__(self, placement: Placement, algorithm: str, *, one_at_a_time: bool = False) -> None:
@@ -50,6 +53,7 @@ class LinkNetwork:
         self.wiring = Paths(placement.topology)
         self.log: FlowLog | None = None
         """Where flows and what links carry are put down, for somebody who looks on (see `logged`)."""
+        self._wires = self.wiring.wires
         self._algorithm = algorithm
         self._plans: dict[tuple[tuple[int, ...], float], tuple[str, list[Phase]]] = {}
         self._scatters: dict[tuple[int, float], float] = {}
@@ -65,9 +69,15 @@ class LinkNetwork:
     def connect(self, env: simpy.Environment) -> Carrier:
         """A carrier of exchanges under a clock."""
         if not self._one_at_a_time:
-            return _FlowCarrier(self, env, self.wiring.wires, self.log)
+            return _FlowCarrier(self, env, self._wires, self.log)
         inside = PublishedCostNetwork(self.placement).connect(env)
         return RepeatingCarrier(env, inside, self._once, self.crossing_bytes, self.idle_links())
+
+    def leaping(self, calendar: Calendar) -> LinkNetwork:
+        """The same network, whose links change by a calendar; not with `one_at_a_time`, on which none changes."""
+        same = copy(self)
+        same._wires = [wire.leaping(calendar) for wire in self.wiring.wires]
+        return same
 
     def logged(self) -> FlowLog:
         """Where flows and what links carry are put down from now on; not with `one_at_a_time`, which has no flows."""
@@ -283,6 +293,12 @@ class _FlowCarrier:
 
     def credit_s(self) -> tuple[float, ...]:
         return self._flows.credit_s()
+
+    def next_change_s(self) -> float:
+        return self._flows.next_change_s()
+
+    def clock_leapt(self) -> None:
+        self._flows.clock_leapt()
 
 
 def _candidates(sites: int) -> list[str]:

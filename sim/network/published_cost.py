@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable
 
 import simpy
 
+from ..engine.leaps import Calendar
 from ..engine.ops import Collective
 from ..engine.ports import Carrier
 from ..engine.timeline import LinkUse
@@ -37,6 +39,10 @@ class PublishedCostNetwork:
     def connect(self, env: simpy.Environment) -> Carrier:
         """A carrier of exchanges under a clock."""
         return _PublishedCostCarrier(self, env)
+
+    def leaping(self, calendar: Calendar) -> PublishedCostNetwork:
+        """The same, as its links never change."""
+        return self
 
     def seconds(self, collective: Collective) -> float:
         """The time of all `count` exchanges of a collective, minus the part that runs behind compute [s]."""
@@ -111,3 +117,9 @@ class _PublishedCostCarrier:
 
     def credit_s(self) -> tuple[float, ...]:
         return ()
+
+    def next_change_s(self) -> float:
+        return math.inf
+
+    def clock_leapt(self) -> None:
+        """Links do not change."""

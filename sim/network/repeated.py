@@ -1,7 +1,8 @@
-"""Exchanges between sites, one at a time, on links that never change: each kind is simulated once and then repeated."""
+"""Exchanges of all sites, one after the other, on links that never change: each kind is simulated only once."""
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
@@ -29,7 +30,7 @@ class Once(NamedTuple):
 
 
 class RepeatingCarrier:
-    """A carrier for a network on which exchanges between sites never overlap.
+    """A carrier for a network on which every exchange between sites is among all of them, so that the next one waits.
 
     Args:
       env: the clock.
@@ -51,28 +52,26 @@ class RepeatingCarrier:
         self._once, self._crossing_bytes, self._links = once, crossing_bytes, tuple(links)
         self._known: dict[tuple[object, ...], Once] = {}
         self._times: Counter[tuple[object, ...]] = Counter()
-        self._under_way = 0
+        self._members: tuple[int, ...] = ()
+        self._free_s = 0.0
+        """When the last exchange between the sites ends [s]."""
 
     def transfer(self, collective: Collective) -> simpy.Event:
         """Begins a collective now; the event fires when every member has the result."""
         if len(collective.touches) == 1:
             return self._inside.transfer(collective)
-        if self._under_way:
-            raise ReplayError("two exchanges between sites overlap on a network that is for one at a time")
+        if self._members not in ((), collective.members):
+            raise ReplayError("exchanges among some sites on a network for exchanges among all of them")
+        self._members = collective.members
         key = collective.members, collective.payload_bytes, collective.behind_s, collective.parts_inside
         if key not in self._known:
             self._known[key] = self._once(collective)
         one = self._known[key]
         self._times[key] += collective.count
-        self._under_way += 1
-        taken_s = collective.count * (one.first_s + one.across_s + one.last_s)
-        done = self._env.timeout(taken_s, Served(float(self._env.now), one.first_s, one.last_s))
-        assert done.callbacks is not None, "the event has not fired yet"
-        done.callbacks.append(self._over)
-        return done
-
-    def _over(self, _: simpy.Event) -> None:
-        self._under_way -= 1
+        now_s = float(self._env.now)
+        begin_s = max(now_s, self._free_s)
+        self._free_s = begin_s + collective.count * (one.first_s + one.across_s + one.last_s)
+        return self._env.timeout(self._free_s - now_s, Served(begin_s, one.first_s, one.last_s))
 
     def apart(self, collective: Collective) -> None:
         """None, as all members begin and end together."""
@@ -95,3 +94,10 @@ class RepeatingCarrier:
     def credit_s(self) -> tuple[float, ...]:
         """Empty, as no link has a token bucket."""
         return ()
+
+    def next_change_s(self) -> float:
+        """Never: infinite [s]."""
+        return math.inf
+
+    def clock_leapt(self) -> None:
+        """Links do not change."""

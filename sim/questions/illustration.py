@@ -9,12 +9,12 @@ from typing import NamedTuple
 from ..errors import ArgumentError, InputError
 from ..scenario.model import Scenario
 from ..shell.progress import UNWATCHED, Watch
+from ..simulation.alone import alone
 from ..simulation.jobs import jobs
 from ..simulation.observation import Observation
 from ..simulation.observe import observe
 from ..simulation.predicted_loss import loss_after
 from ..simulation.results import Job, Result
-from ..simulation.run import alone
 from ..strategies.shared.strategy import told_apart
 from .predict import LawAnswer
 

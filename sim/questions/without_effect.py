@@ -14,8 +14,8 @@ from ..documents.validation import validate
 from ..scenario.model import Scenario
 from ..scenario.overrides import keys_of, parse_strategy
 from ..simulation.jobs import jobs
+from ..simulation.long_run import carrying
 from ..simulation.results import Job
-from ..simulation.run import carrying
 from ..simulation.without_effect.given import given
 from ..simulation.without_effect.keys import Reason, by_path, reasons, sentences
 from ..simulation.without_effect.network import MOST_SITES

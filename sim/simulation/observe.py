@@ -22,8 +22,8 @@ from ..scenario.model import Scenario
 from ..strategies.shared.strategy import told_apart
 from .jobs import jobs
 from .observation import Doing, Exchange, Flow, Load, Observation, Slice, exchange_in_words
+from .replays import network_of
 from .results import Job
-from .run import network_of
 
 _WHERE: dict[str, tuple[Doing, str]] = {
     "queued": ("across", "waiting for the one before it"),

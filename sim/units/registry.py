@@ -52,9 +52,31 @@ def _registry() -> pint.UnitRegistry[float]:
     return registry
 
 
+def _plain() -> dict[tuple[str, str], float]:
+    """Units as most people write them, by name and base: they need no registry, which takes as long as a short run."""
+    binary = {"": 1.0, "Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40}
+    decimal = {prefix: SCALE[prefix] for prefix in ("", "k", "M", "G", "T", "P", "E")}
+    found = {("B", "B"): 1.0, ("min", "s"): 60.0, ("h", "s"): 3600.0, ("d", "s"): 86400.0, ("day", "s"): 86400.0}
+    found |= {(f"{prefix}s", "s"): SCALE[prefix] for prefix in ("", "m", "u", "n")}
+    for prefix, factor in (decimal | binary).items():
+        found[f"{prefix}B", "B"] = factor
+        found[f"{prefix}bit/s", "bit/s"] = factor
+        found[f"{prefix}B/s", "bit/s"] = 8 * factor
+    found |= {(f"{prefix}flop/s", "flop/s"): factor for prefix, factor in decimal.items()}
+    return found
+
+
+_PLAIN = _plain()
+
+
 @cache
 def factor_of(name: str, base: str) -> float | None:
     """The named unit in units of `base`; None if it is unknown or of another kind."""
+    known = _PLAIN.get((name, base))
+    return _by_registry(name, base) if known is None else known
+
+
+def _by_registry(name: str, base: str) -> float | None:
     registry = _registry()
     try:
         return float(registry.Quantity(1, name).to(base).magnitude)

@@ -51,6 +51,16 @@ class Capacities:
             self.lost[wire] = capacity == 0 and following_s is None
         return bool(due)
 
+    def look_again(self, now_s: float) -> None:
+        """Looks up the capacity and the next change of every wire that changes."""
+        self._change_s[self._changing] = -math.inf
+        self.take(now_s)
+
+    def following_s(self, now_s: float) -> float:
+        """The first change of any wire after a moment; infinite: never [s]."""
+        found = (self._wires[wire].profile.next_change_s(now_s) for wire in self._changing.tolist())
+        return min((change_s for change_s in found if change_s is not None), default=math.inf)
+
     def awaited(self, routes: Routes) -> list[int]:
         """Wires whose next change matters: a flow crosses them that crosses no wire cut for ever.
 

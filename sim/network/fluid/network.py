@@ -117,6 +117,16 @@ class FluidNetwork:
         self._settle()
         return self._buckets.credit_s(self._capacity)
 
+    def next_change_s(self) -> float:
+        """When the capacity of any wire changes next; infinite: never [s]."""
+        return self._capacities.following_s(self._env.now)
+
+    def clock_leapt(self) -> None:
+        """The calendar has leapt: the next changes are looked up anew; capacities are as before."""
+        self._settle()
+        self._capacities.look_again(self._env.now)
+        self._changed(0.0)
+
     def _settle(self, elapsed_s: float | None = None) -> None:
         """Counts the bits that were sent since the rates last changed.
 

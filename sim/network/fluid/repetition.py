@@ -13,6 +13,7 @@ from fractions import Fraction
 from itertools import pairwise
 
 from ...topology.capacity import CapacityOverTime
+from .leaping_capacity import LeapingCapacity
 
 _SAME = 1e-13
 """Changes closer than this share of a repetition (or than the clock's resolution) count as one: rounding errors."""
@@ -33,7 +34,7 @@ class Turn:
     pieces: tuple[tuple[float, dict[int, float]], ...]
 
 
-def turn_of(profiles: Mapping[int, CapacityOverTime], now_s: float, most_pieces: int) -> Turn | None:
+def turn_of(profiles: Mapping[int, CapacityOverTime | LeapingCapacity], now_s: float, most_pieces: int) -> Turn | None:
     """The common repetition of links; None if there is none, or none with few enough pieces.
 
     Schedules of different lengths repeat together after the least common multiple of the lengths, which are taken as

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from ...engine.leaps import Calendar
 from ...topology.capacity import CapacityOverTime
+from .leaping_capacity import LeapingCapacity
 
 
 @dataclass(frozen=True)
@@ -18,8 +20,13 @@ class Wire:
     """
 
     name: str
-    profile: CapacityOverTime
+    profile: CapacityOverTime | LeapingCapacity
     burst_bits: float = 0.0
+
+    def leaping(self, calendar: Calendar) -> Wire:
+        """The same wire, which changes by a calendar."""
+        base = self.profile.base if isinstance(self.profile, LeapingCapacity) else self.profile
+        return self if base.constant else replace(self, profile=LeapingCapacity(base, calendar))
 
 
 @dataclass(slots=True)

@@ -13,7 +13,7 @@ from ...errors import ArgumentError, InputError
 from ...scenario.model import Scenario
 from ...scenario.variation import links_by_name
 from ...shell.progress import UNWATCHED, Watch
-from ...simulation.run import long_run
+from ...simulation.long_run import long_run
 from ...simulation.without_effect.keys import Reason
 from ...strategies.shared.strategy import told_apart
 from ...units.in_words import human_quantity

@@ -11,9 +11,9 @@ from ...errors import ArgumentError
 from ...laws import TOKENS_PER_PARAM
 from ...scenario.model import Scenario
 from ...shell.progress import UNWATCHED, Watch
+from ...simulation.alone import alone
 from ...simulation.predicted_loss import Loss, loss_after
 from ...simulation.results import Job
-from ...simulation.run import alone
 from ...strategies import is_reference
 from ...strategies.shared.strategy import told_apart
 from ...units.in_words import human_count

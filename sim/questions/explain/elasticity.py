@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 
 from ...scenario.model import Scenario
 from ...shell.progress import UNWATCHED, Watch
+from ...simulation.alone import alone
 from ...simulation.jobs import jobs
 from ...simulation.results import Job
-from ...simulation.run import alone
 from ...workload.load import Load
 
 STEP = 1.05

@@ -7,7 +7,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from ...simulation.run import outcomes, utilization
+from ...simulation.long_run import utilization
+from ...simulation.run import outcomes
 from ...topology.model import PUBLISHED
 from .options import Option
 

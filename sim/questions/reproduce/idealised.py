@@ -8,9 +8,9 @@ from typing import NamedTuple
 from ...laws.model_family import FAMILY
 from ...scenario.loading import load_scenario
 from ...shell.progress import Watch
+from ...simulation.alone import alone
 from ...simulation.predicted_loss import loss_after
 from ...simulation.results import Job
-from ...simulation.run import alone
 from ...strategies import is_reference
 from ..budget.comparison_rules import jobs_by_rule
 from ..validate.evidence_files import read

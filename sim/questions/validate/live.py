@@ -14,7 +14,8 @@ from ...laws.inference import CONSTANTS as INFERENCE
 from ...laws.published import INNER_LEARNING_RATE
 from ...scenario.loading import load_scenario
 from ...shell.progress import UNWATCHED, Watch
-from ...simulation.run import alone, run
+from ...simulation.alone import alone
+from ...simulation.run import run
 from ..bandwidth.bandwidth import answer as bandwidth_answer
 from ..bandwidth.published_setting import study
 from ..budget.budget import answer as budget_answer

@@ -86,6 +86,11 @@ class Setting:
         """
         return self._exposed_s(worker, self.inside_s(worker), self.inside[worker].latency_s)
 
+    @cached_property
+    def inside_behind_s(self) -> tuple[float, ...]:
+        """What the backward pass of each worker hides of such an exchange in a mean step [s]."""
+        return tuple(self.inside_s(worker) - self.inside_exposed_s(worker) for worker in self.everyone)
+
     def gradients_behind_s(self, payload_bytes: float) -> float:
         """The hidden time of the parts inside of an exchange of gradients among all workers [s].
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...engine.ops import Collective, Compute, Op, Start, Wait
+from ...engine.ops import Collective, Compute, Inside, Op, Start, Wait
 from .setting import Setting
 
 
@@ -27,7 +27,7 @@ def inner_steps(
     """
     if count:
         if behind_s is None:
-            behind_s = setting.inside_s(worker) - setting.inside_exposed_s(worker)
+            behind_s = setting.inside_behind_s[worker]
         at_once = 1 if one_by_one or (setting.places and setting.places[worker]) else count
         for step in range(first, first + count, at_once):
             yield Compute(setting.load.compute_s(worker, step, at_once), at_once)
@@ -51,5 +51,4 @@ def inside(worker: int, setting: Setting, first: int, count: int, behind_s: floa
     if setting.load.deal.worker_chips[worker] <= 1 or setting.load.inside_included:
         return
     gradients = Collective("gradients", first, (worker,), setting.load.gradient_bytes, count, behind_s=behind_s)
-    yield Start(gradients)
-    yield Wait(gradients)
+    yield Inside(gradients)

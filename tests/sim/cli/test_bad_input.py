@@ -323,7 +323,7 @@ def test_several_mistakes_are_told_at_once(files, simulate):
 
 
 def test_a_fault_of_ours_is_not_blamed_on_the_user(monkeypatch, simulate):
-    monkeypatch.setattr("sim.simulation.run.replay", lambda *a, **k: 1 / 0)
+    monkeypatch.setattr("sim.simulation.replays.replay", lambda *a, **k: 1 / 0)
     code, _, err = simulate("--workload", "10b")
     assert code == 1
     assert "ZeroDivisionError" in err

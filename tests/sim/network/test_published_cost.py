@@ -169,14 +169,24 @@ def test_a_link_that_never_returns_ends_the_run_and_says_who_waits_for_what():
         replay([[Start(c), Wait(c)]] * 2, network(broken))
 
 
-def test_a_network_that_was_promised_one_exchange_at_a_time_says_when_there_are_two():
+def test_exchanges_among_all_sites_come_one_after_the_other_and_others_are_refused():
+    """Simulated once and repeated, or as flows: the second begins when the first is over."""
     wire = {"bandwidth": "1 Gbit/s", "latency": "1 ms"}
-    there = validate(Topology, {"name": "t", "generate": {"shape": "full-mesh", "datacenters": 2, **wire}}, source="t")
-    network = LinkNetwork(Placement(there, ("dc1", "dc2"), (1.0, 1.0)), "ring", one_at_a_time=True)
-    first, second = (Collective("outer", index, (0, 1), 1e9) for index in range(2))
-    program = [Start(first), Start(second), Wait(first), Wait(second)]
-    with pytest.raises(ReplayError, match="two exchanges between sites overlap"):
-        replay([program, program], network)
+    there = validate(Topology, {"name": "t", "generate": {"shape": "full-mesh", "datacenters": 3, **wire}}, source="t")
+    placement = Placement(there, ("dc1", "dc2", "dc3"), (1.0, 1.0, 1.0))
+    once, flowing = (LinkNetwork(placement, "ring", one_at_a_time=alike) for alike in (True, False))
+    first, second = (Collective("outer", index, (0, 1, 2), 1e9) for index in range(2))
+    program = [Start(first), Start(second), Wait(first), Compute(1.0), Wait(second)]
+    repeated, simulated = (replay([program] * 3, network) for network in (once, flowing))
+    assert repeated.wall_clock_s == pytest.approx(2 * (2 * 8e9 * 2 / 3 / 1e9 + 4e-3), rel=1e-9)
+    for one, other in zip(repeated.workers, simulated.workers, strict=True):
+        assert one.sums() == pytest.approx(other.sums(), rel=1e-9)
+    for one, other in zip(repeated.links, simulated.links, strict=True):
+        assert one[1:] == pytest.approx(other[1:], rel=1e-9)
+    among_two = Collective("outer", 2, (0, 1), 1e9)
+    programs = [[Start(first), Wait(first), Start(among_two), Wait(among_two)]] * 2 + [[Start(first), Wait(first)]]
+    with pytest.raises(ReplayError, match="exchanges among some sites"):
+        replay(programs, once)
 
 
 # Several exchanges of a site under way at once: one after the other, in the order in which they begin.

@@ -13,7 +13,8 @@ from sim.questions.explain.elasticity import elasticities
 from sim.questions.explain.explain import answer, closed_form
 from sim.scenario.loading import load_scenario
 from sim.scenario.model import Scenario
-from sim.simulation.run import jobs, run
+from sim.simulation.jobs import jobs
+from sim.simulation.run import run
 
 EVERY_KIND = [
     "data-parallel",

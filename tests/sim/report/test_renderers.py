@@ -23,6 +23,7 @@ from sim.report.drawing.screen import Screen
 from sim.report.model import Sentences, Table
 from sim.report.render import RENDERERS
 from sim.scenario.model import Scenario
+from sim.simulation.run import run
 from sim.units.in_words import human_bytes, human_count, human_quantity, human_ratio, human_seconds
 from sim.units.quantities import BANDWIDTH, LATENCY
 
@@ -78,16 +79,16 @@ def answers(result):
 def test_a_renderer_never_replays(answers, monkeypatch):
     import sim.engine.interpreter
     import sim.network.fluid.network
-    import sim.simulation.run
+    import sim.simulation.replays
 
     def replayed(*args, **kwargs):
         raise AssertionError("a renderer simulates")
 
-    monkeypatch.setattr(sim.simulation.run, "replay", replayed)
+    monkeypatch.setattr(sim.simulation.replays, "replay", replayed)
     monkeypatch.setattr(sim.engine.interpreter, "replay", replayed)
     monkeypatch.setattr(sim.network.fluid.network.FluidNetwork, "__init__", replayed)
     with pytest.raises(AssertionError, match="simulates"):
-        sim.simulation.run.run(Scenario.model_validate(document(EVERY_KIND)))
+        run(Scenario.model_validate(document(EVERY_KIND)))
     for build, arguments, options in answers:
         for render in RENDERERS.values():
             assert render(build(*arguments, **options), Screen())
@@ -196,13 +197,15 @@ def test_table_json_and_csv_hold_the_same_numbers(strategies, collective, bandwi
 
 
 def test_explain_replays_its_run_once(monkeypatch):
-    import sim.simulation.run
+    import sim.simulation.replays
     from sim.questions.explain.elasticity import elasticities
 
     asked = Scenario.model_validate(document([{"kind": "data-parallel"}], steps=6) | {"replay": "full"})
     seen = []
-    replay = sim.simulation.run.replay
-    monkeypatch.setattr(sim.simulation.run, "replay", lambda *args, **kwargs: seen.append(1) or replay(*args, **kwargs))
+    replay = sim.simulation.replays.replay
+    monkeypatch.setattr(
+        sim.simulation.replays, "replay", lambda *args, **kwargs: seen.append(1) or replay(*args, **kwargs)
+    )
     elasticities(asked)
     varied = len(seen)
     explain.answer(asked)

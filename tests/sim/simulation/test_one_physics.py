@@ -12,7 +12,8 @@ from sim.errors import InputError
 from sim.questions.bandwidth.published_setting import study
 from sim.scenario.loading import load_scenario
 from sim.scenario.model import Scenario, schema
-from sim.simulation.run import run, utilization
+from sim.simulation.long_run import utilization
+from sim.simulation.run import run
 from sim.strategies.shared.own_pace import Pace, deal_steps
 
 DP, DILOCO = {"kind": "data-parallel"}, {"kind": "diloco", "replicas": 2}

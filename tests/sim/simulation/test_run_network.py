@@ -220,14 +220,14 @@ def test_links_are_watched_until_the_last_job_ends():
     assert found.doubled == pytest.approx(run(wider).runs[0].wall_clock_s / slow.wall_clock_s, rel=1e-9)
 
 
-def test_bandwidth_that_sags_is_replayed_step_by_step():
+def test_bandwidth_that_sags_counts_from_its_moment_on():
     sagging = {
         "schedule": {"points": [{"at": "0 s", "bandwidth": "10 Gbit/s"}, {"at": "100 s", "bandwidth": "5 Gbit/s"}]}
     }
     topology = around_an_exchange("10 Gbit/s", "10 Gbit/s", **sagging)
     workload = {"params": 10e9, "steps": 100, "chips": 2, "batch_tokens": 4096, "chip_speed": "122.88 Tflop/s"}
     (only,) = run(scenario(topology, workload, ["data-parallel"], collective="ring")).runs
-    assert only.replayed_steps == 100
+    assert only.replayed_steps < 20
     # 1 s of compute and 16 s of exchange make 17 s a step: five steps in 85 s; in the sixth the exchange begins at 86 s,
     # has sent 14 s' worth at 100 s and needs 4 s for the rest; 94 more steps take 33 s each.
     assert only.wall_clock_s == pytest.approx(104 + 94 * 33, rel=1e-9)

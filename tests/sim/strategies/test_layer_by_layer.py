@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim.engine.interpreter import replay
-from sim.engine.ops import Compute, Start, Wait
+from sim.engine.ops import Compute, Inside, Start, Wait
 from sim.errors import InputError
 from sim.network.placement import Placement
 from sim.network.published_cost import PublishedCostNetwork
@@ -461,7 +461,7 @@ def test_an_exchange_across_carries_bits_times_factor_over_ratio(
     setting = setting_of(payload=16.0, steps=6, chips=2)
     sent = {name: 0.0, "gradients": 0.0}
     for op in programs(kind(**arguments, **payload), setting)[0]:
-        if isinstance(op, Start):
+        if isinstance(op, Start | Inside):
             sent[op.collective.name] = (
                 sent.get(op.collective.name, 0.0) + op.collective.payload_bytes * op.collective.count
             )
@@ -554,7 +554,7 @@ def test_waits_of_a_program_come_after_their_starts():
     for strategy in (EagerDiLoCo(sync_every=3, overlap="layers"), StreamingDiLoCo(sync_every=3, overlap_steps=2)):
         under_way = set()
         for op in programs(strategy, setting_of(layers=5, steps=10))[0]:
-            if isinstance(op, Start):
+            if isinstance(op, Start | Inside):
                 under_way.add(op.collective)
             elif isinstance(op, Wait):
                 under_way.remove(op.collective)

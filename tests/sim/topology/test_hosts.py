@@ -14,7 +14,8 @@ from sim.report.drawing.screen import Screen
 from sim.report.render.terminal import render
 from sim.scenario.loading import load_scenario
 from sim.scenario.model import Scenario
-from sim.simulation.run import outcomes, run, utilization
+from sim.simulation.long_run import utilization
+from sim.simulation.run import outcomes, run
 from sim.topology.model import Topology
 
 SITES = "abc"

@@ -21,7 +21,8 @@ from sim.report import topology as topology_report
 from sim.report.drawing.screen import Screen
 from sim.report.render.terminal import render
 from sim.scenario.model import Scenario
-from sim.simulation.run import jobs, run
+from sim.simulation.jobs import jobs
+from sim.simulation.run import run
 from sim.topology.capacity import CapacityOverTime
 from sim.topology.model import Topology
 

@@ -1,0 +1,166 @@
+"""Replicas that never meet, and share neither a link nor a host: each is replayed by itself, and repeats itself.
+
+Together they never do, as each has a pace of its own. All that one has of the others is how many updates they have made
+when its own arrives, and what it has to send them in one of its steps: both follow from the moments of all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import reduce
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..engine.interpreter import Replay
+from ..engine.leaps import Calendar, find_leaps
+from ..engine.ops import Collective, Compute, Merge, Op
+from ..engine.steady_state import Marks
+from ..engine.timeline import Timeline
+from ..network.over_links import LinkNetwork
+from ..network.paths import Paths
+from ..network.published_cost import PublishedCostNetwork
+from ..scenario.model import Scenario
+from .replays import bucketed, first_group, period_of
+from .results import Job, Outcome
+
+Floats = NDArray[np.float64]
+
+
+def shares_nothing(scenario: Scenario, job: Job) -> bool:
+    """Whether every worker exchanges only over links that no other uses, and computes on a host of its own."""
+    if not job.strategy.meetings.own_pace or job.setting.shares_compute:
+        return False
+    paths = Paths(scenario.topology)
+    used: set[int] = set()
+    for worker in job.setting.everyone:
+        own: set[int] = set()
+        for collective in _exchanges(job, worker):
+            if collective.members != (worker,):
+                return False
+            if len(collective.touches) > 1:
+                own |= set(paths.way(*(job.sites[each].name for each in collective.touches)).wires)
+        if used & own:
+            return False
+        used |= own
+    return True
+
+
+def _exchanges(job: Job, worker: int) -> Iterable[Collective]:
+    """The exchanges of a worker in its first round."""
+    for op in _program(job, worker, min(job.strategy.steps_per_sync, job.strategy.worker_steps(worker, job.setting))):
+        if not isinstance(op, Compute | Merge):
+            yield op.collective
+
+
+def _program(job: Job, worker: int, steps: int) -> Iterable[Op]:
+    """The ops of a worker who makes so many steps."""
+    schedule = job.strategy.schedule(job.setting)
+    given = tuple(steps if each == worker else 0 for each in job.setting.everyone)
+    return job.strategy.program(worker, job.setting, replace(schedule, steps=given))
+
+
+class _Course(NamedTuple):
+    """What one worker did.
+
+    Attributes:
+      timeline: the sums.
+      merges_s: when it merged, in order, shape (merges,) [s].
+      steps_s: when its inner steps were over, as far as they are replayed one by one, in order, shape (ops,) [s].
+      handed_s: when it had a site send something, shape (exchanges,) [s].
+      senders: the workers of these sites, shape (exchanges,).
+      handed_bytes: what they sent, shape (exchanges,) [byte].
+      replayed: inner steps that were replayed.
+    """
+
+    timeline: Timeline
+    merges_s: Floats
+    steps_s: Floats
+    handed_s: Floats
+    senders: NDArray[np.intp]
+    handed_bytes: Floats
+    replayed: int
+
+
+def each_alone(network: LinkNetwork | PublishedCostNetwork, scenario: Scenario, job: Job) -> Outcome:
+    """Replays the workers of a job one after the other, each but for what repeats itself."""
+    courses = [_course(network, scenario, job, worker) for worker in job.setting.everyone]
+    links = reduce(
+        lambda sums, more: tuple(one.plus(other, 1) for one, other in zip(sums, more, strict=True)),
+        (course.timeline.links for course in courses),
+    )
+    workers = []
+    for worker, (course, missed) in enumerate(zip(courses, _missed(courses), strict=True)):
+        own = course.timeline.workers[worker]
+        peak_bytes = _peak_bytes(worker, courses)
+        total, most = int(missed.sum()), int(missed.max(initial=0))
+        workers.append(replace(own, staleness=total, stalest=most, peak_bytes=peak_bytes))
+    used = network.collective(first_group(job), job.strategy.outer_bytes(job.setting))
+    return Outcome(job, Timeline(tuple(workers), links), used, max(course.replayed for course in courses))
+
+
+def _course(network: LinkNetwork | PublishedCostNetwork, scenario: Scenario, job: Job, worker: int) -> _Course:
+    steps = job.strategy.worker_steps(worker, job.setting)
+
+    def begin(calendar: Calendar, steps: int = steps) -> tuple[Replay, Marks]:
+        marks: Marks = [[] for _ in job.setting.everyone]
+        programs = [_program(job, each, steps if each == worker else 0) for each in job.setting.everyone]
+        replay = Replay(programs, network.leaping(calendar), marks=marks, keeper=worker)
+        replay.traffic.told = True
+        return replay, marks
+
+    clean = not bucketed(scenario)
+    calendar, _ = find_leaps(begin, [worker], period=period_of(job), steps=steps, drains=clean)
+    rest, marks = begin(calendar, steps - calendar.steps)
+    rest.env.run()
+    rest.check_over()
+    known = marks[worker]
+    stepped = [mark.end_s for mark, after in pairwise(known) if after.step > mark.step]
+    stepped += [known[-1].end_s] if known and known[-1].step < steps - calendar.steps else []
+    handed_s, senders, handed_bytes = zip(*rest.traffic.handed, strict=True) if rest.traffic.handed else ((), (), ())
+    at_s, which = _in_whole(handed_s, calendar)
+    return _Course(
+        calendar.whole(rest.timeline()),
+        np.sort(_in_whole(rest.traffic.merges_s, calendar)[0]),
+        np.sort(_in_whole(stepped, calendar)[0]),
+        at_s,
+        np.array(senders, np.intp)[which],
+        np.array(handed_bytes, np.float64)[which],
+        steps - calendar.steps,
+    )
+
+
+def _in_whole(moments_s: Sequence[float], calendar: Calendar) -> tuple[Floats, NDArray[np.intp]]:
+    """Moments of a replay by the calendar, with those in its leaps, and which moment each repeats."""
+    clock_s = np.array(moments_s, np.float64)
+    at_s = np.array([calendar.at(moment_s) for moment_s in moments_s], np.float64)
+    found, which = [at_s], [np.arange(len(at_s))]
+    for leap in calendar.leaps:
+        (cycle,) = ((clock_s >= leap.at_s - leap.cycle_s) & (clock_s < leap.at_s)).nonzero()
+        later_s = leap.cycle_s * np.arange(1, leap.cycles + 1)
+        found.append((at_s[cycle] + later_s[:, None]).reshape(-1))
+        which.append(np.tile(cycle, leap.cycles))
+    return np.concatenate(found), np.concatenate(which)
+
+
+def _missed(courses: Sequence[_Course]) -> Iterator[NDArray[np.intp]]:
+    """Of every worker, the updates by others that each of its merges did not know of."""
+    workers = np.repeat(np.arange(len(courses)), [len(course.merges_s) for course in courses])
+    order = np.argsort(np.concatenate([course.merges_s for course in courses]), kind="stable")
+    for worker in range(len(courses)):
+        yield np.diff(np.flatnonzero(workers[order] == worker), prepend=-1) - 1
+
+
+def _peak_bytes(worker: int, courses: Sequence[_Course]) -> float:
+    """The most that a worker's site was given to send within one inner step, by whomever (see `Tally.computed`)."""
+    own = courses[worker]
+    chosen = [course.senders == worker for course in courses]
+    handed_s = np.concatenate([course.handed_s[which] for course, which in zip(courses, chosen, strict=True)])
+    handed_bytes = np.concatenate([course.handed_bytes[which] for course, which in zip(courses, chosen, strict=True)])
+    ends_s = own.steps_s[1:]
+    in_step = np.bincount(np.searchsorted(ends_s, handed_s, side="right"), handed_bytes, minlength=len(ends_s) + 1)
+    most = float(in_step[: len(ends_s)].max(initial=0.0))
+    return most or float(handed_bytes[handed_s <= own.timeline.workers[worker].finish_s].sum())

@@ -1,0 +1,96 @@
+"""One replay of some steps of a job, and what is known of it beforehand: what repeats, drains, changes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+
+from ..engine.interpreter import replay
+from ..engine.ports import Network
+from ..engine.steady_state import Marks, Rhythm, find_rhythm
+from ..engine.timeline import Timeline
+from ..network.over_links import CHUNKED, LinkNetwork
+from ..network.placement import Placement
+from ..network.published_cost import PublishedCostNetwork
+from ..scenario.model import Scenario
+from ..topology.links import Link
+from ..topology.model import PUBLISHED
+from .results import Job
+
+
+def network_of(
+    scenario: Scenario, jobs: Sequence[Job], *, one_at_a_time: bool = False
+) -> LinkNetwork | PublishedCostNetwork:
+    """The network that some jobs of a scenario share."""
+    placement = Placement(
+        scenario.topology,
+        tuple(site.name for job in jobs for site in job.sites),
+        tuple(chips for job in jobs for chips in job.setting.load.deal.worker_chips),
+        tuple(number for number, job in enumerate(jobs) for _ in job.sites),
+    )
+    algorithm = scenario.algorithm
+    if algorithm == PUBLISHED:
+        return PublishedCostNetwork(placement)
+    return LinkNetwork(placement, algorithm, one_at_a_time=one_at_a_time)
+
+
+def replay_of(network: Network, job: Job, steps: int, marks: Marks | None = None) -> Timeline:
+    """The replay of so many steps of a job."""
+    setting = replace(job.setting, load=replace(job.setting.load, steps=steps))
+    return replay(job.strategy.programs(setting), network, places=setting.places, marks=marks)
+
+
+def rhythm_of(starts: Sequence[Network], job: Job, most_periods: int | None = None) -> Rhythm | None:
+    """The rhythm that a job settles into from one of several starts; None if it does not soon enough."""
+    replays = [partial(replay_of, network, job) for network in starts]
+    return find_rhythm(replays, job.setting.workers, period_of(job), most_periods)
+
+
+def repeats(scenario: Scenario, job: Job) -> bool:
+    """Whether a long run of a job repeats itself.
+
+    It does not where workers who never meet slow each other down on a host: moments are then no longer sums and maxima
+    of earlier ones, and what looks like a rhythm may drift.
+    """
+    apart = job.setting.shares_compute and not drains(scenario, job)
+    return job.strategy.repeats and not apart
+
+
+def changing(scenario: Scenario) -> bool:
+    """Whether the same exchange may take another time later, because a bandwidth changes with the clock.
+
+    A link that has nothing, for ever, counts too: a replay step by step says who waits for it.
+    """
+    return scenario.algorithm != PUBLISHED and any(_changes(link) for link in scenario.topology.links)
+
+
+def _changes(link: Link) -> bool:
+    profile = link.profile()
+    return profile.next_change_s(0.0) is not None or not profile.capacity_at(0.0)
+
+
+def alike(scenario: Scenario, job: Job) -> bool:
+    """Whether an exchange always takes the same time: all are among all sites, on links that never change."""
+    return job.strategy.meetings.of_all and not bucketed(scenario) and not changing(scenario)
+
+
+def bucketed(scenario: Scenario) -> bool:
+    """Whether how long an exchange takes depends on those before it, which leave less in the buckets of links."""
+    return scenario.algorithm != PUBLISHED and any(link.burst_bytes for link in scenario.topology.links)
+
+
+def drains(scenario: Scenario, job: Job) -> bool:
+    """Whether all workers meet at every synchronisation and go on at the same time, with nothing under way."""
+    return job.strategy.drains and scenario.algorithm != CHUNKED
+
+
+def period_of(job: Job) -> int:
+    """Steps after which the programs of all workers repeat."""
+    return math.lcm(job.strategy.steps_per_sync, job.setting.load.cycle_steps)
+
+
+def first_group(job: Job) -> tuple[int, ...]:
+    """The workers who exchange with each other after a job's first round, numbered as if no other job ran."""
+    return job.strategy.schedule(job.setting).groups(0)[0]
