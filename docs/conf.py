@@ -33,6 +33,7 @@ NAVIGATION = {
     },
     "Do": {
         "Budgets, bandwidths, plans": "docs/questions",
+        "Thousands of scenarios": "docs/sweeps",
         "A page with sliders": "docs/serve",
         "Timelines in Perfetto": "docs/timeline",
         "From Python": "docs/api",

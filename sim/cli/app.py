@@ -20,6 +20,7 @@ from .reproduce import reproduce
 from .serve import serve
 from .show import list_, schema, show
 from .simulate import simulate
+from .sweep import sweep
 from .validate import validate
 
 app = typer.Typer(
@@ -31,7 +32,7 @@ app = typer.Typer(
 )
 app.callback(invoke_without_command=True)(grouped(simulate))
 app.command("list", cls=OnceCommand)(list_)
-for command in (show, flows, bandwidth, budget, explain, predict, plan, validate, reproduce, serve, schema):
+for command in (show, flows, bandwidth, budget, explain, predict, plan, validate, reproduce, sweep, serve, schema):
     app.command(cls=OnceCommand)(grouped(command))
 
 

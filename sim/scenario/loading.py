@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from importlib import resources
@@ -47,10 +47,51 @@ def load_scenario(
     Raises:
       InputError: anything is wrong in the file or in the options.
     """
+    document, text = scenario_document(
+        path, topology=topology, workload=workload, trace=trace, strategies=strategies, words=words, settings=settings
+    )
+    return validate(Scenario, document, source=str(path) if path else "scenario", text=text)
+
+
+def scenario_document(
+    path: Path | None = None,
+    *,
+    topology: str | None = None,
+    workload: str | None = None,
+    trace: str | None = None,
+    strategies: Sequence[str] = (),
+    words: Mapping[str, Any] | None = None,
+    settings: Sequence[str] = (),
+    opened: Collection[str] = (),
+    sweep: bool = False,
+) -> tuple[dict[str, Any], str | None]:
+    """A scenario before it is validated as a whole.
+
+    Args:
+      path: as of `load_scenario`, like the next six.
+      topology: likewise.
+      workload: likewise.
+      trace: likewise.
+      strategies: likewise.
+      words: likewise.
+      settings: likewise.
+      opened: parts (`topology`, `workload`) to read as plain data, because keys inside them are changed later.
+      sweep: whether the section `sweep` is asked for, and stays in the document.
+
+    Returns:
+      The document; and the text for line numbers, none where something was changed in it.
+
+    Raises:
+      InputError: as for `load_scenario`.
+    """
     if workload and trace:
         raise ArgumentError("{workload} and {trace} both name the workload; give one of them")
     source = path or Path(str(resources.files("sim.scenario") / "shipped" / "recorded-35m.yaml"))
     document, text = read_scenario(source)
+    if "sweep" in document and not sweep:
+        raise InputError(
+            f"{path}: sweep: asks about many scenarios; write simulate sweep {path}, or take the section out"
+        )
     folder = source.parent
     if topology:
         document["topology"] = Elsewhere(topology)
@@ -62,10 +103,10 @@ def load_scenario(
     if "params" in said and (workload or trace):
         raise ArgumentError("{params}: {workload} or {trace} has a model of its own; leave out one of them")
     paths = split_settings(settings)
-    for key, look_up in (("topology", _topology), ("workload", _workload)):
+    for key, find in (("topology", _topology), ("workload", _workload)):
         value = document.get(key)
         with naming(None if isinstance(value, Elsewhere) else path):
-            document[key] = look_up(value, folder, open_up=_enters(paths, key))
+            document[key] = find(value, folder, open_up=key in opened or _enters(paths, key))
     if path is None and not strategies:
         document["strategies"] = _that_fit(document["strategies"], _datacenters(document["topology"], paths))
     document["strategies"] = strategies_with(document.get("strategies"), strategies, said)
@@ -75,7 +116,22 @@ def load_scenario(
         assign(document, setting_path, value)
     document = {key: value for key, value in document.items() if value is not None}
     changed = bool(paths or strategies or workload or trace or topology or said)
-    return validate(Scenario, document, source=str(path) if path else "scenario", text=None if changed else text)
+    return document, None if changed else text
+
+
+def look_up(key: str, name: str, *, open_up: bool) -> Any:
+    """A topology or a workload by its name, or by its path from the working directory, as part of a document.
+
+    Args:
+      key: `topology` or `workload`.
+      name: the name or path.
+      open_up: whether to give it as plain data, because keys inside it are changed later.
+
+    Raises:
+      InputError: there is none.
+    """
+    find = _topology if key == "topology" else _workload
+    return find(Elsewhere(name), Path(), open_up=open_up)
 
 
 @contextmanager

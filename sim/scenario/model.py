@@ -11,6 +11,7 @@ from ..documents.validation import Frozen, Name
 from ..strategies import Strategy
 from ..topology.model import PUBLISHED, CollectiveName, Topology
 from ..workload.documents import Workload
+from .sweep import Section
 from .variation import Capacities, with_amounts, with_bits, with_parameters
 
 
@@ -116,4 +117,7 @@ def schema() -> dict[str, Any]:
     full = Scenario.model_json_schema(by_alias=True)
     for key in ("topology", "workload"):
         full["properties"][key] = {"anyOf": [names, full["properties"][key]]}
+    section = Section.model_json_schema(by_alias=True)
+    full["$defs"] |= section.pop("$defs") | {"Section": section}
+    full["properties"]["sweep"] = {"$ref": "#/$defs/Section", "description": "Points for `simulate sweep`."}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **full}

@@ -29,6 +29,8 @@ _INSTEAD_OF = {
     "params": ("model",),
 }
 """Keys of a workload that say the same in another way: they are taken out."""
+FACTORS = ("bandwidth_across", "latency_across", "bandwidth_inside", "latency_inside", "chip_speed", "compute")
+"""What `Scenario.vary` changes by a factor."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,257 @@
+"""`simulate sweep`: its options, and how they become the points of a question."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import ArgumentError, InputError
+from ..shell.delivery import check_writable
+from ..shell.formats import Format, FormatOption, OutputOption, chosen
+from ..shell.option_groups import given
+from .handing_over import hand_over
+from .options import (
+    FileArgument,
+    ScenarioOption,
+    SetOption,
+    StrategiesOption,
+    TopologyOption,
+    TraceOption,
+    Words,
+    WorkloadOption,
+    placed,
+)
+
+if TYPE_CHECKING:
+    from ..questions.sweep.asked import Asked
+    from ..questions.sweep.space import Space
+
+
+class Answer(StrEnum):
+    """What a point answers."""
+
+    run = "run"
+    bandwidth = "bandwidth"
+    budget = "budget"
+    plan = "plan"
+
+
+class MethodName(StrEnum):
+    """How values are drawn."""
+
+    random = "random"
+    sobol = "sobol"
+    halton = "halton"
+
+
+@dataclass(frozen=True)
+class Points:
+    """What is varied."""
+
+    vary: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Vary a key: sync_every=10,30,100, or bandwidth_across=1:100:log:20; all combinations of several.",
+            metavar="KEY=VALUES",
+        ),
+    ] = None
+    zip: Annotated[
+        list[str] | None,
+        typer.Option(help="The same for keys whose values go together: first with first.", metavar="KEY=VALUES"),
+    ] = None
+    draw: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Draw a key from a distribution: bandwidth_across=log-uniform:1:100.", metavar="KEY=DISTRIBUTION"
+        ),
+    ] = None
+    count: Annotated[int | None, typer.Option(help="With --draw: how many draws.")] = None
+    seed: Annotated[int | None, typer.Option(help="With --draw: its seed. [default: 0]")] = None
+    method: Annotated[MethodName | None, typer.Option(help="With --draw: how. [default: sobol]")] = None
+
+
+@dataclass(frozen=True)
+class Question:
+    """What each point answers."""
+
+    answer: Annotated[Answer | None, typer.Option(help="What each point answers. [default: run]")] = None
+    target: Annotated[
+        list[float] | None, typer.Option(help="With --answer bandwidth: share of the time to compute; repeat.")
+    ] = None
+    days: Annotated[float | None, typer.Option(help="With --answer plan: the deadline [days].")] = None
+    metric: Annotated[
+        str | None,
+        typer.Option(
+            help="The column to look at. [default: wall_clock_s, or the first thing that the answer is about]",
+            metavar="COLUMN",
+        ),
+    ] = None
+
+
+@dataclass(frozen=True)
+class Where:
+    """Where the rows go, and who computes them."""
+
+    results: Annotated[
+        Path | None,
+        typer.Option(
+            help="Parquet file of all rows (extra `sweep`); an interrupted sweep goes on with it.",
+            metavar="FILE.parquet",
+        ),
+    ] = None
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a --results of another sweep.")] = False
+    workers: Annotated[
+        int | None, typer.Option(help="How many compute at once. [default: a process on every core]")
+    ] = None
+
+
+PlotOption = Annotated[Path | None, typer.Option(help="Draw curves or a heat map (extra `plot`).", metavar="FILE.png")]
+
+
+def sweep(
+    *,
+    file: FileArgument = None,
+    scenario: ScenarioOption = None,
+    topology: TopologyOption = None,
+    workload: WorkloadOption = None,
+    trace: TraceOption = None,
+    strategy: StrategiesOption = None,
+    words: Words,
+    set_: SetOption = None,
+    points: Points,
+    question: Question,
+    where: Where,
+    format_: FormatOption = None,
+    output: OutputOption = None,
+    plot: PlotOption = None,
+) -> None:
+    """The same question for many scenarios: wall-clock, bandwidth, budget or plan, at every point of what is varied.
+
+    A key is a word, such as sync_every, bandwidth_across (a factor) or params; strategy, topology or workload, by name;
+    or a place in the scenario, such as workload.batch_tokens. Also by a section `sweep` in FILE.
+    """
+    for option, path in (("--output", output), ("--plot", plot), ("--results", where.results)):
+        if path:
+            check_writable(path, file, scenario, topology, workload, trace, option=option)
+    shape = chosen(format_, output)
+    from ..questions.sweep import parquet
+    from ..questions.sweep.summary import metric_of, summarise
+    from ..questions.sweep.sweep import sweep as swept_by
+    from ..report.render.png import check_drawable
+    from ..report.sweep import report
+    from ..scenario.loading import naming
+    from ..shell.progress import Progress
+
+    if where.results:
+        parquet.check_installed()
+    if plot:
+        check_drawable(plot)
+    source, replayed = placed(file, scenario, trace)
+    names = {"topology": topology, "workload": workload, "trace": replayed, "strategies": strategy, "settings": set_}
+    asked = _asked(source, {key: value for key, value in names.items() if value}, given(words), points, question)
+    with naming(source), Progress() as watch:
+        swept = swept_by(asked, _engine(where, asked), where.results, overwrite=where.overwrite, watch=watch)
+        summary = summarise(swept, metric_of(swept, question.metric))
+    told = report(swept, summary, rows=shape in (Format.json, Format.csv))
+    hand_over(told, shape, output)
+
+
+def _engine(where: Where, asked: Asked) -> Any:
+    from ..questions.sweep.engines.here import Here
+    from ..questions.sweep.engines.processes import Processes, cores
+
+    if where.workers is not None and where.workers < 1:
+        raise InputError(f"--workers: got {where.workers}; write 1 or more")
+    workers = min(where.workers or cores(), asked.space.count)
+    return Here() if workers == 1 else Processes(workers)
+
+
+def _asked(
+    source: Path | None, names: Mapping[str, Any], words: Mapping[str, Any], points: Points, question: Question
+) -> Asked:
+    """The question with its points, of a file and of options."""
+    from ..questions.sweep.section import read_section, space_of
+    from ..questions.sweep.values import split_entry
+
+    section = read_section(_section_in(source), str(source))
+    drawing = {key: getattr(points, key) for key in ("count", "seed", "method") if getattr(points, key) is not None}
+    vary, zip_, draw = (
+        [split_entry(entry, option) for entry in getattr(points, option) or ()] for option in ("vary", "zip", "draw")
+    )
+    space = space_of(section, vary, zip_, draw, drawing)
+    for key in (*names, *words):
+        if {"strategies": "strategy", "trace": "workload"}.get(key, key) in space.keys:
+            raise ArgumentError(f"{{{key}}}: is varied, too, so that it has no effect; leave it out")
+    answer = question.answer.value if question.answer else section.answer or "run"
+    if answer == "plan":
+        return _of_plan(space, source, names, words, question)
+    return _of_scenario(space, source, names, words, question, answer)
+
+
+def _section_in(source: Path | None) -> Any:
+    from ..scenario.files import read_scenario
+
+    return read_scenario(source)[0].get("sweep") if source else None
+
+
+def _of_scenario(
+    space: Space,
+    source: Path | None,
+    names: Mapping[str, Any],
+    words: Mapping[str, Any],
+    question: Question,
+    answer: Any,
+) -> Asked:
+    from ..questions.sweep.asked import Asked
+    from ..questions.sweep.scenarios import base_of
+    from ..questions.sweep.values import STRATEGY
+    from ..scenario.loading import scenario_document
+
+    if question.days is not None:
+        raise InputError("--days: goes with --answer plan; leave it out")
+    if question.target and answer != "bandwidth":
+        raise InputError("--target: goes with --answer bandwidth; leave it out")
+    of_all = {"replicas", "sync_every"} if STRATEGY in space.keys else set()
+    shared = {key: words[key] for key in words if key in of_all}
+    own = {key: value for key, value in words.items() if key not in of_all}
+
+    def read(opened: frozenset[str]) -> tuple[dict[str, Any], str | None]:
+        return scenario_document(source, words=own, opened=opened, sweep=True, **names)
+
+    base = base_of(read, space, shared, str(source) if source else "scenario")
+    return Asked(answer, base, space, {"targets": tuple(question.target)} if question.target else {})
+
+
+def _of_plan(
+    space: Space, source: Path | None, names: Mapping[str, Any], words: Mapping[str, Any], question: Question
+) -> Asked:
+    from ..questions.sweep.asked import Asked
+    from ..questions.sweep.asks import ask_of
+
+    if question.target:
+        raise InputError("--target: goes with --answer bandwidth; leave it out")
+    for key in ("workload", "trace", "settings"):
+        if key in names:
+            raise ArgumentError(f"{{{key}}}: a plan chooses what is trained; leave it out")
+    fixed = {key: value for key, value in {**names, **words}.items() if key != "strategies"}
+    if source is not None:
+        fixed = _place_in(source) | fixed
+    if question.days is not None and "days" in space.keys:
+        raise InputError("--days: is varied, too, so that it has no effect; leave it out")
+    fixed |= {} if question.days is None else {"days": question.days}
+    return Asked("plan", ask_of(space, fixed, names.get("strategies")), space)
+
+
+def _place_in(source: Path) -> dict[str, Any]:
+    """The topology of a file that asks for plans, which has nothing else beside its sweep."""
+    from ..scenario.files import read_scenario
+
+    document, _ = read_scenario(source)
+    if more := document.keys() - {"name", "topology", "sweep"}:
+        raise InputError(f"{source}: {', '.join(sorted(more))}: a plan chooses these; leave them out")
+    return {"topology": document["topology"]} if "topology" in document else {}
