@@ -110,6 +110,13 @@ class LinkNetwork:
 
     def alone(self, phases: list[Phase]) -> tuple[float, tuple[LinkUse, ...]]:
         """The time of the part across of an exchange on an idle network [s], and the use of the links."""
+        known, key = self.placement.topology.known, (self.placement.sites, tuple(phases))
+        if key not in known:
+            known[key] = self._simulated_alone(phases)
+        found: tuple[float, tuple[LinkUse, ...]] = known[key]
+        return found
+
+    def _simulated_alone(self, phases: list[Phase]) -> tuple[float, tuple[LinkUse, ...]]:
         env = simpy.Environment()
         carrier = _FlowCarrier(self, env, self.wiring.idle_wires())
         env.process(carrier.across(phases))

@@ -138,9 +138,10 @@ def best_ring(topology: Topology, sites: Sequence[str]) -> tuple[str, ...]:
     Limits: with more than 8 sites the order is good, but not always the best; schedules and outages are ignored.
     """
     order = tuple(sites)
-    if order not in topology.known_rings:
-        topology.known_rings[order] = _best_ring(topology, order)
-    return topology.known_rings[order]
+    if order not in topology.known:
+        topology.known[order] = _best_ring(topology, order)
+    found: tuple[str, ...] = topology.known[order]
+    return found
 
 
 def _best_ring(topology: Topology, order: tuple[str, ...]) -> tuple[str, ...]:

@@ -214,8 +214,8 @@ class Topology(RegularTopology):
         return {}
 
     @cached_property
-    def known_rings(self) -> dict[tuple[str, ...], tuple[str, ...]]:
-        """A cache of best rings by sites (see `best_ring`)."""
+    def known(self) -> dict[Any, Any]:
+        """What was found out about it: best rings by sites; exchanges on idle links by sites and phases."""
         return {}
 
     def places_of(self, sites: Sequence[Datacenter]) -> tuple[Place | None, ...]:
