@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import ArgumentError, InputError
-from ..shell.delivery import check_writable
+from ..shell.delivery import check_writable, write_atomically
 from ..shell.formats import Format, FormatOption, OutputOption, chosen
 from ..shell.option_groups import given
 from .handing_over import hand_over
@@ -30,6 +30,7 @@ from .options import (
 if TYPE_CHECKING:
     from ..questions.sweep.asked import Asked
     from ..questions.sweep.space import Space
+    from ..report.model import Report
 
 
 class Answer(StrEnum):
@@ -158,7 +159,17 @@ def sweep(
         swept = swept_by(asked, _engine(where, asked), where.results, overwrite=where.overwrite, watch=watch)
         summary = summarise(swept, metric_of(swept, question.metric))
     told = report(swept, summary, rows=shape in (Format.json, Format.csv))
-    hand_over(told, shape, output)
+
+    def illustrated(told: Report) -> Report:
+        from ..report.page.sweep import page
+
+        return page(told, swept, summary)
+
+    if plot:
+        from ..report.render.figure import drawn
+
+        write_atomically(plot, drawn(illustrated(told), "png"))
+    hand_over(told, shape, output, illustrated)
 
 
 def _engine(where: Where, asked: Asked) -> Any:

@@ -157,3 +157,43 @@ class Source:
     text: str
     language: str
     remark: str = ""
+
+
+@dataclass(frozen=True)
+class Heat:
+    """A field of cells, the darker the less: what comes of two things that are varied.
+
+    Attributes:
+      title: of the drawing.
+      x, y: what is varied along a row, and from row to row, with its unit.
+      columns, rows: the values of these, in words; the first row lies at the bottom.
+      values: of the cells, row by row; None where there is none [base unit].
+      what: what the cells measure, in words without the unit.
+      quantity: the same for whoever writes numbers.
+      log: whether equal steps of colour are equal ratios.
+      remark: what to know when looking at it.
+
+    Raises:
+      ValueError: there is not a value for each column and row.
+    """
+
+    title: str
+    x: str
+    y: str
+    columns: tuple[str, ...]
+    rows: tuple[str, ...]
+    values: tuple[tuple[float | None, ...], ...]
+    what: str
+    quantity: Quantity
+    log: bool = False
+    remark: str = ""
+
+    def __post_init__(self) -> None:
+        """Demands a value for each cell."""
+        if len(self.values) != len(self.rows) or any(len(row) != len(self.columns) for row in self.values):
+            raise ValueError(f"{self.title}: {len(self.rows)} rows of {len(self.columns)} cells are wanted")
+
+    @property
+    def known(self) -> list[float]:
+        """The values that there are."""
+        return [value for row in self.values for value in row if value is not None]

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from .figures import Bars, Gantt, Map, Source
+from .figures import Bars, Gantt, Heat, Map, Source
 from .quantities import TEXT, Quantity
 
 Cell = str | float | None
@@ -143,7 +143,7 @@ class Picture:
     remark: str = ""
 
 
-Drawn = Picture | Bars | Gantt | Map
+Drawn = Picture | Bars | Gantt | Heat | Map
 """What only renderers that draw show; the file of each kind says how."""
 Block = Facts | Sentences | Table | Source | Drawn
 

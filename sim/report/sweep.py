@@ -22,6 +22,8 @@ WORDS = {
     "speedup": "speed-up",
 }
 """Columns in words; the others by their name."""
+_SHOWN = 6
+"""Values of a key up to which all are told."""
 _QUESTIONS = {"run": "wall-clock", "bandwidth": "bandwidth needed", "budget": "budgets of tokens", "plan": "best plans"}
 
 
@@ -150,15 +152,17 @@ def _facts(swept: Swept, summary: Summary) -> Facts:
     computed = f"{swept.computed:,} by {swept.where}" + (f"; {before:,} were there already" if before else "")
     names = {axis.key: axis.column.name for axis in swept.axes}
     space = swept.asked.space
-    varied = [f"{key}: {_values(space.values(key), names[key])}" for key in space.keys]
+    drawn = {key for group in space.groups if group.drawn for key in group.keys}
+    varied = [f"{key}: {_values(space.values(key), names[key], key in drawn)}" for key in space.keys]
     facts = [Fact("Points", (done,)), Fact("Computed", (computed,)), Fact("Varied", tuple(varied))]
     if isinstance(swept.rows, Stored):
         facts.append(Fact("Rows", (str(swept.rows.path),)))
     return Facts(tuple(facts), "What was asked")
 
 
-def _values(values: list[Any], name: str) -> str:
+def _values(values: list[Any], name: str, drawn: bool) -> str:
+    numbers = [value for value in values if isinstance(value, int | float)]
+    if drawn and len(numbers) == len(values):
+        return f"{len(values):,} draws from {amount(min(values), name)} to {amount(max(values), name)}"
     shown = [amount(value, name) for value in values]
-    if len(shown) <= 6:
-        return ", ".join(shown)
-    return f"{len(shown):,} values from {shown[0]} to {shown[-1]}"
+    return ", ".join(shown) if len(shown) <= _SHOWN else f"{len(shown):,} values from {shown[0]} to {shown[-1]}"

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 from ...units.in_words import human_quantity
 from ...units.quantities import BANDWIDTH
-from ..figures import Bars, Gantt, Map, Series
+from ..figures import Bars, Gantt, Heat, Map, Series
 from ..model import Drawn, Picture
 from ..quantities import common_scale
-from . import bars, gantt, network
+from . import bars, gantt, heat, network
 from .land import within
 from .layout import laid_out
 from .parts import WIDE
 from .scale import Scale
-from .style import DASHES, LIGHT, TONES, USED
+from .style import DASHES, HEAT, LIGHT, TONES, USED
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -41,6 +41,8 @@ def height(picture: Drawn, width: float) -> float:
             return 0.8 + 0.24 * (len(picture.bars) + groups)
         case Gantt():
             return 0.9 + 0.3 * len(picture.rows)
+        case Heat():
+            return 0.62 * width
         case Map():
             return width / network.aspect(picture, _MAP)
 
@@ -55,6 +57,8 @@ def plot(axes: Axes, picture: Drawn, width: float) -> Entries:
             return _bars(axes, picture)
         case Gantt():
             return _gantt(axes, picture)
+        case Heat():
+            return _heat(axes, picture, width)
         case Map():
             return _map(axes, picture)
 
@@ -138,6 +142,30 @@ def _gantt(axes: Axes, picture: Gantt) -> Entries:
     axes.grid(axis="x", alpha=0.25)
     axes.set_axisbelow(True)
     return _tones(picture.series)
+
+
+def _heat(axes: Axes, picture: Heat, width: float) -> Entries:
+    from matplotlib.colors import ListedColormap, LogNorm, Normalize
+
+    if not picture.known:
+        return []
+    unit = common_scale([max(map(abs, picture.known))], picture.quantity)
+    cells = [[float("nan") if value is None else value / unit.factor for value in row] for row in picture.values]
+    low, high = min(picture.known) / unit.factor, max(picture.known) / unit.factor
+    norm = LogNorm(low, high) if picture.log and high > low else Normalize(low, high)
+    colours = ListedColormap(HEAT)
+    image = axes.imshow(cells, cmap=colours, norm=norm, aspect="auto", origin="lower", interpolation="nearest")
+    bar = axes.figure.colorbar(image, ax=axes)
+    bar.set_label(f"{picture.what} [{unit.unit}]" if unit.unit else picture.what)
+    ticks = [value for value, _ in Scale(low, high, 0, 1, log=picture.log).ticks() if low <= value <= high]
+    bar.set_ticks(ticks, labels=[f"{value:.4g}" for value in ticks])
+    bar.ax.minorticks_off()
+    columns = heat.shown(len(picture.columns), 0.7 * width / len(picture.columns), 0.6)
+    rows = heat.shown(len(picture.rows), 0.45 * width / len(picture.rows), 0.2)
+    axes.set_xticks(list(columns), [picture.columns[n] for n in columns])
+    axes.set_yticks(list(rows), [picture.rows[n] for n in rows])
+    axes.set(xlabel=fill(picture.x, round(12 * width)), ylabel=fill(picture.y, 40))
+    return []
 
 
 def _map(axes: Axes, picture: Map) -> Entries:

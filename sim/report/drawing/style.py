@@ -20,6 +20,20 @@ DASHES = ("none", "7 4", "2 3", "10 3 2 3")
 """Of lines, in turn: with the signs on them, no line needs its colour."""
 USED = ("#8c959f", "#3b82c4", "#7b5cc0", "#c2378b", "#e8590c")
 """Of links: carries nothing, and by quarters; each stands on white and on black."""
+HEAT = (
+    "#440154",
+    "#482475",
+    "#414487",
+    "#355f8d",
+    "#2a788e",
+    "#21918c",
+    "#22a884",
+    "#44bf70",
+    "#7ad151",
+    "#bddf26",
+    "#fde725",
+)
+"""Of cells, from the least value to the most: viridis, whose lightness rises evenly, for every kind of sight."""
 
 STYLE = """\
 .crosshaul { color-scheme: light dark; --back: #fff; --text: #1f2328; --line: #d8dee4; --quiet: #59636e;
@@ -77,6 +91,7 @@ DRAWN = """\
 .crosshaul .legend li { display: flex; align-items: center; }
 .crosshaul svg.key { display: inline-block; width: 14px; height: 14px; flex: none; margin-right: .5em; }
 .crosshaul svg.key.long { width: 34px; }
+.crosshaul svg.key.scale { width: 154px; }
 """
 """What drawings need besides."""
 
@@ -140,4 +155,9 @@ def _colours() -> str:
     ]
     lines += [f".crosshaul svg .used{n} {{ stroke: {colour}; }}" for n, colour in enumerate(USED)]
     lines += [".crosshaul svg .used0 { stroke-dasharray: 3 5; }", ".crosshaul svg .unused { stroke: var(--quiet); }"]
+    lines += [f".crosshaul svg .heat{n} {{ fill: {colour}; }}" for n, colour in enumerate(HEAT)]
+    lines += [
+        ".crosshaul svg .cold { fill: none; stroke: var(--line); }",
+        ".crosshaul rect { shape-rendering: crispEdges; }",
+    ]
     return "\n".join(lines) + "\n"

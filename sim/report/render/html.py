@@ -6,13 +6,13 @@ import hashlib
 from base64 import b64encode
 from importlib.metadata import version
 
-from ..drawing import bars, curves, gantt, network
+from ..drawing import bars, curves, gantt, heat, network
 from ..drawing.cells import written_columns
 from ..drawing.parts import NARROW, WIDE
 from ..drawing.parts import plain as _text
 from ..drawing.screen import Screen
 from ..drawing.style import PAGE, style
-from ..figures import Bars, Gantt, Map, Source
+from ..figures import Bars, Gantt, Heat, Map, Source
 from ..model import Block, Cell, Column, Drawn, Facts, Picture, Report, Row, Sentences, Table
 
 _COPY = """\
@@ -107,6 +107,8 @@ def _figure(block: Drawn, widths: tuple[int, ...]) -> list[str]:
             drawn, key = [bars.svg(block, width) for width in widths], bars.key(block)
         case Gantt():
             drawn, key = [gantt.svg(block, width) for width in widths], gantt.key(block)
+        case Heat():
+            drawn, key = [heat.svg(block, width) for width in widths], heat.key(block)
         case Map():
             drawn, key = [network.svg(block, width) for width in widths], network.key(block)
     if not any(drawn):

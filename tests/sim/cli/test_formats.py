@@ -37,6 +37,7 @@ COMMANDS = {
     "predict": ["predict", "--params", "1e9"],
     "reproduce": ["reproduce", "table-3"],
     "show": ["show", "topology", "metro-fibre"],
+    "sweep": ["sweep", "--workload", "10b", "--steps", "10", "--vary", "chips=64,128", "--workers", "1"],
     "validate": ["validate", "--only", "laws"],
 }
 

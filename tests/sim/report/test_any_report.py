@@ -14,7 +14,7 @@ from sim.errors import printable
 from sim.report import quantities
 from sim.report.drawing.cells import written_columns
 from sim.report.drawing.screen import Screen
-from sim.report.figures import Bar, Bars, Gantt, Map, Node, Series, Source, Span, Wire
+from sim.report.figures import Bar, Bars, Gantt, Heat, Map, Node, Series, Source, Span, Wire
 from sim.report.model import Axis, Column, Curve, Fact, Facts, Picture, Records, Report, Row, Sentences, Table
 from sim.report.render import RENDERERS, html
 
@@ -82,6 +82,15 @@ def gantts(draw):
 
 
 @st.composite
+def heats(draw):
+    columns, rows = (tuple(draw(st.lists(WORDS, min_size=1, max_size=3))) for _ in "xy")
+    values = st.tuples(*(st.tuples(*(st.none() | AMOUNTS for _ in columns)) for _ in rows))
+    quantity = draw(st.sampled_from(QUANTITIES))
+    told = (draw(WORDS), draw(WORDS), draw(WORDS), columns, rows, draw(values), draw(WORDS))
+    return Heat(*told, quantity, draw(st.booleans()), draw(WORDS))
+
+
+@st.composite
 def maps(draw):
     place = st.none() | st.tuples(st.floats(-180, 180), st.floats(-90, 90))
     nodes = tuple(draw(st.lists(st.builds(Node, WORDS, st.booleans(), place), max_size=5)))
@@ -94,6 +103,7 @@ def maps(draw):
 BLOCKS = st.one_of(
     bars(),
     gantts(),
+    heats(),
     maps(),
     st.builds(Source, WORDS, WORDS, st.just("yaml"), WORDS),
     tables(),
@@ -176,7 +186,7 @@ def test_a_terminal_shows_every_word_and_breaks_none(report, width, styles, bloc
 
 def unbroken(block):
     """The words of a block as a terminal shows them."""
-    if isinstance(block, Picture | Bars | Gantt | Map):
+    if isinstance(block, Picture | Bars | Gantt | Heat | Map):
         return []
     if isinstance(block, Source):
         return printable(f"{block.title} {block.text}").replace("\t", " ").split() if block.text.strip() else []
