@@ -29,6 +29,7 @@ from .options import (
 
 if TYPE_CHECKING:
     from ..questions.sweep.asked import Asked
+    from ..questions.sweep.engines.engine import Engine
     from ..questions.sweep.space import Space
     from ..report.model import Report
 
@@ -109,6 +110,18 @@ class Where:
     workers: Annotated[
         int | None, typer.Option(help="How many compute at once. [default: a process on every core]")
     ] = None
+    on: Annotated[
+        str | None,
+        typer.Option(
+            help="Who computes: processes, ray, ray://host:10001 or slurm (extras `ray`, `slurm`). "
+            "[default: processes]",
+            metavar="ENGINE",
+        ),
+    ] = None
+    on_option: Annotated[
+        list[str] | None,
+        typer.Option(help="An option of it, such as partition=batch or num_cpus=2; repeat.", metavar="KEY=VALUE"),
+    ] = None
 
 
 PlotOption = Annotated[Path | None, typer.Option(help="Draw curves or a heat map (extra `plot`).", metavar="FILE.png")]
@@ -172,14 +185,14 @@ def sweep(
     hand_over(told, shape, output, illustrated)
 
 
-def _engine(where: Where, asked: Asked) -> Any:
-    from ..questions.sweep.engines.here import Here
-    from ..questions.sweep.engines.processes import Processes, cores
+def _engine(where: Where, asked: Asked) -> Engine:
+    from ..documents.settings import read_value
+    from ..questions.sweep.engines.choice import engine
+    from ..questions.sweep.values import split_entry
 
-    if where.workers is not None and where.workers < 1:
-        raise InputError(f"--workers: got {where.workers}; write 1 or more")
-    workers = min(where.workers or cores(), asked.space.count)
-    return Here() if workers == 1 else Processes(workers)
+    entries = [split_entry(entry, "on_option") for entry in where.on_option or ()]
+    options = {key: read_value(value, "{on_option} {entry}", f"{key}={value}") for key, value in entries}
+    return engine(where.on, where.workers, options, points=asked.space.count, results=where.results)
 
 
 def _asked(
