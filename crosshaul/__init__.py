@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from sim.api.given import Workload, flow, load, topology
     from sim.api.questions import bandwidth, budget, explain, flows, plan, predict, reproduce, run, validate
     from sim.api.runs import Runs
+    from sim.api.sweeps import sweep
+    from sim.api.swept import Sweep
     from sim.errors import CrosshaulError, InputError
     from sim.scenario.model import Scenario
     from sim.simulation.results import Run
@@ -87,6 +89,7 @@ __all__ = [
     "Runs",
     "Scenario",
     "StreamingDiLoCo",
+    "Sweep",
     "Tbit",
     "Tflop",
     "Topology",
@@ -114,6 +117,7 @@ __all__ = [
     "reproduce",
     "run",
     "s",
+    "sweep",
     "topology",
     "us",
     "validate",
@@ -133,6 +137,8 @@ _HOMES = {
     "sim.api.given": ("Workload", "flow", "load", "topology"),
     "sim.api.questions": ("bandwidth", "budget", "explain", "flows", "plan", "predict", "reproduce", "run", "validate"),
     "sim.api.runs": ("Runs",),
+    "sim.api.sweeps": ("sweep",),
+    "sim.api.swept": ("Sweep",),
     "sim.errors": ("CrosshaulError", "InputError"),
     "sim.scenario.model": ("Scenario",),
     "sim.simulation.results": ("Run",),

@@ -20,10 +20,10 @@ from trainer.cli.record_trace import app as record_trace
 PROGRAMS = {"simulate": simulate, "record-trace": record_trace, "evaluate-checkpoint": evaluation_app(load=None)}
 """Commands that are installed, and their apps (the last one reads no checkpoint here)."""
 HOMES = {
-    "Questions": "sim.api.questions",
+    "Questions": "sim.api.questions sim.api.sweeps",
     "What is given": "sim.api.given sim.scenario sim.topology sim.workload",
     "Strategies": "sim.strategies",
-    "Answers": "sim.api.answers sim.api.runs sim.simulation",
+    "Answers": "sim.api.answers sim.api.runs sim.api.swept sim.simulation",
     "Errors": "sim.errors",
 }
 """Sections of the Python API, and the packages whose public names stand in each."""
@@ -32,7 +32,7 @@ HOMES = {
 SECTIONS = ["Source", "Limits"]
 """Sections of docstrings beside those of Google's style."""
 
-METHODS = ["records", "table", "to_json", "to_pandas", "vary"]
+METHODS = ["column", "records", "table", "to_json", "to_pandas", "vary"]
 """What is called on an answer or a scenario; the classmethods of a class make one, but for those that follow."""
 INTERNAL = ["of", "public_keys"]
 

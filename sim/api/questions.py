@@ -184,7 +184,7 @@ def plan(
     """
     ends = params if isinstance(params, tuple) else (params, params)
     several = [strategies] if isinstance(strategies, AbstractStrategy) else strategies
-    entries = Ask.strategies if several is None else tuple(_entry(each) for each in several)
+    entries = Ask.strategies if several is None else tuple(strategy_entry(each) for each in several)
     ask = Ask(
         topology=where if isinstance(where, Topology) else topology(where),
         days=days,
@@ -279,7 +279,7 @@ def reproduce(name: str) -> Reproduction:
     return Reproduction.of(reproduce_answer(name))
 
 
-def _entry(strategy: AbstractStrategy) -> str:
+def strategy_entry(strategy: AbstractStrategy) -> str:
     """A strategy as a plan takes it: what is not given is left open."""
     given: dict[str, Any] = strategy.model_dump(mode="json", exclude_unset=True)
     kind = given.pop("kind", None) or strategy.kind

@@ -97,7 +97,8 @@ def finding(swept: Swept, summary: Summary) -> str:
     """The best point in a sentence."""
     best, metric = summary.best, summary.metric
     if best is None:
-        return f"No point has an answer for {metric}."
+        why = f": {summary.errors[0][0]}" if summary.failed == summary.points else "."
+        return f"No point has an answer for {metric}{why}"
     most = "Most" if metric in HIGHER else "Least"
     if metric == "wall_clock_s":
         most = "Shortest"

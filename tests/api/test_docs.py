@@ -51,6 +51,7 @@ def test_every_question_is_on_the_page():
         "reproduce",
         "load",
         "topology",
+        "sweep",
     )
     assert [name for name in questions if f"ch.{name}(" not in text] == []
     assert [each.__name__ for each in STRATEGIES.values() if f"`{each.__name__}`" not in text] == []

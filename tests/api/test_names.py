@@ -15,9 +15,9 @@ from sim.strategies import STRATEGIES
 TOPOLOGIES = {"Topology", "Datacenter", "Inside", "Link", "Transport", "topology"}
 WORKLOADS = {"Workload", "TraceWorkload"}
 ALGORITHMS = {"DataParallel", "DiLoCo", "StreamingDiLoCo", "EagerDiLoCo", "AsyncDiLoCo", "ElasticDiLoCo"}
-QUESTIONS = {"run", "bandwidth", "budget", "explain", "plan", "predict", "flows", "validate", "reproduce"}
+QUESTIONS = {"run", "bandwidth", "budget", "explain", "plan", "predict", "flows", "validate", "reproduce", "sweep"}
 ANSWERS = {"Runs", "Run", "Bandwidth", "Budget", "Explanation", "Plan", "Prediction", "FlowTimes", "Validation"}
-ANSWERS |= {"Reproduction"}
+ANSWERS |= {"Reproduction", "Sweep"}
 OTHERS = {"Scenario", "load", "flow", "CrosshaulError", "InputError"}
 UNITS = {
     *("bit", "kbit", "Mbit", "Gbit", "Tbit", "byte", "kB", "MB", "GB", "TB", "KiB", "MiB", "GiB"),

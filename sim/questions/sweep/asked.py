@@ -48,8 +48,10 @@ class Asked:
 
     def identity(self) -> str:
         """All that the rows depend on, as JSON: two sweeps with the same one have the same rows."""
-        whole = [key for key in ("topology", "workload") if key in self.space.keys]
-        named = {f"{key}={each}": look_up(key, each, open_up=True) for key in whole for each in self.space.values(key)}
+        whole = [
+            (key, each) for key in ("topology", "workload") if key in self.space.keys for each in self.space.values(key)
+        ]
+        named = {f"{key}={each}": look_up(key, each, open_up=True) for key, each in whole}
         told = {
             "layout": _LAYOUT,
             "crosshaul": version("crosshaul"),

@@ -12,8 +12,8 @@ from typing import Any, Protocol
 
 from ...documents.nearest import nearest
 from ...documents.settings import assign
-from ...documents.validation import validate
-from ...errors import ArgumentError, InputError
+from ...documents.validation import Frozen, validate
+from ...errors import ArgumentError, InputError, brief
 from ...scenario.loading import look_up
 from ...scenario.model import Scenario
 from ...scenario.overrides import keys_of, parse_strategy, strategy_documents
@@ -84,12 +84,28 @@ def base_of(
     return Base(scenario, {part: _plain(document[part], part, scenario, space.keys) for part in opened}, shared)
 
 
+def base_from(scenario: Scenario, space: Space) -> Base:
+    """What a sweep varies, from a scenario that a program has made."""
+    return Base(scenario, {part: _as_document(scenario, part) for part in opened_by(space.keys)})
+
+
+def _as_document(scenario: Scenario, part: str) -> Any:
+    """A part as plain data, without what nobody gave, so that no default counts as given."""
+    if part == "strategies":
+        return [{"kind": each.kind} | _dumped(each) for each in scenario.strategies]
+    return _dumped(getattr(scenario, part))
+
+
+def _dumped(model: Frozen) -> dict[str, Any]:
+    return model.model_dump(mode="json", exclude_none=True, exclude_unset=True)
+
+
 def _plain(document: Any, part: str, scenario: Scenario, keys: Collection[str]) -> Any:
     """A part as plain data; of a shape that makes sites and links, these, where keys reach into them."""
     generated = part == "topology" and isinstance(document, Mapping) and "generate" in document
     reached = {str(path[1]) for key in keys if is_path(key) and (path := path_of(key))[0] == part and len(path) > 1}
     if generated and reached & {"datacenters", "links", "routers"}:
-        return scenario.topology.model_dump(mode="json", exclude_none=True, exclude_unset=True)
+        return _dumped(scenario.topology)
     return document
 
 
@@ -172,7 +188,7 @@ class Scenarios:
         if part == "strategies":
             return strategy_documents([own[key]], self._base.shared, asked=())
         if not isinstance(own[key], str):
-            return own[key]
+            raise InputError(f"vary: {key}: got {brief(own[key])}; write a name, or the path of a file")
         return look_up(part, own[key], open_up=open_up)
 
     def _check_keys(self) -> None:

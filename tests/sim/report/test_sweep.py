@@ -138,7 +138,7 @@ def test_nothing_but_failures_is_told_and_not_drawn():
     found, summary = swept(replicas="3,4")
     told = page(report(found, summary), found, summary)
     assert told.figure == ()
-    assert "No point has an answer for wall_clock_s." in html.render(told)
+    assert "No point has an answer for wall_clock_s: strategies[1]: DiLoCo M=3" in html.render(told)
 
 
 def test_the_command_draws_a_figure(simulate, tmp_path, scenario_file):
