@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from ..errors import ArgumentError, InputError
 from ..shell.delivery import check_writable, write_atomically
@@ -26,6 +22,7 @@ from .options import (
     WorkloadOption,
     placed,
 )
+from .sweep_options import PlotOption, Points, Question, Where
 
 if TYPE_CHECKING:
     from ..questions.sweep.asked import Asked
@@ -34,97 +31,8 @@ if TYPE_CHECKING:
     from ..report.model import Report
 
 
-class Answer(StrEnum):
-    """What a point answers."""
-
-    run = "run"
-    bandwidth = "bandwidth"
-    budget = "budget"
-    plan = "plan"
-
-
-class MethodName(StrEnum):
-    """How values are drawn."""
-
-    random = "random"
-    sobol = "sobol"
-    halton = "halton"
-
-
-@dataclass(frozen=True)
-class Points:
-    """What is varied."""
-
-    vary: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Vary a key: sync_every=10,30,100, or bandwidth_across=1:100:log:20; all combinations of several.",
-            metavar="KEY=VALUES",
-        ),
-    ] = None
-    zip: Annotated[
-        list[str] | None,
-        typer.Option(help="The same for keys whose values go together: first with first.", metavar="KEY=VALUES"),
-    ] = None
-    draw: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Draw a key from a distribution: bandwidth_across=log-uniform:1:100.", metavar="KEY=DISTRIBUTION"
-        ),
-    ] = None
-    count: Annotated[int | None, typer.Option(help="With --draw: how many draws.")] = None
-    seed: Annotated[int | None, typer.Option(help="With --draw: its seed. [default: 0]")] = None
-    method: Annotated[MethodName | None, typer.Option(help="With --draw: how. [default: sobol]")] = None
-
-
-@dataclass(frozen=True)
-class Question:
-    """What each point answers."""
-
-    answer: Annotated[Answer | None, typer.Option(help="What each point answers. [default: run]")] = None
-    target: Annotated[
-        list[float] | None, typer.Option(help="With --answer bandwidth: share of the time to compute; repeat.")
-    ] = None
-    days: Annotated[float | None, typer.Option(help="With --answer plan: the deadline [days].")] = None
-    metric: Annotated[
-        str | None,
-        typer.Option(
-            help="The column to look at. [default: wall_clock_s, or the first thing that the answer is about]",
-            metavar="COLUMN",
-        ),
-    ] = None
-
-
-@dataclass(frozen=True)
-class Where:
-    """Where the rows go, and who computes them."""
-
-    results: Annotated[
-        Path | None,
-        typer.Option(
-            help="Parquet file of all rows (extra `sweep`); an interrupted sweep goes on with it.",
-            metavar="FILE.parquet",
-        ),
-    ] = None
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a --results of another sweep.")] = False
-    workers: Annotated[
-        int | None, typer.Option(help="How many compute at once. [default: a process on every core]")
-    ] = None
-    on: Annotated[
-        str | None,
-        typer.Option(
-            help="Who computes: processes, ray, ray://host:10001 or slurm (extras `ray`, `slurm`). "
-            "[default: processes]",
-            metavar="ENGINE",
-        ),
-    ] = None
-    on_option: Annotated[
-        list[str] | None,
-        typer.Option(help="An option of it, such as partition=batch or num_cpus=2; repeat.", metavar="KEY=VALUE"),
-    ] = None
-
-
-PlotOption = Annotated[Path | None, typer.Option(help="Draw curves or a heat map (extra `plot`).", metavar="FILE.png")]
+_KEYS = {"strategies": "strategy", "trace": "workload"}
+"""Keys of a sweep that are called otherwise than the option for the same."""
 
 
 def sweep(
@@ -152,6 +60,7 @@ def sweep(
     for option, path in (("--output", output), ("--plot", plot), ("--results", where.results)):
         if path:
             check_writable(path, file, scenario, topology, workload, trace, option=option)
+    _check_results(where.results, output)
     shape = chosen(format_, output)
     from ..questions.sweep import parquet
     from ..questions.sweep.summary import metric_of, summarise
@@ -185,6 +94,13 @@ def sweep(
     hand_over(told, shape, output, illustrated)
 
 
+def _check_results(results: Path | None, output: Path | None) -> None:
+    if output and output.suffix == ".parquet":
+        raise InputError(f"--output {output}: is for the report; write --results {output}, which keeps the rows")
+    if results and results.suffix != ".parquet":
+        raise InputError(f"--results {results}: holds Parquet; write a name such as {results.stem or 'rows'}.parquet")
+
+
 def _engine(where: Where, asked: Asked) -> Engine:
     from ..documents.settings import read_value
     from ..questions.sweep.engines.choice import engine
@@ -208,13 +124,26 @@ def _asked(
         [split_entry(entry, option) for entry in getattr(points, option) or ()] for option in ("vary", "zip", "draw")
     )
     space = space_of(section, vary, zip_, draw, drawing)
-    for key in (*names, *words):
-        if {"strategies": "strategy", "trace": "workload"}.get(key, key) in space.keys:
-            raise ArgumentError(f"{{{key}}}: is varied, too, so that it has no effect; leave it out")
+    _refuse_replaced(space, names, words)
     answer = question.answer.value if question.answer else section.answer or "run"
     if answer == "plan":
         return _of_plan(space, source, names, words, question)
     return _of_scenario(space, source, names, words, question, answer)
+
+
+def _refuse_replaced(space: Space, names: Mapping[str, Any], words: Mapping[str, Any]) -> None:
+    """Refuses options in whose place the varied keys put something else at every point."""
+    from ..questions.sweep.scenarios import path_of, replaced_by
+
+    taken = {*space.keys}.union(*map(replaced_by, space.keys))
+    for key in (*names, *words):
+        if _KEYS.get(key, key) in taken:
+            raise ArgumentError(f"{{{key}}}: what is varied replaces it; leave it out")
+    for entry in names.get("settings", ()):
+        path = path_of(entry.partition("=")[0]) or [""]
+        part, last = str(path[0]), path[-1]
+        if _KEYS.get(part, part) in space.keys or (part in ("workload", "strategies") and last in taken):
+            raise ArgumentError("{settings} {entry}: what is varied replaces it; leave it out", entry=entry)
 
 
 def _section_in(source: Path | None) -> Any:
@@ -266,7 +195,7 @@ def _of_plan(
     if source is not None:
         fixed = _place_in(source) | fixed
     if question.days is not None and "days" in space.keys:
-        raise InputError("--days: is varied, too, so that it has no effect; leave it out")
+        raise InputError("--days: what is varied replaces it; leave it out")
     fixed |= {} if question.days is None else {"days": question.days}
     return Asked("plan", ask_of(space, fixed, names.get("strategies")), space)
 

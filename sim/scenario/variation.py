@@ -22,7 +22,7 @@ from ..workload.documents import AnalyticWorkload, TraceWorkload, Workload
 from ..workload.extent import CHIP_FLOP_PER_S
 
 AnyStrategy = TypeVar("AnyStrategy", bound=AbstractStrategy)
-_INSTEAD_OF = {
+INSTEAD_OF = {
     "tokens": ("overtraining", "steps"),
     "steps": ("tokens", "overtraining"),
     "chips": ("tokens_per_chip",),
@@ -237,7 +237,7 @@ def with_amounts(workload: Workload, amounts: Mapping[str, Any]) -> Workload:
     given = {key: value for key, value in amounts.items() if value is not None}
     if not given:
         return workload
-    without = {other: None for key in given for other in _INSTEAD_OF.get(key, ()) if other not in given}
+    without = {other: None for key in given for other in INSTEAD_OF.get(key, ()) if other not in given}
     if "params" in given:
         if isinstance(workload, TraceWorkload):
             raise InputError("vary: params: a recording is of one model; leave it out, or take another workload")

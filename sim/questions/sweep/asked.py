@@ -15,7 +15,9 @@ from pydantic import BaseModel
 
 from ...errors import CrosshaulError, InputError
 from ...scenario.loading import look_up
+from ...scenario.model import Scenario
 from ...scenario.sweep import Answer
+from ...simulation.jobs import jobs
 from ...trace.given import GivenSeconds
 from ...trace.series import recording_path
 from ...workload.documents import TraceWorkload
@@ -108,8 +110,27 @@ class Work:
         )
 
     def check(self) -> None:
-        """Refuses values that no point can have, before any is answered."""
-        check(self._points, self._asked.space)
+        """Refuses values that no point can have, and what fails everywhere, before any point is answered.
+
+        Raises:
+          InputError: a value makes no scenario; or the first, the middle and the last point fail in the same way.
+        """
+        space = self._asked.space
+        check(self._points, space)
+        if isinstance(self._asked.base, Base):
+            told = {self._why_not(number) for number in (0, space.count // 2, space.count - 1)}
+            if len(told) == 1 and (why := told.pop()):
+                raise InputError(why)
+
+    def _why_not(self, number: int) -> str | None:
+        """Why a point cannot be answered, as far as that is seen without a replay."""
+        try:
+            there, _ = self._points.at(self._asked.space.point(number))
+            if isinstance(there, Scenario):
+                jobs(there)
+        except InputError as error:
+            return str(error)
+        return None
 
     def rows(self, number: int) -> list[Row]:
         """The rows of a point: one for each strategy (and rule, or target); of one that fails, a row with its error."""

@@ -17,6 +17,7 @@ from ...errors import ArgumentError, InputError, brief
 from ...scenario.loading import look_up
 from ...scenario.model import Scenario
 from ...scenario.overrides import keys_of, parse_strategy, strategy_documents
+from ...scenario.variation import FACTORS, INSTEAD_OF
 from ...scenario.words import topology_with, workload_with
 from .space import Space
 from .values import STRATEGY
@@ -38,6 +39,12 @@ def path_of(key: str) -> list[str | int]:
 def is_path(key: str) -> bool:
     """Whether a key names a place in the scenario, rather than being a word for a change of it."""
     return key not in _WHOLE and (len(path_of(key)) > 1 or key in Scenario.public_keys())
+
+
+def replaced_by(key: str) -> set[str]:
+    """What of a workload or a strategy a varied key sets, or takes out as it says the same in another way."""
+    last = str(path_of(key)[-1])
+    return set() if key in FACTORS else {last, *INSTEAD_OF.get(last, ())}
 
 
 def opened_by(keys: Collection[str]) -> frozenset[str]:
@@ -199,6 +206,11 @@ class Scenarios:
             if path[0] == "strategies" and STRATEGY in self._space.keys:
                 told = "{vary} {key}: strategy is varied, too, and replaces them; write {vary} {last}=..."
                 raise ArgumentError(told, key=key, last=path[-1])
+            over = next((word for word in self._words if path[-1] in replaced_by(word) and path[0] != "topology"), None)
+            if over is not None:
+                raise ArgumentError(
+                    "{vary} {key}: {over} is varied, too, and replaces it; keep one of them", key=key, over=over
+                )
         unknown = [key for key in self._words if key not in WORDS]
         entries = self._space.values(STRATEGY) if STRATEGY in self._space.keys else []
         strategies = [keys_of(parse_strategy(entry)["kind"]) for entry in entries]

@@ -196,7 +196,8 @@ def _effects(swept: Swept, rows: Sequence[Seen]) -> Iterator[Effect]:
             for row in rows:
                 if any(row.values[place] is not None for place in places):
                     by_series["all strategies" if STRATEGY in together else row.series].append(row)
-            yield from (_effect(swept.axes, places, series, own) for series, own in by_series.items())
+            found = (_effect(swept.axes, places, series, own) for series, own in by_series.items())
+            yield from (each for each in found if each.low != each.high)
 
 
 def _effect(axes: Sequence[Axis], places: tuple[int, ...], series: str, rows: Sequence[Seen]) -> Effect:
@@ -249,20 +250,21 @@ def _without_effect(swept: Swept) -> list[str]:
     own = {POINT, ERROR, IGNORED, *(axis.column.name for axis in swept.axes)}
     answers = [swept.rows.column(column.name) for column in swept.columns if column.name not in own]
     values = [swept.rows.column(axis.column.name) for axis in swept.axes]
-    points = swept.rows.column(POINT)
+    failed = swept.rows.column(ERROR)
+    rows = [row for row, error in enumerate(failed) if error is None]
     return [
         f"without effect: {axis.key} (no answer changes with it)"
         for place, axis in enumerate(swept.axes)
-        if _all_alike(points, values, place, answers)
+        if _all_alike(rows, values, place, answers)
     ]
 
 
 def _all_alike(
-    points: Sequence[int], values: Sequence[Sequence[Any]], place: int, answers: Sequence[Sequence[Any]]
+    rows: Sequence[int], values: Sequence[Sequence[Any]], place: int, answers: Sequence[Sequence[Any]]
 ) -> bool:
     """Whether points that differ in one key alone have the same answers, and there are such points."""
     groups: dict[tuple[Any, ...], dict[Any, list[int]]] = {}
-    for row in range(len(points)):
+    for row in rows:
         others = tuple(column[row] for at, column in enumerate(values) if at != place)
         groups.setdefault(others, {}).setdefault(values[place][row], []).append(row)
     several = [group for group in groups.values() if len(group) > 1]

@@ -127,6 +127,9 @@ def test_a_defect_at_a_point_is_a_row_too(question, monkeypatch):
         ({"strategy": ["diloco"], "strategies[0].replicas": [1]}, "strategy is varied, too"),
         ({"bandwidth_across": [-1, 1]}, "a factor above 0"),
         ({"quorum": [2]}, "there is no such key"),
+        ({"tokens": ["1B"], "workload.steps": [5, 6]}, "tokens is varied, too"),
+        ({"sync_every": [5], "strategies[1].sync_every": [5, 6]}, "sync_every is varied, too"),
+        ({"replicas": [3]}, "needs 3 datacenters"),
     ],
 )
 def test_a_key_or_a_value_that_no_point_can_have_is_refused_before_the_work(vary, told, question):
