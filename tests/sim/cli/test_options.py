@@ -22,6 +22,9 @@ BUDGET = ["budget", "--topology", "low-bw", "--rule", "equal-chips", *SHORT]
 EXPLAIN = ["explain", *DILOCO, *SHORT]
 PLAN = ["plan", "--topology", "h100-two-sites", "--days", "3", "--params", "1e9"]
 PREDICT = ["predict", "--params", "1e9"]
+VARIED = ["sweep", "--vary", "compute=1,2", "--workers", "1", "--workload", "10b"]
+SWEEP = [*VARIED, "--topology", "low-bw"]
+DRAWN = [*SWEEP[:1], *SWEEP[3:], *SHORT, "--draw", "compute=uniform:1:2", "--count", "3"]
 
 # What stands before the option, and what it is given; None for a flag, which is given nothing.
 PAIRS: dict[str, tuple[list[str], str | None]] = {
@@ -114,6 +117,35 @@ PAIRS: dict[str, tuple[list[str], str | None]] = {
     "plan --inference-tokens": (PLAN, "1e12"),
     "plan --loss-slack": ([*PLAN, "--inference-tokens", "1e12"], "0.1"),
     "plan --layers": ([*PLAN, "--strategy", "diloco:replicas=2,overlap=layers"], "7"),
+    "sweep --scenario": (["sweep", "--vary", "bandwidth_across=1,2", "--workers", "1"], "{scenario}"),
+    "sweep --topology": ([*VARIED, *DILOCO, *SHORT], "h100-two-sites"),
+    "sweep --workload": ([*SWEEP, *DILOCO, *SHORT], "2.4b"),
+    "sweep --trace": (["sweep", "--vary", "bandwidth_across=1,2", "--workers", "1", *SAVED], "35m-diloco-cpu"),
+    "sweep --strategy": ([*SWEEP, *SHORT], "diloco:replicas=2,sync_every=7"),
+    "sweep --set": (SWEEP, "workload.batch_tokens=524288"),
+    "sweep --params": (["sweep", *SWEEP[1:5], "--topology", "low-bw", *DILOCO, "--params", "1e9", *SHORT], "2e9"),
+    "sweep --tokens": ([*SWEEP, *DILOCO], "1e9"),
+    "sweep --steps": ([*SWEEP, *DILOCO], "50"),
+    "sweep --chips": ([*SWEEP, *DILOCO, *SHORT], "128"),
+    "sweep --chip-speed": ([*SWEEP, *DILOCO, *SHORT], "200 Tflop/s"),
+    "sweep --replicas": ([*SWEEP, *DILOCO, *SHORT], "4"),
+    "sweep --sync-every": ([*SWEEP, *DILOCO, *SHORT], "7"),
+    "sweep --vary": ([*SWEEP, *DILOCO, *SHORT], "compute=1,3"),
+    "sweep --zip": ([*SWEEP, *DILOCO, *SHORT], "sync_every=7,9"),
+    "sweep --draw": (
+        [*SWEEP, *DILOCO, *SHORT, "--draw", "latency_across=uniform:1:2", "--count", "2"],
+        "latency_inside=uniform:1:2",
+    ),
+    "sweep --count": (DRAWN, "4"),
+    "sweep --seed": (DRAWN, "1"),
+    "sweep --method": (DRAWN, "random"),
+    "sweep --answer": ([*SWEEP, *DILOCO, *SHORT], "budget"),
+    "sweep --target": ([*SWEEP, *DILOCO, "--answer", "bandwidth"], "0.7"),
+    "sweep --days": (
+        ["sweep", "--answer", "plan", "--topology", "h100-two-sites", "--days", "3", "--vary", "params=1B"],
+        "5",
+    ),
+    "sweep --metric": ([*SWEEP, *DILOCO, *SHORT], "compute_utilization"),
     "validate --only": (["validate"], "syncs"),
     "validate --live": (["validate", "--only", "syncs"], None),
 }
@@ -135,6 +167,7 @@ COMMANDS = {
     "predict": PREDICT,
     "show": ["show", "topology", "low-bw"],
     "reproduce": ["reproduce", "table-3"],
+    "sweep": [*SWEEP, *DILOCO, *SHORT],
     "validate": ["validate", "--only", "syncs"],
 }
 """Of every command that prints an answer, one that is quick."""
@@ -151,6 +184,8 @@ OWN = {
 """Options that have a test of their own below."""
 SERVED = {f"serve --{option}" for option in ("port", "host", "allow-host", "time-limit", "browser")}
 """Of a command that prints no answer: tests/sim/serve/test_server.py."""
+SWEPT = {f"sweep --{option}" for option in ("results", "overwrite", "workers", "on", "on-option", "plot")}
+"""Who computes and where the rows go, which changes no answer: tests/sim/cli/test_sweep.py, tests/sim/questions/sweep/."""
 ECHOED = {"scenario", "scenarios", "asked", "varied", "name", "label", "strategy", "topology", "live", "target"}
 ECHOED |= {"replicas", "sync_every", "fragments", "overlap_steps", "payload_bits", "payload_factor", "params", "tokens"}
 """Keys of an answer that may only repeat the question."""
@@ -167,7 +202,7 @@ def options():
 
 def test_every_option_has_a_test():
     of_every_command = {f"{command} {option}" for command in COMMANDS for option in OF_EVERY_COMMAND}
-    missing = set(options()) - set(PAIRS) - set(TABLES) - of_every_command - OWN - SERVED
+    missing = set(options()) - set(PAIRS) - set(TABLES) - of_every_command - OWN - SERVED - SWEPT
     assert not missing, (
         f"add to PAIRS a command line in which they change what is printed: {', '.join(sorted(missing))}"
     )
