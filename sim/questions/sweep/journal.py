@@ -142,8 +142,8 @@ class Journal:
 
     def _tables(self) -> Iterator[pyarrow.Table]:
         for first, last, path in self._parts():
-            found = parquet.read(path)
-            points = found.column(POINT)
-            if not found.num_rows or (points[0].as_py(), points[-1].as_py()) != (first, last):
+            found = parquet.read_whole(path)
+            points = None if found is None else found.column(POINT)
+            if points is None or not len(points) or (points[0].as_py(), points[-1].as_py()) != (first, last):
                 raise InputError(f"{path}: does not hold the rows of its points; delete it, and run the sweep again")
             yield found

@@ -91,6 +91,16 @@ def identity_of(path: Path) -> str | None:
     return None if found is None else found.decode()
 
 
+def read_whole(path: Path) -> pyarrow.Table | None:
+    """The rows of a file; None where it is damaged, as by a machine that lost its power."""
+    import pyarrow as pa
+
+    try:
+        return read(path)
+    except pa.ArrowException:
+        return None
+
+
 def read(path: Path, columns: Sequence[str] | None = None) -> pyarrow.Table:
     """The rows of a file, or some of their columns."""
     import pyarrow.parquet as pq

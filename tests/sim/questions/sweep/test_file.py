@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from sim.errors import InputError
+from sim.questions.sweep import parquet
 from sim.questions.sweep.asked import Work
+from sim.questions.sweep.columns import Column
 from sim.questions.sweep.engines.engine import Part
 from sim.questions.sweep.engines.here import Here
 from sim.questions.sweep.engines.processes import Processes
@@ -133,6 +135,34 @@ def test_another_recording_under_the_same_name_is_another_sweep(question, tmp_pa
     assert asked.identity() == before
     path.write_bytes(path.read_bytes() + b"\n")
     assert asked.identity() != before
+
+
+def test_where_a_part_ended_cannot_be_seen(monkeypatch, tmp_path):
+    monkeypatch.setattr(parquet, "_GROUP", 100)
+    form = parquet.schema([Column("point", "int64"), Column("x", "double"), Column("s", "string")], "me")
+    rows = [(n, n / 7 if n % 5 else None, f"w{n % 9}" if n % 3 else None) for n in range(1037)]
+    found = set()
+    for size in (1, 13, 100, 101, 2000):
+        tables = (parquet.table(rows[start : start + size], form) for start in range(0, len(rows), size))
+        parquet.merge(tables, form, tmp_path / "x")
+        found.add((tmp_path / "x").read_bytes())
+    assert len(found) == 1
+    assert pq.read_metadata(tmp_path / "x").num_row_groups == 11
+    assert pq.read_table(tmp_path / "x").to_pydict()["x"] == [row[1] for row in rows]
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1"])
+def test_a_damaged_part_is_named(asked, tmp_path, content):
+    path = tmp_path / "x.parquet"
+    with pytest.raises(Stopped):
+        sweep(asked, Engine(set(), 2, stop=3), path)
+    (part,) = path.with_name("x.parquet.parts").glob("*.parquet")
+    part.write_bytes(content)
+    with pytest.raises(InputError, match="does not hold the rows of its points; delete it"):
+        sweep(asked, Here(), path)
+    part.unlink()
+    sweep(asked, Here(), path)
+    assert path.exists()
 
 
 def test_two_at_once_are_refused(asked, tmp_path):
