@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -59,8 +60,10 @@ class Journal:
 
     def __enter__(self) -> Self:
         self._folder.mkdir(exist_ok=True)
-        self._handle = os.open(self._folder, os.O_RDONLY)
-        if not lock(self._handle):
+        if sys.platform != "win32":  # where a folder cannot be opened
+            self._handle = os.open(self._folder, os.O_RDONLY)
+        if self._handle >= 0 and not lock(self._handle):
+            os.close(self._handle)
             raise InputError(f"--results {self._path}: another simulate sweep is writing it; wait for its end")
         try:
             self._claim()
@@ -76,7 +79,8 @@ class Journal:
     def _leave(self) -> None:
         if not any(self._folder.iterdir()):
             self._folder.rmdir()
-        os.close(self._handle)
+        if self._handle >= 0:
+            os.close(self._handle)
 
     def _claim(self) -> None:
         """Takes what is there, if it is of this sweep, and says so in the folder."""
