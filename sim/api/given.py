@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack
@@ -211,3 +212,10 @@ def scenario(
         source="scenario",
         in_si=True,
     )
+
+
+def strategy_entry(strategy: AbstractStrategy) -> str:
+    """A strategy as a plan takes it: what is not given is left open."""
+    given: dict[str, Any] = strategy.model_dump(mode="json", exclude_unset=True)
+    kind = given.pop("kind", None) or strategy.kind
+    return f"{kind}:" + ",".join(f"{key}={json.dumps(value)}" for key, value in given.items())

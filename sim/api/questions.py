@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from numbers import Real
-from typing import Any, Literal
+from typing import Literal
 
 from ..documents.validation import nearest
 from ..errors import InputError, brief
@@ -26,7 +25,7 @@ from ..topology.model import CollectiveName, Topology
 from ..units.quantities import CHIP_SPEED, Quantity, from_si, read_chip_speed, read_count
 from ..workload.extent import AbstractWorkload
 from .answers import Bandwidth, Budget, Explanation, FlowTimes, Plan, Prediction, Reproduction, Validation
-from .given import Where, chip_flop_per_s, scenario, topology
+from .given import Where, chip_flop_per_s, scenario, strategy_entry, topology
 from .runs import Runs
 
 Strategies = Sequence[AbstractStrategy] | AbstractStrategy
@@ -277,13 +276,6 @@ def reproduce(name: str) -> Reproduction:
       InputError: there is none of that name.
     """
     return Reproduction.of(reproduce_answer(name))
-
-
-def strategy_entry(strategy: AbstractStrategy) -> str:
-    """A strategy as a plan takes it: what is not given is left open."""
-    given: dict[str, Any] = strategy.model_dump(mode="json", exclude_unset=True)
-    kind = given.pop("kind", None) or strategy.kind
-    return f"{kind}:" + ",".join(f"{key}={json.dumps(value)}" for key, value in given.items())
 
 
 def _speed(chip: str | None, chip_speed: Quantity | None) -> float | None:

@@ -22,8 +22,8 @@ from ..shell.progress import UNWATCHED, Progress
 from ..strategies import AbstractStrategy
 from ..topology.model import Topology
 from ..workload.extent import AbstractWorkload
-from .given import Where, scenario
-from .questions import Strategies, strategy_entry
+from .given import Where, scenario, strategy_entry
+from .questions import Strategies
 from .swept import Sweep
 
 
