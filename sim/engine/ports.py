@@ -11,7 +11,7 @@ from ..engine.ops import Collective
 from ..engine.timeline import LinkUse
 
 if TYPE_CHECKING:
-    from .leaps import Calendar
+    from .calendar import Calendar
 
 
 class Served(NamedTuple):

@@ -9,14 +9,14 @@ from functools import partial
 
 import simpy
 
-from ..engine.leaps import Calendar
+from ..engine.calendar import Calendar
 from ..engine.ops import Collective
 from ..engine.ports import Carrier, Served
 from ..engine.timeline import LinkUse
-from ..topology.best_ring import best_ring
 from ..topology.model import PUBLISHED
+from .candidates import CHUNKED, candidates
 from .chunked_ring import ChunkedRing
-from .collectives import ALGORITHMS, Phase, Transfer
+from .collectives import Phase, Transfer
 from .flow_log import FlowLog, Sent
 from .fluid.network import FluidNetwork
 from .fluid.wire import Wire
@@ -25,10 +25,6 @@ from .phase import together
 from .placement import Placement, turns
 from .published_cost import PublishedCostNetwork
 from .repeated import Once, RepeatingCarrier
-
-CHUNKED = "chunked-ring"
-_MOST_SITES_FOR_DIRECT = 32
-_MOST_SERVERS_TRIED = 16
 
 
 class LinkNetwork:
@@ -94,8 +90,7 @@ class LinkNetwork:
         """The algorithm for an exchange among some workers, and its phases (by worker)."""
         key = members, payload_bytes
         if key not in self._plans:
-            names = [self._algorithm] if self._algorithm != "auto" else _candidates(len(members))
-            plans = [(name, phases) for name in names for phases in self._orders(name, members, payload_bytes)]
+            plans = list(candidates(self.placement, self._algorithm, members, payload_bytes))
             self._plans[key] = plans[0] if len(plans) == 1 else self._quickest(plans)
         return self._plans[key]
 
@@ -173,22 +168,6 @@ class LinkNetwork:
         wiring = self.wiring
         for wire, bits, usable in zip(wiring.wires, wiring.capacity_bits_per_s, wiring.idle_bits_per_s, strict=True):
             yield LinkUse(wire.name, bits, usable, 0.0, 0.0, 0.0, 0.0)
-
-    def _orders(self, name: str, members: tuple[int, ...], payload_bytes: float) -> list[list[Phase]]:
-        """The phases for the orders of the members to choose from.
-
-        For a ring: the order whose narrowest hop is widest, and the order as given. For a star: each of the first
-        members as the server.
-        """
-        algorithm = ALGORITHMS[name]
-        if name in ("ring", CHUNKED, "hierarchical"):
-            names = self.placement.names(members)
-            best = tuple(members[names.index(site)] for site in best_ring(self.placement.topology, names))
-            return [algorithm(payload_bytes, order) for order in dict.fromkeys((best, members))]
-        if name == "star":
-            servers = members[:_MOST_SERVERS_TRIED]
-            return [algorithm(payload_bytes, [s, *(m for m in members if m != s)]) for s in servers]
-        return [algorithm(payload_bytes, members)]
 
 
 class _FlowCarrier:
@@ -302,12 +281,7 @@ class _FlowCarrier:
         return self._flows.credit_s()
 
     def next_change_s(self) -> float:
-        return self._flows.next_change_s()
+        return self._flows.capacities.following_s(float(self._env.now))
 
     def clock_leapt(self) -> None:
         self._flows.clock_leapt()
-
-
-def _candidates(sites: int) -> list[str]:
-    left_out = {CHUNKED, "hierarchical"} | ({"direct"} if sites > _MOST_SITES_FOR_DIRECT else set())
-    return [name for name in ALGORITHMS if name not in left_out]  # hierarchical is a ring

@@ -7,7 +7,7 @@ from collections.abc import Hashable
 
 import simpy
 
-from ..engine.leaps import Calendar
+from ..engine.calendar import Calendar
 from ..engine.ops import Collective
 from ..engine.ports import Carrier
 from ..engine.timeline import LinkUse

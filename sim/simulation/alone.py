@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from ..engine.calendar import Calendar
 from ..engine.interpreter import Replay
-from ..engine.leaps import Calendar, find_leaps
+from ..engine.leaps import find_leaps
 from ..engine.steady_state import Marks
 from ..engine.timeline import extrapolate
 from ..network.over_links import LinkNetwork

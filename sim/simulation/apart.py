@@ -15,8 +15,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..engine.calendar import Calendar
 from ..engine.interpreter import Replay
-from ..engine.leaps import Calendar, find_leaps
+from ..engine.leaps import find_leaps
 from ..engine.ops import Collective, Compute, Merge, Op
 from ..engine.steady_state import Marks
 from ..engine.timeline import Timeline

@@ -11,7 +11,8 @@ from ..engine.interpreter import replay
 from ..engine.ports import Network
 from ..engine.steady_state import Marks, Rhythm, find_rhythm
 from ..engine.timeline import Timeline
-from ..network.over_links import CHUNKED, LinkNetwork
+from ..network.candidates import CHUNKED
+from ..network.over_links import LinkNetwork
 from ..network.placement import Placement
 from ..network.published_cost import PublishedCostNetwork
 from ..scenario.model import Scenario

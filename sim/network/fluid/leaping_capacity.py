@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 
-from ...engine.leaps import Calendar
+from ...engine.calendar import Calendar
 from ...topology.capacity import CapacityOverTime
 
 

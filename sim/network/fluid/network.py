@@ -27,8 +27,7 @@ from .token_buckets import Buckets
 from .wire import Wire, WireUse
 
 _ROUNDING = 1e-12
-"""Relative size of floating-point errors. Flows whose finish times differ by less finish together, and a flow with less
-than this share of its size left is done."""
+"""Floating-point errors: flows whose ends differ by less end together; a flow is done with less of its size left."""
 _PATIENCE, _WORTH, _MOST_CHANGES = 64, 2, 1_000_000
 """Capacity changes under the same flows after which repetitions are skipped, if so many; changes that are refused."""
 
@@ -44,11 +43,11 @@ class FluidNetwork:
 
     def __init__(self, env: simpy.Environment, wires: Sequence[Wire], log: Log | None = None) -> None:
         self._env, self._log = env, log
-        self._wires, count = tuple(wires), len(wires)
-        self._capacities = Capacities(self._wires, env.now)
-        self._capacity = self._capacities.bits_per_s
+        count = len(wires)
+        self.capacities = Capacities(wires, env.now)
+        self._capacity = self.capacities.bits_per_s
         self._slots = Slots(count)
-        self._buckets = Buckets(self._wires) if any(wire.burst_bits for wire in self._wires) else None
+        self._buckets = Buckets(wires) if any(wire.burst_bits for wire in wires) else None
         self._divider = Divider(self._slots, count, leveled=not self._buckets)
         self._course = [(math.inf, self._divider.idle)]
         """The divisions of the wires since the last change, each with its duration [s]; they repeat in a cycle."""
@@ -56,11 +55,9 @@ class FluidNetwork:
         self._sent_bits = [0.0] * count
         self._busy_s, self._full_s, self._peak = (np.zeros(count + 1) for _ in range(3))
         self._settled_s = env.now
-        self._lived_s = self._timed_s = 0.0
-        self._level = 0.0
+        self._lived_s = self._timed_s = self._level = 0.0
         self._solving = False
-        self._timer = self._changes = 0
-        self._patience = _PATIENCE
+        self._timer, self._changes, self._patience = 0, 0, _PATIENCE
         self._capacity_changed()
 
     @property
@@ -100,31 +97,27 @@ class FluidNetwork:
         self._settle()
         for division in (*(each for _, each in self._course), *self._divider.remembered):
             division.book(self._busy_s, self._full_s, self._peak)
-        left = load_of(self._slots.routes[:, : self._slots.n], self._slots.left[: self._slots.n], len(self._capacity))
-        bits = np.array([*self._sent_bits, 0.0]) - left
-        columns = (column[:-1].tolist() for column in (bits, self._busy_s, self._full_s, self._peak))
+        n = self._slots.n
+        left = load_of(self._slots.routes[:, :n], self._slots.left[:n], len(self._capacity))
+        columns = (
+            column[:-1].tolist() for column in ([*self._sent_bits, 0.0] - left, self._busy_s, self._full_s, self._peak)
+        )
         return [WireUse(*row) for row in zip(*columns, strict=True)]
 
     def stalled(self) -> list[str]:
         """Names of wires without capacity on which flows wait."""
-        self._capacities.take(self._env.now)
-        return self._capacities.stalled(self._slots.routes[:, : self._slots.n])
+        self.capacities.take(self._env.now)
+        return self.capacities.stalled(self._slots.routes[:, : self._slots.n])
 
     def credit_s(self) -> tuple[float, ...]:
         """The credit of every token bucket, as the time in which its wire would fill it so far [s]."""
-        if not self._buckets:
-            return ()
         self._settle()
-        return self._buckets.credit_s(self._capacity)
-
-    def next_change_s(self) -> float:
-        """When the capacity of any wire changes next; infinite: never [s]."""
-        return self._capacities.following_s(self._env.now)
+        return self._buckets.credit_s(self._capacity) if self._buckets else ()
 
     def clock_leapt(self) -> None:
         """The calendar has leapt: the next changes are looked up anew; capacities are as before."""
         self._settle()
-        self._capacities.look_again(self._env.now)
+        self.capacities.look_again(self._env.now)
         self._changed(0.0)
 
     def _settle(self, elapsed_s: float | None = None) -> None:
@@ -163,7 +156,7 @@ class FluidNetwork:
     def _solve(self, _event: simpy.Event) -> None:
         """Sets the rates of all flows from now on, and the timer for the next change."""
         self._solving = False
-        if self._capacities.take(self._env.now):
+        if self.capacities.take(self._env.now):
             self._capacity_changed()
         for old in (each for _, each in self._course if not each.kept):
             old.book(self._busy_s, self._full_s, self._peak)
@@ -196,9 +189,7 @@ class FluidNetwork:
         if self._buckets:  # the share of a wire with credit is that of its capacity, though it has no limit now
             # book with the old share: a cached division may be used with another capacity
             division.book(self._busy_s, self._full_s, self._peak)
-            load = division.load
-            used = np.divide(load, self._capacity, out=np.zeros_like(load), where=load > 0)
-            division.share = np.minimum(used, 1.0)
+            division.share = self._buckets.share(self._capacity, division.load)
         return division
 
     def _set_timer(self) -> None:
@@ -212,8 +203,8 @@ class FluidNetwork:
         to_go = left / rates if division.moving else np.divide(left, rates, out=np.full(n, math.inf), where=rates > 0)
         first = int(to_go.argmin())
         soonest = max(float(to_go[first]), 0.0)
-        awaited = self._capacities.awaited(self._slots.routes[:, :n])
-        change_s = self._capacities.change_s(awaited)
+        awaited = self.capacities.awaited(self._slots.routes[:, :n])
+        change_s = self.capacities.change_s(awaited)
         to_change, action = change_s - self._env.now, partial(self._new_capacity, change_s)
         if self._buckets:
             to_empty = self._buckets.lasts_s(self._capacity, division.load)
@@ -236,10 +227,10 @@ class FluidNetwork:
         """
         self._changes += 1
         if self._changes > _MOST_CHANGES:
-            raise self._capacities.endless(awaited, _MOST_CHANGES)
+            raise self.capacities.endless(awaited, _MOST_CHANGES)
         if self._changes < self._patience or self._buckets or self._log is not None:  # a log has every change
             return False
-        turn = self._capacities.turn(awaited, self._env.now, self._changes)
+        turn = self.capacities.turn(awaited, self._env.now, self._changes)
         self._patience = 2 * self._changes
         if turn is None or (turn.until_s - self._env.now) / turn.length_s < _WORTH:
             return False
@@ -260,8 +251,7 @@ class FluidNetwork:
 
     def _course_of(self, turn: Turn) -> list[tuple[float, Division]]:
         """The division of the wires among the flows under way in each piece of a repetition."""
-        now, rates = self._capacity.copy(), self._slots.rates[: self._slots.n].copy()
-        course = []
+        now, rates, course = self._capacity.copy(), self._slots.rates[: self._slots.n].copy(), []
         for seconds, changes in turn.pieces:
             self._capacity[list(changes)] = list(changes.values())
             self._capacity_changed()
@@ -299,7 +289,7 @@ class FluidNetwork:
         self._changed(0.0)
 
     def _new_capacity(self, due_s: float) -> None:
-        self._capacities.take(max(self._env.now, due_s))  # the clock may be early by a rounding error
+        self.capacities.take(max(self._env.now, due_s))  # the clock may be early by a rounding error
         self._capacity_changed()
         self._changed(0.0)
 

@@ -103,6 +103,11 @@ class Buckets:
             gain = self._wires[position].profile.bits_between(start_s, end_s)
             self._credit[position] = min(self._credit[position] + gain, self._burst[position])
 
+    @staticmethod
+    def share(capacity: Floats, load: Floats) -> Floats:
+        """The share of the capacity of each wire that its load is; 1 where more passes, shape (L + 1,)."""
+        return np.minimum(np.divide(load, capacity, out=np.zeros_like(load), where=load > 0), 1.0)
+
     def lasts_s(self, capacity: Floats, load: Floats) -> float:
         """The time at this load until the first bucket is empty; infinite if none will be [s]."""
         over = np.flatnonzero(self.open(capacity)[:-1] & (load > capacity)[:-1])

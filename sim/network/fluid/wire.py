@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ...engine.leaps import Calendar
+from ...engine.calendar import Calendar
 from ...topology.capacity import CapacityOverTime
 from .leaping_capacity import LeapingCapacity
 

@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from sim.engine.leaps import Calendar, Leap
+from sim.engine.calendar import Calendar, Leap
 from sim.engine.timeline import Timeline, Totals
 from sim.network.fluid.leaping_capacity import LeapingCapacity
 from sim.scenario.model import Scenario

@@ -5,8 +5,9 @@ import sys
 
 import pytest
 
+from sim.network.candidates import CHUNKED, candidates
 from sim.network.collectives import ALGORITHMS
-from sim.network.over_links import CHUNKED, LinkNetwork
+from sim.network.over_links import LinkNetwork
 from sim.network.placement import Placement
 from sim.scenario.model import Scenario
 from sim.simulation.run import run
@@ -60,7 +61,7 @@ def test_the_plan_is_the_best_of_all(seed):
     members = tuple(sorted(rng.sample(range(len(where.datacenters)), rng.randint(2, len(where.datacenters)))))
     size = rng.choice([1e5, 1e8, 2e9])
     names = [name for name in ALGORITHMS if name != CHUNKED]
-    everything = [(name, phases) for name in names for phases in network._orders(name, members, size)]
+    everything = [each for name in names for each in candidates(network.placement, name, members, size)]
     assert network.plan(members, size) == min(everything, key=lambda plan: network.alone(plan[1])[0])
 
 
@@ -69,7 +70,7 @@ def test_no_exchange_beats_the_bound_that_it_is_skipped_by(seed):
     where = topology(seed, 6)
     network = LinkNetwork(Placement(where, where.nodes[:6], (4,) * 6), "auto")
     for name in ALGORITHMS:
-        for phases in network._orders(name, (0, 1, 2, 3, 4, 5), 3e8):
+        for _, phases in candidates(network.placement, name, (0, 1, 2, 3, 4, 5), 3e8):
             taken_s, _ = network.alone(phases)
             assert network.wiring.least_s(network.placement.sites, phases) <= taken_s * (1 + 1e-12)
 

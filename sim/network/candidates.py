@@ -1,0 +1,44 @@
+"""The ways to do an exchange among some sites: algorithms, orders of a ring, servers of a star."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..topology.best_ring import best_ring
+from .collectives import ALGORITHMS, Phase
+from .placement import Placement
+
+CHUNKED = "chunked-ring"
+_MOST_SITES_FOR_DIRECT = 32
+_MOST_SERVERS_TRIED = 16
+
+
+def candidates(
+    placement: Placement, algorithm: str, members: tuple[int, ...], payload_bytes: float
+) -> Iterator[tuple[str, list[Phase]]]:
+    """Algorithms by name with their phases (by worker), for a name in `collectives.ALGORITHMS` or `auto`."""
+    for name in [algorithm] if algorithm != "auto" else _names(len(members)):
+        for phases in _orders(placement, name, members, payload_bytes):
+            yield name, phases
+
+
+def _orders(placement: Placement, name: str, members: tuple[int, ...], payload_bytes: float) -> list[list[Phase]]:
+    """The phases for the orders of the members to choose from.
+
+    For a ring: the order whose narrowest hop is widest, and the order as given. For a star: each of the first
+    members as the server.
+    """
+    algorithm = ALGORITHMS[name]
+    if name in ("ring", CHUNKED, "hierarchical"):
+        names = placement.names(members)
+        best = tuple(members[names.index(site)] for site in best_ring(placement.topology, names))
+        return [algorithm(payload_bytes, order) for order in dict.fromkeys((best, members))]
+    if name == "star":
+        servers = members[:_MOST_SERVERS_TRIED]
+        return [algorithm(payload_bytes, [s, *(m for m in members if m != s)]) for s in servers]
+    return [algorithm(payload_bytes, members)]
+
+
+def _names(sites: int) -> list[str]:
+    left_out = {CHUNKED, "hierarchical"} | ({"direct"} if sites > _MOST_SITES_FOR_DIRECT else set())
+    return [name for name in ALGORITHMS if name not in left_out]  # hierarchical is a ring
