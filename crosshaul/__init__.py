@@ -43,7 +43,8 @@ if TYPE_CHECKING:
         us,
     )
     from sim.api.given import Workload, flow, load, topology
-    from sim.api.questions import bandwidth, budget, explain, flows, plan, predict, run, validate
+    from sim.api.planning import plan
+    from sim.api.questions import bandwidth, budget, explain, flows, predict, run, validate
     from sim.api.runs import Runs
     from sim.errors import CrosshaulError, InputError
     from sim.scenario.model import Scenario
@@ -120,7 +121,8 @@ __all__ = [
 _HOMES = {
     "sim.api.answers": ("Bandwidth", "Budget", "Explanation", "FlowTimes", "Plan", "Prediction", "Validation"),
     "sim.api.given": ("Workload", "flow", "load", "topology"),
-    "sim.api.questions": ("bandwidth", "budget", "explain", "flows", "plan", "predict", "run", "validate"),
+    "sim.api.planning": ("plan",),
+    "sim.api.questions": ("bandwidth", "budget", "explain", "flows", "predict", "run", "validate"),
     "sim.api.runs": ("Runs",),
     "sim.errors": ("CrosshaulError", "InputError"),
     "sim.scenario.model": ("Scenario",),

@@ -70,6 +70,10 @@ ChipOption = Annotated[
         metavar="NAME|SPEED",
     ),
 ]
+MfuOption = Annotated[
+    float | None,
+    typer.Option("--mfu", help="Useful share of the published peak of the chips that are named. [default: 0.4]"),
+]
 ReplicasOption = Annotated[int | None, typer.Option(help="DiLoCo replicas M. [default: 2]")]
 SyncEveryOption = Annotated[int | None, typer.Option(help="Inner steps H between outer steps. [default: 30]")]
 UniqueTokensOption = Annotated[
@@ -92,6 +96,7 @@ class Run:
     steps: StepsOption = None
     chips: ChipsOption = None
     chip: ChipOption = None
+    mfu: MfuOption = None
 
 
 @dataclass(frozen=True)

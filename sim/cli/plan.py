@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,7 +12,7 @@ from ..errors import InputError
 from ..shell.formats import FormatOption, OutputOption, chosen
 from .handing_over import hand_over
 from .names import strategies_from, topologies_from
-from .options import ChipOption, ChipsOption, UniqueTokensOption, count, count_if_given
+from .options import ChipOption, ChipsOption, MfuOption, UniqueTokensOption, count, count_if_given
 
 if TYPE_CHECKING:
     from ..report.model import Report
@@ -55,18 +56,33 @@ InferenceTokensOption = Annotated[
 LossSlackOption = Annotated[
     float, typer.Option(help="With --inference-tokens: share of the best loss to give up for it.")
 ]
-PriceChipHourOption = Annotated[float | None, typer.Option(help="Price of a chip for an hour.")]
-PriceGbOption = Annotated[float | None, typer.Option(help="Price of a GB sent between datacenters.")]
-MaxCostOption = Annotated[float | None, typer.Option(help="What the run may cost, in the unit of the prices.")]
 PayloadBitsOption = Annotated[float, typer.Option(help="Bits per exchanged parameter.")]
 LayersOption = Annotated[int, typer.Option(help="Layers, for strategies that exchange layer by layer.")]
 
 
+@dataclass(frozen=True)
+class Equipment:
+    """The chips, where the topology shall not say it."""
+
+    chips: ChipsOption = None
+    chip: ChipOption = None
+    mfu: MfuOption = None
+
+
+@dataclass(frozen=True)
+class Prices:
+    """What a run costs, and may cost."""
+
+    price_chip_hour: Annotated[float | None, typer.Option(help="Price of a chip for an hour.")] = None
+    price_gb: Annotated[float | None, typer.Option(help="Price of a GB sent between datacenters.")] = None
+    max_cost: Annotated[float | None, typer.Option(help="What the run may cost, in the unit of the prices.")] = None
+
+
 def plan(
+    *,
     topology: TopologyOption,
     days: DaysOption,
-    chips: ChipsOption = None,
-    chip: ChipOption = None,
+    equipment: Equipment,
     strategy: StrategyOption = None,
     sync_every: SyncEveryOption = None,
     params: ParamsOption = None,
@@ -74,9 +90,7 @@ def plan(
     unique_tokens: UniqueTokensOption = None,
     inference_tokens: InferenceTokensOption = None,
     loss_slack: LossSlackOption = 0.01,
-    price_chip_hour: PriceChipHourOption = None,
-    price_gb: PriceGbOption = None,
-    max_cost: MaxCostOption = None,
+    prices: Prices,
     payload_bits: PayloadBitsOption = PAYLOAD_BITS,
     layers: LayersOption = 48,
     format_: FormatOption = None,
@@ -96,17 +110,11 @@ def plan(
     from ..report.plan import report
     from ..shell.progress import Progress
     from ..topology.model import load_topology
-    from ..units.quantities import read_chip_speed
 
-    try:
-        speed = None if chip is None else read_chip_speed(chip)
-    except InputError as error:
-        raise InputError(f"--chip: {error}") from None
     ask = Ask(
         topology=load_topology(topology),
         days=days,
-        chips=chips,
-        chip_flop_per_s=speed,
+        **_equipped(equipment),
         strategies=tuple(strategy or Ask.strategies),
         sync_every=tuple(_cadences(sync_every)) if sync_every else Ask.sync_every,
         params=_range(params) if params else None,
@@ -114,9 +122,7 @@ def plan(
         unique_tokens=count_if_given("--unique-tokens", unique_tokens),
         inference_tokens=count_if_given("--inference-tokens", inference_tokens),
         loss_slack=loss_slack,
-        price_chip_hour=price_chip_hour,
-        price_gb=price_gb,
-        max_cost=max_cost,
+        **vars(prices),
         payload_bits=payload_bits,
         layers=layers,
     )
@@ -129,6 +135,20 @@ def plan(
         return page(told, found)
 
     hand_over(report(found), shape, output, illustrated)
+
+
+def _equipped(asked: Equipment) -> dict[str, Any]:
+    """The chips as a plan takes them: a name, or a speed."""
+    from ..units.chips import find_chip
+    from ..units.quantities import read_chip_speed
+
+    named = find_chip(asked.chip) if asked.chip is not None else None
+    try:
+        speed = None if asked.chip is None or named else read_chip_speed(asked.chip)
+    except InputError as error:
+        raise InputError(f"--chip: {error}") from None
+    kind = named.name if named else None
+    return {"chips": asked.chips, "chip": kind, "mfu": asked.mfu, "chip_flop_per_s": speed}
 
 
 def _range(text: str) -> tuple[float, ...]:

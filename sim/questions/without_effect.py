@@ -19,11 +19,12 @@ from ..simulation.run import carrying
 from ..simulation.without_effect.given import given
 from ..simulation.without_effect.keys import Reason, by_path, reasons, sentences
 from ..simulation.without_effect.network import MOST_SITES
-from ..simulation.without_effect.training import OWN_BITS, own_bits
+from ..simulation.without_effect.training import OWN_BITS, SPEEDS, own_bits
 from ..topology.model import Topology
-from ..workload.documents import AnalyticWorkload, Workload
+from ..trace.given import GivenSeconds
+from ..workload.documents import AnalyticWorkload, TraceWorkload, Workload
 
-_COMPUTING = ("chips", "chip_speed", "inside", "host")
+_COMPUTING = ("chips", *SPEEDS, "inside", "host")
 """Keys of a datacenter without effect where it does not compute and only forwards the traffic of others."""
 _SECONDS = "the seconds of a step are given"
 Called = Callable[[str], str | None]
@@ -56,6 +57,8 @@ def _of_bandwidth(scenario: Scenario, planned: Sequence[Job], settled: Sequence[
     long = "it does not affect the steady state; --full replays the whole run"
     if all(settled):
         yield long, given(workload, "workload", "steps", "tokens", "overtraining")
+        if isinstance(workload, TraceWorkload) and isinstance(workload.trace, GivenSeconds) and not workload.rescale:
+            yield _SECONDS, given(workload.trace, "workload.trace", "batch_tokens")
     for position, (strategy, ever) in enumerate(zip(scenario.strategies, settled, strict=True)):
         if ever:
             yield long, given(strategy, f"strategies[{position}]", "closing_exchange")
@@ -81,8 +84,8 @@ def _of_given_seconds(scenario: Scenario) -> Iterator[Reason]:
     """Keys that only divide the batch among sites: with given seconds of a step they change no time."""
     if _timed(scenario.workload):
         sites = enumerate(scenario.topology.datacenters)
-        yield _SECONDS, list(given(scenario.workload, "workload", "split"))
-        yield _SECONDS, [path for place, site in sites for path in given(site, site_path(place), "chip_speed")]
+        yield _SECONDS, list(given(scenario.workload, "workload", "split", "chip"))
+        yield _SECONDS, [path for place, site in sites for path in given(site, site_path(place), *SPEEDS)]
 
 
 def site_path(position: int) -> str:

@@ -8,6 +8,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from ..documents.chip_keys import ChipName, Utilization, by_name, settle
 from ..documents.validation import Frozen, Name, nearest, validate
 from ..errors import InputError, brief
 from ..units.quantities import MOST_SITES, Bandwidth, Chips, ChipSpeed, Latency, SizeOrNone
@@ -37,13 +38,26 @@ class AbstractShape(LinkTemplate):
     """The common keys of all shapes: those of their links and those of their datacenters."""
 
     chips: Chips | None = Field(default=None, examples=[256])
+    chip: ChipName | None = Field(default=None, examples=["h100"])
+    mfu: Utilization | None = Field(default=None, examples=[0.4])
     chip_flop_per_s: ChipSpeed | None = Field(default=None, alias="chip_speed", examples=["300 Tflop/s"])
     inside: Inside = Inside()
     host: Name | None = Field(default=None, examples=["core0"])
 
+    @model_validator(mode="before")
+    @classmethod
+    def _chip_by_name(cls, data: Any) -> Any:
+        return by_name(data)
+
+    @model_validator(mode="after")
+    def _knows_its_chips(self) -> Self:
+        settle(self)
+        return self
+
     def sites(self, names: Iterable[str]) -> list[dict[str, Any]]:
         """Such a datacenter for each name."""
-        shared = self.model_dump(include={"chips", "chip_flop_per_s", "inside", "host"}, exclude_none=True)
+        own = {"chips", "chip", "mfu", "inside", "host"} | self.model_fields_set.intersection({"chip_flop_per_s"})
+        shared = self.model_dump(include=own, exclude_none=True)
         return [{"name": name, **shared} for name in names]
 
 

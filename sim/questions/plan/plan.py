@@ -15,8 +15,9 @@ from ...shell.progress import UNWATCHED, Watch
 from ...topology.model import Topology
 from ...units.in_words import human_count
 from ...units.quantities import LATENCY, MOST_CHIPS, MOST_LAYERS, MOST_STEPS
+from .equipment import equipped
 from .marginal import Marginal, enlarged, marginals
-from .options import Ask, equipped, options
+from .options import Ask, options
 from .replay import Entry, replayed, scenario_of, undominated
 from .search import Cell, Grid, grid, params_to_try
 from .without_effect import in_plan
@@ -155,6 +156,8 @@ def _check(ask: Ask) -> None:
             raise ArgumentError(f"{{{name}}}: got {price:g}; write 0 or more")
     if ask.max_cost is not None and not (ask.price_chip_hour or ask.price_gb):
         raise ArgumentError("{max_cost}: there are no prices; write {price_chip_hour} or {price_gb} as well")
+    if ask.mfu is not None and not 0 < ask.mfu <= 1:
+        raise ArgumentError(f"{{mfu}}: got {ask.mfu:g}; write a share of the peak, such as 0.4")
     if not 0 <= ask.loss_slack < 1:
         told = "{loss_slack}: got {got:g}; write a share of the loss, such as 0.01"
         raise ArgumentError(told, got=ask.loss_slack)

@@ -31,11 +31,11 @@ def _of_plan(ask: Ask, everything: Sequence[Option]) -> Iterator[Reason]:
     yield NOT_JOINED, unjoined(ask.topology)
     if ask.chips is not None:
         yield "--chips overrides it", (p for place, site in sites for p in given(site, site_path(place), "chips"))
-    if ask.chip_flop_per_s is not None:
-        yield (
-            "--chip-speed overrides it",
-            (p for place, site in sites for p in given(site, site_path(place), "chip_speed")),
-        )
+    if ask.says_the_chip:
+        own = ("chip", "mfu", "chip_speed")
+        yield "--chip overrides it", (p for place, site in sites for p in given(site, site_path(place), *own))
+    elif ask.mfu is not None:
+        yield "--mfu overrides it", (p for place, site in sites for p in given(site, site_path(place), "mfu"))
     if ask.layers != Ask.layers and not any(option.strategy.by_layer for option in everything):
         yield "no strategy exchanges layer by layer", ["--layers"]
     if ask.loss_slack != Ask.loss_slack and ask.inference_tokens is None:

@@ -54,7 +54,7 @@ def without_effect_on_flows(topology: Topology, streams: Iterable[int | None]) -
       topology: the topology over which they are sent.
       streams: those of each flow; None where the flow names none.
     """
-    transport, computing = topology.transport, ("chips", "chip_speed", "inside", "host")
+    transport, computing = topology.transport, ("chips", "chip", "mfu", "chip_speed", "inside", "host")
     sites = enumerate(topology.datacenters)
     unused = [path for position, site in sites for path in given(site, f"topology.datacenters[{position}]", *computing)]
     unused += given(topology, "topology", "hosts", "collective")

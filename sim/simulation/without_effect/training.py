@@ -14,6 +14,8 @@ from ..results import Job
 from .given import given, insides, strategies
 from .network import Rule
 
+SPEEDS = ("chip", "mfu", "chip_speed")
+"""Keys that say how fast chips compute."""
 OWN_BITS = "every strategy has its own payload bits"
 
 
@@ -63,9 +65,12 @@ def _given_seconds(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
     recorded = isinstance(workload, TraceWorkload) and not workload.rescale
     if timed and (jobs[0].setting.load.active_params or 0.0) >= jobs[0].setting.load.params:
         yield from given(workload, "workload", "active_params")  # fewer than all would have no law of loss
+    sites = scenario.topology.datacenters
     if (timed or recorded) and workload.split == "even":
-        for position, site in enumerate(scenario.topology.datacenters):
-            yield from given(site, f"topology.datacenters[{position}]", "chip_speed")
+        for position, site in enumerate(sites):
+            yield from given(site, f"topology.datacenters[{position}]", *SPEEDS)
+    if (timed or recorded) and (workload.split == "even" or not any(site.chip_flop_per_s for site in sites)):
+        yield from given(workload, "workload", "chip")
 
 
 def _rescaled(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
@@ -77,7 +82,14 @@ def _rescaled(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
 
 def _own_speeds(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
     if all(site.chip_flop_per_s for site in scenario.topology.datacenters):
-        yield from given(scenario.workload, "workload", "chip_speed")
+        yield from given(scenario.workload, "workload", *SPEEDS)
+
+
+def _kinds(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
+    sites = [(f"topology.datacenters[{p}]", site) for p, site in enumerate(scenario.topology.datacenters)]
+    for path, document in (*sites, ("workload", scenario.workload)):
+        if "chip_flop_per_s" in document.model_fields_set:
+            yield from given(document, path, "chip")
 
 
 def _own_chips(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
@@ -169,6 +181,7 @@ TRAINING: tuple[tuple[str, Rule], ...] = (
     ("the seconds of a step are given", _given_seconds),
     ("flops count where seconds are rescaled, and the batch where they are not", _rescaled),
     ("every datacenter has a speed of its own", _own_speeds),
+    ("the speed of the chips is given", _kinds),
     ("how many chips work is said in the workload, or not of every datacenter; it is a limit only", _own_chips),
     ("all datacenters are equally fast", _split),
     ("no strategy goes by layers", _layers),

@@ -92,7 +92,8 @@ WALKED = {
 """By question and base: the strategies that are asked about, and which share of the keys is walked."""
 LOOKED_AT = {
     ("Link", "duplex"): "exchanges go around a ring, so one direction is idle",
-    ("Wire", "duplex"): "likewise",
+    ("FullMesh", "duplex"): "likewise",
+    ("TwoTier", "duplex"): "likewise",
     ("Link", "bandwidth"): "the way that is chosen is another; for that it was looked at",
     ("Link", "latency"): "likewise",
     ("Link", "from"): "likewise",

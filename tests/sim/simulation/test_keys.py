@@ -299,6 +299,18 @@ BASES: dict[str, dict] = {
         "workload": LAYERED,
         "strategies": [{"kind": "data-parallel"}, {"kind": "diloco", "replicas": 1, "sync_every": 5}],
     },
+    "chips by name": {
+        "topology": topology(
+            sites=[site("a", chip="h100", mfu=0.3), site("b", chip="a100", chip_speed="100 Tflop/s"), site("c")]
+        ),
+        "workload": {**SMALL, "chip": "tpu-v4", "mfu": 0.5, "split": "by-speed"},
+        "strategies": [{"kind": "data-parallel"}, {**DILOCO, "replicas": 3}],
+    },
+    "a recording on chips by name": {
+        "topology": topology(sites=[site("a"), site("b"), site("c", chip="a100")]),
+        "workload": {"trace": RECORDING, "steps": 23, "rescale": True, "chip": "h100", "mfu": 0.3},
+        "strategies": [{"kind": "data-parallel"}, DILOCO],
+    },
     "lone chips": {
         "topology": topology(sites=[site("a"), site("b", inside={"bandwidth": "2 Gbit/s"}), site("c")]),
         "workload": {**SMALL, "chips": 6},
@@ -315,6 +327,7 @@ BASES: dict[str, dict] = {
                 "bandwidth": "1 Gbit/s",
                 "latency": "5 ms",
                 "inside": {"bandwidth": "2 Gbit/s"},
+                "chip": "tpu-v5e",
                 **keys,
             },
         },
@@ -334,6 +347,7 @@ OTHERS: dict[tuple[str, str], list] = {
     ("Scenario", "workload"): [{"params": 3e7, "steps": 5, "batch_tokens": 65536}],
     ("Topology", "hosts"): [[{"name": name, "slowdown": [1, 3.0]} for name in ("core0", "core1")]],
     ("Topology", "routes"): [[{"from": "a", "to": "b", "via": ["ix"]}], [{"from": "a", "to": "b", "via": ["c"]}]],
+    ("Datacenter", "chip"): ["h100", "tpu-v3"],
     ("Datacenter", "inside"): [{"bandwidth": "10 Mbit/s"}, "tpu-v5e"],
     ("AbstractShape", "inside"): [{"bandwidth": "10 Mbit/s"}, "tpu-v5e"],
     ("Datacenter", "location"): [{"latitude": 0.0, "longitude": 9.0}],

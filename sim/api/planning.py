@@ -1,0 +1,117 @@
+"""`plan` as a function: the same that the command answers, with objects in the place of files and options."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from ..documents.chip_keys import known_name
+from ..errors import InputError
+from ..questions.plan import plan as plans
+from ..questions.plan.options import Ask
+from ..strategies import AbstractStrategy
+from ..topology.model import Topology
+from ..units.quantities import CHIP_SPEED, Quantity, from_si, read_chip_speed
+from .answers import Plan
+from .given import topology
+from .questions import Count, Strategies, counted
+
+
+def plan(
+    where: Topology | str,
+    *,
+    days: float,
+    chips: int | None = None,
+    chip: str | None = None,
+    mfu: float | None = None,
+    chip_speed: Quantity | None = None,
+    strategies: Strategies | None = None,
+    sync_every: int | Sequence[int] = (30,),
+    params: Count | tuple[Count, Count] | None = None,
+    tokens_per_param: float | None = None,
+    unique_tokens: Count | None = None,
+    inference_tokens: Count | None = None,
+    loss_slack: float = 0.01,
+    price_chip_hour: float | None = None,
+    price_gb: float | None = None,
+    max_cost: float | None = None,
+    payload_bits: float = 16.0,
+    layers: int = 48,
+) -> Plan:
+    """What to train on these chips in this time, how, and what loss it will reach.
+
+    Args:
+      where: a `Topology`, or the name or path of one.
+      days: the deadline [days].
+      chips: in all datacenters together; those of the topology unless given.
+      chip: the kind of chip, by its name.
+      mfu: useful share of its peak, and of that of chips that the topology names; 0.4 unless given.
+      chip_speed: or its useful speed [flop/s].
+      strategies: to choose from, Data-Parallel and DiLoCo unless given; what one leaves open (replicas, H) is searched.
+      sync_every: the H to choose from.
+      params: N, or the ends of a range of it; around what fits unless given.
+      tokens_per_param: tokens for each parameter; free unless given.
+      unique_tokens: different tokens that there are; more of them are repeats.
+      inference_tokens: that the model will process in its life: then the least compute over it is chosen.
+      loss_slack: with inference tokens, the share of the best loss to give up for it.
+      price_chip_hour: price of a chip for an hour.
+      price_gb: price of a GB sent between datacenters.
+      max_cost: what the run may cost, in the unit of the prices.
+      payload_bits: bits per exchanged parameter [bit].
+      layers: of the model, for strategies that exchange layer by layer.
+
+    Raises:
+      InputError: an argument is wrong, or nothing fits.
+    """
+    ends = params if isinstance(params, tuple) else (params, params)
+    several = [strategies] if isinstance(strategies, AbstractStrategy) else strategies
+    entries = Ask.strategies if several is None else tuple(_entry(each) for each in several)
+    ask = Ask(
+        topology=where if isinstance(where, Topology) else topology(where),
+        days=days,
+        chips=chips,
+        chip=_chip(chip),
+        mfu=mfu,
+        chip_flop_per_s=_speed(mfu, chip_speed),
+        strategies=entries,
+        sync_every=(sync_every,) if isinstance(sync_every, int) else tuple(sync_every),
+        params=None if params is None else tuple(counted("params", end) for end in ends if end is not None),
+        tokens_per_param=tokens_per_param,
+        unique_tokens=None if unique_tokens is None else counted("unique_tokens", unique_tokens),
+        inference_tokens=None if inference_tokens is None else counted("inference_tokens", inference_tokens),
+        loss_slack=loss_slack,
+        price_chip_hour=price_chip_hour,
+        price_gb=price_gb,
+        max_cost=max_cost,
+        payload_bits=payload_bits,
+        layers=layers,
+    )
+    return Plan.of(plans.answer(ask))
+
+
+def _entry(strategy: AbstractStrategy) -> str:
+    """A strategy as a plan takes it: what is not given is left open."""
+    given: dict[str, Any] = strategy.model_dump(mode="json", exclude_unset=True)
+    kind = given.pop("kind", None) or strategy.kind
+    return f"{kind}:" + ",".join(f"{key}={json.dumps(value)}" for key, value in given.items())
+
+
+def _chip(name: str | None) -> str | None:
+    if name is None:
+        return None
+    try:
+        return known_name(name)
+    except InputError as error:
+        raise InputError(f"chip: {error}") from None
+
+
+def _speed(mfu: float | None, chip_speed: Quantity | None) -> float | None:
+    if chip_speed is None:
+        return None
+    if mfu is not None:
+        raise InputError("`mfu` and `chip_speed` say the same twice; keep one of them")
+    try:
+        return read_chip_speed(chip_speed) if isinstance(chip_speed, str) else from_si(chip_speed, CHIP_SPEED)
+    except InputError as error:
+        raise InputError(f"chip_speed: {error}") from None
