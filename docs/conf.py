@@ -33,6 +33,7 @@ NAVIGATION = {
     },
     "Do": {
         "Budgets, bandwidths, plans": "docs/questions",
+        "Money, power, carbon": "docs/cost",
         "A page with sliders": "docs/serve",
         "Timelines in Perfetto": "docs/timeline",
         "From Python": "docs/api",

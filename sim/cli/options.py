@@ -82,6 +82,18 @@ UniqueTokensOption = Annotated[
 
 
 @dataclass(frozen=True)
+class Prices:
+    """Prices in a currency of one's own, the same in every datacenter."""
+
+    price_chip_hour: Annotated[
+        float | None, typer.Option(help="Price of a chip for an hour, everywhere. [default: the topology's]")
+    ] = None
+    price_gb: Annotated[
+        float | None, typer.Option(help="Price of a GB sent between datacenters. [default: the topology's]")
+    ] = None
+
+
+@dataclass(frozen=True)
 class Model:
     """The model, by its size."""
 

@@ -12,7 +12,7 @@ from ..errors import InputError
 from ..shell.formats import FormatOption, OutputOption, chosen
 from .handing_over import hand_over
 from .names import strategies_from, topologies_from
-from .options import ChipOption, ChipsOption, MfuOption, UniqueTokensOption, count, count_if_given
+from .options import ChipOption, ChipsOption, MfuOption, Prices, UniqueTokensOption, count, count_if_given
 
 if TYPE_CHECKING:
     from ..report.model import Report
@@ -70,11 +70,9 @@ class Equipment:
 
 
 @dataclass(frozen=True)
-class Prices:
+class Limits(Prices):
     """What a run costs, and may cost."""
 
-    price_chip_hour: Annotated[float | None, typer.Option(help="Price of a chip for an hour.")] = None
-    price_gb: Annotated[float | None, typer.Option(help="Price of a GB sent between datacenters.")] = None
     max_cost: Annotated[float | None, typer.Option(help="What the run may cost, in the unit of the prices.")] = None
 
 
@@ -90,7 +88,7 @@ def plan(
     unique_tokens: UniqueTokensOption = None,
     inference_tokens: InferenceTokensOption = None,
     loss_slack: LossSlackOption = 0.01,
-    prices: Prices,
+    limits: Limits,
     payload_bits: PayloadBitsOption = PAYLOAD_BITS,
     layers: LayersOption = 48,
     format_: FormatOption = None,
@@ -122,7 +120,7 @@ def plan(
         unique_tokens=count_if_given("--unique-tokens", unique_tokens),
         inference_tokens=count_if_given("--inference-tokens", inference_tokens),
         loss_slack=loss_slack,
-        **vars(prices),
+        **vars(limits),
         payload_bits=payload_bits,
         layers=layers,
     )

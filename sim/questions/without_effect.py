@@ -19,6 +19,7 @@ from ..simulation.run import carrying
 from ..simulation.without_effect.given import given
 from ..simulation.without_effect.keys import Reason, by_path, reasons, sentences
 from ..simulation.without_effect.network import MOST_SITES
+from ..simulation.without_effect.prices import NOT_COUNTED, prices
 from ..simulation.without_effect.training import OWN_BITS, SPEEDS, own_bits
 from ..topology.model import Topology
 from ..trace.given import GivenSeconds
@@ -43,6 +44,7 @@ def in_bandwidth(
       more: reasons that do not come from the scenario.
     """
     there = _within_reach(scenario)
+    more = [(NOT_COUNTED, prices(scenario.topology)), *more]
     planned = jobs(there)
     found = _renamed(of_jobs(there, planned), scenario, there)
     found |= by_path(_of_bandwidth(scenario, planned, settled))
@@ -190,7 +192,7 @@ def _of_budget(scenario: Scenario, planned: Sequence[Sequence[Job]]) -> dict[str
     seconds = list(_of_given_seconds(scenario))
     some = [each for each in planned if each]  # a rule may leave no strategy: none of them has a best batch
     found = [[*reasons(scenario, each, carrying(scenario, each)), *seconds] for each in some]
-    return in_all([by_path(own) for own in found])
+    return in_all([by_path([*own, (NOT_COUNTED, prices(scenario.topology))]) for own in found])
 
 
 def in_all(views: Sequence[Mapping[str, str]]) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields
+from typing import Any
 
 from ..questions.verdict import fastest, lowest_loss, verdict
 from ..simulation.results import Result, Run
@@ -11,6 +12,7 @@ from ..topology.model import Inside, Link, Topology
 from ..units.in_words import human_count, human_quantity, human_ratio
 from ..units.quantities import BANDWIDTH, LATENCY, Unit
 from . import quantities, strategy_name
+from .cost import cost_record, cost_table
 from .model import Block, Column, Fact, Facts, Records, Report, Row, Table, sentences
 from .quantities import BYTES, COUNT, DURATION, LOSS, NUMBER, RATIO, SHARE
 from .run_detail import detail_tables
@@ -36,23 +38,37 @@ def report(result: Result, *, detail: str | None = None) -> Report:
         sentences([finding(result), *equal_time(result)], "strong"),
         _times(result.runs),
         _costs(result.runs),
+        *cost_table(result.runs),
         sentences([*limits(result), *loss_notes(result), *merging(result)]),
         *(detail_tables(result, detail) if detail else []),
         _asked(result),
     )
-    names = [field.name for field in fields(Run) if field.name not in ("sites", "links")]
+    names = [field.name for field in fields(Run) if field.name not in ("sites", "links", "cost")]
+    costs = [cost_record(run.cost) for run in result.runs]
+    names += dict.fromkeys(name for cost in costs for name in cost)
     return Report(
         title=f"{result.scenario.topology.name}: {size}",
         blocks=blocks,
         document={
             "scenario": result.scenario,
             "notes": result.notes,
-            "runs": result.runs,
+            "runs": [_shown(run) for run in result.runs],
             "bottlenecks": result.bottlenecks,
             "verdict": verdict(result.runs),
         },
-        records=Records(names, [vars(run) | {"loss_notes": "; ".join(run.loss_notes)} for run in result.runs]),
+        records=Records(
+            names,
+            [
+                vars(run) | {"loss_notes": "; ".join(run.loss_notes)} | cost
+                for run, cost in zip(result.runs, costs, strict=True)
+            ],
+        ),
     )
+
+
+def _shown(run: Run) -> Run | dict[str, Any]:
+    """A run as data, without a cost where nobody says what anything costs."""
+    return run if run.cost is not None else {name: value for name, value in vars(run).items() if name != "cost"}
 
 
 def _times(runs: Sequence[Run]) -> Table:

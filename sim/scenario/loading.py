@@ -41,7 +41,8 @@ def load_scenario(
       workload: name or path that replaces the workload.
       trace: path of a trace that replaces the workload.
       strategies: `kind` or `kind:key=value,key=value`, replacing the strategies.
-      words: `params`, `tokens`, `steps`, `chips`, `chip`, `mfu`, `replicas`, `sync_every`, whichever were given.
+      words: `params`, `tokens`, `steps`, `chips`, `chip`, `mfu`, `replicas`, `sync_every`, `price_chip_hour`,
+        `price_gb`, whichever were given.
       settings: `key.path=value`, applied last.
 
     Raises:

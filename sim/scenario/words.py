@@ -18,6 +18,8 @@ _EXTENT = ("tokens", "overtraining", "steps")
 _OF_A_MODEL = ("step_time", "active_params", "layers", "layer_params")
 """Keys of a workload that are true of its own model alone."""
 _OF_A_CHIP = ("chip", "mfu", "chip_speed")
+_PRICES = {"price_chip_hour": "price_chip_hour", "price_gb": "egress"}
+"""The key of a datacenter for the word of a price."""
 _SHARED = ("replicas", "sync_every")
 
 
@@ -60,19 +62,18 @@ def workload_with(workload: Any, words: Mapping[str, Any]) -> Any:
 
 
 def topology_with(topology: Any, words: Mapping[str, Any]) -> Any:
-    """A topology whose datacenters leave the chip to the workload, or have another share of its peak, as words say."""
-    if not words.keys() & {"chip", "mfu"}:
+    """A topology whose datacenters leave the chip to the workload, or have another share or prices, as words say."""
+    if not words.keys() & {"chip", "mfu", *_PRICES}:
         return topology
     if isinstance(topology, Topology):
         document = topology.model_dump(mode="json", exclude_none=True)
-        return validate(
-            Topology, document | {"datacenters": _of_chips(document["datacenters"], words)}, source="topology"
-        )
+        changed = {"datacenters": _sites(document["datacenters"], words)}
+        return validate(Topology, _without_pairs(document, words) | changed, source="topology")
     document = dict(topology) if isinstance(topology, Mapping) else {}
     if isinstance(document.get("datacenters"), list):
-        return document | {"datacenters": _of_chips(document["datacenters"], words)}
+        return _without_pairs(document, words) | {"datacenters": _sites(document["datacenters"], words)}
     if "generate" in document:
-        return document | {"generate": _of_chips([document["generate"]], words)[0]}
+        return _without_pairs(document, words) | {"generate": _sites([document["generate"]], words)[0]}
     return topology
 
 
@@ -155,12 +156,23 @@ def _of_chips(sites: list[Any], words: Mapping[str, Any]) -> list[Any]:
             return site
         if "chip" in words:
             return {key: value for key, value in site.items() if key not in _OF_A_CHIP}
-        if not _names_a_chip(site):
+        if "mfu" not in words or not _names_a_chip(site):
             return site
         kept = {key: value for key, value in site.items() if key not in _OF_A_CHIP}
         return kept | {"chip": site.get("chip") or site.get("chip_speed"), "mfu": words["mfu"]}
 
     return [changed(site) for site in sites]
+
+
+def _sites(sites: list[Any], words: Mapping[str, Any]) -> list[Any]:
+    """Datacenters with the chips and the prices that the words say."""
+    prices = {key: words[word] for word, key in _PRICES.items() if word in words}
+    return [each | prices if isinstance(each, dict) else each for each in _of_chips(sites, words)]
+
+
+def _without_pairs(topology: Document, words: Mapping[str, Any]) -> Document:
+    """A topology without prices between two datacenters, where a word says the price between all of them."""
+    return {key: value for key, value in topology.items() if key != "egress" or "price_gb" not in words}
 
 
 def _names_a_chip(document: Mapping[str, Any]) -> bool:

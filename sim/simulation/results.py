@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from ..engine.ops import Worker
@@ -65,6 +66,44 @@ class LinkShare:
 
 
 @dataclass(frozen=True)
+class SiteCost:
+    """What one datacenter costs and draws in a run; None where nobody says it.
+
+    Attributes:
+      name: the datacenter.
+      chips, egress: money for its chips, and for the bytes that leave it.
+      energy_kwh, carbon_kg: electricity with hosts and cooling, and its carbon [kWh], [kg].
+      peak_power_w: while all its chips compute [W].
+    """
+
+    name: str
+    chips: float | None
+    egress: float | None
+    energy_kwh: float | None
+    carbon_kg: float | None
+    peak_power_w: float | None
+
+
+@dataclass(frozen=True)
+class Cost:
+    """The same of all datacenters of a run together; None where one of them does not say it.
+
+    Attributes:
+      total: chips and egress together, in the currency of the prices.
+      chips, egress, energy_kwh, carbon_kg, peak_power_w: sums over the datacenters.
+      sites: each of them.
+    """
+
+    total: float | None
+    chips: float | None
+    egress: float | None
+    energy_kwh: float | None
+    carbon_kg: float | None
+    peak_power_w: float | None
+    sites: tuple[SiteCost, ...]
+
+
+@dataclass(frozen=True)
 class Run:
     """One strategy's run. Times of workers are means over the workers.
 
@@ -105,6 +144,7 @@ class Run:
       equal_time_loss: likewise after `overtraining_tokens`, in the time that Data-Parallel needs [nats per token].
       loss_notes: what of the two is extrapolated, or why there is none.
       sites, links: what each of them did; no links where exchanges are ideal.
+      cost: what it costs and draws; None where nobody says what anything costs or draws.
     """
 
     strategy: str
@@ -148,6 +188,7 @@ class Run:
     loss_notes: tuple[str, ...]
     sites: tuple[SiteUse, ...]
     links: tuple[LinkShare, ...]
+    cost: Cost | None = None
 
     def __repr__(self) -> str:
         return f"<Run {self.label} on {self.topology}: {human_seconds(self.wall_clock_s)}>"
@@ -233,9 +274,13 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A job's replay: what happened, how exchanges were done, and how many steps were replayed one by one."""
+    """A job's replay: what happened, how exchanges were done, and how many steps were replayed one by one.
+
+    `sent` is what each of its workers sent to which other in the whole run, where bytes have a price [byte].
+    """
 
     job: Job
     timeline: Timeline
     collective: str
     replayed_steps: int
+    sent: Mapping[tuple[Worker, Worker], float] = field(default_factory=dict)

@@ -12,6 +12,7 @@ from ..engine.ops import moved
 from ..engine.ports import Network
 from ..engine.steady_state import Marks, Rhythm, find_rhythm
 from ..engine.timeline import Timeline, extrapolate
+from ..network.counted import CountingNetwork, Pair, continued
 from ..network.over_links import CHUNKED, LinkNetwork
 from ..network.placement import Placement
 from ..network.published_cost import PublishedCostNetwork
@@ -23,11 +24,14 @@ from ..topology.links import Link
 from ..topology.model import PUBLISHED
 from ..units.in_words import human_seconds
 from .assumptions import assumptions
+from .cost import assumed, cost_of
 from .jobs import check_chips, jobs, plan_job, workers_of
 from .results import Job, Outcome, Result
 from .summary import summarise
 from .without_effect.keys import without_effect
+from .without_effect.prices import unused_prices
 
+AnyNetwork = LinkNetwork | PublishedCostNetwork
 _FEW = 4
 """Rounds after which every link that carries anything has done so."""
 
@@ -50,12 +54,17 @@ def result_of(scenario: Scenario, found: Sequence[Outcome]) -> Result:
     compare = _Reference(scenario, found)
     labels = told_apart([each.job.strategy.label for each in found])
     runs = tuple(
-        replace(summarise(each, scenario.topology.name, compare.wall_clock_s(each.job)), label=label)
+        replace(
+            summarise(each, scenario.topology.name, compare.wall_clock_s(each.job)),
+            label=label,
+            cost=cost_of(scenario, each),
+        )
         for each, label in zip(found, labels, strict=True)
     )
-    notes = (*found[0].job.setting.load.notes, *assumptions(scenario, runs, found))
+    notes = (*found[0].job.setting.load.notes, *assumptions(scenario, runs, found), *assumed(scenario, found))
     carried = frozenset(link.name for each in runs for link in each.links if link.bytes)
-    ignored = without_effect(scenario, [each.job for each in found], carried or None)
+    unused = unused_prices(scenario, found)
+    ignored = without_effect(scenario, [each.job for each in found], carried or None, unused)
     return Result(scenario, runs, (*notes, *ignored))
 
 
@@ -103,9 +112,7 @@ def alone(scenario: Scenario, job: Job) -> Outcome:
     return _alone(scenario, job, full=scenario.replay == "full")
 
 
-def network_of(
-    scenario: Scenario, jobs: Sequence[Job], *, one_at_a_time: bool = False
-) -> LinkNetwork | PublishedCostNetwork:
+def network_of(scenario: Scenario, jobs: Sequence[Job], *, one_at_a_time: bool = False) -> AnyNetwork:
     """The network that some jobs of a scenario share."""
     placement = Placement(
         scenario.topology,
@@ -130,7 +137,7 @@ def _alone(scenario: Scenario, job: Job, *, full: bool) -> Outcome:
     strategy, steps = job.strategy, job.setting.load.steps
     every_step = full or not _repeats(scenario, job)
     alike = strategy.blocking and not every_step and not _bucketed(scenario)
-    network = network_of(scenario, [job], one_at_a_time=alike)
+    network = _counted(scenario, network_of(scenario, [job], one_at_a_time=alike))
     used = network.collective(_first_group(job), strategy.outer_bytes(job.setting))
     period = period_of(job)
     first, more = period, period
@@ -139,9 +146,23 @@ def _alone(scenario: Scenario, job: Job, *, full: bool) -> Outcome:
         first, more = (found.settled * period, found.cycle * period) if found else (steps, period)
     shorter = first + (steps - first) % more  # a whole number of cycles is left
     if every_step or shorter + more >= steps:
-        return Outcome(job, _replay(network, job, steps), used, steps)
-    one, two = _replay(network, job, shorter), _replay(network, job, shorter + more)
-    return Outcome(job, extrapolate(one, two, (steps - shorter) // more), used, shorter + more)
+        return Outcome(job, _replay(network, job, steps), used, steps, _sent(network))
+    periods = (steps - shorter) // more
+    one, sent_one = _replay(network, job, shorter), _sent(network)
+    two, sent_two = _replay(network, job, shorter + more), _sent(network)
+    sent = continued(sent_one, sent_two, periods)
+    return Outcome(job, extrapolate(one, two, periods), used, shorter + more, sent)
+
+
+def _counted(scenario: Scenario, network: AnyNetwork) -> AnyNetwork | CountingNetwork:
+    """A network, which counts what is sent by pair of workers where bytes have a price."""
+    sites = scenario.topology.datacenters
+    priced = bool(scenario.topology.egress) or any(site.egress is not None for site in sites)
+    return CountingNetwork(network) if priced else network
+
+
+def _sent(network: AnyNetwork | CountingNetwork) -> dict[Pair, float]:
+    return network.sent() if isinstance(network, CountingNetwork) else {}
 
 
 def utilization(scenario: Scenario) -> float:
@@ -257,7 +278,7 @@ def _replay(network: Network, job: Job, steps: int, marks: Marks | None = None) 
 
 def _together(scenario: Scenario, jobs: Sequence[Job]) -> list[Outcome]:
     """Replays all jobs at once, competing for the links; every step, as nothing repeats."""
-    network = network_of(scenario, jobs)
+    network = _counted(scenario, network_of(scenario, jobs))
     programs, first, outcomes = [], 0, []
     for job in jobs:
         programs += [moved(program, first) for program in job.strategy.programs(job.setting)]
@@ -269,6 +290,8 @@ def _together(scenario: Scenario, jobs: Sequence[Job]) -> list[Outcome]:
         used = network.collective(
             tuple(worker + first for worker in _first_group(job)), job.strategy.outer_bytes(job.setting)
         )
-        outcomes.append(Outcome(job, timeline.part(first, last), used, job.setting.load.steps))
+        own = range(first, last)
+        sent = {(a - first, b - first): size for (a, b), size in _sent(network).items() if a in own}
+        outcomes.append(Outcome(job, timeline.part(first, last), used, job.setting.load.steps, sent))
         first = last
     return outcomes

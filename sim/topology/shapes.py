@@ -12,8 +12,10 @@ from ..documents.chip_keys import ChipName, Utilization, by_name, settle
 from ..documents.validation import Frozen, Name, nearest, validate
 from ..errors import InputError, brief
 from ..units.quantities import MOST_SITES, Bandwidth, Chips, ChipSpeed, Latency, SizeOrNone
+from .egress import EgressPrice, Money
 from .inside import Inside
 from .links import BANDWIDTH_EXAMPLES, BURST_EXAMPLES, LATENCY_EXAMPLES, Duplex
+from .power import Power
 
 MOST_IN_A_MESH = 256
 """The most datacenters of a full mesh, whose number of links grows with their square."""
@@ -43,6 +45,9 @@ class AbstractShape(LinkTemplate):
     chip_flop_per_s: ChipSpeed | None = Field(default=None, alias="chip_speed", examples=["300 Tflop/s"])
     inside: Inside = Inside()
     host: Name | None = Field(default=None, examples=["core0"])
+    price_chip_hour: Money | None = Field(default=None, examples=[2.5])
+    egress: EgressPrice | None = Field(default=None, examples=[0.02])
+    power: Power | None = Field(default=None, examples=['{chip: "700 W"}'])
 
     @model_validator(mode="before")
     @classmethod
@@ -56,7 +61,8 @@ class AbstractShape(LinkTemplate):
 
     def sites(self, names: Iterable[str]) -> list[dict[str, Any]]:
         """Such a datacenter for each name."""
-        own = {"chips", "chip", "mfu", "inside", "host"} | self.model_fields_set.intersection({"chip_flop_per_s"})
+        own = {"chips", "chip", "mfu", "inside", "host", "price_chip_hour", "egress", "power"}
+        own |= self.model_fields_set.intersection({"chip_flop_per_s"})
         shared = self.model_dump(include=own, exclude_none=True)
         return [{"name": name, **shared} for name in names]
 

@@ -10,8 +10,10 @@ from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, mode
 from ..documents.chip_keys import ChipName, Utilization, by_name, settle
 from ..documents.validation import Frozen, Name
 from ..units.quantities import Chips, ChipSpeed
+from .egress import EgressPrice, Money
 from .geography import Location
 from .inside import Inside
+from .power import Power
 from .routes import Route
 
 
@@ -32,6 +34,12 @@ class Datacenter(Frozen):
     """Its place on the Earth; a link between two known locations needs no latency."""
     host: Name | None = Field(default=None, examples=["core0"])
     """The host in `hosts` whose compute it shares; null: its own host."""
+    price_chip_hour: Money | None = Field(default=None, examples=[2.5])
+    """Price of a chip here for an hour; null: nobody counts it."""
+    egress: EgressPrice | None = Field(default=None, examples=[0.02])
+    """Price of a GB that leaves it: a number, the name of a published list, or steps of the monthly volume."""
+    power: Power | None = Field(default=None, examples=['{chip: "700 W"}'])
+    """What its chips and hosts draw; null: the published power of a named chip, without hosts and cooling."""
 
     @model_validator(mode="before")
     @classmethod

@@ -64,6 +64,8 @@ LATENCY = Unit("s", "a duration", "10 ms", ("", "m", "u", "n"), least=1e-12, mos
 DURATION = Unit("s", "a duration", "8 h", ("",), least=1e-12, most=1e12)
 CHIP_SPEED = Unit("flop/s", "a speed of computing", "300 Tflop/s", most=1e24)
 SIZE = Unit("B", "a size", "64 MiB", least=0.125, most=1e24)
+POWER = Unit("W", "a power", "700 W", ("", "k", "M"), least=1e-3, most=1e12)
+CARBON = Unit("g/kWh", "a carbon intensity", "400 g/kWh", ("",), least=1e-3, most=1e6)
 _HINT = "(bits are written bit, bytes B)"
 _NUMBER = r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 _UNIT = r"[A-Za-z\u00b5\u03bc]{1,30}(?: ?(?:/| per ) ?[A-Za-z]{1,30})?"
@@ -233,6 +235,10 @@ Time = Annotated[float, *_quantity(LATENCY)]
 Size = Annotated[float, *_quantity(SIZE)]
 SizeOrNone = Annotated[float, *_quantity(SIZE, zero=True)]
 """A size that may be 0."""
+PowerDraw = Annotated[float, *_quantity(POWER)]
+PowerOrNone = Annotated[float, *_quantity(POWER, zero=True)]
+"""A power that may be 0."""
+CarbonIntensity = Annotated[float, *_quantity(CARBON, zero=True)]
 ChipSpeed = Annotated[float, *_quantity(CHIP_SPEED, words=read_chip_speed)]
 """A speed, or the name of a chip."""
 Count = Annotated[float, *_count(1e-6, 1e24)]

@@ -13,6 +13,7 @@ from ...workload.documents import AnalyticWorkload, TraceWorkload
 from ..results import Job
 from .given import given, insides, strategies
 from .network import Rule
+from .prices import counts_watts
 
 SPEEDS = ("chip", "mfu", "chip_speed")
 """Keys that say how fast chips compute."""
@@ -68,8 +69,10 @@ def _given_seconds(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
     sites = scenario.topology.datacenters
     if (timed or recorded) and workload.split == "even":
         for position, site in enumerate(sites):
-            yield from given(site, f"topology.datacenters[{position}]", *SPEEDS)
-    if (timed or recorded) and (workload.split == "even" or not any(site.chip_flop_per_s for site in sites)):
+            keys = SPEEDS[1:] if counts_watts(scenario, position) else SPEEDS
+            yield from given(site, f"topology.datacenters[{position}]", *keys)
+    alike = workload.split == "even" or not any(site.chip_flop_per_s for site in sites)
+    if (timed or recorded) and alike and not counts_watts(scenario, None):
         yield from given(workload, "workload", "chip")
 
 
@@ -86,10 +89,11 @@ def _own_speeds(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
 
 
 def _kinds(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
-    sites = [(f"topology.datacenters[{p}]", site) for p, site in enumerate(scenario.topology.datacenters)]
-    for path, document in (*sites, ("workload", scenario.workload)):
-        if "chip_flop_per_s" in document.model_fields_set:
-            yield from given(document, path, "chip")
+    for place, site in enumerate(scenario.topology.datacenters):
+        if "chip_flop_per_s" in site.model_fields_set and not counts_watts(scenario, place):
+            yield from given(site, f"topology.datacenters[{place}]", "chip")
+    if "chip_flop_per_s" in scenario.workload.model_fields_set and not counts_watts(scenario, None):
+        yield from given(scenario.workload, "workload", "chip")
 
 
 def _own_chips(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:

@@ -36,6 +36,8 @@ PAIRS: dict[str, tuple[list[str], str | None]] = {
     " --steps": (["--workload", "10b", *DILOCO], "50"),
     " --chips": (SHORT, "64"),
     " --chip-speed": (SHORT, "200 Tflop/s"),
+    " --price-chip-hour": (SHORT, "2"),
+    " --price-gb": (SHORT, "0.02"),
     " --mfu": ([*SHORT, "--chip", "h100"], "0.3"),
     " --replicas": ([*DILOCO, *SHORT], "4"),
     " --sync-every": ([*DILOCO, *SHORT], "7"),

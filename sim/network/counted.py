@@ -1,0 +1,105 @@
+"""A network that also counts what each worker sends to which other: for prices by pair of sites."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+
+import simpy
+
+from ..engine.ops import Collective
+from ..engine.ports import Carrier
+from ..engine.timeline import LinkUse
+from .over_links import LinkNetwork
+from .published_cost import PublishedCostNetwork
+
+Pair = tuple[int, int]
+"""The worker that sends, and the one that receives."""
+
+
+class CountingNetwork:
+    """A network, and the exchanges of the last replay on it.
+
+    Args:
+      network: what the exchanges cost.
+    """
+
+    def __init__(self, network: LinkNetwork | PublishedCostNetwork) -> None:
+        self.network = network
+        self._counts: Counter[Collective] = Counter()
+
+    def collective(self, members: tuple[int, ...], payload_bytes: float) -> str:
+        """How an exchange among some workers is done, by name."""
+        return self.network.collective(members, payload_bytes)
+
+    def connect(self, env: simpy.Environment) -> Carrier:
+        """Puts the network to work under a clock, and begins to count anew."""
+        self._counts = Counter()
+        return _CountingCarrier(self.network.connect(env), self._counts)
+
+    def sent(self) -> dict[Pair, float]:
+        """Bytes of the last replay by sender and receiver, those inside a site left out [byte]."""
+        found: Counter[Pair] = Counter()
+        for collective, times in self._counts.items():
+            for source, target, size_bytes in _transfers(self.network, collective):
+                found[source, target] += times * collective.count * size_bytes  # type: ignore[assignment]
+        return dict(found)
+
+
+def _transfers(network: LinkNetwork | PublishedCostNetwork, collective: Collective) -> Iterator[tuple[int, int, float]]:
+    """What one exchange sends between sites: its transfers, or at the published cost its ring from site to site."""
+    touches = collective.touches
+    if len(touches) == 1:
+        return
+    if isinstance(network, LinkNetwork):
+        for phase in network.phases(collective):
+            yield from ((each.source, each.target, each.size_bytes) for each in phase.transfers)
+    elif collective.source is not None and collective.target is not None:
+        yield collective.source, collective.target, collective.payload_bytes
+    else:
+        each_bytes = network.cost(collective)[2] / len(touches)
+        yield from ((one, other, each_bytes) for one, other in zip(touches, (*touches[1:], touches[0]), strict=True))
+
+
+def continued(one: Mapping[Pair, float], two: Mapping[Pair, float], periods: int) -> dict[Pair, float]:
+    """What a periodic run sends: that of a replay, plus so many times what one period more sends (`extrapolate`)."""
+    return {pair: one.get(pair, 0.0) + (size - one.get(pair, 0.0)) * periods for pair, size in two.items()}
+
+
+class _CountingCarrier:
+    def __init__(self, carrier: Carrier, counts: Counter[Collective]) -> None:
+        self._carrier, self._counts = carrier, counts
+
+    def _count(self, collective: Collective) -> None:
+        if len(collective.touches) > 1:
+            self._counts[_alike(collective)] += 1
+
+    def transfer(self, collective: Collective) -> simpy.Event:
+        self._count(collective)
+        return self._carrier.transfer(collective)
+
+    def apart(self, collective: Collective) -> Callable[[int], simpy.Event] | None:
+        begin = self._carrier.apart(collective)
+        if begin is not None:
+            self._count(collective)
+        return begin
+
+    def crossing_bytes(self, collective: Collective) -> float:
+        return self._carrier.crossing_bytes(collective)
+
+    def links(self) -> tuple[LinkUse, ...]:
+        return self._carrier.links()
+
+    def stalled(self) -> list[str]:
+        return self._carrier.stalled()
+
+    def credit_s(self) -> tuple[float, ...]:
+        return self._carrier.credit_s()
+
+
+def _alike(collective: Collective) -> Collective:
+    """The same bytes between the same workers, without which exchange it is."""
+    source, target = collective.source, collective.target
+    return Collective(
+        "", 0, collective.members, collective.payload_bytes, collective.count, source=source, target=target
+    )
