@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from ..documents.chip_keys import known_name
 from ..errors import InputError
@@ -36,6 +36,8 @@ def plan(
     price_chip_hour: float | None = None,
     price_gb: float | None = None,
     max_cost: float | None = None,
+    objective: Literal["loss", "cost", "energy"] = "loss",
+    max_mw: float | None = None,
     payload_bits: float = 16.0,
     layers: int = 48,
 ) -> Plan:
@@ -55,9 +57,10 @@ def plan(
       unique_tokens: different tokens that there are; more of them are repeats.
       inference_tokens: that the model will process in its life: then the least compute over it is chosen.
       loss_slack: with inference tokens, the share of the best loss to give up for it.
-      price_chip_hour: price of a chip for an hour.
-      price_gb: price of a GB sent between datacenters.
+      price_chip_hour, price_gb: prices of a chip for an hour, of a GB sent between datacenters.
       max_cost: what the run may cost, in the unit of the prices.
+      objective: least loss; or, within `loss_slack` of that, least cost or energy.
+      max_mw: what the datacenters may draw together while all chips compute [MW].
       payload_bits: bits per exchanged parameter [bit].
       layers: of the model, for strategies that exchange layer by layer.
 
@@ -67,6 +70,9 @@ def plan(
     ends = params if isinstance(params, tuple) else (params, params)
     several = [strategies] if isinstance(strategies, AbstractStrategy) else strategies
     entries = Ask.strategies if several is None else tuple(_entry(each) for each in several)
+    prices: dict[str, Any] = {"price_chip_hour": price_chip_hour, "price_gb": price_gb}
+    prices |= {"max_cost": max_cost, "max_mw": max_mw}
+    counts = {"unique_tokens": unique_tokens, "inference_tokens": inference_tokens}
     ask = Ask(
         topology=where if isinstance(where, Topology) else topology(where),
         days=days,
@@ -78,14 +84,9 @@ def plan(
         sync_every=(sync_every,) if isinstance(sync_every, int) else tuple(sync_every),
         params=None if params is None else tuple(counted("params", end) for end in ends if end is not None),
         tokens_per_param=tokens_per_param,
-        unique_tokens=None if unique_tokens is None else counted("unique_tokens", unique_tokens),
-        inference_tokens=None if inference_tokens is None else counted("inference_tokens", inference_tokens),
+        **{name: counted(name, value) for name, value in counts.items() if value is not None},
         loss_slack=loss_slack,
-        price_chip_hour=price_chip_hour,
-        price_gb=price_gb,
-        max_cost=max_cost,
-        payload_bits=payload_bits,
-        layers=layers,
+        **(prices | {"objective": objective, "payload_bits": payload_bits, "layers": layers}),
     )
     return Plan.of(plans.answer(ask))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -54,10 +55,18 @@ InferenceTokensOption = Annotated[
     ),
 ]
 LossSlackOption = Annotated[
-    float, typer.Option(help="With --inference-tokens: share of the best loss to give up for it.")
+    float, typer.Option(help="With --inference-tokens or --objective: share of the best loss to give up for it.")
 ]
 PayloadBitsOption = Annotated[float, typer.Option(help="Bits per exchanged parameter.")]
 LayersOption = Annotated[int, typer.Option(help="Layers, for strategies that exchange layer by layer.")]
+
+
+class Objective(StrEnum):
+    """What the best plan has least of."""
+
+    loss = "loss"
+    cost = "cost"
+    energy = "energy"
 
 
 @dataclass(frozen=True)
@@ -71,9 +80,15 @@ class Equipment:
 
 @dataclass(frozen=True)
 class Limits(Prices):
-    """What a run costs, and may cost."""
+    """What a run costs, may cost, and shall have least of."""
 
     max_cost: Annotated[float | None, typer.Option(help="What the run may cost, in the unit of the prices.")] = None
+    objective: Annotated[
+        Objective, typer.Option(help="Least loss; or, within --loss-slack of that, least cost or energy.")
+    ] = Objective.loss
+    max_mw: Annotated[
+        float | None, typer.Option(help="What the datacenters may draw together while all chips compute [MW].")
+    ] = None
 
 
 def plan(
@@ -120,7 +135,7 @@ def plan(
         unique_tokens=count_if_given("--unique-tokens", unique_tokens),
         inference_tokens=count_if_given("--inference-tokens", inference_tokens),
         loss_slack=loss_slack,
-        **vars(limits),
+        **vars(limits) | {"objective": limits.objective.value},
         payload_bits=payload_bits,
         layers=layers,
     )

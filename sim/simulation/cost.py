@@ -32,11 +32,15 @@ def counted_in_money(topology: Topology) -> bool:
     return bool(topology.egress) or any(s.price_chip_hour is not None or s.egress is not None for s in sites)
 
 
-def chip_watts(scenario: Scenario, site: Datacenter) -> float | None:
-    """Power of a computing chip of a site: as stated, else the published one; None where nobody knows it [W]."""
+def chip_watts(named: str | None, site: Datacenter) -> float | None:
+    """Power of a computing chip of a site: as stated, else the published one; None where nobody knows it [W].
+
+    Args:
+      named: the name of the chip.
+      site: the site.
+    """
     if site.power is not None and site.power.chip_watts is not None:
         return site.power.chip_watts
-    named = scenario.workload.chip_at(site)
     found = find_chip(named) if named is not None else None
     return found.watts if found else None
 
@@ -53,9 +57,9 @@ class Draw:
     waiting_w: float
 
 
-def draw(scenario: Scenario, site: Datacenter) -> Draw | None:
-    """The power of a site for each chip; None where nobody knows the chip's."""
-    watts, power = chip_watts(scenario, site), site.power or Power()
+def draw(named: str | None, site: Datacenter) -> Draw | None:
+    """The power of a site for each chip, of that name; None where nobody knows the chip's."""
+    watts, power = chip_watts(named, site), site.power or Power()
     if watts is None:
         return None
     return Draw(power.pue * (watts + power.host_watts), power.pue * (power.waiting * watts + power.host_watts))
@@ -97,7 +101,7 @@ def _site_cost(scenario: Scenario, outcome: Outcome, worker: int) -> SiteCost:
     job, timeline = outcome.job, outcome.timeline
     site, chips = job.sites[worker], job.setting.load.deal.worker_chips[worker]
     totals, seconds = timeline.workers[worker], timeline.wall_clock_s
-    power = draw(scenario, site)
+    power = draw(scenario.workload.chip_at(site), site)
     busy_s = min(seconds, totals.compute_s + totals.packing_s)
     energy_kwh = carbon_kg = None
     if power is not None:
@@ -138,7 +142,7 @@ def assumed(scenario: Scenario, outcomes: Sequence[Outcome]) -> Iterator[str]:
     used = {site.name: site for outcome in outcomes for site in outcome.job.sites}
     if counted_in_money(topology):
         yield from _about_money(topology, used)
-    unknown = [name for name, site in used.items() if chip_watts(scenario, site) is None]
+    unknown = [name for name, site in used.items() if chip_watts(scenario.workload.chip_at(site), site) is None]
     if unknown:
         yield (
             f"energy: not counted, as nobody says what a chip of {', '.join(unknown[:3])} draws; write chip with the "
@@ -146,7 +150,7 @@ def assumed(scenario: Scenario, outcomes: Sequence[Outcome]) -> Iterator[str]:
         )
         return
     powers = [site.power or Power() for site in used.values()]
-    watts = sorted({chip_watts(scenario, site) or 0.0 for site in used.values()})
+    watts = sorted({chip_watts(scenario.workload.chip_at(site), site) or 0.0 for site in used.values()})
     hosts = "without hosts" if not any(each.host_watts for each in powers) else "with hosts"
     pue = "without cooling (power.pue)" if all(each.pue == 1 for each in powers) else "with cooling"
     waiting = sorted({each.waiting for each in powers})

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ...errors import ArgumentError, InputError
 from ...topology.hosts import places_that_slow_down
 from ...topology.model import Datacenter, Topology
+from ...topology.power import Power
 from .options import Ask
 
 
@@ -43,7 +46,18 @@ def equipped(ask: Ask) -> Topology:
             name=ask.topology.name,
             choices=choices,
         )
-    return ask.topology.replaced(datacenters=tuple(_counted_on(ask, site) for site in sites))
+    priced = tuple(_priced(ask, _counted_on(ask, site)) for site in sites)
+    pairs = {"egress": None} if ask.price_gb is not None else {}
+    return ask.topology.replaced(datacenters=priced, **pairs)
+
+
+def _priced(ask: Ask, site: Datacenter) -> Datacenter:
+    """A datacenter at the prices of the request; and one whose power counts, where energy is asked for."""
+    changes: dict[str, Any] = {"price_chip_hour": ask.price_chip_hour, "egress": ask.price_gb}
+    if site.power is None and (ask.objective == "energy" or ask.max_mw is not None):
+        changes["power"] = Power()
+    given = {key: value for key, value in changes.items() if value is not None}
+    return site.replaced(**given) if given else site
 
 
 def _counted_on(ask: Ask, site: Datacenter) -> Datacenter:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
-from typing import Any
+from typing import Any, Literal
 
 from ...defaults import PAYLOAD_BITS
 from ...documents.chip_keys import named_speed
@@ -13,6 +13,7 @@ from ...documents.validation import validate
 from ...errors import ArgumentError, InputError
 from ...scenario.model import Scenario
 from ...scenario.overrides import parse_strategy
+from ...simulation.cost import counted_in_money
 from ...simulation.jobs import plan_job
 from ...strategies import STRATEGIES, AbstractStrategy, Setting
 from ...strategies.shared.strategy import told_apart
@@ -42,9 +43,13 @@ class Ask:
       tokens_per_param: D / N; None: the plan chooses it.
       unique_tokens: tokens of data without repeats; tokens beyond them are repeats [tokens].
       inference_tokens: tokens that the model will process after training [tokens].
-      loss_slack: with inference tokens: by which share the loss may exceed the best one, for less lifetime compute [-].
-      price_chip_hour, price_gb: of one chip for an hour; of a GB (1e9 bytes) sent between datacenters.
+      loss_slack: with inference tokens, or another objective than the loss: by which share the loss may exceed the best
+        one, for less of what is to be saved [-].
+      price_chip_hour, price_gb: of one chip for an hour; of a GB (1e9 bytes) sent between datacenters; None: those of
+        the topology.
       max_cost: the largest cost of a run, in the unit of the prices.
+      objective: what the best plan has least of.
+      max_mw: the most that its datacenters may draw together, while all chips compute [MW].
       payload_bits: bits per exchanged parameter, where a strategy gives none [bit].
       layers: layers of the model, for strategies that exchange layer by layer.
     """
@@ -65,6 +70,8 @@ class Ask:
     price_chip_hour: float | None = None
     price_gb: float | None = None
     max_cost: float | None = None
+    objective: Literal["loss", "cost", "energy"] = "loss"
+    max_mw: float | None = None
     payload_bits: float = PAYLOAD_BITS
     layers: int = 48
 
@@ -86,12 +93,13 @@ class Ask:
     @property
     def priced(self) -> bool:
         """Whether runs have a cost."""
-        return self.price_chip_hour is not None or self.price_gb is not None
+        own = self.price_chip_hour is not None or self.price_gb is not None
+        return own or counted_in_money(self.topology)
 
-    def cost(self, chips: Any, wall_clock_s: Any, crossing_bytes: Any) -> Any:
-        """The cost of chip-hours and of GB between datacenters; numbers or arrays."""
-        chip_hours = chips * wall_clock_s / 3600
-        return chip_hours * (self.price_chip_hour or 0.0) + crossing_bytes / 1e9 * (self.price_gb or 0.0)
+    @property
+    def goal(self) -> str:
+        """What the best plan has least of: `loss`; or, at about the lowest loss, `lifetime`, `cost` or `energy`."""
+        return "lifetime" if self.inference_tokens is not None else self.objective
 
 
 @dataclass(frozen=True)
@@ -259,6 +267,7 @@ def _part(topology: Topology, chosen: tuple[str, ...]) -> Topology:
     sites = {site.name: site for site in topology.datacenters}
     datacenters = tuple(sites[name] for name in chosen)
     if len(chosen) == 1:
-        return topology.replaced(datacenters=datacenters, routers=(), links=(), routes=())
+        return topology.replaced(datacenters=datacenters, routers=(), links=(), routes=(), egress=())
     left_out = (name for name in sites if name not in chosen)
-    return topology.replaced(datacenters=datacenters, routers=(*topology.routers, *left_out))
+    prices = tuple(pair for pair in topology.egress if set(pair.ways()[0]) <= set(chosen))
+    return topology.replaced(datacenters=datacenters, routers=(*topology.routers, *left_out), egress=prices or None)

@@ -38,8 +38,15 @@ def _of_plan(ask: Ask, everything: Sequence[Option]) -> Iterator[Reason]:
         yield "--mfu overrides it", (p for place, site in sites for p in given(site, site_path(place), "mfu"))
     if ask.layers != Ask.layers and not any(option.strategy.by_layer for option in everything):
         yield "no strategy exchanges layer by layer", ["--layers"]
-    if ask.loss_slack != Ask.loss_slack and ask.inference_tokens is None:
-        yield "it counts only with --inference-tokens", ["--loss-slack"]
+    if ask.loss_slack != Ask.loss_slack and ask.goal == "loss":
+        yield "it counts only with --inference-tokens or another --objective", ["--loss-slack"]
+    for option, key, value in (
+        ("--price-chip-hour", "price_chip_hour", ask.price_chip_hour),
+        ("--price-gb", "egress", ask.price_gb),
+    ):
+        if value is not None:
+            paths = [path for place, site in sites for path in given(site, site_path(place), key)]
+            yield f"{option} overrides it", [*paths, *given(ask.topology, "topology", key)]
     if ask.sync_every != Ask.sync_every:
         yield from own_keys(ask.strategies, ["sync_every"])
 

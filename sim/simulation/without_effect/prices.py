@@ -59,7 +59,7 @@ def _of_power(scenario: Scenario, used: set[str]) -> Iterator[Reason]:
         for place, site in enumerate(scenario.topology.datacenters)
         if site.name in used
     ]
-    if any(chip_watts(scenario, site) is None for _, site in sites):
+    if any(chip_watts(scenario.workload.chip_at(site), site) is None for _, site in sites):
         why = "nobody says what the chips of another datacenter draw"
         yield why, [path for at, site in sites if site.power for path in given(site, at, "power")]
     elif any(site.power is None or site.power.carbon_g_per_kwh is None for _, site in sites):
@@ -70,7 +70,7 @@ def _of_power(scenario: Scenario, used: set[str]) -> Iterator[Reason]:
 def counts_watts(scenario: Scenario, place: int | None) -> bool:
     """Whether the kind of chip of a datacenter (None: of the workload) says what is drawn."""
     topology, sites = scenario.topology, scenario.topology.datacenters
-    if not priced(topology) or any(chip_watts(scenario, site) is None for site in sites):
+    if not priced(topology) or any(chip_watts(scenario.workload.chip_at(site), site) is None for site in sites):
         return False
     asked = (
         [sites[place]]

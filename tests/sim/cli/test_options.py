@@ -116,6 +116,8 @@ PAIRS: dict[str, tuple[list[str], str | None]] = {
     "plan --price-chip-hour": (PLAN, "2"),
     "plan --price-gb": (PLAN, "2"),
     "plan --max-cost": ([*PLAN, "--price-chip-hour", "2"], "20000"),
+    "plan --objective": ([*PLAN, "--price-chip-hour", "2"], "cost"),
+    "plan --max-mw": ([*PLAN, "--chip", "h100"], "0.4"),
     "plan --chips": (PLAN, "500"),
     "plan --tokens-per-param": (PLAN, "20"),
     "plan --inference-tokens": (PLAN, "1e12"),

@@ -301,7 +301,8 @@ BASES: dict[str, dict] = {
     },
     "chips by name": {
         "topology": topology(
-            sites=[site("a", chip="h100", mfu=0.3), site("b", chip="a100", chip_speed="100 Tflop/s"), site("c")]
+            sites=[site("a", chip="h100", mfu=0.3), site("b", chip="a100", chip_speed="100 Tflop/s"), site("c")],
+            egress=[{"between": ["b", "c"], "price": 0.03}],
         ),
         "workload": {**SMALL, "chip": "tpu-v4", "mfu": 0.5, "split": "by-speed"},
         "strategies": [{"kind": "data-parallel"}, {**DILOCO, "replicas": 3}],
@@ -313,7 +314,7 @@ BASES: dict[str, dict] = {
                 site("b", price_chip_hour=2.0, egress=0.05, power={"chip": "500 W", "host": "100 W", "pue": 1.2}),
                 site("c", price_chip_hour=1.0, egress=[{"up_to": "10 MB", "price_gb": 0.1}, {"price_gb": 0.05}]),
             ],
-            egress=[{"from": "a", "to": "b", "price": 0.02}, {"between": ["a", "c"], "price": 0.03}],
+            egress=[{"from": "a", "to": "b", "price": 0.02}],
         ),
         "workload": {**SMALL, "chip": "a100"},
         "strategies": [{"kind": "data-parallel"}, {**DILOCO, "replicas": 3}],
