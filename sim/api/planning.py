@@ -44,7 +44,7 @@ def plan(
     """What to train on these chips in this time, how, and what loss it will reach.
 
     Args:
-      where: a `Topology`, or the name or path of one.
+      where: a `Topology`, or its name or path.
       days: the deadline [days].
       chips: in all datacenters together; those of the topology unless given.
       chip: the kind of chip, by its name.
@@ -57,7 +57,8 @@ def plan(
       unique_tokens: different tokens that there are; more of them are repeats.
       inference_tokens: that the model will process in its life: then the least compute over it is chosen.
       loss_slack: with inference tokens, the share of the best loss to give up for it.
-      price_chip_hour, price_gb: prices of a chip for an hour, of a GB sent between datacenters.
+      price_chip_hour: price of a chip for an hour.
+      price_gb: price of a GB sent between datacenters.
       max_cost: what the run may cost, in the unit of the prices.
       objective: least loss; or, within `loss_slack` of that, least cost or energy.
       max_mw: what the datacenters may draw together while all chips compute [MW].
@@ -67,12 +68,9 @@ def plan(
     Raises:
       InputError: an argument is wrong, or nothing fits.
     """
-    ends = params if isinstance(params, tuple) else (params, params)
     several = [strategies] if isinstance(strategies, AbstractStrategy) else strategies
     entries = Ask.strategies if several is None else tuple(_entry(each) for each in several)
-    prices: dict[str, Any] = {"price_chip_hour": price_chip_hour, "price_gb": price_gb}
-    prices |= {"max_cost": max_cost, "max_mw": max_mw}
-    counts = {"unique_tokens": unique_tokens, "inference_tokens": inference_tokens}
+    limits: dict[str, Any] = {"price_chip_hour": price_chip_hour, "price_gb": price_gb, "max_cost": max_cost}
     ask = Ask(
         topology=where if isinstance(where, Topology) else topology(where),
         days=days,
@@ -82,13 +80,23 @@ def plan(
         chip_flop_per_s=_speed(mfu, chip_speed),
         strategies=entries,
         sync_every=(sync_every,) if isinstance(sync_every, int) else tuple(sync_every),
-        params=None if params is None else tuple(counted("params", end) for end in ends if end is not None),
+        params=_range(params),
         tokens_per_param=tokens_per_param,
-        **{name: counted(name, value) for name, value in counts.items() if value is not None},
+        **_counts({"unique_tokens": unique_tokens, "inference_tokens": inference_tokens}),
         loss_slack=loss_slack,
-        **(prices | {"objective": objective, "payload_bits": payload_bits, "layers": layers}),
+        **(limits | {"max_mw": max_mw, "objective": objective, "payload_bits": payload_bits, "layers": layers}),
     )
     return Plan.of(plans.answer(ask))
+
+
+def _range(params: Count | tuple[Count, Count] | None) -> tuple[float, ...] | None:
+    if params is None:
+        return None
+    return tuple(counted("params", end) for end in (params if isinstance(params, tuple) else (params, params)))
+
+
+def _counts(given: dict[str, Count | None]) -> dict[str, Any]:
+    return {name: counted(name, value) for name, value in given.items() if value is not None}
 
 
 def _entry(strategy: AbstractStrategy) -> str:
