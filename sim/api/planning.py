@@ -13,6 +13,7 @@ from ..questions.plan.options import Ask
 from ..strategies import AbstractStrategy
 from ..topology.model import Topology
 from ..units.quantities import CHIP_SPEED, Quantity, from_si, read_chip_speed
+from ..workload.memory import Sharding
 from .answers import Plan
 from .given import topology
 from .questions import Count, Strategies, counted
@@ -38,6 +39,7 @@ def plan(
     max_cost: float | None = None,
     objective: Literal["loss", "cost", "energy"] = "loss",
     max_mw: float | None = None,
+    sharding: Sharding = "parameters",
     payload_bits: float = 16.0,
     layers: int = 48,
 ) -> Plan:
@@ -62,6 +64,7 @@ def plan(
       max_cost: what the run may cost, in the unit of the prices.
       objective: least loss; or, within `loss_slack` of that, least cost or energy.
       max_mw: what the datacenters may draw together while all chips compute [MW].
+      sharding: what the chips of a datacenter share out of the model, which must fit into their memory if named.
       payload_bits: bits per exchanged parameter [bit].
       layers: of the model, for strategies that exchange layer by layer.
 
@@ -71,6 +74,7 @@ def plan(
     several = [strategies] if isinstance(strategies, AbstractStrategy) else strategies
     entries = Ask.strategies if several is None else tuple(_entry(each) for each in several)
     limits: dict[str, Any] = {"price_chip_hour": price_chip_hour, "price_gb": price_gb, "max_cost": max_cost}
+    limits["max_mw"] = max_mw
     ask = Ask(
         topology=where if isinstance(where, Topology) else topology(where),
         days=days,
@@ -84,7 +88,16 @@ def plan(
         tokens_per_param=tokens_per_param,
         **_counts({"unique_tokens": unique_tokens, "inference_tokens": inference_tokens}),
         loss_slack=loss_slack,
-        **(limits | {"max_mw": max_mw, "objective": objective, "payload_bits": payload_bits, "layers": layers}),
+        **(
+            limits
+            | {
+                "max_mw": max_mw,
+                "objective": objective,
+                "sharding": sharding,
+                "payload_bits": payload_bits,
+                "layers": layers,
+            }
+        ),
     )
     return Plan.of(plans.answer(ask))
 

@@ -69,6 +69,15 @@ class Objective(StrEnum):
     energy = "energy"
 
 
+class Sharded(StrEnum):
+    """What the chips of a datacenter share out of the model."""
+
+    none = "none"
+    optimizer = "optimizer"
+    gradients = "gradients"
+    parameters = "parameters"
+
+
 @dataclass(frozen=True)
 class Equipment:
     """The chips, where the topology shall not say it."""
@@ -76,6 +85,9 @@ class Equipment:
     chips: ChipsOption = None
     chip: ChipOption = None
     mfu: MfuOption = None
+    sharding: Annotated[
+        Sharded, typer.Option(help="What chips of a datacenter share out, if named: a model must fit their memory.")
+    ] = Sharded.parameters
 
 
 @dataclass(frozen=True)
@@ -161,7 +173,13 @@ def _equipped(asked: Equipment) -> dict[str, Any]:
     except InputError as error:
         raise InputError(f"--chip: {error}") from None
     kind = named.name if named else None
-    return {"chips": asked.chips, "chip": kind, "mfu": asked.mfu, "chip_flop_per_s": speed}
+    return {
+        "chips": asked.chips,
+        "chip": kind,
+        "mfu": asked.mfu,
+        "chip_flop_per_s": speed,
+        "sharding": asked.sharding.value,
+    }
 
 
 def _range(text: str) -> tuple[float, ...]:

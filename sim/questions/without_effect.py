@@ -27,6 +27,7 @@ from ..workload.documents import AnalyticWorkload, TraceWorkload, Workload
 
 _COMPUTING = ("chips", *SPEEDS, "inside", "host")
 """Keys of a datacenter without effect where it does not compute and only forwards the traffic of others."""
+NOT_HELD = "only runs and plans look at the memory of chips"
 _SECONDS = "the seconds of a step are given"
 Called = Callable[[str], str | None]
 """The name of a key for the user: the key itself, the option that set it, or None if the user gave neither."""
@@ -44,7 +45,7 @@ def in_bandwidth(
       more: reasons that do not come from the scenario.
     """
     there = _within_reach(scenario)
-    more = [(NOT_COUNTED, prices(scenario.topology)), *more]
+    more = [(NOT_COUNTED, prices(scenario.topology)), (NOT_HELD, given(scenario.workload, "workload", "memory")), *more]
     planned = jobs(there)
     found = _renamed(of_jobs(there, planned), scenario, there)
     found |= by_path(_of_bandwidth(scenario, planned, settled))
@@ -193,7 +194,9 @@ def _of_budget(scenario: Scenario, planned: Sequence[Sequence[Job]]) -> dict[str
     seconds = list(_of_given_seconds(scenario))
     some = [each for each in planned if each]  # a rule may leave no strategy: none of them has a best batch
     found = [[*reasons(scenario, each, carrying(scenario, each)), *seconds] for each in some]
-    return in_all([by_path([*own, (NOT_COUNTED, prices(scenario.topology))]) for own in found])
+    held = list(given(scenario.workload, "workload", "memory"))
+    more: list[Reason] = [(NOT_COUNTED, prices(scenario.topology)), (NOT_HELD, held)]
+    return in_all([by_path([*more, *own]) for own in found])
 
 
 def in_all(views: Sequence[Mapping[str, str]]) -> dict[str, str]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..simulation.results import Cost, Run
+from ..simulation.results import Run
+from ..simulation.spent import Cost
 from . import strategy_name
 from .model import Block, Column, Row, Table
 from .quantities import ENERGY, MASS, MONEY, POWER, Quantity

@@ -16,7 +16,8 @@ from ..topology.egress import EgressPrice, charge
 from ..topology.model import Datacenter, Topology
 from ..topology.power import Power
 from ..units.chips import find_chip
-from .results import Cost, Outcome, SiteCost
+from .results import Outcome
+from .spent import Cost, SiteCost
 
 _J_PER_KWH = 3.6e6
 

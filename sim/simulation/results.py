@@ -16,6 +16,7 @@ from ..strategies.shared.stated import Replica
 from ..topology.model import Datacenter
 from ..units.in_words import human_seconds
 from ..workload.load import Load
+from .spent import ChipMemory, Cost
 
 
 @dataclass(frozen=True)
@@ -66,44 +67,6 @@ class LinkShare:
 
 
 @dataclass(frozen=True)
-class SiteCost:
-    """What one datacenter costs and draws in a run; None where nobody says it.
-
-    Attributes:
-      name: the datacenter.
-      chips, egress: money for its chips, and for the bytes that leave it.
-      energy_kwh, carbon_kg: electricity with hosts and cooling, and its carbon [kWh], [kg].
-      peak_power_w: while all its chips compute [W].
-    """
-
-    name: str
-    chips: float | None
-    egress: float | None
-    energy_kwh: float | None
-    carbon_kg: float | None
-    peak_power_w: float | None
-
-
-@dataclass(frozen=True)
-class Cost:
-    """The same of all datacenters of a run together; None where one of them does not say it.
-
-    Attributes:
-      total: chips and egress together, in the currency of the prices.
-      chips, egress, energy_kwh, carbon_kg, peak_power_w: sums over the datacenters.
-      sites: each of them.
-    """
-
-    total: float | None
-    chips: float | None
-    egress: float | None
-    energy_kwh: float | None
-    carbon_kg: float | None
-    peak_power_w: float | None
-    sites: tuple[SiteCost, ...]
-
-
-@dataclass(frozen=True)
 class Run:
     """One strategy's run. Times of workers are means over the workers.
 
@@ -145,6 +108,7 @@ class Run:
       loss_notes: what of the two is extrapolated, or why there is none.
       sites, links: what each of them did; no links where exchanges are ideal.
       cost: what it costs and draws; None where nobody says what anything costs or draws.
+      memory: what a chip holds; None where the workload says nothing of memory.
     """
 
     strategy: str
@@ -189,6 +153,7 @@ class Run:
     sites: tuple[SiteUse, ...]
     links: tuple[LinkShare, ...]
     cost: Cost | None = None
+    memory: ChipMemory | None = None
 
     def __repr__(self) -> str:
         return f"<Run {self.label} on {self.topology}: {human_seconds(self.wall_clock_s)}>"

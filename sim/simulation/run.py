@@ -26,6 +26,7 @@ from ..units.in_words import human_seconds
 from .assumptions import assumptions
 from .cost import assumed, cost_of
 from .jobs import check_chips, jobs, plan_job, workers_of
+from .memory import memory_of, warnings
 from .results import Job, Outcome, Result
 from .summary import summarise
 from .without_effect.keys import without_effect
@@ -58,10 +59,12 @@ def result_of(scenario: Scenario, found: Sequence[Outcome]) -> Result:
             summarise(each, scenario.topology.name, compare.wall_clock_s(each.job)),
             label=label,
             cost=cost_of(scenario, each),
+            memory=memory_of(scenario, each.job) if scenario.workload.memory else None,
         )
         for each, label in zip(found, labels, strict=True)
     )
     notes = (*found[0].job.setting.load.notes, *assumptions(scenario, runs, found), *assumed(scenario, found))
+    notes += tuple(warnings(scenario, [each.job for each in found], labels))
     carried = frozenset(link.name for each in runs for link in each.links if link.bytes)
     unused = unused_prices(scenario, found)
     ignored = without_effect(scenario, [each.job for each in found], carried or None, unused)

@@ -15,6 +15,7 @@ from ..errors import InputError
 from ..topology.model import Datacenter
 from ..units.quantities import Chips, Count, Factor, Layers, LayerSizes, Steps
 from .load import Deal, Load, rounded_up
+from .memory import Memory
 
 CHIP_FLOP_PER_S = 300e12
 TOKENS_PER_CHIP = 4_096.0
@@ -48,6 +49,8 @@ class AbstractWorkload(Frozen):
     """Instead of layers: the size of each layer, in order (only the shares matter); default: equal layers."""
     forward_share: float = Field(default=1 / 3, ge=1e-6, le=1 - 1e-6, examples=[0.333])
     """Share of the forward pass in the compute of a step."""
+    memory: Memory | None = Field(default=None, examples=["{sharding: none}"])
+    """How the model is held in the memory of the chips; null: not told, and fully sharded where a plan asks."""
 
     @abstractmethod
     def load(self, sites: Sequence[Datacenter], split: int) -> Load:

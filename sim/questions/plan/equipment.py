@@ -63,7 +63,8 @@ def _priced(ask: Ask, site: Datacenter) -> Datacenter:
 def _counted_on(ask: Ask, site: Datacenter) -> Datacenter:
     chips = site.chips if ask.chips is None else ask.chips // len(ask.topology.datacenters)
     if ask.says_the_chip:
-        return site.replaced(chips=chips, chip=ask.chip, mfu=None, chip_speed=ask.speed)
+        mfu = ask.mfu if ask.chip is not None and ask.chip_flop_per_s is None else None
+        return site.replaced(chips=chips, chip=ask.chip, mfu=mfu, chip_speed=ask.chip_flop_per_s)
     if site.chip is not None and ask.mfu is not None:
         return site.replaced(chips=chips, mfu=ask.mfu, chip_speed=None)
     return site.replaced(chips=chips, **({} if site.chip_flop_per_s else {"chip_speed": ask.speed}))

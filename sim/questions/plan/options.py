@@ -19,6 +19,7 @@ from ...strategies import STRATEGIES, AbstractStrategy, Setting
 from ...strategies.shared.strategy import told_apart
 from ...topology.model import Topology
 from ...workload.extent import CHIP_FLOP_PER_S
+from ...workload.memory import Sharding
 
 Document = dict[str, Any]
 
@@ -49,6 +50,7 @@ class Ask:
         the topology.
       max_cost: the largest cost of a run, in the unit of the prices.
       objective: what the best plan has least of.
+      sharding: what the chips of a datacenter share out of the model, where the memory of the chips is known.
       max_mw: the most that its datacenters may draw together, while all chips compute [MW].
       payload_bits: bits per exchanged parameter, where a strategy gives none [bit].
       layers: layers of the model, for strategies that exchange layer by layer.
@@ -72,6 +74,7 @@ class Ask:
     max_cost: float | None = None
     objective: Literal["loss", "cost", "energy"] = "loss"
     max_mw: float | None = None
+    sharding: Sharding = "parameters"
     payload_bits: float = PAYLOAD_BITS
     layers: int = 48
 

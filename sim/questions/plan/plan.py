@@ -17,10 +17,11 @@ from ...topology.model import Topology
 from ...units.in_words import human_count
 from ...units.quantities import LATENCY, MOST_CHIPS, MOST_LAYERS, MOST_STEPS
 from .equipment import equipped
+from .holding import fitting_grids, memory_note, nothing_fits
 from .marginal import Marginal, enlarged, marginals
 from .options import Ask, options
-from .replay import Entry, replayed, scenario_of, score, undominated
-from .search import Cell, Grid, grid, params_to_try
+from .replay import Entry, option_of, replayed, scenario_of, score, undominated
+from .search import Cell, Grid, params_to_try
 from .spending import check_spending, nothing_small_enough, within_power
 from .without_effect import in_plan
 
@@ -83,7 +84,8 @@ def answer(ask: Ask, watch: Watch = UNWATCHED) -> Plan:
 
     Raises:
       InputError: an option is out of range, or no combination fits into the deadline.
-    Limits: memory of chips, pipelines and failures are not modelled; the laws' limits are in the notes of every plan.
+    Limits: the memory of chips counts where they are named; pipelines and failures are not modelled; the laws' limits
+      are in the notes of every plan.
     """
     _check(ask)
     topology = equipped(ask)
@@ -93,10 +95,12 @@ def answer(ask: Ask, watch: Watch = UNWATCHED) -> Plan:
     if not everything:
         raise nothing_small_enough(ask, possible)
     params = params_to_try(ask, max(option.flop_per_s for option in everything))
-    grids = []
+    grids: list[Grid] = []
     for number, option in enumerate(everything):
         watch.doing(f"estimating {option.strategy.label} in {option.where}", number, len(everything))
-        grids.append(grid(option, params))
+        grids += fitting_grids([option], params)
+    if not grids:
+        raise nothing_fits(ask, everything, params)
     replayer = _Replayer(watch)
     entries = replayer.best_of_each(_by_family(_candidates(ask, grids, ask.limit_s)), ask.limit_s, 2)
     if not entries:
@@ -118,7 +122,10 @@ def answer(ask: Ask, watch: Watch = UNWATCHED) -> Plan:
         combinations=int(sum(np.isfinite(one.step_s).sum() for one in grids)),
         replays=replayer.replays,
         closed_form=all(one.exact for one in grids),
-        notes=in_plan(ask, everything, options(ask, enlarged(topology, "chips", doubled=True))),
+        notes=(
+            *memory_note(ask, option_of(best, everything), params),
+            *in_plan(ask, everything, options(ask, enlarged(topology, "chips", doubled=True))),
+        ),
     )
 
 

@@ -11,8 +11,9 @@ import numpy as np
 from ... import laws
 from ...scenario.model import Scenario
 from ...simulation.cost import cost_of
-from ...simulation.results import Cost, Outcome
+from ...simulation.results import Outcome
 from ...simulation.run import outcomes
+from ...simulation.spent import Cost
 from ..whole_numbers import last_that_fits
 from .objective import best_batch_tokens, compared_loss
 from .options import Ask, Option
@@ -118,8 +119,12 @@ def scenario_of(entry: Entry, everything: Sequence[Option]) -> Scenario:
       entry: the plan.
       everything: the options from which it was chosen.
     """
-    option = next(each for each in everything if each.label == entry.label and each.sites == entry.sites)
-    return option.scenario(entry.params, entry.batch_tokens, entry.steps)
+    return option_of(entry, everything).scenario(entry.params, entry.batch_tokens, entry.steps)
+
+
+def option_of(entry: Entry, everything: Sequence[Option]) -> Option:
+    """The option of a plan."""
+    return next(each for each in everything if each.label == entry.label and each.sites == entry.sites)
 
 
 def _outcome(cell: Cell, steps: int, limit_s: float) -> tuple[tuple[Outcome, Cost | None], float]:

@@ -68,7 +68,9 @@ def _of_power(scenario: Scenario, used: set[str]) -> Iterator[Reason]:
 
 
 def counts_watts(scenario: Scenario, place: int | None) -> bool:
-    """Whether the kind of chip of a datacenter (None: of the workload) says what is drawn."""
+    """Whether the kind of chip of a datacenter (None: of the workload) says what is drawn, or how much it can hold."""
+    if scenario.workload.memory is not None:
+        return True
     topology, sites = scenario.topology, scenario.topology.datacenters
     if not priced(topology) or any(chip_watts(scenario.workload.chip_at(site), site) is None for site in sites):
         return False

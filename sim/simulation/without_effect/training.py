@@ -177,6 +177,21 @@ def _closing(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
             yield from given(job.strategy, f"strategies[{position}]", "closing_exchange")
 
 
+def _memory(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
+    memory, path = scenario.workload.memory, "workload.memory"
+    if memory is None:
+        return
+    layered = any(job.setting.load.layers for job in jobs)
+    if not layered:
+        yield from given(memory, path, "rematerialise", "sequences", "sequence_tokens", "width", "heads")
+    elif memory.rematerialise != "none":
+        yield from given(memory, path, "heads")
+    if memory.sharding == "none":
+        yield from given(memory, path, "shards")
+    if not any(job.strategy.outer_copies(job.setting) for job in jobs):
+        yield from given(memory, path, "outer_on_host")
+
+
 TRAINING: tuple[tuple[str, Rule], ...] = (
     ("a datacenter with a single chip exchanges nothing inside", _lone_chips),
     ("one node has all chips of its datacenter", _one_node),
@@ -190,6 +205,7 @@ TRAINING: tuple[tuple[str, Rule], ...] = (
     ("all datacenters are equally fast", _split),
     ("no strategy goes by layers", _layers),
     ("nothing is exchanged behind a backward pass", _forward),
+    ("what a chip holds does not depend on it here", _memory),
     (OWN_BITS, _bits),
     ("layers are bundled with `overlap: layers` only", _buckets),
     ("it changes what is learned and not when", lambda s, _: strategies(s, lambda each: True, "mixing")),

@@ -271,6 +271,41 @@ def test_a_plan_draws_no_more_than_it_may():
     assert found[0.03].compared_loss > found[0.07].compared_loss == answer(ask).best.compared_loss
 
 
+def test_a_plan_chooses_no_model_that_does_not_fit():
+    """With a sharded optimizer every chip of a site of n holds 4 N + 12 N / n bytes, and activations."""
+    ask = Ask(uneven(), days=300, params=(1e9, 1e13), strategies=("data-parallel",), sharding="optimizer")
+    best = answer(ask).best
+    chips = min({"dear": 64, "cheap": 32}[name] for name in best.sites)
+    assert (4 + 12 / chips) * best.params < 80e9
+    assert any(note.startswith("memory: models of Data-Parallel up to ") for note in answer(ask).notes)
+    small = answer(replace(ask, sharding="none")).best
+    assert small.params <= 80e9 / 16
+    assert small.compared_loss > best.compared_loss
+    free = answer(replace(ask, topology=uneven_without_names())).best
+    assert free.params > best.params
+
+
+def uneven_without_names():
+    sites = [{**site, "chip": None, "chip_speed": "395.8 Tflop/s"} for site in UNEVEN]
+    sites = [{key: value for key, value in site.items() if value is not None} for site in sites]
+    link = {"between": ["dear", "cheap"], "bandwidth": "10 Gbit/s", "latency": "10 ms"}
+    return validate(Topology, {"name": "uneven", "datacenters": sites, "links": [link]}, source="test")
+
+
+def test_a_model_that_no_chip_holds_is_refused_with_what_would_fit():
+    with pytest.raises(InputError) as refused:
+        answer(Ask(uneven(), days=3, params=(1e12,), sharding="optimizer"))
+    told = in_options(refused.value)
+    assert "--params 1T: a h100 in " in told
+    assert "has 80.0 GB" in told
+    assert "would fit: write smaller --params, more --chips, another --chip, or --sharding parameters" in told
+    most = float(told.partition("up to ")[2].partition("B would fit")[0]) * 1e9
+    held = answer(Ask(uneven(), days=3, params=(0.99 * most,), sharding="optimizer")).best
+    assert held.params == 0.99 * most
+    with pytest.raises(InputError, match="would fit"):
+        answer(Ask(uneven(), days=3, params=(1.01 * most,), sharding="optimizer"))
+
+
 def test_the_front_is_a_front():
     plan = answer(Ask(sites(3, bandwidth="10 Gbit/s", chips=64), days=10, price_chip_hour=1.0))
     figures = [(entry.wall_clock_s, entry.compared_loss, entry.cost) for entry in plan.front]

@@ -330,6 +330,21 @@ BASES: dict[str, dict] = {
         "workload": {"trace": RECORDING, "steps": 23},
         "strategies": [{"kind": "data-parallel"}, {**DILOCO, "replicas": 3}],
     },
+    "held in memory": {
+        "topology": topology(sites=[site("a", chip="h100"), site("b"), site("c")]),
+        "workload": {
+            **LAYERED,
+            "chip": "a100",
+            "chips": 12,
+            "memory": {"sharding": "gradients", "shards": 2, "rematerialise": "none", "width": 512, "heads": 8},
+        },
+        "strategies": [{"kind": "data-parallel"}, {**DILOCO, "replicas": 3}],
+    },
+    "held in memory, without layers": {
+        "topology": topology(sites=[site("a"), site("b"), site("c")]),
+        "workload": {**SMALL, "memory": {"sharding": "none"}},
+        "strategies": [{"kind": "data-parallel"}],
+    },
     "a recording on chips by name": {
         "topology": topology(sites=[site("a"), site("b"), site("c", chip="a100")]),
         "workload": {"trace": RECORDING, "steps": 23, "rescale": True, "chip": "h100", "mfu": 0.3},
