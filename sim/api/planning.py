@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict, Unpack
 
 from ..documents.chip_keys import known_name
 from ..errors import InputError
@@ -17,6 +17,17 @@ from ..workload.memory import Sharding
 from .answers import Plan
 from .given import topology
 from .questions import Count, Strategies, counted
+
+
+class Limits(TypedDict, total=False):
+    """What a plan costs and draws, may cost and draw, and shall have least of; docs/cost.md says what each is."""
+
+    price_chip_hour: float
+    price_gb: float
+    max_cost: float
+    objective: Literal["loss", "cost", "energy"]
+    max_mw: float
+    sharding: Sharding
 
 
 def plan(
@@ -34,14 +45,9 @@ def plan(
     unique_tokens: Count | None = None,
     inference_tokens: Count | None = None,
     loss_slack: float = 0.01,
-    price_chip_hour: float | None = None,
-    price_gb: float | None = None,
-    max_cost: float | None = None,
-    objective: Literal["loss", "cost", "energy"] = "loss",
-    max_mw: float | None = None,
-    sharding: Sharding = "parameters",
     payload_bits: float = 16.0,
     layers: int = 48,
+    **limits: Unpack[Limits],
 ) -> Plan:
     """What to train on these chips in this time, how, and what loss it will reach.
 
@@ -59,22 +65,15 @@ def plan(
       unique_tokens: different tokens that there are; more of them are repeats.
       inference_tokens: that the model will process in its life: then the least compute over it is chosen.
       loss_slack: with inference tokens, the share of the best loss to give up for it.
-      price_chip_hour: price of a chip for an hour.
-      price_gb: price of a GB sent between datacenters.
-      max_cost: what the run may cost, in the unit of the prices.
-      objective: least loss; or, within `loss_slack` of that, least cost or energy.
-      max_mw: what the datacenters may draw together while all chips compute [MW].
-      sharding: what the chips of a datacenter share out of the model, which must fit into their memory if named.
       payload_bits: bits per exchanged parameter [bit].
-      layers: of the model, for strategies that exchange layer by layer.
+      layers: of the model, for strategies that exchange layer by layer, and for its activations.
+      limits: `price_chip_hour`, `price_gb`, `max_cost`, `objective` ("loss", "cost" or "energy"), `max_mw`, `sharding`.
 
     Raises:
       InputError: an argument is wrong, or nothing fits.
     """
     several = [strategies] if isinstance(strategies, AbstractStrategy) else strategies
     entries = Ask.strategies if several is None else tuple(_entry(each) for each in several)
-    limits: dict[str, Any] = {"price_chip_hour": price_chip_hour, "price_gb": price_gb, "max_cost": max_cost}
-    limits["max_mw"] = max_mw
     ask = Ask(
         topology=where if isinstance(where, Topology) else topology(where),
         days=days,
@@ -88,16 +87,9 @@ def plan(
         tokens_per_param=tokens_per_param,
         **_counts({"unique_tokens": unique_tokens, "inference_tokens": inference_tokens}),
         loss_slack=loss_slack,
-        **(
-            limits
-            | {
-                "max_mw": max_mw,
-                "objective": objective,
-                "sharding": sharding,
-                "payload_bits": payload_bits,
-                "layers": layers,
-            }
-        ),
+        payload_bits=payload_bits,
+        layers=layers,
+        **limits,
     )
     return Plan.of(plans.answer(ask))
 
