@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from ...documents.chip_keys import named_speed
 from ...scenario.model import Scenario
 from ...strategies import is_reference
-from ...topology.model import PUBLISHED
+from ...topology.model import PUBLISHED, Datacenter
 from ...trace.given import GivenSeconds
-from ...workload.documents import AnalyticWorkload, TraceWorkload
+from ...workload.documents import AnalyticWorkload, TraceWorkload, Workload
 from ..results import Job
 from .given import given, insides, strategies
 from .network import Rule
@@ -89,10 +90,14 @@ def _own_speeds(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
 
 
 def _kinds(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
+    def has_another_speed(document: Datacenter | Workload) -> bool:
+        return document.chip_flop_per_s != named_speed(document.chip, document.mfu)
+
     for place, site in enumerate(scenario.topology.datacenters):
-        if "chip_flop_per_s" in site.model_fields_set and not counts_watts(scenario, place):
+        if has_another_speed(site) and not counts_watts(scenario, place):
             yield from given(site, f"topology.datacenters[{place}]", "chip")
-    if "chip_flop_per_s" in scenario.workload.model_fields_set and not counts_watts(scenario, None):
+    stated = "chip_flop_per_s" in scenario.workload.model_fields_set and has_another_speed(scenario.workload)
+    if stated and not counts_watts(scenario, None):
         yield from given(scenario.workload, "workload", "chip")
 
 
@@ -117,7 +122,7 @@ def _by_layer(job: Job) -> bool:
 
 
 def _layers(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
-    if not any(_by_layer(job) for job in jobs):
+    if scenario.workload.memory is None and not any(_by_layer(job) for job in jobs):
         yield from given(scenario.workload, "workload", "layers", "layer_params")
 
 

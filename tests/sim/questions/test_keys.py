@@ -101,6 +101,7 @@ LOOKED_AT = {
     ("Inside", "bandwidth"): "another datacenter is slower, and this one waits for it",
     ("Inside", "node_chips"): "likewise",
     ("Transport", "segment"): "a limit that does not bind",
+    ("Datacenter", "chip"): "its memory is a limit that does not bind; where it says how fast it is, it differs",
     (
         "Link",
         "schedule",
