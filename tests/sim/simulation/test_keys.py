@@ -390,6 +390,7 @@ OTHERS: dict[tuple[str, str], list] = {
     ("Topology", "hosts"): [[{"name": name, "slowdown": [1, 3.0]} for name in ("core0", "core1")]],
     ("Topology", "routes"): [[{"from": "a", "to": "b", "via": ["ix"]}], [{"from": "a", "to": "b", "via": ["c"]}]],
     ("Datacenter", "chip"): ["h100", "tpu-v3"],
+    ("AbstractWorkload", "chip"): ["h100", "tpu-v3"],
     ("Datacenter", "power"): [{"chip": "123 W", "carbon": "100 g/kWh"}],
     ("AbstractShape", "power"): [{"chip": "123 W"}],
     ("Datacenter", "egress"): [0.2, "gcp-premium"],
