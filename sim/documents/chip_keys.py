@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, GetJsonSchemaHandler
+from pydantic import AfterValidator, BeforeValidator, Field, GetJsonSchemaHandler
 from pydantic_core import CoreSchema
 
 from ..errors import InputError, brief
@@ -32,6 +32,12 @@ def known_name(name: str) -> str:
     return found.name
 
 
+def _is_text(name: Any) -> Any:
+    if isinstance(name, int | float):
+        raise InputError(f"{brief(name)} is not the name of a chip, such as h100; did you mean 'chips', their number?")
+    return name
+
+
 class _Names:
     """The schema of a chip's name; the catalogue is read when somebody asks for it."""
 
@@ -39,7 +45,7 @@ class _Names:
         return {"type": "string", "enum": chip_names()}
 
 
-ChipName = Annotated[str, AfterValidator(known_name), _Names()]
+ChipName = Annotated[str, BeforeValidator(_is_text), AfterValidator(known_name), _Names()]
 """The name of a chip in the catalogue."""
 Utilization = Annotated[float, Field(ge=1e-6, le=1, strict=True, allow_inf_nan=False)]
 """A share of a chip's peak."""
