@@ -43,7 +43,8 @@ if TYPE_CHECKING:
         us,
     )
     from sim.api.given import Workload, flow, load, topology
-    from sim.api.questions import bandwidth, budget, explain, flows, plan, predict, reproduce, run, validate
+    from sim.api.planning import plan
+    from sim.api.questions import bandwidth, budget, explain, flows, predict, reproduce, run, validate
     from sim.api.runs import Runs
     from sim.api.sweeps import sweep
     from sim.api.swept import Sweep
@@ -135,7 +136,8 @@ _HOMES = {
         "Validation",
     ),
     "sim.api.given": ("Workload", "flow", "load", "topology"),
-    "sim.api.questions": ("bandwidth", "budget", "explain", "flows", "plan", "predict", "reproduce", "run", "validate"),
+    "sim.api.planning": ("plan",),
+    "sim.api.questions": ("bandwidth", "budget", "explain", "flows", "predict", "reproduce", "run", "validate"),
     "sim.api.runs": ("Runs",),
     "sim.api.sweeps": ("sweep",),
     "sim.api.swept": ("Sweep",),

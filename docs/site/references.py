@@ -20,7 +20,7 @@ from trainer.cli.record_trace import app as record_trace
 PROGRAMS = {"simulate": simulate, "record-trace": record_trace, "evaluate-checkpoint": evaluation_app(load=None)}
 """Commands that are installed, and their apps (the last one reads no checkpoint here)."""
 HOMES = {
-    "Questions": "sim.api.questions sim.api.sweeps",
+    "Questions": "sim.api.questions sim.api.planning sim.api.sweeps",
     "What is given": "sim.api.given sim.scenario sim.topology sim.workload",
     "Strategies": "sim.strategies",
     "Answers": "sim.api.answers sim.api.runs sim.api.swept sim.simulation",

@@ -7,9 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack
 
-from pydantic import Field, model_validator
-
-from ..documents.validation import nearest, validate
+from ..documents.validation import validate
 from ..errors import InputError, brief
 from ..questions.flows import FlowSpec
 from ..scenario.loading import load_scenario
@@ -17,8 +15,7 @@ from ..scenario.model import Scenario
 from ..strategies import AbstractStrategy, Default, Reference
 from ..topology.model import Topology, load_topology
 from ..trace.given import GivenSeconds
-from ..units.chips import CHIPS, useful_flop_per_s
-from ..units.quantities import CHIP_SPEED, Quantity, to_text
+from ..units.quantities import Quantity
 from ..workload.documents import AnalyticWorkload, TraceWorkload
 from ..workload.extent import AbstractWorkload
 
@@ -38,6 +35,7 @@ class TraceKeys(TypedDict, total=False):
     layer_params: Sequence[float]
     forward_share: float
     rescale: bool
+    mfu: float
     chip_speed: Quantity
     payload_bits: float
 
@@ -48,19 +46,6 @@ class Workload(AnalyticWorkload):
     `Workload(params=7e9, tokens=140e9, chips=256, chip="h100")`; `from_trace` and `from_seconds` are recorded ones.
     Defaults: 20 N tokens; the power of two nearest to Data-Parallel's best batch; 4,096 tokens per chip.
     """
-
-    chip: str | None = Field(default=None, exclude=True, examples=["h100"])
-    """A chip by its name, instead of `chip_speed`: 40% of its published bfloat16 peak; the answer's notes say so."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _speed_of_the_chip(cls, data: Any) -> Any:
-        if not isinstance(data, dict) or data.get("chip") is None:
-            return data
-        if data.get("chip_speed") is not None:
-            raise InputError("`chip` and `chip_speed` say the same twice; keep one of them")
-        rest = {key: value for key, value in data.items() if key != "chip"}
-        return rest | {"chip_speed": to_text(chip_flop_per_s(data["chip"]), CHIP_SPEED)}
 
     @classmethod
     def from_trace(cls, trace: str | Path, *, chip: str | None = None, **keys: Unpack[TraceKeys]) -> TraceWorkload:
@@ -118,24 +103,10 @@ def _as_lists(seconds: Any) -> Any:
     return [_as_lists(each) for each in seconds]
 
 
-def chip_flop_per_s(name: str) -> float:
-    """Useful speed of a chip by its name [flop/s].
-
-    Raises:
-      InputError: there is none of that name.
-    """
-    found = useful_flop_per_s(name) if isinstance(name, str) else None
-    if found is None:
-        raise InputError(f"chip: there is none named {brief(name)}; {nearest(str(name), [c.name for c in CHIPS])}")
-    return found
-
-
 def _recorded(source: str, trace: dict[str, Any], chip: str | None, keys: TraceKeys) -> TraceWorkload:
     document: dict[str, Any] = {**trace, **keys}
     if chip is not None:
-        if "chip_speed" in keys:
-            raise InputError(f"{source}: `chip` and `chip_speed` say the same twice; keep one of them")
-        document |= {"chip_speed": chip_flop_per_s(chip), "rescale": True}
+        document |= {"chip": chip, "rescale": True}
     return validate(TraceWorkload, document, source=source, in_si=True)
 
 

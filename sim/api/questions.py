@@ -14,18 +14,16 @@ from ..questions.budget.comparison_rules import RULES, Rule
 from ..questions.explain import explain as explanations
 from ..questions.flows import Flows, FlowSpec
 from ..questions.flows import answer as flows_answer
-from ..questions.plan import plan as plans
-from ..questions.plan.options import Ask
 from ..questions.predict import answer as predict_answer
 from ..questions.reproduce.reproduce import answer as reproduce_answer
 from ..questions.validate.claims import answer as validate_answer
 from ..simulation import run as simulation
 from ..strategies import AbstractStrategy, Default, Reference
 from ..topology.model import CollectiveName, Topology
-from ..units.quantities import CHIP_SPEED, Quantity, from_si, read_chip_speed, read_count
+from ..units.quantities import read_count
 from ..workload.extent import AbstractWorkload
-from .answers import Bandwidth, Budget, Explanation, FlowTimes, Plan, Prediction, Reproduction, Validation
-from .given import Where, chip_flop_per_s, scenario, strategy_entry, topology
+from .answers import Bandwidth, Budget, Explanation, FlowTimes, Prediction, Reproduction, Validation
+from .given import Where, scenario, topology
 from .runs import Runs
 
 Strategies = Sequence[AbstractStrategy] | AbstractStrategy
@@ -116,7 +114,7 @@ def budget(
         raise InputError(f"rules: there is none named {unknown!r}; {nearest(str(unknown), RULES)}")
     places = where if isinstance(where, list | tuple) else [where]
     asked = [scenario(place, workload, strategies) for place in places]
-    unique = None if unique_tokens is None else _count("unique_tokens", unique_tokens)
+    unique = None if unique_tokens is None else counted("unique_tokens", unique_tokens)
     return Budget.of(budgets.answer(asked, rules=rules, target_losses=target_losses, unique_tokens=unique))
 
 
@@ -135,74 +133,6 @@ def explain(
     """
     asked = strategy if strategy is not None or workload is None else Default()
     return Explanation.of(explanations.answer(scenario(where, workload, asked)))
-
-
-def plan(
-    where: Topology | str,
-    *,
-    days: float,
-    chips: int | None = None,
-    chip: str | None = None,
-    chip_speed: Quantity | None = None,
-    strategies: Strategies | None = None,
-    sync_every: int | Sequence[int] = (30,),
-    params: Count | tuple[Count, Count] | None = None,
-    tokens_per_param: float | None = None,
-    unique_tokens: Count | None = None,
-    inference_tokens: Count | None = None,
-    loss_slack: float = 0.01,
-    price_chip_hour: float | None = None,
-    price_gb: float | None = None,
-    max_cost: float | None = None,
-    payload_bits: float = 16.0,
-    layers: int = 48,
-) -> Plan:
-    """What to train on these chips in this time, how, and what loss it will reach.
-
-    Args:
-      where: a `Topology`, or the name or path of one.
-      days: the deadline [days].
-      chips: in all datacenters together; those of the topology unless given.
-      chip: the kind of chip, by its name.
-      chip_speed: or its useful speed [flop/s].
-      strategies: to choose from, Data-Parallel and DiLoCo unless given; what one leaves open (replicas, H) is searched.
-      sync_every: the H to choose from.
-      params: N, or the ends of a range of it; around what fits unless given.
-      tokens_per_param: tokens for each parameter; free unless given.
-      unique_tokens: different tokens that there are; more of them are repeats.
-      inference_tokens: that the model will process in its life: then the least compute over it is chosen.
-      loss_slack: with inference tokens, the share of the best loss to give up for it.
-      price_chip_hour: price of a chip for an hour.
-      price_gb: price of a GB sent between datacenters.
-      max_cost: what the run may cost, in the unit of the prices.
-      payload_bits: bits per exchanged parameter [bit].
-      layers: of the model, for strategies that exchange layer by layer.
-
-    Raises:
-      InputError: an argument is wrong, or nothing fits.
-    """
-    ends = params if isinstance(params, tuple) else (params, params)
-    several = [strategies] if isinstance(strategies, AbstractStrategy) else strategies
-    entries = Ask.strategies if several is None else tuple(strategy_entry(each) for each in several)
-    ask = Ask(
-        topology=where if isinstance(where, Topology) else topology(where),
-        days=days,
-        chips=chips,
-        chip_flop_per_s=_speed(chip, chip_speed),
-        strategies=entries,
-        sync_every=(sync_every,) if isinstance(sync_every, int) else tuple(sync_every),
-        params=None if params is None else tuple(_count("params", end) for end in ends if end is not None),
-        tokens_per_param=tokens_per_param,
-        unique_tokens=None if unique_tokens is None else _count("unique_tokens", unique_tokens),
-        inference_tokens=None if inference_tokens is None else _count("inference_tokens", inference_tokens),
-        loss_slack=loss_slack,
-        price_chip_hour=price_chip_hour,
-        price_gb=price_gb,
-        max_cost=max_cost,
-        payload_bits=payload_bits,
-        layers=layers,
-    )
-    return Plan.of(plans.answer(ask))
 
 
 def predict(
@@ -227,9 +157,9 @@ def predict(
     """
     chosen = strategy or Reference()
     given = {"tokens": tokens, "batch_tokens": batch_tokens, "unique_tokens": unique_tokens}
-    counts = {name: _count(name, value) for name, value in given.items() if value is not None}
+    counts = {name: counted(name, value) for name, value in given.items() if value is not None}
     found = predict_answer(
-        _count("params", params),
+        counted("params", params),
         chosen.kind,
         replicas=chosen.replica_count,
         sync_every=chosen.steps_per_sync if chosen.has_outer_steps else None,
@@ -278,20 +208,8 @@ def reproduce(name: str) -> Reproduction:
     return Reproduction.of(reproduce_answer(name))
 
 
-def _speed(chip: str | None, chip_speed: Quantity | None) -> float | None:
-    if chip is not None and chip_speed is not None:
-        raise InputError("`chip` and `chip_speed` say the same twice; keep one of them")
-    if chip is not None:
-        return chip_flop_per_s(chip)
-    if chip_speed is None:
-        return None
-    try:
-        return read_chip_speed(chip_speed) if isinstance(chip_speed, str) else from_si(chip_speed, CHIP_SPEED)
-    except InputError as error:
-        raise InputError(f"chip_speed: {error}") from None
-
-
-def _count(name: str, value: Count) -> float:
+def counted(name: str, value: Count) -> float:
+    """A number, or one as people write it; a mistake is named by its argument."""
     try:
         return read_count(value)
     except InputError as error:

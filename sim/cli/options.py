@@ -70,11 +70,27 @@ ChipOption = Annotated[
         metavar="NAME|SPEED",
     ),
 ]
+MfuOption = Annotated[
+    float | None,
+    typer.Option("--mfu", help="Useful share of the published peak of the chips that are named. [default: 0.4]"),
+]
 ReplicasOption = Annotated[int | None, typer.Option(help="DiLoCo replicas M. [default: 2]")]
 SyncEveryOption = Annotated[int | None, typer.Option(help="Inner steps H between outer steps. [default: 30]")]
 UniqueTokensOption = Annotated[
     str | None, typer.Option(help="Tokens of data before they repeat. [default: enough]", metavar="COUNT")
 ]
+
+
+@dataclass(frozen=True)
+class Prices:
+    """Prices in a currency of one's own, the same in every datacenter."""
+
+    price_chip_hour: Annotated[
+        float | None, typer.Option(help="Price of a chip for an hour, everywhere. [default: the topology's]")
+    ] = None
+    price_gb: Annotated[
+        float | None, typer.Option(help="Price of a GB sent between datacenters. [default: the topology's]")
+    ] = None
 
 
 @dataclass(frozen=True)
@@ -92,6 +108,7 @@ class Run:
     steps: StepsOption = None
     chips: ChipsOption = None
     chip: ChipOption = None
+    mfu: MfuOption = None
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,7 +13,7 @@ from ..errors import InputError
 from ..shell.formats import FormatOption, OutputOption, chosen
 from .handing_over import hand_over
 from .names import strategies_from, topologies_from
-from .options import ChipOption, ChipsOption, UniqueTokensOption, count, count_if_given
+from .options import ChipOption, ChipsOption, MfuOption, Prices, UniqueTokensOption, count, count_if_given
 
 if TYPE_CHECKING:
     from ..report.model import Report
@@ -53,20 +55,59 @@ InferenceTokensOption = Annotated[
     ),
 ]
 LossSlackOption = Annotated[
-    float, typer.Option(help="With --inference-tokens: share of the best loss to give up for it.")
+    float, typer.Option(help="With --inference-tokens or --objective: share of the best loss to give up for it.")
 ]
-PriceChipHourOption = Annotated[float | None, typer.Option(help="Price of a chip for an hour.")]
-PriceGbOption = Annotated[float | None, typer.Option(help="Price of a GB sent between datacenters.")]
-MaxCostOption = Annotated[float | None, typer.Option(help="What the run may cost, in the unit of the prices.")]
 PayloadBitsOption = Annotated[float, typer.Option(help="Bits per exchanged parameter.")]
 LayersOption = Annotated[int, typer.Option(help="Layers, for strategies that exchange layer by layer.")]
 
 
+class Objective(StrEnum):
+    """What the best plan has least of."""
+
+    loss = "loss"
+    cost = "cost"
+    energy = "energy"
+
+
+class Sharded(StrEnum):
+    """What the chips of a datacenter share out of the model."""
+
+    none = "none"
+    optimizer = "optimizer"
+    gradients = "gradients"
+    parameters = "parameters"
+
+
+@dataclass(frozen=True)
+class Equipment:
+    """The chips, where the topology shall not say it."""
+
+    chips: ChipsOption = None
+    chip: ChipOption = None
+    mfu: MfuOption = None
+    sharding: Annotated[
+        Sharded, typer.Option(help="What chips of a datacenter share out, if named: a model must fit their memory.")
+    ] = Sharded.parameters
+
+
+@dataclass(frozen=True)
+class Limits(Prices):
+    """What a run costs, may cost, and shall have least of."""
+
+    max_cost: Annotated[float | None, typer.Option(help="What the run may cost, in the unit of the prices.")] = None
+    objective: Annotated[
+        Objective, typer.Option(help="Least loss; or, within --loss-slack of that, least cost or energy.")
+    ] = Objective.loss
+    max_mw: Annotated[
+        float | None, typer.Option(help="What the datacenters may draw together while all chips compute [MW].")
+    ] = None
+
+
 def plan(
+    *,
     topology: TopologyOption,
     days: DaysOption,
-    chips: ChipsOption = None,
-    chip: ChipOption = None,
+    equipment: Equipment,
     strategy: StrategyOption = None,
     sync_every: SyncEveryOption = None,
     params: ParamsOption = None,
@@ -74,9 +115,7 @@ def plan(
     unique_tokens: UniqueTokensOption = None,
     inference_tokens: InferenceTokensOption = None,
     loss_slack: LossSlackOption = 0.01,
-    price_chip_hour: PriceChipHourOption = None,
-    price_gb: PriceGbOption = None,
-    max_cost: MaxCostOption = None,
+    limits: Limits,
     payload_bits: PayloadBitsOption = PAYLOAD_BITS,
     layers: LayersOption = 48,
     format_: FormatOption = None,
@@ -96,17 +135,11 @@ def plan(
     from ..report.plan import report
     from ..shell.progress import Progress
     from ..topology.model import load_topology
-    from ..units.quantities import read_chip_speed
 
-    try:
-        speed = None if chip is None else read_chip_speed(chip)
-    except InputError as error:
-        raise InputError(f"--chip: {error}") from None
     ask = Ask(
         topology=load_topology(topology),
         days=days,
-        chips=chips,
-        chip_flop_per_s=speed,
+        **_equipped(equipment),
         strategies=tuple(strategy or Ask.strategies),
         sync_every=tuple(_cadences(sync_every)) if sync_every else Ask.sync_every,
         params=_range(params) if params else None,
@@ -114,9 +147,7 @@ def plan(
         unique_tokens=count_if_given("--unique-tokens", unique_tokens),
         inference_tokens=count_if_given("--inference-tokens", inference_tokens),
         loss_slack=loss_slack,
-        price_chip_hour=price_chip_hour,
-        price_gb=price_gb,
-        max_cost=max_cost,
+        **vars(limits) | {"objective": limits.objective.value},
         payload_bits=payload_bits,
         layers=layers,
     )
@@ -129,6 +160,26 @@ def plan(
         return page(told, found)
 
     hand_over(report(found), shape, output, illustrated)
+
+
+def _equipped(asked: Equipment) -> dict[str, Any]:
+    """The chips as a plan takes them: a name, or a speed."""
+    from ..units.chips import find_chip
+    from ..units.quantities import read_chip_speed
+
+    named = find_chip(asked.chip) if asked.chip is not None else None
+    try:
+        speed = None if asked.chip is None or named else read_chip_speed(asked.chip)
+    except InputError as error:
+        raise InputError(f"--chip: {error}") from None
+    kind = named.name if named else None
+    return {
+        "chips": asked.chips,
+        "chip": kind,
+        "mfu": asked.mfu,
+        "chip_flop_per_s": speed,
+        "sharding": asked.sharding.value,
+    }
 
 
 def _range(text: str) -> tuple[float, ...]:

@@ -23,6 +23,7 @@ class Kind(StrEnum):
     topologies = "topologies"
     workloads = "workloads"
     strategies = "strategies"
+    chips = "chips"
     reproductions = "reproductions"
 
 
@@ -44,7 +45,7 @@ def list_(
     format_: FormatOption = None,
     output: OutputOption = None,
 ) -> None:
-    """List the topologies, workloads, strategies or published tables and figures that are known by name."""
+    """List the topologies, workloads, strategies, chips or published tables and figures that are known by name."""
     if output:
         check_writable(output)
     shape = chosen(format_, output)

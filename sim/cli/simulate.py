@@ -13,6 +13,7 @@ from ..shell.formats import Format, FormatOption, OutputOption, chosen
 from ..shell.option_groups import given
 from .handing_over import hand_over
 from .options import (
+    Prices,
     ScenarioOption,
     SetOption,
     StrategiesOption,
@@ -58,6 +59,7 @@ def simulate(
     trace: TraceOption = None,
     strategy: StrategiesOption = None,
     words: Words,
+    prices: Prices,
     set_: SetOption = None,
     format_: FormatOption = None,
     output: OutputOption = None,
@@ -92,7 +94,7 @@ def simulate(
         workload=workload,
         trace=replayed,
         strategies=strategy or (),
-        words=given(words),
+        words=given(words) | given(prices),
         settings=set_ or (),
     )
     with naming(source), Progress() as watch:

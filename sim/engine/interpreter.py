@@ -53,7 +53,8 @@ class Replay:
 
     def timeline(self) -> Timeline:
         """The sums so far, without spans."""
-        return Timeline(tuple(tally.totals() for tally in self.traffic.tallies), self.traffic.carrier.links())
+        carrier = self.traffic.carrier
+        return Timeline(tuple(tally.totals() for tally in self.traffic.tallies), carrier.links(), sent=carrier.sent())
 
     def check_over(self) -> None:
         """Demands that nobody is left waiting, and nothing was started in vain.

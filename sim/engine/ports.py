@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import simpy
@@ -63,6 +63,10 @@ class Carrier(Protocol):
 
     def next_change_s(self) -> float:
         """When the bandwidth of any link changes next, by the clock; infinite: never [s]."""
+        ...
+
+    def sent(self) -> Mapping[tuple[int, int], float]:
+        """Bytes between workers so far, by sender and receiver; empty where nobody counts them [byte]."""
         ...
 
     def clock_leapt(self) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from typing import NamedTuple
 
 
@@ -108,6 +109,8 @@ class Timeline:
     workers: tuple[Totals, ...]
     links: tuple[LinkUse, ...] = ()
     spans: tuple[Span, ...] = ()
+    sent: Mapping[tuple[int, int], float] = field(default_factory=dict)
+    """What a worker sent to another, by both, where somebody counted [byte]."""
     others_s: float = 0.0
     """When the last worker of any other job finished, where this is a part [s]."""
 
@@ -129,7 +132,8 @@ class Timeline:
     def part(self, first: int, last: int) -> Timeline:
         """One job's workers; the links are those of all jobs."""
         own = (replace(totals, waited_for_s=totals.waited_for_s[first:last]) for totals in self.workers[first:last])
-        return replace(self, workers=tuple(own), others_s=self.wall_clock_s)
+        sent = {(a - first, b - first): size for (a, b), size in self.sent.items() if first <= a < last}
+        return replace(self, workers=tuple(own), sent=sent, others_s=self.wall_clock_s)
 
     def total(self, field: str) -> float:
         """The sum of one of the sums over the workers."""
@@ -168,4 +172,8 @@ def extrapolate(base: Timeline, shorter: Timeline, longer: Timeline, periods: in
             own.plus(second, periods).plus(first, -periods)
             for own, first, second in zip(base.links, shorter.links, longer.links, strict=True)
         ),
+        sent={
+            pair: line(*(each.sent.get(pair, 0.0) for each in (base, shorter, longer)))
+            for pair in {**base.sent, **longer.sent}
+        },
     )

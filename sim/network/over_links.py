@@ -283,5 +283,8 @@ class _FlowCarrier:
     def next_change_s(self) -> float:
         return self._flows.capacities.following_s(float(self._env.now))
 
+    def sent(self) -> dict[tuple[int, int], float]:
+        return {}
+
     def clock_leapt(self) -> None:
         self._flows.clock_leapt()

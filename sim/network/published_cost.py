@@ -121,5 +121,9 @@ class _PublishedCostCarrier:
     def next_change_s(self) -> float:
         return math.inf
 
+    def sent(self) -> dict[tuple[int, int], float]:
+        """Nobody counts."""
+        return {}
+
     def clock_leapt(self) -> None:
         """Links do not change."""

@@ -99,5 +99,9 @@ class RepeatingCarrier:
         """Never: infinite [s]."""
         return math.inf
 
+    def sent(self) -> dict[tuple[int, int], float]:
+        """Nobody counts."""
+        return {}
+
     def clock_leapt(self) -> None:
         """Links do not change."""

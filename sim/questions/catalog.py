@@ -9,6 +9,7 @@ from ..laws.model_family import FAMILY, ModelShape
 from ..strategies import STRATEGIES, AbstractStrategy
 from ..topology.model import load_topology, topology_names
 from ..trace.series import read_recording, recording_names, recording_path
+from ..units.chips import Chip, chips
 from ..units.in_words import human_count
 from .reproduce.names import PUBLISHED
 
@@ -21,11 +22,12 @@ _HOW = (
 
 
 def rows(kind: str) -> list[Row]:
-    """Names and descriptions of one kind: `topologies`, `workloads`, `strategies` or `reproductions`."""
+    """Names and descriptions of one kind: `topologies`, `workloads`, `strategies`, `chips` or `reproductions`."""
     listings: dict[str, Callable[[], list[Row]]] = {
         "topologies": _topologies,
         "workloads": _workloads,
         "strategies": _strategies,
+        "chips": _chips,
         "reproductions": _reproductions,
     }
     return listings[kind]()
@@ -41,6 +43,22 @@ def _workloads() -> list[Row]:
 
 def _reproductions() -> list[Row]:
     return [(name, f"{published.title} ({published.source})") for name, published in PUBLISHED.items()]
+
+
+def _chips() -> list[Row]:
+    return [(chip.name, _chip(chip)) for chip in chips()]
+
+
+def _chip(chip: Chip) -> str:
+    """Peaks, memory and power in a line, and where the numbers were read."""
+    others = {"fp8": chip.fp8_flop_per_s, "tf32": chip.tf32_flop_per_s, "fp32": chip.fp32_flop_per_s}
+    peaks = {"bf16": chip.peak_flop_per_s} | {name: peak for name, peak in others.items() if peak}
+    seen = "read at the maker's" if chip.first_hand else "read in copies"
+    return (
+        f"{', '.join(f'{name} {peak / 1e12:g}' for name, peak in peaks.items())} Tflop/s; "
+        f"{chip.memory_bytes / 1e9:.3g} GB at {chip.memory_bytes_per_s / 1e12:.3g} TB/s; "
+        f"{f'{chip.watts:g} W' if chip.watts else 'watts not published'} ({chip.source}; {seen}, {chip.read_on})"
+    )
 
 
 def _recorded(name: str) -> Row:

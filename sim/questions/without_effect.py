@@ -19,12 +19,15 @@ from ..simulation.results import Job
 from ..simulation.without_effect.given import given
 from ..simulation.without_effect.keys import Reason, by_path, reasons, sentences
 from ..simulation.without_effect.network import MOST_SITES
-from ..simulation.without_effect.training import OWN_BITS, own_bits
+from ..simulation.without_effect.prices import NOT_COUNTED, prices
+from ..simulation.without_effect.training import OWN_BITS, SPEEDS, own_bits
 from ..topology.model import Topology
-from ..workload.documents import AnalyticWorkload, Workload
+from ..trace.given import GivenSeconds
+from ..workload.documents import AnalyticWorkload, TraceWorkload, Workload
 
-_COMPUTING = ("chips", "chip_speed", "inside", "host")
+_COMPUTING = ("chips", *SPEEDS, "inside", "host")
 """Keys of a datacenter without effect where it does not compute and only forwards the traffic of others."""
+NOT_HELD = "only runs and plans look at the memory of chips"
 _SECONDS = "the seconds of a step are given"
 Called = Callable[[str], str | None]
 """The name of a key for the user: the key itself, the option that set it, or None if the user gave neither."""
@@ -42,6 +45,7 @@ def in_bandwidth(
       more: reasons that do not come from the scenario.
     """
     there = _within_reach(scenario)
+    more = [(NOT_COUNTED, prices(scenario.topology)), (NOT_HELD, given(scenario.workload, "workload", "memory")), *more]
     planned = jobs(there)
     found = _renamed(of_jobs(there, planned), scenario, there)
     found |= by_path(_of_bandwidth(scenario, planned, settled))
@@ -56,6 +60,8 @@ def _of_bandwidth(scenario: Scenario, planned: Sequence[Job], settled: Sequence[
     long = "it does not affect the steady state; --full replays the whole run"
     if all(settled):
         yield long, given(workload, "workload", "steps", "tokens", "overtraining")
+        if isinstance(workload, TraceWorkload) and isinstance(workload.trace, GivenSeconds) and not workload.rescale:
+            yield _SECONDS, given(workload.trace, "workload.trace", "batch_tokens")
     for position, (strategy, ever) in enumerate(zip(scenario.strategies, settled, strict=True)):
         if ever:
             yield long, given(strategy, f"strategies[{position}]", "closing_exchange")
@@ -81,8 +87,8 @@ def _of_given_seconds(scenario: Scenario) -> Iterator[Reason]:
     """Keys that only divide the batch among sites: with given seconds of a step they change no time."""
     if _timed(scenario.workload):
         sites = enumerate(scenario.topology.datacenters)
-        yield _SECONDS, list(given(scenario.workload, "workload", "split"))
-        yield _SECONDS, [path for place, site in sites for path in given(site, site_path(place), "chip_speed")]
+        yield _SECONDS, list(given(scenario.workload, "workload", "split", "chip"))
+        yield _SECONDS, [path for place, site in sites for path in given(site, site_path(place), *SPEEDS)]
 
 
 def site_path(position: int) -> str:
@@ -113,6 +119,7 @@ def _within_reach(scenario: Scenario) -> Scenario:
         for site in topology["datacenters"][most:]
     ]
     routers = [*topology.get("routers", []), *left_out]
+    topology = {key: value for key, value in topology.items() if key != "egress"}  # which a bandwidth does not count
     document["topology"] = topology | {"datacenters": topology["datacenters"][:most], "routers": routers}
     return validate(Scenario, document, source=scenario.name)
 
@@ -187,7 +194,9 @@ def _of_budget(scenario: Scenario, planned: Sequence[Sequence[Job]]) -> dict[str
     seconds = list(_of_given_seconds(scenario))
     some = [each for each in planned if each]  # a rule may leave no strategy: none of them has a best batch
     found = [[*reasons(scenario, each, carrying(scenario, each)), *seconds] for each in some]
-    return in_all([by_path(own) for own in found])
+    held = list(given(scenario.workload, "workload", "memory"))
+    more: list[Reason] = [(NOT_COUNTED, prices(scenario.topology)), (NOT_HELD, held)]
+    return in_all([by_path([*more, *own]) for own in found])
 
 
 def in_all(views: Sequence[Mapping[str, str]]) -> dict[str, str]:

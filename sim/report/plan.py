@@ -37,10 +37,10 @@ def report(plan: Plan) -> Report:
         ),
         document={
             "asked": _asked(plan),
-            "best": plan.best,
+            "best": _shown(plan.best),
             "scenario": plan.scenario,
-            "runner_up": plan.runner_up,
-            "front": plan.front,
+            "runner_up": plan.runner_up and _shown(plan.runner_up),
+            "front": [_shown(entry) for entry in plan.front],
             "binding": plan.binding,
             "marginal": plan.marginal,
             "combinations": plan.combinations,
@@ -60,10 +60,16 @@ def _records(plan: Plan) -> Records:
     """A line a plan: best, runner-up, then the front."""
     ranked = [("best", plan.best), *([("runner_up", plan.runner_up)] if plan.runner_up else [])]
     rows = [
-        {"rank": rank} | vars(entry) | {"sites": " ".join(entry.sites), "notes": "; ".join(entry.notes)}
+        {"rank": rank} | _shown(entry) | {"sites": " ".join(entry.sites), "notes": "; ".join(entry.notes)}
         for rank, entry in [*ranked, *(("front", entry) for entry in plan.front)]
     ]
     return Records(list(rows[0]), rows)
+
+
+def _shown(entry: Entry) -> dict[str, Any]:
+    """A plan as data, without energy and carbon where nobody asks for them."""
+    optional = ("energy_kwh", "carbon_kg")
+    return {name: value for name, value in vars(entry).items() if name not in optional or value is not None}
 
 
 def _ranked(plan: Plan) -> Table:
@@ -93,7 +99,9 @@ def _figures(entry: Entry) -> dict[str, str]:
     found |= {"price of the batch": f"{entry.batch_penalty:+.4f} loss"} if abs(entry.batch_penalty) >= 5e-5 else {}
     found |= {"epochs": f"{entry.epochs:.3g}"} if entry.epochs is not None else {}
     found |= {"lifetime compute": f"{entry.lifetime_flop:.3g} flop"} if entry.lifetime_flop is not None else {}
-    return found | ({"cost": f"{entry.cost:,.0f}"} if entry.cost is not None else {})
+    found |= {"cost": f"{entry.cost:,.0f}"} if entry.cost is not None else {}
+    found |= {"energy": f"{entry.energy_kwh / 1000:,.3g} MWh"} if entry.energy_kwh is not None else {}
+    return found | ({"carbon": f"{entry.carbon_kg / 1000:,.3g} t"} if entry.carbon_kg is not None else {})
 
 
 def _marginals(plan: Plan) -> Table:

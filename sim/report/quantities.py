@@ -77,6 +77,12 @@ COUNT = Quantity(
 SHARE = Quantity((Scale("%", 0.01, 0.0),), digits=1, attached=True)
 PERCENT = Quantity((Scale("", 0.01, 0.0),), digits=1)
 RATIO = Quantity((Scale("x", 1.0, 0.0),), digits=2, attached=True)
+MONEY = Quantity((Scale("bn", 1e9, 1e9), Scale("m", 1e6, 1e7), Scale("", 1.0, 0.0)))
+ENERGY = Quantity(tuple(Scale(f"{unit}Wh", factor, factor) for unit, factor in (("G", 1e6), ("M", 1e3), ("k", 1.0))))
+"""In kWh."""
+MASS = Quantity((Scale("kt", 1e6, 1e7), Scale("t", 1e3, 1e3), Scale("kg", 1.0, 0.0)))
+"""In kg."""
+POWER = Quantity((Scale("MW", 1e6, 1e5), Scale("kW", 1e3, 1e3), Scale("W", 1.0, 0.0)))
 LOSS = Quantity((Scale("", 1.0, 0.0),), digits=3)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields
+from typing import Any
 
 from ..questions.verdict import fastest, lowest_loss, verdict
 from ..simulation.results import Result, Run
@@ -11,10 +12,14 @@ from ..topology.model import Inside, Link, Topology
 from ..units.in_words import human_count, human_quantity, human_ratio
 from ..units.quantities import BANDWIDTH, LATENCY, Unit
 from . import quantities, strategy_name
+from .cost import cost_record, cost_table
+from .memory import memory_table
 from .model import Block, Column, Fact, Facts, Records, Report, Row, Table, sentences
 from .quantities import BYTES, COUNT, DURATION, LOSS, NUMBER, RATIO, SHARE
 from .run_detail import detail_tables
 
+_OPTIONAL = ("cost", "memory")
+"""Parts of a run that are there where the topology or the workload says something of them."""
 _NONE = 1e-9
 """A share of the wall-clock below which a time is only what rounding left over."""
 _PEAK = (
@@ -36,23 +41,42 @@ def report(result: Result, *, detail: str | None = None) -> Report:
         sentences([finding(result), *equal_time(result)], "strong"),
         _times(result.runs),
         _costs(result.runs),
+        *cost_table(result.runs),
+        *memory_table(result.runs),
         sentences([*limits(result), *loss_notes(result), *merging(result)]),
         *(detail_tables(result, detail) if detail else []),
         _asked(result),
     )
-    names = [field.name for field in fields(Run) if field.name not in ("sites", "links")]
+    names = [field.name for field in fields(Run) if field.name not in ("sites", "links", *_OPTIONAL)]
+    costs = [cost_record(run.cost) | _held(run) for run in result.runs]
+    names += dict.fromkeys(name for cost in costs for name in cost)
     return Report(
         title=f"{result.scenario.topology.name}: {size}",
         blocks=blocks,
         document={
             "scenario": result.scenario,
             "notes": result.notes,
-            "runs": result.runs,
+            "runs": [_shown(run) for run in result.runs],
             "bottlenecks": result.bottlenecks,
             "verdict": verdict(result.runs),
         },
-        records=Records(names, [vars(run) | {"loss_notes": "; ".join(run.loss_notes)} for run in result.runs]),
+        records=Records(
+            names,
+            [
+                vars(run) | {"loss_notes": "; ".join(run.loss_notes)} | cost
+                for run, cost in zip(result.runs, costs, strict=True)
+            ],
+        ),
     )
+
+
+def _held(run: Run) -> dict[str, Any]:
+    return {} if run.memory is None else {"memory_bytes": run.memory.total}
+
+
+def _shown(run: Run) -> dict[str, Any]:
+    """A run as data, without what nobody asks for."""
+    return {name: value for name, value in vars(run).items() if name not in _OPTIONAL or value is not None}
 
 
 def _times(runs: Sequence[Run]) -> Table:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..simulation.results import Result, Run, SiteUse
 from ..units.in_words import human_seconds
+from .cost import cost_by_site
 from .model import Block, Column, Row, Table, sentences
 from .quantities import BANDWIDTH, BYTES, DURATION, NUMBER, SHARE
 
@@ -34,8 +35,9 @@ def detail_tables(result: Result, detail: str) -> list[Block]:
       result: the answer.
       detail: `sites` or `links`.
     """
-    make = {"sites": _sites, "links": _links}[detail]
-    return [make(run) for run in result.runs]
+    if detail == "links":
+        return [_links(run) for run in result.runs]
+    return [block for run in result.runs for block in (_sites(run), *cost_by_site(run))]
 
 
 def _sites(run: Run) -> Table:

@@ -20,7 +20,7 @@ from ..trace.series import recording_names
 from ..workload.documents import AnalyticWorkload, TraceWorkload
 from .files import Elsewhere, read_scenario
 from .model import Scenario
-from .words import strategies_with, topology_with, workload_with
+from .words import check_mfu, strategies_with, topology_with, workload_with
 
 
 def load_scenario(
@@ -41,7 +41,8 @@ def load_scenario(
       workload: name or path that replaces the workload.
       trace: path of a trace that replaces the workload.
       strategies: `kind` or `kind:key=value,key=value`, replacing the strategies.
-      words: `params`, `tokens`, `steps`, `chips`, `chip`, `replicas`, `sync_every`, whichever were given.
+      words: `params`, `tokens`, `steps`, `chips`, `chip`, `mfu`, `replicas`, `sync_every`, `price_chip_hour`,
+        `price_gb`, whichever were given.
       settings: `key.path=value`, applied last.
 
     Raises:
@@ -112,6 +113,7 @@ def scenario_document(
     document["strategies"] = strategies_with(document.get("strategies"), strategies, said)
     document["topology"] = topology_with(document["topology"], said)
     document["workload"] = workload_with(document["workload"], said)
+    check_mfu(document["topology"], document["workload"], said)
     for setting_path, value in paths:
         assign(document, setting_path, value)
     document = {key: value for key, value in document.items() if value is not None}

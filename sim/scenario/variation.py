@@ -126,7 +126,8 @@ class Capacities:
                 before = before.replaced(step_time=shorter.of(before.step_time_s, "a step"))
             elif self.site is None and any(site.chip_flop_per_s is None for site in topology.datacenters):
                 whose = "the speed of the workload's chips"
-                before = before.replaced(chip_speed=speed.of(before.chip_flop_per_s or CHIP_FLOP_PER_S, whose))
+                own = speed.of(before.chip_flop_per_s or CHIP_FLOP_PER_S, whose)
+                before = before.replaced(mfu=None, chip_speed=own)
         return before
 
     def _factor(self, argument: str, unit: Unit) -> Factor:
@@ -177,12 +178,13 @@ class Capacities:
                 bits_per_s = bandwidth.of(inside.bandwidth_bits_per_s, f"the bandwidth inside {site.name}")
                 latency_s = latency.of(inside.latency_s, f"the latency inside {site.name}")
                 site = site.replaced(inside=inside.replaced(bandwidth=bits_per_s, latency=latency_s))
+            kind = workload.chip_at(site)
             if own is None and self.site is not None:
                 own = workload.chip_flop_per_s or CHIP_FLOP_PER_S
             if own is not None and not _measured(workload):
                 for speed in speeds:
                     own = speed.of(own, f"the speed of the chips in {site.name}")
-                site = site.replaced(chip_speed=own) if speeds else site
+                site = site.replaced(chip=kind, mfu=None, chip_speed=own) if speeds else site
             return site
 
         return tuple(changed(site) if self.site in (None, site.name) else site for site in topology.datacenters)

@@ -7,14 +7,14 @@ from ..engine.interpreter import Replay
 from ..engine.leaps import find_leaps
 from ..engine.steady_state import Marks
 from ..engine.timeline import extrapolate
-from ..network.over_links import LinkNetwork
-from ..network.published_cost import PublishedCostNetwork
+from ..network.counted import AnyNetwork
 from ..scenario.model import Scenario
 from .apart import each_alone, shares_nothing
 from .replays import (
     alike,
     bucketed,
     changing,
+    counted,
     drains,
     first_group,
     network_of,
@@ -42,11 +42,11 @@ def shortest(scenario: Scenario, job: Job, *, full: bool) -> Outcome:
     """
     strategy, steps = job.strategy, job.setting.load.steps
     if not full and repeats(scenario, job) and changing(scenario):
-        return _with_leaps(network_of(scenario, [job]), scenario, job)
+        return _with_leaps(counted(scenario, network_of(scenario, [job])), scenario, job)
     if not full and shares_nothing(scenario, job):
-        return each_alone(network_of(scenario, [job]), scenario, job)
+        return each_alone(counted(scenario, network_of(scenario, [job])), scenario, job)
     every_step = full or not repeats(scenario, job)
-    network = network_of(scenario, [job], one_at_a_time=not full and alike(scenario, job))
+    network = counted(scenario, network_of(scenario, [job], one_at_a_time=not full and alike(scenario, job)))
     used = network.collective(first_group(job), strategy.outer_bytes(job.setting))
     period = period_of(job)
     first, more = period, period
@@ -60,7 +60,7 @@ def shortest(scenario: Scenario, job: Job, *, full: bool) -> Outcome:
     return Outcome(job, extrapolate(two, one, two, (steps - shorter) // more - 1), used, shorter + more)
 
 
-def _with_leaps(network: LinkNetwork | PublishedCostNetwork, scenario: Scenario, job: Job) -> Outcome:
+def _with_leaps(network: AnyNetwork, scenario: Scenario, job: Job) -> Outcome:
     """Replays a job on links that change, but for what repeats itself from one change to the next.
 
     A first replay finds the leaps; a second one is the rest of the run, with its end.

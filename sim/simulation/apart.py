@@ -21,9 +21,8 @@ from ..engine.leaps import find_leaps
 from ..engine.ops import Collective, Compute, Merge, Op
 from ..engine.steady_state import Marks
 from ..engine.timeline import Timeline
-from ..network.over_links import LinkNetwork
+from ..network.counted import AnyNetwork
 from ..network.paths import Paths
-from ..network.published_cost import PublishedCostNetwork
 from ..scenario.model import Scenario
 from .replays import bucketed, first_group, period_of
 from .results import Job, Outcome
@@ -86,7 +85,7 @@ class _Course(NamedTuple):
     replayed: int
 
 
-def each_alone(network: LinkNetwork | PublishedCostNetwork, scenario: Scenario, job: Job) -> Outcome:
+def each_alone(network: AnyNetwork, scenario: Scenario, job: Job) -> Outcome:
     """Replays the workers of a job one after the other, each but for what repeats itself."""
     courses = [_course(network, scenario, job, worker) for worker in job.setting.everyone]
     links = reduce(
@@ -100,10 +99,11 @@ def each_alone(network: LinkNetwork | PublishedCostNetwork, scenario: Scenario, 
         total, most = int(missed.sum()), int(missed.max(initial=0))
         workers.append(replace(own, staleness=total, stalest=most, peak_bytes=peak_bytes))
     used = network.collective(first_group(job), job.strategy.outer_bytes(job.setting))
-    return Outcome(job, Timeline(tuple(workers), links), used, max(course.replayed for course in courses))
+    sent = {pair: size for course in courses for pair, size in course.timeline.sent.items()}
+    return Outcome(job, Timeline(tuple(workers), links, sent=sent), used, max(course.replayed for course in courses))
 
 
-def _course(network: LinkNetwork | PublishedCostNetwork, scenario: Scenario, job: Job, worker: int) -> _Course:
+def _course(network: AnyNetwork, scenario: Scenario, job: Job, worker: int) -> _Course:
     steps = job.strategy.worker_steps(worker, job.setting)
 
     def begin(calendar: Calendar, steps: int = steps) -> tuple[Replay, Marks]:

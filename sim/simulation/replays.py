@@ -12,6 +12,7 @@ from ..engine.ports import Network
 from ..engine.steady_state import Marks, Rhythm, find_rhythm
 from ..engine.timeline import Timeline
 from ..network.candidates import CHUNKED
+from ..network.counted import AnyNetwork, CountingNetwork
 from ..network.over_links import LinkNetwork
 from ..network.placement import Placement
 from ..network.published_cost import PublishedCostNetwork
@@ -35,6 +36,13 @@ def network_of(
     if algorithm == PUBLISHED:
         return PublishedCostNetwork(placement)
     return LinkNetwork(placement, algorithm, one_at_a_time=one_at_a_time)
+
+
+def counted(scenario: Scenario, network: LinkNetwork | PublishedCostNetwork) -> AnyNetwork:
+    """A network, which counts what is sent by pair of workers where bytes have a price."""
+    sites = scenario.topology.datacenters
+    priced = bool(scenario.topology.egress) or any(site.egress is not None for site in sites)
+    return CountingNetwork(network) if priced else network
 
 
 def replay_of(network: Network, job: Job, steps: int, marks: Marks | None = None) -> Timeline:

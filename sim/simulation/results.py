@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ from ..strategies.shared.stated import Replica
 from ..topology.model import Datacenter
 from ..units.in_words import human_seconds
 from ..workload.load import Load
+from .spent import ChipMemory, Cost
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,8 @@ class Run:
       equal_time_loss: likewise after `overtraining_tokens`, in the time that Data-Parallel needs [nats per token].
       loss_notes: what of the two is extrapolated, or why there is none.
       sites, links: what each of them did; no links where exchanges are ideal.
+      cost: what it costs and draws; None where nobody says what anything costs or draws.
+      memory: what a chip holds; None where the workload says nothing of memory.
     """
 
     strategy: str
@@ -148,6 +152,8 @@ class Run:
     loss_notes: tuple[str, ...]
     sites: tuple[SiteUse, ...]
     links: tuple[LinkShare, ...]
+    cost: Cost | None = None
+    memory: ChipMemory | None = None
 
     def __repr__(self) -> str:
         return f"<Run {self.label} on {self.topology}: {human_seconds(self.wall_clock_s)}>"
@@ -239,3 +245,8 @@ class Outcome:
     timeline: Timeline
     collective: str
     replayed_steps: int
+
+    @property
+    def sent(self) -> Mapping[tuple[Worker, Worker], float]:
+        """What each of its workers sent to which other in the whole run, where bytes have a price [byte]."""
+        return self.timeline.sent

@@ -14,11 +14,14 @@ from ..strategies.shared.strategy import told_apart
 from ..units.in_words import human_seconds
 from .alone import alone, shortest
 from .assumptions import assumptions
+from .cost import assumed, cost_of
 from .jobs import jobs, plan_job
-from .replays import first_group, network_of
+from .memory import memory_of, warnings
+from .replays import counted, first_group, network_of
 from .results import Job, Outcome, Result
 from .summary import summarise
 from .without_effect.keys import without_effect
+from .without_effect.prices import unused_prices
 
 
 def run(scenario: Scenario, watch: Watch = UNWATCHED) -> Result:
@@ -39,12 +42,19 @@ def result_of(scenario: Scenario, found: Sequence[Outcome]) -> Result:
     compare = _Reference(scenario, found)
     labels = told_apart([each.job.strategy.label for each in found])
     runs = tuple(
-        replace(summarise(each, scenario.topology.name, compare.wall_clock_s(each.job)), label=label)
+        replace(
+            summarise(each, scenario.topology.name, compare.wall_clock_s(each.job)),
+            label=label,
+            cost=cost_of(scenario, each),
+            memory=memory_of(scenario, each.job) if scenario.workload.memory else None,
+        )
         for each, label in zip(found, labels, strict=True)
     )
-    notes = (*found[0].job.setting.load.notes, *assumptions(scenario, runs, found))
+    notes = (*found[0].job.setting.load.notes, *assumptions(scenario, runs, found), *assumed(scenario, found))
+    notes += tuple(warnings(scenario, [each.job for each in found], labels))
     carried = frozenset(link.name for each in runs for link in each.links if link.bytes)
-    ignored = without_effect(scenario, [each.job for each in found], carried or None)
+    unused = unused_prices(scenario, found)
+    ignored = without_effect(scenario, [each.job for each in found], carried or None, unused)
     return Result(scenario, runs, (*notes, *ignored))
 
 
@@ -89,7 +99,7 @@ def outcomes(scenario: Scenario, watch: Watch = UNWATCHED) -> list[Outcome]:
 
 def _together(scenario: Scenario, jobs: Sequence[Job]) -> list[Outcome]:
     """Replays all jobs at once, competing for the links; every step, as nothing repeats."""
-    network = network_of(scenario, jobs)
+    network = counted(scenario, network_of(scenario, jobs))
     programs, first, outcomes = [], 0, []
     for job in jobs:
         programs += [moved(program, first) for program in job.strategy.programs(job.setting)]

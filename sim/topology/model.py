@@ -24,6 +24,7 @@ from .geography import FIBRE_STRETCH, listed, with_latency
 from .hosts import Host, Place, check_hosts
 from .inside import Inside
 from .links import Link, RouteOverride, Transport
+from .pair_prices import PairPrice, check_prices
 from .regular import RegularTopology
 from .routes import Route, Routing
 from .shapes import SHAPES, generated
@@ -76,6 +77,8 @@ class Topology(RegularTopology):
     `published` (also called `ideal`): the cost by the formula of the papers, without contention."""
     fibre_stretch: float = Field(default=FIBRE_STRETCH, ge=1, le=10, strict=True, examples=[1.3])
     """Length of a fibre over the great circle, for links without a latency [-]."""
+    egress: tuple[PairPrice, ...] = ()
+    """Prices of bytes between two datacenters, in place of those of the datacenters."""
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
@@ -107,6 +110,7 @@ class Topology(RegularTopology):
                 raise InputError(f"two nodes are named {name!r}; give each datacenter and router its own name")
             names.add(name)
         check_hosts(self.hosts, (site.host for site in self.datacenters))
+        check_prices(self.datacenters, self.egress)
         seen: set[tuple[str, str]] = set()
         for position, link in enumerate(self.links):
             _check_names(link.ends, names, f"links[{position}]")
@@ -239,9 +243,8 @@ class Topology(RegularTopology):
 
 
 def _check_names(given: tuple[str, ...], names: set[str], where: str) -> None:
-    for name in given:
-        if name not in names:
-            raise InputError(f"{where}: there is no datacenter or router {name!r}; {nearest(name, sorted(names))}")
+    for name in (name for name in given if name not in names):
+        raise InputError(f"{where}: there is no datacenter or router {name!r}; {nearest(name, sorted(names))}")
 
 
 def topology_names() -> list[str]:

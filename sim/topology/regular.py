@@ -15,6 +15,8 @@ class ShapeKeys(TypedDict, total=False):
     """Further keys of every shape: those of its sites and links, and those of the topology."""
 
     chips: int
+    chip: str
+    mfu: float
     chip_speed: Quantity
     inside: Inside | str | Mapping[str, Any]
     host: str
@@ -45,8 +47,9 @@ class RegularTopology(Frozen):
           datacenters: number of datacenters.
           bandwidth: of every link, each way [bit/s].
           latency: of every link, one way [s].
-          more: `chips` and `chip_speed` of a datacenter, its network `inside` (numbers, or a name such as "dgx-h100"),
-            `duplex`, `loss` and `burst` of a link; `name`, `collective` and `transport` of the topology.
+          more: `chips`, `chip`, `mfu` and `chip_speed` of a datacenter, its network `inside` (numbers, or a name such
+            as "dgx-h100"), `duplex`, `loss` and `burst` of a link; `name`, `collective` and `transport` of the
+            topology.
 
         Raises:
           InputError: a number is out of range, or a key is unknown.

@@ -8,11 +8,14 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from ..documents.chip_keys import ChipName, Utilization, by_name, settle
 from ..documents.validation import Frozen, Name, nearest, validate
 from ..errors import InputError, brief
 from ..units.quantities import MOST_SITES, Bandwidth, Chips, ChipSpeed, Latency, SizeOrNone
+from .egress import EgressPrice, Money
 from .inside import Inside
 from .links import BANDWIDTH_EXAMPLES, BURST_EXAMPLES, LATENCY_EXAMPLES, Duplex
+from .power import Power
 
 MOST_IN_A_MESH = 256
 """The most datacenters of a full mesh, whose number of links grows with their square."""
@@ -37,13 +40,30 @@ class AbstractShape(LinkTemplate):
     """The common keys of all shapes: those of their links and those of their datacenters."""
 
     chips: Chips | None = Field(default=None, examples=[256])
+    chip: ChipName | None = Field(default=None, examples=["h100"])
+    mfu: Utilization | None = Field(default=None, examples=[0.4])
     chip_flop_per_s: ChipSpeed | None = Field(default=None, alias="chip_speed", examples=["300 Tflop/s"])
     inside: Inside = Inside()
     host: Name | None = Field(default=None, examples=["core0"])
+    price_chip_hour: Money | None = Field(default=None, examples=[2.5])
+    egress: EgressPrice | None = Field(default=None, examples=[0.02])
+    power: Power | None = Field(default=None, examples=['{chip: "700 W"}'])
+
+    @model_validator(mode="before")
+    @classmethod
+    def _chip_by_name(cls, data: Any) -> Any:
+        return by_name(data)
+
+    @model_validator(mode="after")
+    def _knows_its_chips(self) -> Self:
+        settle(self)
+        return self
 
     def sites(self, names: Iterable[str]) -> list[dict[str, Any]]:
         """Such a datacenter for each name."""
-        shared = self.model_dump(include={"chips", "chip_flop_per_s", "inside", "host"}, exclude_none=True)
+        own = {"chips", "chip", "mfu", "inside", "host", "price_chip_hour", "egress", "power"}
+        own |= self.model_fields_set.intersection({"chip_flop_per_s"})
+        shared = self.model_dump(include=own, exclude_none=True)
         return [{"name": name, **shared} for name in names]
 
 

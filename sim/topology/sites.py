@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
+from ..documents.chip_keys import ChipName, Utilization, by_name, settle
 from ..documents.validation import Frozen, Name
 from ..units.quantities import Chips, ChipSpeed
+from .egress import EgressPrice, Money
 from .geography import Location
 from .inside import Inside
+from .power import Power
 from .routes import Route
 
 
@@ -20,13 +23,33 @@ class Datacenter(Frozen):
     name: Name = Field(examples=["a"])
     chips: Chips | None = Field(default=None, examples=[256])
     """Chips of the site; null: as many as the workload asks for."""
+    chip: ChipName | None = Field(default=None, examples=["h100"])
+    """The kind of chip here, by its name; null: the workload's."""
+    mfu: Utilization | None = Field(default=None, examples=[0.4])
+    """Useful share of the chip's published bfloat16 peak; default: 0.4 [-]."""
     chip_flop_per_s: ChipSpeed | None = Field(default=None, alias="chip_speed", examples=["300 Tflop/s"])
-    """Useful flop/s of a chip here (peak times utilisation); null: the workload's [flop/s]."""
+    """Useful flop/s of a chip here (peak times utilisation); null: that of its chip, else the workload's [flop/s]."""
     inside: Inside = Inside()
     location: Location | None = Field(default=None, examples=["{latitude: 47.37, longitude: 8.54}"])
     """Its place on the Earth; a link between two known locations needs no latency."""
     host: Name | None = Field(default=None, examples=["core0"])
     """The host in `hosts` whose compute it shares; null: its own host."""
+    price_chip_hour: Money | None = Field(default=None, examples=[2.5])
+    """Price of a chip here for an hour; null: nobody counts it."""
+    egress: EgressPrice | None = Field(default=None, examples=[0.02])
+    """Price of a GB that leaves it: a number, the name of a published list, or steps of the monthly volume."""
+    power: Power | None = Field(default=None, examples=['{chip: "700 W"}'])
+    """What its chips and hosts draw; null: the published power of a named chip, without hosts and cooling."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _chip_by_name(cls, data: Any) -> Any:
+        return by_name(data)
+
+    @model_validator(mode="after")
+    def _speed_of_its_chip(self) -> Self:
+        settle(self)
+        return self
 
     @property
     def inside_route(self) -> Route:

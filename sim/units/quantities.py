@@ -15,10 +15,11 @@ from functools import lru_cache
 from numbers import Real
 from typing import Annotated, Any, SupportsFloat
 
-from pydantic import BeforeValidator, Field, PlainSerializer, ValidationInfo, WithJsonSchema
+from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, PlainSerializer, ValidationInfo, WithJsonSchema
+from pydantic_core import CoreSchema
 
 from ..errors import InputError, brief
-from .chips import CHIPS, UTILIZATION, useful_flop_per_s
+from .chips import UTILIZATION, chip_names, find_chip
 from .registry import SCALE, factor_of, slip_in
 
 
@@ -63,6 +64,8 @@ LATENCY = Unit("s", "a duration", "10 ms", ("", "m", "u", "n"), least=1e-12, mos
 DURATION = Unit("s", "a duration", "8 h", ("",), least=1e-12, most=1e12)
 CHIP_SPEED = Unit("flop/s", "a speed of computing", "300 Tflop/s", most=1e24)
 SIZE = Unit("B", "a size", "64 MiB", least=0.125, most=1e24)
+POWER = Unit("W", "a power", "700 W", ("", "k", "M"), least=1e-3, most=1e12)
+CARBON = Unit("g/kWh", "a carbon intensity", "400 g/kWh", ("",), least=1e-3, most=1e6)
 _HINT = "(bits are written bit, bytes B)"
 _NUMBER = r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 _UNIT = r"[A-Za-z\u00b5\u03bc]{1,30}(?: ?(?:/| per ) ?[A-Za-z]{1,30})?"
@@ -142,19 +145,29 @@ def read_chip_speed(text: str) -> float:
     Raises:
       InputError: it is neither a speed nor the name of a chip.
     """
-    named = useful_flop_per_s(text)
+    named = find_chip(text)
     if named is not None:
-        return named
+        return named.useful_flop_per_s()
     try:
         return parse(text, CHIP_SPEED)
     except InputError as error:
-        chips = ", ".join(chip.name for chip in CHIPS)
-        raise InputError(f"{error}; or the name of a chip: {chips}") from None
+        raise InputError(f"{error}; or the name of a chip: {', '.join(chip_names())}") from None
+
+
+@dataclass(frozen=True, eq=False)
+class _OrAChip:
+    """The schema of a quantity or of a chip's name; the catalogue is read when somebody asks for it."""
+
+    quantity: dict[str, Any]
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        described = f"A chip, at {UTILIZATION:.0%} of its published peak."
+        return {"type": "string", "anyOf": [self.quantity, {"enum": chip_names(), "description": described}]}
 
 
 def _quantity(
     unit: Unit, *, zero: bool = False, words: Callable[[str], float] | None = None
-) -> tuple[BeforeValidator, PlainSerializer, WithJsonSchema]:
+) -> tuple[BeforeValidator, PlainSerializer, WithJsonSchema | _OrAChip]:
     def read(value: Any, info: ValidationInfo) -> float:
         if info.context is IN_SI and isinstance(value, Real) and not isinstance(value, bool):
             return from_si(value, unit, zero=zero)
@@ -171,13 +184,8 @@ def _quantity(
         "examples": [unit.example],
         "$comment": f"{unit.noun} with its unit: {unit.span(zero=zero)}",
     }
-    if words:
-        named = {
-            "enum": [chip.name for chip in CHIPS],
-            "description": f"A chip, at {UTILIZATION:.0%} of its published peak.",
-        }
-        schema = {"type": "string", "anyOf": [schema, named]}
-    return BeforeValidator(read), PlainSerializer(write, return_type=str), WithJsonSchema(schema)
+    shape = _OrAChip(schema) if words else WithJsonSchema(schema)
+    return BeforeValidator(read), PlainSerializer(write, return_type=str), shape
 
 
 _SUFFIX = {"k": 1e3, "M": 1e6, "m": 1e6, "B": 1e9, "b": 1e9, "G": 1e9, "T": 1e12}
@@ -227,6 +235,10 @@ Time = Annotated[float, *_quantity(LATENCY)]
 Size = Annotated[float, *_quantity(SIZE)]
 SizeOrNone = Annotated[float, *_quantity(SIZE, zero=True)]
 """A size that may be 0."""
+PowerDraw = Annotated[float, *_quantity(POWER)]
+PowerOrNone = Annotated[float, *_quantity(POWER, zero=True)]
+"""A power that may be 0."""
+CarbonIntensity = Annotated[float, *_quantity(CARBON, zero=True)]
 ChipSpeed = Annotated[float, *_quantity(CHIP_SPEED, words=read_chip_speed)]
 """A speed, or the name of a chip."""
 Count = Annotated[float, *_count(1e-6, 1e24)]

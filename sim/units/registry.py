@@ -38,6 +38,9 @@ week = 604800 * second
 year = 31557600 * second
 flop = [computation] = FLOP
 token = [token]
+watt = [power] = W
+watthour = watt * hour = Wh
+gram = [mass] = g
 bps = bit / second
 FLOPS = flop / second
 """

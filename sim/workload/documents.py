@@ -14,6 +14,7 @@ from typing import Annotated, Any, Self
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from ..defaults import PAYLOAD_BITS
+from ..documents.chip_keys import described, named_speed, settle
 from ..documents.validation import FileName, nearest
 from ..errors import InputError, brief
 from ..laws import TOKENS_PER_PARAM, default_batch_tokens
@@ -21,7 +22,6 @@ from ..laws.model_family import FAMILY
 from ..topology.model import Datacenter
 from ..trace.given import GivenSeconds, as_recording
 from ..trace.series import Recording, read_recording, recording_path
-from ..units.chips import described
 from ..units.in_words import human_count, human_seconds
 from ..units.quantities import Bits, ChipSpeed, Params, Time
 from .extent import CHIP_FLOP_PER_S, TOKENS_PER_CHIP, AbstractWorkload
@@ -41,7 +41,8 @@ class AnalyticWorkload(AbstractWorkload):
     active_params: Params | None = Field(default=None, examples=[2e9])
     """Parameters that are active for a token (mixture-of-experts); default: all."""
     chip_flop_per_s: ChipSpeed = Field(default=CHIP_FLOP_PER_S, alias="chip_speed", examples=["300 Tflop/s"])
-    """Useful flop/s of a chip, Q (peak times utilisation), if the topology gives none [flop/s]."""
+    """Useful flop/s of a chip, Q (peak times utilisation), if the topology gives none; that of `chip`, if named
+    [flop/s]."""
     step_time_s: Time | None = Field(default=None, alias="step_time", examples=["0.8 s"])
     """Instead of chip_speed: the time of a step, the same for every worker, as measured in a datacenter; it contains
     the exchange of gradients inside [s]."""
@@ -54,8 +55,11 @@ class AnalyticWorkload(AbstractWorkload):
             raise InputError("a workload needs either `model` (a name) or `params` (a number), and not both")
         if self.model is not None and self.model not in FAMILY:
             raise InputError(f"model: there is none named {brief(self.model)}; {nearest(self.model, list(FAMILY))}")
-        if self.step_time_s is not None and self.chip_flop_per_s != CHIP_FLOP_PER_S:
-            raise InputError("`step_time` and `chip_speed` say the same twice; keep one of them")
+        settle(self)
+        own = named_speed(self.chip, self.mfu) or CHIP_FLOP_PER_S
+        if self.step_time_s is not None and (self.chip_flop_per_s != own or self.mfu is not None):
+            said = "mfu" if self.mfu is not None else "chip_speed"
+            raise InputError(f"`step_time` and `{said}` say the same twice; keep one of them")
         return self
 
     def load(self, sites: Sequence[Datacenter], split: int) -> Load:
@@ -71,7 +75,7 @@ class AnalyticWorkload(AbstractWorkload):
             f"compute: {human_seconds(self.step_time_s)} a step, as given"
             if self.step_time_s
             else f"compute: 6 x {human_count(self.active_params or params)} flops a token on chips of "
-            f"{_range(deal.speeds)} Tflop/s useful{_chip(deal.speeds)}: {human_seconds(max(step_s))} a step"
+            f"{_range(deal.speeds)} Tflop/s useful{self.kinds(sites, deal.speeds)}: {human_seconds(max(step_s))} a step"
         )
         payload_bytes = params * self.payload_bits / 8
         return Load(
@@ -124,10 +128,11 @@ class TraceWorkload(AbstractWorkload):
 
     @model_validator(mode="after")
     def _chip_speed_needs_rescale(self) -> Self:
-        if not self.rescale and self.chip_flop_per_s is not None:
-            raise InputError(
-                "chip_speed: recorded seconds are replayed as they are; add `rescale: true` to change them"
-            )
+        said = "chip_speed" if self.chip_flop_per_s is not None else "mfu" if self.mfu is not None else None
+        if not self.rescale and said:
+            raise InputError(f"{said}: recorded seconds are replayed as they are; add `rescale: true` to change them")
+        if self.rescale:
+            settle(self)
         return self
 
     def load(self, sites: Sequence[Datacenter], split: int) -> Load:
@@ -186,8 +191,10 @@ class TraceWorkload(AbstractWorkload):
         if self.rescale:
             speed = self.chip_flop_per_s or CHIP_FLOP_PER_S
             step_s = recording.flop_per_token * tokens_per_chip / speed
+            named = described(self.chip, speed)
+            kind = f" ({named})" if named else ""
             how = (
-                f"rescaled by flops to {speed / 1e12:g} Tflop/s{_chip([speed])} and {tokens_per_chip:,.0f} tokens per "
+                f"rescaled by flops to {speed / 1e12:g} Tflop/s{kind} and {tokens_per_chip:,.0f} tokens per "
                 f"chip: {human_seconds(step_s)} a step, varying from step to step as recorded"
             )
         else:
@@ -250,9 +257,3 @@ def _payload_origin(recording: Recording) -> str:
 def _range(speeds: Sequence[float]) -> str:
     low, high = min(speeds) / 1e12, max(speeds) / 1e12
     return f"{low:g}" if low == high else f"{low:g} to {high:g}"
-
-
-def _chip(speeds: Sequence[float]) -> str:
-    """The chips of known names with such speeds, and the share of their peak; begins with a blank."""
-    known = dict.fromkeys(described(speed) for speed in speeds)
-    return f" ({', '.join(filter(None, known))})" if any(known) else ""

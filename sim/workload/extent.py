@@ -5,15 +5,17 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from ..documents.chip_keys import ChipName, Utilization, by_name, described
 from ..documents.validation import Frozen
 from ..errors import InputError
 from ..topology.model import Datacenter
 from ..units.quantities import Chips, Count, Factor, Layers, LayerSizes, Steps
 from .load import Deal, Load, rounded_up
+from .memory import Memory
 
 CHIP_FLOP_PER_S = 300e12
 TOKENS_PER_CHIP = 4_096.0
@@ -34,6 +36,10 @@ class AbstractWorkload(Frozen):
     """Chips of all sites together, R."""
     tokens_per_chip: Count | None = Field(default=None, examples=[4096])
     """Instead of chips: tokens of a batch on one chip [tokens]."""
+    chip: ChipName | None = Field(default=None, examples=["h100"])
+    """The kind of chip, by its name, where the topology names none."""
+    mfu: Utilization | None = Field(default=None, examples=[0.4])
+    """Useful share of the chip's published bfloat16 peak; default: 0.4 [-]."""
     split: Literal["even", "by-speed"] = "even"
     """Shares of the batch: equal for all workers, or in proportion to their total chip speed."""
 
@@ -43,6 +49,8 @@ class AbstractWorkload(Frozen):
     """Instead of layers: the size of each layer, in order (only the shares matter); default: equal layers."""
     forward_share: float = Field(default=1 / 3, ge=1e-6, le=1 - 1e-6, examples=[0.333])
     """Share of the forward pass in the compute of a step."""
+    memory: Memory | None = Field(default=None, examples=["{sharding: none}"])
+    """How the model is held in the memory of the chips; null: not told, and fully sharded where a plan asks."""
 
     @abstractmethod
     def load(self, sites: Sequence[Datacenter], split: int) -> Load:
@@ -59,6 +67,11 @@ class AbstractWorkload(Frozen):
     @abstractmethod
     def describe(self) -> str:
         """The workload in a few words."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _chip_by_name(cls, data: Any) -> Any:
+        return by_name(data)
 
     @model_validator(mode="after")
     def _is_said_once(self) -> Self:
@@ -83,6 +96,16 @@ class AbstractWorkload(Frozen):
         worker_chips = own if own and len(own) == len(sites) else (total / len(sites),) * len(sites)
         speeds = tuple(site.chip_flop_per_s or chip_flop_per_s for site in sites)
         return Deal(worker_chips, speeds, by_speed=self.split == "by-speed")
+
+    def chip_at(self, site: Datacenter) -> str | None:
+        """The name of the kind of chip of a site; None where nobody names it: a site with a speed alone has its own."""
+        return site.chip or (self.chip if site.chip_flop_per_s is None else None)
+
+    def kinds(self, sites: Sequence[Datacenter], speeds: Sequence[float]) -> str:
+        """The named chips of some sites, each with its useful share of its peak, in brackets behind a blank."""
+        pairs = zip(sites, speeds, strict=True)
+        known = dict.fromkeys(described(self.chip_at(site), speed) for site, speed in pairs)
+        return f" ({', '.join(filter(None, known))})" if any(known) else ""
 
     def _total_steps(self, params: float, batch_tokens: float, budget: float) -> int:
         """T = D / B in whole steps (rounded up)."""

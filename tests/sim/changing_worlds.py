@@ -29,7 +29,9 @@ def changing_world(draw, strategies):
     speeds = [
         draw.choice([100, 151.3, 177.7]) * draw.uniform(0.999, 1) for _ in range(sites)
     ]  # never in step by chance
-    datacenters = [{"name": f"s{n}", "chips": chips[n], "chip_speed": f"{speeds[n]} Tflop/s"} for n in range(sites)]
+    datacenters = [
+        {"name": f"s{n}", "chips": chips[n], "chip_speed": f"{speeds[n]} Tflop/s", "egress": 0.01} for n in range(sites)
+    ]
     strategy = dict(draw.choice(strategies))
     if strategy["kind"] != "data-parallel":
         strategy = {"replicas": sites, "sync_every": draw.choice([2, 5, 10])} | strategy
@@ -52,6 +54,10 @@ def check_same(short, full):
             assert abs(getattr(one, key) - value) <= 1e-8 * abs(value) + (
                 1e-9 * length_s if key.endswith("_s") else 0
             ), key
+    assert short.sent.keys() == full.sent.keys()
+    assert full.sent
+    for pair, size_bytes in full.sent.items():
+        assert abs(short.sent[pair] - size_bytes) <= 1e-8 * size_bytes, pair
     for one, other in zip(short.timeline.links, full.timeline.links, strict=True):
         assert abs(one.carried_bytes - other.carried_bytes) <= 1e-8 * other.carried_bytes
         for key in ("busy_s", "full_s"):

@@ -9,12 +9,12 @@ from platform import machine, processor
 from typing import Any, Literal
 
 from sim.trace.file import RecordedDevice
-from sim.units.chips import CHIPS, Chip
+from sim.units.chips import Chip, chips
 
 
 def find_chip(kind: str) -> Chip | None:
     """The chip that JAX calls `kind`; None if it is not in the table."""
-    return next((chip for chip in CHIPS if kind in chip.kinds), None)
+    return next((chip for chip in chips() if kind in chip.kinds), None)
 
 
 def recorded_device(devices: Sequence[Any]) -> RecordedDevice:

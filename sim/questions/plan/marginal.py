@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from ...topology.model import Topology
 from ...units.quantities import BANDWIDTH
+from .holding import fitting_grids
 from .options import Ask, options
-from .search import Grid, best_loss, bound, grid
+from .search import Grid, best_loss, bound
+from .spending import within_power
 
 _UNIT_BITS_PER_S = 1e9
 _UNIT_TOKENS = 1e9
@@ -66,10 +68,10 @@ def marginals(ask: Ask, topology: Topology, params: NDArray[np.float64], grids: 
     def change(name: str, doubled: bool) -> float:
         if name == "days":
             return best_loss(grids, ask.limit_s + (ask.limit_s if doubled else 86_400)) - base
-        changed = options(_asked(ask, name, doubled), enlarged(topology, name, doubled))
+        changed = within_power(ask, options(_asked(ask, name, doubled), enlarged(topology, name, doubled)))
         hopeful = [one for one in changed if one.name in leading or one.name in exact]
         hopeful = [option for option in hopeful if bound(option, params, ask.limit_s) < base]
-        return min(0.0, best_loss([grid(option, params) for option in hopeful], ask.limit_s) - base)
+        return min(0.0, best_loss(fitting_grids(hopeful, params), ask.limit_s) - base)
 
     return {name: Marginal(_UNITS[name], change(name, False), change(name, True)) for name in names}
 

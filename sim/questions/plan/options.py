@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
-from typing import Any
+from typing import Any, Literal
 
 from ...defaults import PAYLOAD_BITS
+from ...documents.chip_keys import named_speed
 from ...documents.validation import validate
 from ...errors import ArgumentError, InputError
 from ...scenario.model import Scenario
 from ...scenario.overrides import parse_strategy
+from ...simulation.cost import counted_in_money
 from ...simulation.jobs import plan_job
 from ...strategies import STRATEGIES, AbstractStrategy, Setting
 from ...strategies.shared.strategy import told_apart
-from ...topology.hosts import places_that_slow_down
-from ...topology.model import Datacenter, Topology
+from ...topology.model import Topology
 from ...workload.extent import CHIP_FLOP_PER_S
+from ...workload.memory import Sharding
 
 Document = dict[str, Any]
 
@@ -33,6 +35,8 @@ class Ask:
       topology: sites and links.
       days: the deadline [days].
       chips: in all datacenters together, the same number in each; None: as the topology says.
+      chip: the kind of chip everywhere, by its name; None: as the topology says.
+      mfu: useful share of its peak, and of that of every chip that the topology names; None: as it says [-].
       chip_flop_per_s: useful flop/s of a chip; None: as the topology says, else the default [flop/s].
       strategies: `kind` or `kind:key=value,...`; replicas and H that an entry does not give are searched.
       sync_every: the values of H to choose from, where an entry gives none.
@@ -40,9 +44,14 @@ class Ask:
       tokens_per_param: D / N; None: the plan chooses it.
       unique_tokens: tokens of data without repeats; tokens beyond them are repeats [tokens].
       inference_tokens: tokens that the model will process after training [tokens].
-      loss_slack: with inference tokens: by which share the loss may exceed the best one, for less lifetime compute [-].
-      price_chip_hour, price_gb: of one chip for an hour; of a GB (1e9 bytes) sent between datacenters.
+      loss_slack: with inference tokens, or another objective than the loss: by which share the loss may exceed the best
+        one, for less of what is to be saved [-].
+      price_chip_hour, price_gb: of one chip for an hour; of a GB (1e9 bytes) sent between datacenters; None: those of
+        the topology.
       max_cost: the largest cost of a run, in the unit of the prices.
+      objective: what the best plan has least of.
+      sharding: what the chips of a datacenter share out of the model, where the memory of the chips is known.
+      max_mw: the most that its datacenters may draw together, while all chips compute [MW].
       payload_bits: bits per exchanged parameter, where a strategy gives none [bit].
       layers: layers of the model, for strategies that exchange layer by layer.
     """
@@ -50,6 +59,8 @@ class Ask:
     topology: Topology
     days: float
     chips: int | None = None
+    chip: str | None = None
+    mfu: float | None = None
     chip_flop_per_s: float | None = None
     strategies: tuple[str, ...] = ("data-parallel", "diloco")
     sync_every: tuple[int, ...] = (30,)
@@ -61,6 +72,9 @@ class Ask:
     price_chip_hour: float | None = None
     price_gb: float | None = None
     max_cost: float | None = None
+    objective: Literal["loss", "cost", "energy"] = "loss"
+    max_mw: float | None = None
+    sharding: Sharding = "parameters"
     payload_bits: float = PAYLOAD_BITS
     layers: int = 48
 
@@ -70,14 +84,25 @@ class Ask:
         return self.days * 86_400
 
     @property
+    def speed(self) -> float:
+        """Useful flop/s of a chip where the topology says nothing of it [flop/s]."""
+        return self.chip_flop_per_s or named_speed(self.chip, self.mfu if self.chip else None) or CHIP_FLOP_PER_S
+
+    @property
+    def says_the_chip(self) -> bool:
+        """Whether it says which chip there is, or how fast, in place of the topology."""
+        return self.chip is not None or self.chip_flop_per_s is not None
+
+    @property
     def priced(self) -> bool:
         """Whether runs have a cost."""
-        return self.price_chip_hour is not None or self.price_gb is not None
+        own = self.price_chip_hour is not None or self.price_gb is not None
+        return own or counted_in_money(self.topology)
 
-    def cost(self, chips: Any, wall_clock_s: Any, crossing_bytes: Any) -> Any:
-        """The cost of chip-hours and of GB between datacenters; numbers or arrays."""
-        chip_hours = chips * wall_clock_s / 3600
-        return chip_hours * (self.price_chip_hour or 0.0) + crossing_bytes / 1e9 * (self.price_gb or 0.0)
+    @property
+    def goal(self) -> str:
+        """What the best plan has least of: `loss`; or, at about the lowest loss, `lifetime`, `cost` or `energy`."""
+        return "lifetime" if self.inference_tokens is not None else self.objective
 
 
 @dataclass(frozen=True)
@@ -138,7 +163,7 @@ class Option:
     def scenario(self, params: float, batch_tokens: float, steps: int) -> Scenario:
         """The run as a scenario, which `simulate --scenario` takes as well."""
         workload = {"params": params, "batch_tokens": batch_tokens, "steps": steps, "split": "by-speed"}
-        workload |= {"payload_bits": self.ask.payload_bits, "chip_speed": _speed(self.ask)}
+        workload |= {"payload_bits": self.ask.payload_bits, "chip_speed": self.ask.speed}
         workload |= {"layers": self.ask.layers} if self.strategy.by_layer else {}
         document = {"name": "plan", "topology": self.topology, "workload": workload, "strategies": [self.strategy]}
         return validate(Scenario, document, source="plan", in_si=True)
@@ -146,50 +171,6 @@ class Option:
     def setting(self, scenario: Scenario) -> Setting:
         """The setting in which its closed form is evaluated."""
         return plan_job(scenario, self.strategy, 1).setting
-
-
-def _speed(ask: Ask) -> float:
-    return ask.chip_flop_per_s or CHIP_FLOP_PER_S
-
-
-def equipped(ask: Ask) -> Topology:
-    """The topology, each datacenter with the number and the speed of chips that the plan assumes.
-
-    Raises:
-      InputError: the number of chips is not given, they cannot be shared evenly, or datacenters share a host.
-    """
-    if any(places_that_slow_down(ask.topology.places_of(ask.topology.datacenters))):
-        raise InputError(
-            f"topology {ask.topology.name}: hosts: datacenters that share the compute of a host slow each other down, "
-            "and a plan assumes chips that nobody else uses; take `host` out of the datacenters, or simulate a run "
-            "instead of a plan"
-        )
-    sites = ask.topology.datacenters
-    if ask.chips is None:
-        bare = [site.name for site in sites if site.chips is None]
-        if bare:
-            raise ArgumentError(
-                "{chips}: topology {name} does not say how many chips {site!r} has; write {chips} "
-                "with the number in all datacenters together",
-                name=ask.topology.name,
-                site=bare[0],
-            )
-    elif ask.chips % len(sites):
-        low = ask.chips // len(sites) * len(sites)
-        choices = f"{low} or {low + len(sites)}" if low else str(len(sites))
-        raise ArgumentError(
-            f"{{chips}}: {ask.chips} chips cannot be shared evenly by the {len(sites)} datacenters of topology "
-            "{name}; use {choices}",
-            name=ask.topology.name,
-            choices=choices,
-        )
-    return ask.topology.replaced(datacenters=tuple(_counted_on(ask, site) for site in sites))
-
-
-def _counted_on(ask: Ask, site: Datacenter) -> Datacenter:
-    chips = site.chips if ask.chips is None else ask.chips // len(ask.topology.datacenters)
-    own = None if ask.chip_flop_per_s is not None else site.chip_flop_per_s
-    return site.replaced(chips=chips, chip_speed=own or _speed(ask))
 
 
 def options(ask: Ask, topology: Topology) -> list[Option]:
@@ -289,6 +270,7 @@ def _part(topology: Topology, chosen: tuple[str, ...]) -> Topology:
     sites = {site.name: site for site in topology.datacenters}
     datacenters = tuple(sites[name] for name in chosen)
     if len(chosen) == 1:
-        return topology.replaced(datacenters=datacenters, routers=(), links=(), routes=())
+        return topology.replaced(datacenters=datacenters, routers=(), links=(), routes=(), egress=())
     left_out = (name for name in sites if name not in chosen)
-    return topology.replaced(datacenters=datacenters, routers=(*topology.routers, *left_out))
+    prices = tuple(pair for pair in topology.egress if set(pair.ways()[0]) <= set(chosen))
+    return topology.replaced(datacenters=datacenters, routers=(*topology.routers, *left_out), egress=prices or None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +16,13 @@ from ...shell.progress import UNWATCHED, Watch
 from ...topology.model import Topology
 from ...units.in_words import human_count
 from ...units.quantities import LATENCY, MOST_CHIPS, MOST_LAYERS, MOST_STEPS
+from .equipment import equipped
+from .holding import fitting_grids, memory_note, nothing_fits
 from .marginal import Marginal, enlarged, marginals
-from .options import Ask, equipped, options
-from .replay import Entry, replayed, scenario_of, undominated
-from .search import Cell, Grid, grid, params_to_try
+from .options import Ask, options
+from .replay import Entry, option_of, replayed, scenario_of, score, undominated
+from .search import Cell, Grid, params_to_try
+from .spending import check_spending, nothing_small_enough, within_power
 from .without_effect import in_plan
 
 FRONT_SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 3 / 4, 1.0)
@@ -69,7 +73,7 @@ def answer(ask: Ask, watch: Watch = UNWATCHED) -> Plan:
 
     A plan takes as many steps as fit into the deadline (and the cost), so its tokens follow from the time of a step.
     With inference tokens the best plan is the one of least lifetime compute, 6 N D + 2 N D_inference, among those whose
-    loss is within `loss_slack` of the best reachable one.
+    loss is within `loss_slack` of the best reachable one; with an objective, likewise that of least cost or energy.
 
     Args:
       ask: what is asked.
@@ -80,16 +84,23 @@ def answer(ask: Ask, watch: Watch = UNWATCHED) -> Plan:
 
     Raises:
       InputError: an option is out of range, or no combination fits into the deadline.
-    Limits: memory of chips, pipelines and failures are not modelled; the laws' limits are in the notes of every plan.
+    Limits: the memory of chips counts where they are named; pipelines and failures are not modelled; the laws' limits
+      are in the notes of every plan.
     """
     _check(ask)
     topology = equipped(ask)
-    everything = options(ask, topology)
+    check_spending(ask, topology)
+    possible = options(ask, topology)
+    everything = within_power(ask, possible)
+    if not everything:
+        raise nothing_small_enough(ask, possible)
     params = params_to_try(ask, max(option.flop_per_s for option in everything))
-    grids = []
+    grids: list[Grid] = []
     for number, option in enumerate(everything):
         watch.doing(f"estimating {option.strategy.label} in {option.where}", number, len(everything))
-        grids.append(grid(option, params))
+        grids += fitting_grids([option], params)
+    if not grids:
+        raise nothing_fits(ask, everything, params)
     replayer = _Replayer(watch)
     entries = replayer.best_of_each(_by_family(_candidates(ask, grids, ask.limit_s)), ask.limit_s, 2)
     if not entries:
@@ -111,7 +122,10 @@ def answer(ask: Ask, watch: Watch = UNWATCHED) -> Plan:
         combinations=int(sum(np.isfinite(one.step_s).sum() for one in grids)),
         replays=replayer.replays,
         closed_form=all(one.exact for one in grids),
-        notes=in_plan(ask, everything, options(ask, enlarged(topology, "chips", doubled=True))),
+        notes=(
+            *memory_note(ask, option_of(best, everything), params),
+            *in_plan(ask, everything, options(ask, enlarged(topology, "chips", doubled=True))),
+        ),
     )
 
 
@@ -143,6 +157,7 @@ def _check(ask: Ask) -> None:
         "inference_tokens": ask.inference_tokens,
         "tokens_per_param": ask.tokens_per_param,
         "max_cost": ask.max_cost,
+        "max_mw": ask.max_mw,
     }
     positive |= {name: (value,) for name, value in optional.items() if value is not None}
     for name, values in positive.items():
@@ -153,8 +168,8 @@ def _check(ask: Ask) -> None:
     for name, price in (("price_chip_hour", ask.price_chip_hour), ("price_gb", ask.price_gb)):
         if price is not None and not (math.isfinite(price) and price >= 0):
             raise ArgumentError(f"{{{name}}}: got {price:g}; write 0 or more")
-    if ask.max_cost is not None and not (ask.price_chip_hour or ask.price_gb):
-        raise ArgumentError("{max_cost}: there are no prices; write {price_chip_hour} or {price_gb} as well")
+    if ask.mfu is not None and not 0 < ask.mfu <= 1:
+        raise ArgumentError(f"{{mfu}}: got {ask.mfu:g}; write a share of the peak, such as 0.4")
     if not 0 <= ask.loss_slack < 1:
         told = "{loss_slack}: got {got:g}; write a share of the loss, such as 0.01"
         raise ArgumentError(told, got=ask.loss_slack)
@@ -176,11 +191,11 @@ def _candidates(ask: Ask, grids: Sequence[Grid], limit_s: float) -> list[Cell]:
     target = min(float(loss.min()) for loss in losses.values()) * (1 + ask.loss_slack)
     found: list[Cell] = []
     for one in grids:
-        if ask.inference_tokens is None:
+        if ask.goal == "loss":
             found += one.cells(most[id(one)], losses[id(one)], _PER_OPTION)
         elif math.isfinite(target):
             steps = one.least_steps(target, most[id(one)])
-            score = np.where(steps > 0, one.lifetime_flop(steps), np.inf)
+            score = np.where(steps > 0, one.saved(steps), np.inf)
             found += one.cells(steps, score, _PER_OPTION, kept_steps=True)
     return sorted(found, key=lambda cell: cell.score)
 
@@ -231,10 +246,10 @@ class _Replayer:
                     break
                 left -= 1
                 entry = self.replay(cell, limit_s, left)
-                if entry is not None and (found is None or entry.score < found.score):
+                if entry is not None and (found is None or _scored(cell, entry) < _scored(cell, found)):
                     found = entry
             if found is not None:
-                winners = sorted([*winners, found], key=lambda entry: entry.score)
+                winners = sorted([*winners, found], key=partial(_scored, cells[0]))
                 self._watch.found(f"{found.label}, {human_count(found.params)} parameters: {_loss(found)}")
         return winners[:places]
 
@@ -245,7 +260,11 @@ def _loss(entry: Entry) -> str:
 
 def _behind(cell: Cell, entry: Entry) -> bool:
     """Whether an estimate is so much worse than a replayed plan that a replay of it cannot be better."""
-    return cell.score > entry.score * (1 + cell.margin)
+    return cell.score > _scored(cell, entry) * (1 + cell.margin)
+
+
+def _scored(cell: Cell, entry: Entry) -> float:
+    return score(entry, cell.option.ask)
 
 
 def _front(replayer: _Replayer, grids: Sequence[Grid]) -> list[Entry]:

@@ -10,8 +10,10 @@ import numpy as np
 
 from ... import laws
 from ...scenario.model import Scenario
+from ...simulation.cost import cost_of
 from ...simulation.results import Outcome
 from ...simulation.run import outcomes
+from ...simulation.spent import Cost
 from ..whole_numbers import last_that_fits
 from .objective import best_batch_tokens, compared_loss
 from .options import Ask, Option
@@ -46,6 +48,7 @@ class Entry:
       epochs: D over the unique tokens; None where these are not limited.
       lifetime_flop: 6 N D + 2 N D_inference; None without inference tokens [flop].
       cost: at the given prices; None without prices.
+      energy_kwh, carbon_kg: electricity and its carbon; None where nobody asks or says [kWh], [kg].
       notes: extrapolations of the laws, and missing laws.
     """
 
@@ -70,11 +73,14 @@ class Entry:
     lifetime_flop: float | None
     cost: float | None
     notes: tuple[str, ...]
+    energy_kwh: float | None = None
+    carbon_kg: float | None = None
 
-    @property
-    def score(self) -> float:
-        """The number that the best plan minimises: lifetime compute if inference tokens are given, else the loss."""
-        return self.compared_loss if self.lifetime_flop is None else self.lifetime_flop
+
+def score(entry: Entry, ask: Ask) -> float:
+    """The number that the best plan minimises."""
+    goals = {"lifetime": entry.lifetime_flop, "cost": entry.cost, "energy": entry.energy_kwh}
+    return goals.get(ask.goal) or entry.compared_loss if ask.goal != "loss" else entry.compared_loss
 
 
 def replayed(cell: Cell, limit_s: float, before: Callable[[int], None] = lambda _: None) -> Entry | None:
@@ -91,7 +97,7 @@ def replayed(cell: Cell, limit_s: float, before: Callable[[int], None] = lambda 
     Returns:
       The plan, or None if it does not fit after all.
     """
-    tried: dict[int, Outcome] = {}
+    tried: dict[int, tuple[Outcome, Cost | None]] = {}
 
     def share(steps: int) -> float:
         before(steps)
@@ -103,7 +109,7 @@ def replayed(cell: Cell, limit_s: float, before: Callable[[int], None] = lambda 
     else:
         near = _ENOUGH_SHARE if cell.coarse else math.inf
         steps = last_that_fits(share, cell.steps, resolution=_RESOLUTION[cell.closed_form], near=near)
-    return _entry(cell, steps, tried[steps]) if steps else None
+    return _entry(cell, steps, *tried[steps]) if steps else None
 
 
 def scenario_of(entry: Entry, everything: Sequence[Option]) -> Scenario:
@@ -113,22 +119,27 @@ def scenario_of(entry: Entry, everything: Sequence[Option]) -> Scenario:
       entry: the plan.
       everything: the options from which it was chosen.
     """
-    option = next(each for each in everything if each.label == entry.label and each.sites == entry.sites)
-    return option.scenario(entry.params, entry.batch_tokens, entry.steps)
+    return option_of(entry, everything).scenario(entry.params, entry.batch_tokens, entry.steps)
 
 
-def _outcome(cell: Cell, steps: int, limit_s: float) -> tuple[Outcome, float]:
-    """A replay, and the largest share of a limit that it takes."""
+def option_of(entry: Entry, everything: Sequence[Option]) -> Option:
+    """The option of a plan."""
+    return next(each for each in everything if each.label == entry.label and each.sites == entry.sites)
+
+
+def _outcome(cell: Cell, steps: int, limit_s: float) -> tuple[tuple[Outcome, Cost | None], float]:
+    """A replay with its cost, and the largest share of a limit that it takes."""
     option, ask = cell.option, cell.option.ask
-    outcome = outcomes(option.scenario(cell.params, cell.batch_tokens, steps))[0]
-    seconds = outcome.timeline.wall_clock_s
-    share = seconds / limit_s
-    if ask.max_cost is not None:
-        share = max(share, ask.cost(option.chips, seconds, outcome.timeline.crossing_bytes) / ask.max_cost)
-    return outcome, share
+    scenario = option.scenario(cell.params, cell.batch_tokens, steps)
+    outcome = outcomes(scenario)[0]
+    cost = cost_of(scenario, outcome)
+    share = outcome.timeline.wall_clock_s / limit_s
+    if ask.max_cost is not None and cost is not None:
+        share = max(share, (cost.total or 0.0) / ask.max_cost)
+    return (outcome, cost), share
 
 
-def _entry(cell: Cell, steps: int, outcome: Outcome) -> Entry:
+def _entry(cell: Cell, steps: int, outcome: Outcome, cost: Cost | None) -> Entry:
     option, ask, timeline = cell.option, cell.option.ask, outcome.timeline
     tokens = steps * cell.batch_tokens
     best = float(best_batch_tokens(np.asarray(cell.params), option.algorithm, option.replicas))
@@ -154,8 +165,10 @@ def _entry(cell: Cell, steps: int, outcome: Outcome) -> Entry:
         compared_loss=loss,
         epochs=tokens / ask.unique_tokens if ask.unique_tokens else None,
         lifetime_flop=6 * cell.params * tokens + 2 * cell.params * inference if inference else None,
-        cost=ask.cost(option.chips, timeline.wall_clock_s, timeline.crossing_bytes) if ask.priced else None,
+        cost=cost.total if cost else None,
         notes=notes,
+        energy_kwh=cost.energy_kwh if cost else None,
+        carbon_kg=cost.carbon_kg if cost else None,
     )
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ... import laws
 from .objective import best_batch_tokens
 from .options import Ask, Option
+from .spending import rates
 from .step_time import COARSE, Pace
 
 Array = NDArray[np.float64]
@@ -61,7 +62,8 @@ class Grid:
       params: N, of shape (N, 1).
       batch_tokens: B, of shape (N, B) [tokens].
       step_s: time of a step, of shape (N, B) [s].
-      step_bytes: sent between datacenters in a step, of shape (N, B) [byte].
+      spent: money for a step, of shape (N, B).
+      energy_kwh: energy of a step, of shape (N, B) [kWh].
       exact: whether step_s comes from a closed form.
       margin: the largest relative error of a loss from it [-].
     """
@@ -70,7 +72,8 @@ class Grid:
     params: Array
     batch_tokens: Array
     step_s: Array
-    step_bytes: Array
+    spent: Array
+    energy_kwh: Array
     exact: bool
     margin: float
 
@@ -79,7 +82,9 @@ class Grid:
         ask = self.option.ask
         steps: Array = np.maximum(limit_s / self.step_s, 0.0)
         if ask.max_cost is not None:
-            steps = np.minimum(steps, ask.max_cost / ask.cost(self.option.chips, self.step_s, self.step_bytes))
+            affordable = np.full_like(steps, np.inf)
+            np.divide(ask.max_cost, self.spent, out=affordable, where=self.spent > 0)
+            steps = np.minimum(steps, affordable)
         if whole:
             steps = np.floor(steps * (1 + 1e-12))
         if ask.tokens_per_param is not None:
@@ -102,6 +107,13 @@ class Grid:
         """6 N D + 2 N D_inference [flop]."""
         tokens = np.where(steps > 0, self.batch_tokens, 1.0) * steps
         return 6 * self.params * tokens + 2 * self.params * (self.option.ask.inference_tokens or 0.0)
+
+    def saved(self, steps: Array) -> Array:
+        """What the best plan has least of, among those of about the lowest loss."""
+        if self.option.ask.goal == "lifetime":
+            return self.lifetime_flop(steps)
+        each = self.spent if self.option.ask.goal == "cost" else self.energy_kwh
+        return np.where(steps > 0, each, 0.0) * steps
 
     def least_steps(self, target: float, most: Array) -> Array:
         """The fewest steps that reach a loss; 0 where `most` steps do not reach it [-]."""
@@ -154,14 +166,16 @@ def grid(option: Option, params: Array) -> Grid:
     tried = (batches >= _LEAST_OF_BEST * best) & (batches <= _MOST_OF_BEST * best)
     pace = Pace(option, params, batches[tried])
     seconds = pace.seconds(column, np.where(tried, batches, best))
-    priced = option.ask.max_cost is not None or option.ask.price_gb is not None
-    step_bytes = column * (pace.crossing_bytes_per_param if priced else 0.0)
+    step_bytes = column * (pace.crossing_bytes_per_param if option.ask.priced else 0.0)
+    rate = rates(option.topology)
+    compute_s = 6 * column * np.where(tried, batches, best) / option.flop_per_s
     return Grid(
         option=option,
         params=column,
         batch_tokens=np.where(tried, batches, np.inf),
         step_s=np.where(tried, seconds, np.inf),
-        step_bytes=np.broadcast_to(step_bytes, batches.shape),
+        spent=rate.money(seconds, step_bytes),
+        energy_kwh=rate.energy_kwh(seconds, compute_s),
         exact=pace.exact,
         margin=pace.margin,
     )

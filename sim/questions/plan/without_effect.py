@@ -9,8 +9,11 @@ from ...simulation.jobs import plan_job
 from ...simulation.without_effect.given import given
 from ...simulation.without_effect.keys import Reason, by_path, sentences
 from ...simulation.without_effect.network import NOT_JOINED, unjoined
+from ...topology.model import Topology
 from ..without_effect import in_all, of_jobs, own_keys, site_path
+from .equipment import equipped
 from .options import Ask, Option
+from .spending import rates
 
 
 def in_plan(ask: Ask, everything: Sequence[Option], larger: Sequence[Option]) -> tuple[str, ...]:
@@ -31,17 +34,42 @@ def _of_plan(ask: Ask, everything: Sequence[Option]) -> Iterator[Reason]:
     yield NOT_JOINED, unjoined(ask.topology)
     if ask.chips is not None:
         yield "--chips overrides it", (p for place, site in sites for p in given(site, site_path(place), "chips"))
-    if ask.chip_flop_per_s is not None:
-        yield (
-            "--chip-speed overrides it",
-            (p for place, site in sites for p in given(site, site_path(place), "chip_speed")),
-        )
-    if ask.layers != Ask.layers and not any(option.strategy.by_layer for option in everything):
+    if ask.says_the_chip:
+        own = ("chip", "mfu", "chip_speed")
+        yield "--chip overrides it", (p for place, site in sites for p in given(site, site_path(place), *own))
+    elif ask.mfu is not None:
+        yield "--mfu overrides it", (p for place, site in sites for p in given(site, site_path(place), "mfu"))
+    named = any(site.chip for option in everything for site in option.topology.datacenters)
+    if ask.sharding != Ask.sharding and not named:
+        yield "nobody names the chips, so their memory is not known", ["--sharding"]
+    if ask.layers != Ask.layers and not named and not any(option.strategy.by_layer for option in everything):
         yield "no strategy exchanges layer by layer", ["--layers"]
-    if ask.loss_slack != Ask.loss_slack and ask.inference_tokens is None:
-        yield "it counts only with --inference-tokens", ["--loss-slack"]
+    if ask.loss_slack != Ask.loss_slack and ask.goal == "loss":
+        yield "it counts only with --inference-tokens or another --objective", ["--loss-slack"]
+    yield from _of_power(equipped(ask), ask)
+    for option, key, value in (
+        ("--price-chip-hour", "price_chip_hour", ask.price_chip_hour),
+        ("--price-gb", "egress", ask.price_gb),
+    ):
+        if value is not None:
+            paths = [path for place, site in sites for path in given(site, site_path(place), key)]
+            yield f"{option} overrides it", [*paths, *given(ask.topology, "topology", key)]
     if ask.sync_every != Ask.sync_every:
         yield from own_keys(ask.strategies, ["sync_every"])
+
+
+def _of_power(topology: Topology, ask: Ask) -> Iterator[Reason]:
+    """Powers of datacenters that count nowhere, as others say none; and such carbon."""
+    sites = [(site_path(place), site) for place, site in enumerate(ask.topology.datacenters) if site.power is not None]
+    if rates(topology).computing_w is None:
+        why = "nobody says what the chips of every datacenter draw"
+        yield why, [key for path, site in sites for key in given(site, path, "power")]
+    elif any(site.power is None or site.power.carbon_g_per_kwh is None for site in topology.datacenters):
+        own = ((path, site.power) for path, site in sites if site.power is not None)
+        yield (
+            "not every datacenter has one",
+            [key for path, power in own for key in given(power, f"{path}.power", "carbon")],
+        )
 
 
 def _telling(everything: Sequence[Option]) -> Iterator[Option]:
@@ -71,6 +99,8 @@ def _seen_by(ask: Ask, option: Option) -> dict[str, str]:
     names = {f"{site_path(place)}": site_path(places[name]) for place, name in enumerate(option.sites)}
     names |= {"strategies[0]": f"strategies[{entry}]", "workload.payload_bits": "--payload-bits"}
     for path, why in by_path(of_jobs(scenario, [job])).items():
+        if path.endswith(".chip"):  # whose memory counts
+            continue
         start = next((start for start in names if path.startswith(start)), None)
         if start:
             found[names[start] + path.removeprefix(start)] = why

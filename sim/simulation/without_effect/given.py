@@ -12,10 +12,14 @@ from ...topology.model import Topology
 
 
 def given(model: BaseModel, path: str, *keys: str) -> Iterator[str]:
-    """Paths of those public keys of a model whose value is not the default."""
+    """Paths of those public keys of a model that were given a value which is not the default."""
     for name, field in type(model).model_fields.items():
         key = field.alias or name
-        if key in keys and getattr(model, name) != field.get_default(call_default_factory=True):
+        if (
+            key in keys
+            and name in model.model_fields_set
+            and getattr(model, name) != field.get_default(call_default_factory=True)
+        ):
             yield f"{path}.{key}".lstrip(".")
 
 

@@ -15,21 +15,25 @@ from ...topology.model import Topology
 from ..results import Job
 from ..without_effect import network
 from .given import given
+from .prices import NOT_COUNTED, prices
 from .training import TRAINING
 
 Reason = tuple[str, Iterable[str]]
 """Why keys have no effect, and which ones."""
 
 
-def without_effect(scenario: Scenario, jobs: Sequence[Job], carried: frozenset[str] | None) -> Iterator[str]:
+def without_effect(
+    scenario: Scenario, jobs: Sequence[Job], carried: frozenset[str] | None, more: Iterable[Reason] = ()
+) -> Iterator[str]:
     """Yields a sentence for each reason why some given keys change nothing.
 
     Args:
       scenario: what was asked.
       jobs: its strategies in their settings.
       carried: names of the links (or their directions) that carried any bytes; None if that was not counted.
+      more: reasons that only the replays tell.
     """
-    yield from sentences(by_path(reasons(scenario, jobs, carried)))
+    yield from sentences(by_path([*reasons(scenario, jobs, carried), *more]))
 
 
 def reasons(scenario: Scenario, jobs: Sequence[Job], carried: frozenset[str] | None) -> Iterator[Reason]:
@@ -54,7 +58,7 @@ def without_effect_on_flows(topology: Topology, streams: Iterable[int | None]) -
       topology: the topology over which they are sent.
       streams: those of each flow; None where the flow names none.
     """
-    transport, computing = topology.transport, ("chips", "chip_speed", "inside", "host")
+    transport, computing = topology.transport, ("chips", "chip", "mfu", "chip_speed", "inside", "host")
     sites = enumerate(topology.datacenters)
     unused = [path for position, site in sites for path in given(site, f"topology.datacenters[{position}]", *computing)]
     unused += given(topology, "topology", "hosts", "collective")
@@ -65,6 +69,7 @@ def without_effect_on_flows(topology: Topology, streams: Iterable[int | None]) -
     alike = set(streams) == {None} and transport.window_bytes is None and not network.lossy(topology)
     found: list[Reason] = [
         ("single flows have no compute and no exchanges", unused),
+        (NOT_COUNTED, prices(topology)),
         (network.NO_HEADER, segment),
         (network.AS_MANY, given(transport, "topology.transport", "streams") if alike else ()),
         (network.OWN_LATENCY, network.places(topology)),

@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from ...documents.chip_keys import named_speed
 from ...scenario.model import Scenario
 from ...strategies import is_reference
-from ...topology.model import PUBLISHED
+from ...topology.model import PUBLISHED, Datacenter
 from ...trace.given import GivenSeconds
-from ...workload.documents import AnalyticWorkload, TraceWorkload
+from ...workload.documents import AnalyticWorkload, TraceWorkload, Workload
 from ..results import Job
 from .given import given, insides, strategies
 from .network import Rule
+from .prices import counts_watts
 
+SPEEDS = ("chip", "mfu", "chip_speed")
+"""Keys that say how fast chips compute."""
 OWN_BITS = "every strategy has its own payload bits"
 
 
@@ -63,9 +67,14 @@ def _given_seconds(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
     recorded = isinstance(workload, TraceWorkload) and not workload.rescale
     if timed and (jobs[0].setting.load.active_params or 0.0) >= jobs[0].setting.load.params:
         yield from given(workload, "workload", "active_params")  # fewer than all would have no law of loss
+    sites = scenario.topology.datacenters
     if (timed or recorded) and workload.split == "even":
-        for position, site in enumerate(scenario.topology.datacenters):
-            yield from given(site, f"topology.datacenters[{position}]", "chip_speed")
+        for position, site in enumerate(sites):
+            keys = SPEEDS[1:] if counts_watts(scenario, position) else SPEEDS
+            yield from given(site, f"topology.datacenters[{position}]", *keys)
+    alike = workload.split == "even" or not any(site.chip_flop_per_s for site in sites)
+    if (timed or recorded) and alike and not counts_watts(scenario, None):
+        yield from given(workload, "workload", "chip")
 
 
 def _rescaled(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
@@ -77,7 +86,19 @@ def _rescaled(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
 
 def _own_speeds(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
     if all(site.chip_flop_per_s for site in scenario.topology.datacenters):
-        yield from given(scenario.workload, "workload", "chip_speed")
+        yield from given(scenario.workload, "workload", *SPEEDS)
+
+
+def _kinds(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
+    def has_another_speed(document: Datacenter | Workload) -> bool:
+        return document.chip_flop_per_s != named_speed(document.chip, document.mfu)
+
+    for place, site in enumerate(scenario.topology.datacenters):
+        if has_another_speed(site) and not counts_watts(scenario, place):
+            yield from given(site, f"topology.datacenters[{place}]", "chip")
+    stated = "chip_flop_per_s" in scenario.workload.model_fields_set and has_another_speed(scenario.workload)
+    if stated and not counts_watts(scenario, None):
+        yield from given(scenario.workload, "workload", "chip")
 
 
 def _own_chips(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
@@ -101,7 +122,7 @@ def _by_layer(job: Job) -> bool:
 
 
 def _layers(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
-    if not any(_by_layer(job) for job in jobs):
+    if scenario.workload.memory is None and not any(_by_layer(job) for job in jobs):
         yield from given(scenario.workload, "workload", "layers", "layer_params")
 
 
@@ -161,6 +182,21 @@ def _closing(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
             yield from given(job.strategy, f"strategies[{position}]", "closing_exchange")
 
 
+def _memory(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
+    memory, path = scenario.workload.memory, "workload.memory"
+    if memory is None:
+        return
+    layered = any(job.setting.load.layers for job in jobs)
+    if not layered:
+        yield from given(memory, path, "rematerialise", "sequences", "sequence_tokens", "width", "heads")
+    elif memory.rematerialise != "none":
+        yield from given(memory, path, "heads")
+    if memory.sharding == "none":
+        yield from given(memory, path, "shards")
+    if not any(job.strategy.outer_copies(job.setting) for job in jobs):
+        yield from given(memory, path, "outer_on_host")
+
+
 TRAINING: tuple[tuple[str, Rule], ...] = (
     ("a datacenter with a single chip exchanges nothing inside", _lone_chips),
     ("one node has all chips of its datacenter", _one_node),
@@ -169,10 +205,12 @@ TRAINING: tuple[tuple[str, Rule], ...] = (
     ("the seconds of a step are given", _given_seconds),
     ("flops count where seconds are rescaled, and the batch where they are not", _rescaled),
     ("every datacenter has a speed of its own", _own_speeds),
+    ("the speed of the chips is given", _kinds),
     ("how many chips work is said in the workload, or not of every datacenter; it is a limit only", _own_chips),
     ("all datacenters are equally fast", _split),
     ("no strategy goes by layers", _layers),
     ("nothing is exchanged behind a backward pass", _forward),
+    ("what a chip holds does not depend on it here", _memory),
     (OWN_BITS, _bits),
     ("layers are bundled with `overlap: layers` only", _buckets),
     ("it changes what is learned and not when", lambda s, _: strategies(s, lambda each: True, "mixing")),

@@ -6,6 +6,7 @@ from abc import ABC
 from typing import TYPE_CHECKING, ClassVar
 
 from .schedule import count_rounds
+from .setting import Setting
 from .stated import Law
 from .strategy import AbstractStrategy
 
@@ -35,6 +36,10 @@ class OuterStepStrategy(AbstractStrategy, ABC):
     def law(self) -> Law:
         """The law of DiLoCo."""
         return Law("diloco", self.replicas, self.sync_every, fitted=self.law_is_own)
+
+    def outer_copies(self, setting: Setting) -> float:
+        """The parameters of the last outer step, and the momentum of the outer optimizer."""
+        return 2.0
 
     def outer_steps(self, steps: int) -> int:
         """Outer steps of a replica that makes T inner steps: T/H, rounded up with a closing exchange, else down."""

@@ -152,6 +152,14 @@ class AbstractStrategy(Frozen, ABC):
         schedule = self.schedule(setting)
         return [self.program(worker, setting, schedule) for worker in setting.everyone]
 
+    def outer_copies(self, setting: Setting) -> float:
+        """Copies of the parameters in float32 that a replica keeps beside its own for outer steps; 0 without them."""
+        return 0.0
+
+    def buffer_bytes(self, setting: Setting) -> float:
+        """Change of a replica that is under way at once; gradients are exchanged where they lie [byte]."""
+        return self.outer_bytes(setting) / self.fragment_count(setting) if self.has_outer_steps else 0.0
+
     def worker_steps(self, worker: Worker, setting: Setting) -> int:
         """Inner steps that a worker makes."""
         return self.schedule(setting).steps[worker]

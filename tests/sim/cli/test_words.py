@@ -7,7 +7,7 @@ import typer
 
 from sim.cli.app import app
 
-WORDS = ["--params", "--tokens", "--steps", "--chips", "--chip", "--replicas", "--sync-every"]
+WORDS = ["--params", "--tokens", "--steps", "--chips", "--chip", "--mfu", "--replicas", "--sync-every"]
 PLACE = ["--scenario", "--topology", "--workload", "--trace", "--strategy", "--set"]
 OF_A_COMMAND = {
     "": [*PLACE, *WORDS],
@@ -15,7 +15,7 @@ OF_A_COMMAND = {
     "explain": [*PLACE, *WORDS],
     "bandwidth": [*PLACE, *WORDS],
     "predict": ["--params", "--tokens", "--replicas", "--sync-every", "--strategy"],
-    "plan": ["--topology", "--params", "--chips", "--chip", "--sync-every", "--strategy"],
+    "plan": ["--topology", "--params", "--chips", "--chip", "--mfu", "--sync-every", "--strategy"],
 }
 SPEED = "200 Tflop/s"
 
@@ -31,7 +31,9 @@ def test_a_command_has_the_words_that_make_sense_for_it(command):
     assert set(OF_A_COMMAND[command]) <= has
 
 
-@pytest.mark.parametrize("word", ["--tokens", "--steps", "--chips", "--chip", "--scenario", "--format", "--output"])
+@pytest.mark.parametrize(
+    "word", ["--tokens", "--steps", "--chips", "--chip", "--mfu", "--scenario", "--format", "--output"]
+)
 def test_a_word_has_the_same_help_everywhere(word):
     helps = {
         parameter.help for command in OF_A_COMMAND for parameter in command_of(command).params if word in parameter.opts

@@ -92,7 +92,8 @@ WALKED = {
 """By question and base: the strategies that are asked about, and which share of the keys is walked."""
 LOOKED_AT = {
     ("Link", "duplex"): "exchanges go around a ring, so one direction is idle",
-    ("Wire", "duplex"): "likewise",
+    ("FullMesh", "duplex"): "likewise",
+    ("TwoTier", "duplex"): "likewise",
     ("Link", "bandwidth"): "the way that is chosen is another; for that it was looked at",
     ("Link", "latency"): "likewise",
     ("Link", "from"): "likewise",
@@ -100,6 +101,7 @@ LOOKED_AT = {
     ("Inside", "bandwidth"): "another datacenter is slower, and this one waits for it",
     ("Inside", "node_chips"): "likewise",
     ("Transport", "segment"): "a limit that does not bind",
+    ("Datacenter", "chip"): "its memory is a limit that does not bind; where it says how fast it is, it differs",
     (
         "Link",
         "schedule",

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from sim import laws
+from sim.documents.validation import validate
 from sim.errors import InputError
-from sim.questions.plan.options import Ask, equipped, options
+from sim.questions.plan.equipment import equipped
+from sim.questions.plan.options import Ask, options
 from sim.questions.plan.plan import answer
 from sim.questions.plan.replay import undominated
 from sim.shell.options import in_options
@@ -226,6 +228,84 @@ def test_costs_are_chip_hours_and_gigabytes():
     assert answer(replace(ask, price_chip_hour=None, price_gb=None)).best.cost is None
 
 
+UNEVEN = [
+    {"name": "dear", "chips": 64, "chip": "h100", "price_chip_hour": 9.0, "egress": 0.05},
+    {"name": "cheap", "chips": 32, "chip": "h100", "price_chip_hour": 1.0, "egress": 0.01},
+]
+
+
+def uneven(**more):
+    link = {"between": ["dear", "cheap"], "bandwidth": "10 Gbit/s", "latency": "10 ms"}
+    document = {"name": "uneven", "datacenters": UNEVEN, "links": [link], **more}
+    return validate(Topology, document, source="test")
+
+
+def test_prices_of_the_topology_are_counted_by_site():
+    plan = answer(Ask(uneven(egress=[{"from": "dear", "to": "cheap", "price": 0.02}]), days=3))
+    price = {"dear": 9.0 * 64, "cheap": 1.0 * 32}
+    for entry in (plan.best, plan.runner_up, *plan.front):
+        rent = sum(price[name] for name in entry.sites) * entry.wall_clock_s / 3600
+        egress = (0.02 + 0.01) / 2 * entry.cross_datacenter_bytes / 1e9 if len(entry.sites) == 2 else 0.0
+        assert entry.cost == pytest.approx(rent + egress)
+
+
+@pytest.mark.parametrize("objective", ["cost", "energy"])
+def test_an_objective_saves_within_a_share_of_the_best_loss(objective):
+    ask = Ask(uneven(), days=3, params=(1e9,), strategies=("data-parallel", "diloco"), max_mw=1.0)
+    best = answer(ask).best
+    saved = answer(replace(ask, objective=objective, loss_slack=0.02)).best
+    spent = {"cost": lambda entry: entry.cost, "energy": lambda entry: entry.energy_kwh}[objective]
+    assert spent(saved) < spent(best)
+    assert saved.compared_loss <= 1.02 * 1.005 * best.compared_loss  # the best one is estimated before it is replayed
+    more = answer(replace(ask, objective=objective, loss_slack=0.1)).best
+    assert spent(more) <= spent(saved) * (1 + 1e-9)
+    assert more.sites == ("cheap",) or objective == "energy"
+
+
+def test_a_plan_draws_no_more_than_it_may():
+    ask = Ask(uneven(), days=3, params=(1e9,))
+    watts = {("dear", "cheap"): 96 * 700, ("dear",): 64 * 700, ("cheap",): 32 * 700}
+    found = {limit: answer(replace(ask, max_mw=limit)).best for limit in (0.07, 0.03)}
+    assert all(watts[best.sites] <= 1e6 * limit for limit, best in found.items())
+    assert found[0.03].sites == ("cheap",)
+    assert found[0.03].compared_loss > found[0.07].compared_loss == answer(ask).best.compared_loss
+
+
+def test_a_plan_chooses_no_model_that_does_not_fit():
+    """With a sharded optimizer every chip of a site of n holds 4 N + 12 N / n bytes, and activations."""
+    ask = Ask(uneven(), days=300, params=(1e9, 1e13), strategies=("data-parallel",), sharding="optimizer")
+    best = answer(ask).best
+    chips = min({"dear": 64, "cheap": 32}[name] for name in best.sites)
+    assert (4 + 12 / chips) * best.params < 80e9
+    assert any(note.startswith("memory: models of Data-Parallel up to ") for note in answer(ask).notes)
+    small = answer(replace(ask, sharding="none")).best
+    assert small.params <= 80e9 / 16
+    assert small.compared_loss > best.compared_loss
+    free = answer(replace(ask, topology=uneven_without_names())).best
+    assert free.params > best.params
+
+
+def uneven_without_names():
+    sites = [{**site, "chip": None, "chip_speed": "395.8 Tflop/s"} for site in UNEVEN]
+    sites = [{key: value for key, value in site.items() if value is not None} for site in sites]
+    link = {"between": ["dear", "cheap"], "bandwidth": "10 Gbit/s", "latency": "10 ms"}
+    return validate(Topology, {"name": "uneven", "datacenters": sites, "links": [link]}, source="test")
+
+
+def test_a_model_that_no_chip_holds_is_refused_with_what_would_fit():
+    with pytest.raises(InputError) as refused:
+        answer(Ask(uneven(), days=3, params=(1e12,), sharding="optimizer"))
+    told = in_options(refused.value)
+    assert "--params 1T: a h100 in " in told
+    assert "has 80.0 GB" in told
+    assert "would fit: write smaller --params, more --chips, another --chip, or --sharding parameters" in told
+    most = float(told.partition("up to ")[2].partition("B would fit")[0]) * 1e9
+    held = answer(Ask(uneven(), days=3, params=(0.99 * most,), sharding="optimizer")).best
+    assert held.params == 0.99 * most
+    with pytest.raises(InputError, match="would fit"):
+        answer(Ask(uneven(), days=3, params=(1.01 * most,), sharding="optimizer"))
+
+
 def test_the_front_is_a_front():
     plan = answer(Ask(sites(3, bandwidth="10 Gbit/s", chips=64), days=10, price_chip_hour=1.0))
     figures = [(entry.wall_clock_s, entry.compared_loss, entry.cost) for entry in plan.front]
@@ -321,6 +401,11 @@ def test_a_batch_above_the_best_one_is_priced():
         ({"strategies": ("diloco:replicas=two",)}, ["--strategy diloco", "replicas"]),
         ({"max_cost": 5.0}, ["--max-cost", "--price-chip-hour"]),
         ({"price_gb": -1.0}, ["--price-gb", "0 or more"]),
+        ({"objective": "cost"}, ["--objective cost", "no prices", "--price-chip-hour"]),
+        ({"objective": "energy"}, ["--objective energy", "nobody says what a chip", "--chip"]),
+        ({"max_mw": 1.0}, ["--max-mw", "nobody says what a chip", "--chip"]),
+        ({"max_mw": 1e-6, "chip": "h100"}, ["--max-mw", "the smallest choice of datacenters draws"]),
+        ({"objective": "cost", "price_gb": 1.0, "inference_tokens": 1e9}, ["--objective", "--inference-tokens"]),
         ({"payload_bits": 0.0}, ["--payload-bits", "above 0"]),
         ({"loss_slack": 2.0}, ["--loss-slack", "0.01"]),
         ({"unique_tokens": -1.0}, ["--unique-tokens", "above 0"]),

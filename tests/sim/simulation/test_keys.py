@@ -299,6 +299,57 @@ BASES: dict[str, dict] = {
         "workload": LAYERED,
         "strategies": [{"kind": "data-parallel"}, {"kind": "diloco", "replicas": 1, "sync_every": 5}],
     },
+    "chips by name": {
+        "topology": topology(
+            sites=[site("a", chip="h100", mfu=0.3), site("b", chip="a100", chip_speed="100 Tflop/s"), site("c")],
+            egress=[{"between": ["b", "c"], "price": 0.03}],
+        ),
+        "workload": {**SMALL, "chip": "tpu-v4", "mfu": 0.5, "split": "by-speed"},
+        "strategies": [{"kind": "data-parallel"}, {**DILOCO, "replicas": 3}],
+    },
+    "priced": {
+        "topology": topology(
+            sites=[
+                site("a", chip="h100", price_chip_hour=3.0, egress="aws-internet"),
+                site("b", price_chip_hour=2.0, egress=0.05, power={"chip": "500 W", "host": "100 W", "pue": 1.2}),
+                site("c", price_chip_hour=1.0, egress=[{"up_to": "10 MB", "price_gb": 0.1}, {"price_gb": 0.05}]),
+            ],
+            egress=[{"from": "a", "to": "b", "price": 0.02}],
+        ),
+        "workload": {**SMALL, "chip": "a100"},
+        "strategies": [{"kind": "data-parallel"}, {**DILOCO, "replicas": 3}],
+    },
+    "powered": {
+        "topology": topology(
+            sites=[
+                site("a", power={"chip": "700 W", "waiting": 0.3, "carbon": "400 g/kWh"}),
+                site("b", power={"chip": "500 W", "host": "100 W", "pue": 1.2, "carbon": "20 g/kWh"}),
+                site("c", chip="h100", power={"carbon": "100 g/kWh"}),
+            ]
+        ),
+        "workload": {"trace": RECORDING, "steps": 23},
+        "strategies": [{"kind": "data-parallel"}, {**DILOCO, "replicas": 3}],
+    },
+    "held in memory": {
+        "topology": topology(sites=[site("a", chip="h100"), site("b"), site("c")]),
+        "workload": {
+            **LAYERED,
+            "chip": "a100",
+            "chips": 12,
+            "memory": {"sharding": "gradients", "shards": 2, "rematerialise": "none", "width": 512, "heads": 8},
+        },
+        "strategies": [{"kind": "data-parallel"}, {**DILOCO, "replicas": 3}],
+    },
+    "held in memory, without layers": {
+        "topology": topology(sites=[site("a"), site("b"), site("c")]),
+        "workload": {**SMALL, "memory": {"sharding": "none"}},
+        "strategies": [{"kind": "data-parallel"}],
+    },
+    "a recording on chips by name": {
+        "topology": topology(sites=[site("a"), site("b"), site("c", chip="a100")]),
+        "workload": {"trace": RECORDING, "steps": 23, "rescale": True, "chip": "h100", "mfu": 0.3},
+        "strategies": [{"kind": "data-parallel"}, DILOCO],
+    },
     "lone chips": {
         "topology": topology(sites=[site("a"), site("b", inside={"bandwidth": "2 Gbit/s"}), site("c")]),
         "workload": {**SMALL, "chips": 6},
@@ -315,6 +366,10 @@ BASES: dict[str, dict] = {
                 "bandwidth": "1 Gbit/s",
                 "latency": "5 ms",
                 "inside": {"bandwidth": "2 Gbit/s"},
+                "chip": "tpu-v4",
+                "price_chip_hour": 2.0,
+                "egress": 0.05,
+                "power": {"host": "100 W"},
                 **keys,
             },
         },
@@ -334,6 +389,15 @@ OTHERS: dict[tuple[str, str], list] = {
     ("Scenario", "workload"): [{"params": 3e7, "steps": 5, "batch_tokens": 65536}],
     ("Topology", "hosts"): [[{"name": name, "slowdown": [1, 3.0]} for name in ("core0", "core1")]],
     ("Topology", "routes"): [[{"from": "a", "to": "b", "via": ["ix"]}], [{"from": "a", "to": "b", "via": ["c"]}]],
+    ("Datacenter", "chip"): ["h100", "tpu-v3"],
+    ("AbstractWorkload", "chip"): ["h100", "tpu-v3"],
+    ("Datacenter", "power"): [{"chip": "123 W", "carbon": "100 g/kWh"}],
+    ("AbstractShape", "power"): [{"chip": "123 W"}],
+    ("Datacenter", "egress"): [0.2, "gcp-premium"],
+    ("AbstractShape", "egress"): [0.2],
+    ("Topology", "egress"): [[{"from": "a", "to": "c", "price": 0.5}]],
+    ("Step", "up_to"): ["20 MB"],
+    ("PairPrice", "price"): [0.5],
     ("Datacenter", "inside"): [{"bandwidth": "10 Mbit/s"}, "tpu-v5e"],
     ("AbstractShape", "inside"): [{"bandwidth": "10 Mbit/s"}, "tpu-v5e"],
     ("Datacenter", "location"): [{"latitude": 0.0, "longitude": 9.0}],

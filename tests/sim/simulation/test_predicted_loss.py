@@ -11,7 +11,8 @@ from sim.questions import predict
 from sim.questions.budget import budget
 from sim.questions.explain import explain
 from sim.questions.plan import replay as plan_replay
-from sim.questions.plan.options import Ask, equipped, options
+from sim.questions.plan.equipment import equipped
+from sim.questions.plan.options import Ask, options
 from sim.questions.plan.search import Cell
 from sim.scenario.model import Scenario
 from sim.simulation.predicted_loss import loss_of

@@ -6,7 +6,8 @@ import pytest
 
 jax = pytest.importorskip("jax")
 
-from trainer.parallel.chips import CHIPS, find_chip, recorded_device  # noqa: E402
+from sim.units.chips import chips  # noqa: E402
+from trainer.parallel.chips import find_chip, recorded_device  # noqa: E402
 
 
 def tpus(kind, chips, *, cores=1, slices=1):
@@ -23,10 +24,10 @@ def tpus(kind, chips, *, cores=1, slices=1):
 
 
 def test_every_chip_is_named_once_and_has_a_source():
-    kinds = [kind for chip in CHIPS for kind in chip.kinds]
+    kinds = [kind for chip in chips() for kind in chip.kinds]
     assert len(set(kinds)) == len(kinds)
-    assert all(chip.source for chip in CHIPS)
-    assert all(1e14 < chip.peak_flop_per_s < 1e16 and 1.5e10 < chip.memory_bytes < 3e11 for chip in CHIPS)
+    assert all(chip.source for chip in chips())
+    assert all(1e14 < chip.peak_flop_per_s < 1e16 and 1.5e10 < chip.memory_bytes < 3e11 for chip in chips())
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,123 @@
+"""`plan` as a function: the same that the command answers, with objects in the place of files and options."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, TypedDict, Unpack
+
+from ..documents.chip_keys import known_name
+from ..errors import InputError
+from ..questions.plan import plan as plans
+from ..questions.plan.options import Ask
+from ..strategies import AbstractStrategy
+from ..topology.model import Topology
+from ..units.quantities import CHIP_SPEED, Quantity, from_si, read_chip_speed
+from ..workload.memory import Sharding
+from .answers import Plan
+from .given import strategy_entry, topology
+from .questions import Count, Strategies, counted
+
+
+class Limits(TypedDict, total=False):
+    """What a plan costs and draws, may cost and draw, and shall have least of; docs/cost.md says what each is."""
+
+    price_chip_hour: float
+    price_gb: float
+    max_cost: float
+    objective: Literal["loss", "cost", "energy"]
+    max_mw: float
+    sharding: Sharding
+
+
+def plan(
+    where: Topology | str,
+    *,
+    days: float,
+    chips: int | None = None,
+    chip: str | None = None,
+    mfu: float | None = None,
+    chip_speed: Quantity | None = None,
+    strategies: Strategies | None = None,
+    sync_every: int | Sequence[int] = (30,),
+    params: Count | tuple[Count, Count] | None = None,
+    tokens_per_param: float | None = None,
+    unique_tokens: Count | None = None,
+    inference_tokens: Count | None = None,
+    loss_slack: float = 0.01,
+    payload_bits: float = 16.0,
+    layers: int = 48,
+    **limits: Unpack[Limits],
+) -> Plan:
+    """What to train on these chips in this time, how, and what loss it will reach.
+
+    Args:
+      where: a `Topology`, or its name or path.
+      days: the deadline [days].
+      chips: in all datacenters together; those of the topology unless given.
+      chip: the kind of chip, by its name.
+      mfu: useful share of its peak, and of that of chips that the topology names; 0.4 unless given.
+      chip_speed: or its useful speed [flop/s].
+      strategies: to choose from, Data-Parallel and DiLoCo unless given; what one leaves open (replicas, H) is searched.
+      sync_every: the H to choose from.
+      params: N, or the ends of a range of it; around what fits unless given.
+      tokens_per_param: tokens for each parameter; free unless given.
+      unique_tokens: different tokens that there are; more of them are repeats.
+      inference_tokens: that the model will process in its life: then the least compute over it is chosen.
+      loss_slack: with inference tokens, the share of the best loss to give up for it.
+      payload_bits: bits per exchanged parameter [bit].
+      layers: of the model, for strategies that exchange layer by layer, and for its activations.
+      limits: `price_chip_hour`, `price_gb`, `max_cost`, `objective` ("loss", "cost" or "energy"), `max_mw`, `sharding`.
+
+    Raises:
+      InputError: an argument is wrong, or nothing fits.
+    """
+    several = [strategies] if isinstance(strategies, AbstractStrategy) else strategies
+    entries = Ask.strategies if several is None else tuple(strategy_entry(each) for each in several)
+    ask = Ask(
+        topology=where if isinstance(where, Topology) else topology(where),
+        days=days,
+        chips=chips,
+        chip=_chip(chip),
+        mfu=mfu,
+        chip_flop_per_s=_speed(mfu, chip_speed),
+        strategies=entries,
+        sync_every=(sync_every,) if isinstance(sync_every, int) else tuple(sync_every),
+        params=_range(params),
+        tokens_per_param=tokens_per_param,
+        **_counts({"unique_tokens": unique_tokens, "inference_tokens": inference_tokens}),
+        loss_slack=loss_slack,
+        payload_bits=payload_bits,
+        layers=layers,
+        **limits,
+    )
+    return Plan.of(plans.answer(ask))
+
+
+def _range(params: Count | tuple[Count, Count] | None) -> tuple[float, ...] | None:
+    if params is None:
+        return None
+    return tuple(counted("params", end) for end in (params if isinstance(params, tuple) else (params, params)))
+
+
+def _counts(given: dict[str, Count | None]) -> dict[str, Any]:
+    return {name: counted(name, value) for name, value in given.items() if value is not None}
+
+
+def _chip(name: str | None) -> str | None:
+    if name is None:
+        return None
+    try:
+        return known_name(name)
+    except InputError as error:
+        raise InputError(f"chip: {error}") from None
+
+
+def _speed(mfu: float | None, chip_speed: Quantity | None) -> float | None:
+    if chip_speed is None:
+        return None
+    if mfu is not None:
+        raise InputError("`mfu` and `chip_speed` say the same twice; keep one of them")
+    try:
+        return read_chip_speed(chip_speed) if isinstance(chip_speed, str) else from_si(chip_speed, CHIP_SPEED)
+    except InputError as error:
+        raise InputError(f"chip_speed: {error}") from None
