@@ -93,6 +93,8 @@ class RecordedProgram(Frozen):
     """The collectives after compilation, which may widen, split or join them."""
     asked: tuple[RecordedCollective, ...] = ()
     """The collectives before compilation."""
+    note: Words = ""
+    """The reason why `collectives` are not those of the compiled program; empty if they are."""
 
 
 class RecordedMemory(Frozen):

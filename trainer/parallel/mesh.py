@@ -36,7 +36,7 @@ BY_DEVICE: PartitionSpec = _jax.P((REPLICA_AXIS, DATA_AXIS))
 _AXES = (REPLICA_AXIS, DATA_AXIS, MODEL_AXIS)
 _AXIS_TYPES = (AxisType.Auto,) * len(_AXES)
 _HOST_DEVICE_FLAG = "xla_force_host_platform_device_count"
-_SPREAD_DIMENSION = {"embedding": 0, "query": -2, "key": -2, "value": -2, "output": -3, "up": -1, "down": -2}
+_SPREAD_DIMENSION = {"embedding": -2, "query": -2, "key": -2, "value": -2, "output": -3, "up": -1, "down": -2}
 """The dimension of each matrix that is sharded over the model axis: vocabulary, heads, feed-forward."""
 
 

@@ -69,6 +69,30 @@ def compile_program(
     return compile_traced(jax.jit(program, donate_argnums=donate, out_shardings=where).trace(*shapes), mesh)
 
 
+def compile_exchange(
+    function: Callable[[Any], Any], mesh: Mesh, argument: Any, result: Any, in_spec: PartitionSpec
+) -> Program:
+    """Compiles an exchange between replicas or data-parallel devices: each shard of a model exchanges its own part.
+
+    Nothing is left to the compiler here, which would gather a sharded model on every device before it exchanges it.
+
+    Args:
+      function: takes a pytree without its leading replica or device axis.
+      mesh: the devices.
+      argument: shapes of one replica's (or device's) arrays.
+      result: shapes of one replica's arrays in the result.
+      in_spec: BY_REPLICA or BY_DEVICE; the result is BY_REPLICA.
+    """
+
+    def local(stacked: Any) -> Any:
+        return jax.tree.map(lambda x: x[None], function(jax.tree.map(lambda x: x[0], stacked)))
+
+    given, made = abstract(argument, mesh, in_spec), abstract(result, mesh, BY_REPLICA)
+    in_specs, out_specs = (jax.tree.map(lambda x: x.sharding.spec, tree) for tree in (given, made))
+    program = jax.shard_map(local, mesh=mesh, in_specs=(in_specs,), out_specs=out_specs)
+    return compile_traced(jax.jit(program).trace(given), mesh)
+
+
 def mean_over(axis: str, tree: Any, *, bucket: bool = False) -> Any:
     """The mean of a pytree over a mesh axis: an all-reduce of its bytes.
 
@@ -149,7 +173,7 @@ def compile_inner(config: TrainConfig, mesh: Mesh) -> InnerPrograms:
         gradients=compile_program(
             gradients, mesh, (params, tokens_BxL), (BY_REPLICA, BY_DEVICE), (BY_DEVICE, BY_DEVICE)
         ),
-        exchange=None if once else compile_program(exchange, mesh, (gradient,), (BY_DEVICE,), BY_REPLICA),
+        exchange=None if once else compile_exchange(exchange, mesh, gradient, gradient, BY_DEVICE),
         update=compile_program(
             update, mesh, (params, state, gradient), (BY_REPLICA,) * 3, (BY_REPLICA, BY_REPLICA), donate=(0, 1)
         ),

@@ -11,10 +11,16 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
+from sim.errors import CrosshaulError, printable
 from sim.trace.file import RecordedCollective, RecordedProgram
 
 from .hlo_collectives import collectives
 from .jaxpr_counts import asked_collectives, count_flop
+
+_NOT_READ = (
+    "the exchanges of the compiled program could not be read, so those that it asks for stand in their place, without "
+    "any that the compiler added"
+)
 
 
 @dataclass(frozen=True)
@@ -69,13 +75,19 @@ def describe(name: str, program: Program, mesh: Mesh) -> RecordedProgram:
     }
     needed = held["argument_bytes"] + held["output_bytes"] + held["temporary_bytes"] - held["aliased_bytes"]
     said = int(getattr(memory, "peak_memory_in_bytes", 0))
+    note = ""
+    try:
+        made = by_axis(program, mesh)
+    except CrosshaulError as error:  # a spelling of the compiler's is no reason to end a training run
+        made, note = program.asked, f"{_NOT_READ} ({printable(str(error))[:200]})"
     return RecordedProgram(
         name=name,
         flop=program.flop,
         **held,
         peak_bytes=max(said, needed),  # the CPU compiler reports a peak without temporaries
-        collectives=by_axis(program, mesh),
+        collectives=made,
         asked=program.asked,
+        note=note,
     )
 
 

@@ -163,6 +163,8 @@ def estimate(
     mesh = make_mesh(config.replicas, config.devices_per_replica, config.shards, devices=devices)
     listener.stage("compiling")
     programs = _compiled(config, mesh)
+    for note in programs.notes:
+        listener.note(note)
     header = make_header(
         config,
         mesh,

@@ -80,6 +80,11 @@ class Programs:
         """Flops of one inner step on one device: gradients and update, whose time is the compute time [flop]."""
         return self.described["gradients"].flop + self.described["update"].flop
 
+    @property
+    def notes(self) -> list[str]:
+        """What the user should know about counts that could not be made, each with the name of its program."""
+        return [f"program {each.name!r}: {each.note}" for each in self.described.values() if each.note]
+
     def outer_payloads(self) -> list[Payload]:
         """The payload of each fragment's exchange; empty without exchanges between replicas."""
         return [count_payload(each) for name, each in self.described.items() if name.startswith(_OUTER_EXCHANGE)]

@@ -129,6 +129,8 @@ def _recorded(
     on_cpu = mesh.devices.flat[0].platform == "cpu"
     trainer = Trainer(config, data.batches.rows, mesh, alone=on_cpu)
     recorder = _Recorder(trainer, config)
+    for note in recorder.programs.notes:
+        listener.note(note)
     listener.stage("warming up")
     warmup = list(recorder.warm_up())
     if profile is not None:

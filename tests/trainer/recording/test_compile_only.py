@@ -220,3 +220,18 @@ def test_a_replica_over_two_slices_sends_a_part_of_each_device(tmp_path, capsys)
     assert payload / 4 <= across < payload / 2  # what is not scattered is sent whole
     found = [record for record in read_records(path) if isinstance(record, Exchange) and record.kind == "gradient"]
     assert {(record.group_size, record.payload_bytes) for record in found} == {(8, payload)}
+
+
+@needs_libtpu
+@pytest.mark.slow
+@pytest.mark.parametrize("microbatches", [1, 2])
+def test_shards_of_a_pod_exchange_in_each_layer_and_microbatch(tmp_path, capsys, microbatches):
+    path = tmp_path / "run.jsonl"
+    options = ["--shards", "2", "--sequences", "2", "--microbatches", microbatches, "--set", "model.layers=5"]
+    run = ["--algorithm", "data-parallel", "--steps", "4", *TINY, *options, "--no-run"]
+    assert call(*run, "--target", "tpu:v5e:2x4", "--output", path) == 0, capsys.readouterr().err
+    gradients = next(program for program in read_header(path).programs if program.name == "gradients")
+    assert gradients.note == ""
+    assert {each.axis for each in gradients.collectives} == {"model"}
+    # two sums of activations forward (attention, feed-forward) and two backward in each layer at least
+    assert sum(each.count for each in gradients.collectives) >= 4 * 5 * microbatches

@@ -26,7 +26,7 @@ from ...config.run import TrainConfig
 from ...model.optimizers import outer_optimizer
 from ...model.transformer import Params, param_shapes
 from ...parallel.mesh import BY_REPLICA, REPLICA_AXIS
-from ...programs.compile import buckets, compile_program, gather_over, mean_over
+from ...programs.compile import buckets, compile_exchange, compile_program, gather_over, mean_over
 from ...programs.program import Program
 from .fragments import Fragment
 from .rounding import decode, encode, mean_of
@@ -203,7 +203,7 @@ def compile_outer(config: TrainConfig, mesh: Mesh, fragment: Fragment, *, eager:
         fragment=fragment,
         start=start,
         change=compile_program(change, mesh, (outer.params, outer.error, params), (BY_REPLICA, *two), two, donate=(1,)),
-        exchange=None if alone else compile_program(over, mesh, (sent,), (BY_REPLICA,), BY_REPLICA),
+        exchange=None if alone else compile_exchange(over, mesh, sent, came, BY_REPLICA),
         update=update,
         finish=compiled_move(last=True) if eager or config.local_share else update,
         came=came,
