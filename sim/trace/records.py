@@ -222,6 +222,8 @@ class RunSummary(Frozen):
     """`flop_per_s` over the device's published peak; null if the peak is unknown."""
     rule_utilization: float | None = Field(default=None, gt=0)
     """The utilisation with 6 flops per parameter and token instead of counted flops."""
+    model_utilization: float | None = Field(default=None, gt=0)
+    """The same with causal attention beside them: the model flops utilisation (MFU) of most publications."""
 
 
 def _percentile(ordered: Sequence[float], share: float) -> float:

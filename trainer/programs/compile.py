@@ -23,7 +23,7 @@ from jax.sharding import Mesh, PartitionSpec
 
 from ..config.run import TrainConfig
 from ..model.optimizers import inner_optimizer
-from ..model.transformer import Params, cast, loss, param_shapes
+from ..model.transformer import Execution, Params, cast, loss, param_shapes
 from ..parallel.mesh import BY_DEVICE, BY_REPLICA, DATA_AXIS, MODEL_AXIS, REPLICA_AXIS, abstract, shardings
 from .program import Program, compile_traced
 
@@ -38,6 +38,8 @@ def compile_program(
     in_specs: tuple[PartitionSpec, ...],
     out_specs: Any,
     donate: tuple[int, ...] = (),
+    *,
+    typed: bool = True,
 ) -> Program:
     """Compiles a function of one device's arrays for stacked arrays on a mesh.
 
@@ -48,6 +50,7 @@ def compile_program(
       in_specs: BY_REPLICA or BY_DEVICE for each argument.
       out_specs: likewise for each result.
       donate: arguments whose memory the results may reuse.
+      typed: whether JAX checks which arrays vary over the mesh; Pallas kernels do not say it of their results.
     """
 
     def local(*stacked: Any) -> Any:
@@ -55,7 +58,7 @@ def compile_program(
 
     shapes = [abstract(tree, mesh, spec) for tree, spec in zip(arguments, in_specs, strict=True)]
     if mesh.shape[MODEL_AXIS] == 1:
-        program = jax.shard_map(local, mesh=mesh, in_specs=in_specs, out_specs=out_specs)
+        program = jax.shard_map(local, mesh=mesh, in_specs=in_specs, out_specs=out_specs, check_vma=typed)
         return compile_traced(jax.jit(program, donate_argnums=donate).trace(*shapes), mesh)
     # the compiler handles the model axis: it splits the arithmetic by the shardings and inserts the collectives
     manual = {REPLICA_AXIS, DATA_AXIS}
@@ -160,8 +163,8 @@ def compile_inner(config: TrainConfig, mesh: Mesh) -> InnerPrograms:
     def gradients(params: Params, tokens_BxL: jax.Array) -> tuple[Params, jax.Array]:
         # marked as varying, else JAX would sum the gradient over the devices here
         varying = jax.tree.map(lambda x: jax.lax.pcast(x, DATA_AXIS, to="varying"), cast(params, config.precision))
-        objective = partial(loss, z_loss=config.z_loss, remat=config.remat == "layer")
-        return accumulated(objective, varying, tokens_BxL, config.microbatches)
+        objective = partial(loss, z_loss=config.z_loss, execution=Execution.of(config))
+        return accumulated(objective, varying, tokens_BxL, config.microbatches or 1)
 
     def update(params: Params, state: Any, gradient: Params) -> tuple[Params, Any]:
         updates, state = optimizer.update(cast(gradient, "float32"), state, params)
@@ -171,7 +174,12 @@ def compile_inner(config: TrainConfig, mesh: Mesh) -> InnerPrograms:
     once = config.devices_per_replica == 1
     return InnerPrograms(
         gradients=compile_program(
-            gradients, mesh, (params, tokens_BxL), (BY_REPLICA, BY_DEVICE), (BY_DEVICE, BY_DEVICE)
+            gradients,
+            mesh,
+            (params, tokens_BxL),
+            (BY_REPLICA, BY_DEVICE),
+            (BY_DEVICE, BY_DEVICE),
+            typed=config.attention != "splash",
         ),
         exchange=None if once else compile_exchange(exchange, mesh, gradient, gradient, BY_DEVICE),
         update=compile_program(

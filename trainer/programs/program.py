@@ -31,11 +31,13 @@ class Program:
       compiled: the result of the compiler.
       flop: flops of one device, with all iterations of loops [flop].
       asked: the exchanges that the program asks for, before compilation.
+      attention_flop: the part of `flop` that is inside fused attention kernels [flop].
     """
 
     compiled: jax.stages.Compiled
     flop: float
     asked: tuple[RecordedCollective, ...]
+    attention_flop: float = 0.0
 
     def __call__(self, *arguments: Any) -> Any:
         """Runs it; returns before the results are ready."""
@@ -55,7 +57,8 @@ def compile_traced(traced: Any, mesh: Mesh) -> Program:
     """
     sizes = {str(axis): int(size) for axis, size in mesh.shape.items()}
     flop, asked = count_flop(traced.jaxpr, sizes), asked_collectives(traced.jaxpr, sizes)
-    return Program(traced.lower().compile(), flop, asked)
+    inside = count_flop(traced.jaxpr, sizes, fused_only=True)
+    return Program(traced.lower().compile(), flop, asked, inside)
 
 
 def describe(name: str, program: Program, mesh: Mesh) -> RecordedProgram:
