@@ -118,9 +118,11 @@ def _compile(
     output: Path,
 ) -> None:
     """Compiles a run for a target; the replicas share its devices evenly unless devices_per_replica is given."""
-    from ..recording.compile_only import estimate, fitting_devices, parse_target, target_devices
+    from ..recording.compile_only import estimate, fitting_devices
+    from ..recording.targets import parse_target, target_devices
 
-    devices = target_devices(parse_target(str(session.target)))
+    target = parse_target(str(session.target))
+    devices = target_devices(target)
     own = config.devices_per_replica if "devices_per_replica" in config.model_fields_set else None
     each = fitting_devices(len(devices), config.replicas, own, config.shards)
     config = configured(
@@ -136,6 +138,7 @@ def _compile(
             command=command,
             overwrite=session.overwrite,
             listener=listener,
+            libraries=target.libraries,
         )
     _close(closing(config, summary, output))
 

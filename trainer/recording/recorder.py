@@ -17,6 +17,7 @@ from ..config.run import SYNC_EVERY, TrainConfig
 from ..data.batches import Data, load_data
 from ..parallel.mesh import make_mesh
 from ..parallel.processes import check_same, is_first, together
+from ..programs.roofline import Roofline
 from ..training.costs import InnerCost, OuterCost, seen_by_all
 from ..training.loop import Trainer
 from ..training.profiling import PROFILED_STEPS, check_directory, profiled
@@ -39,6 +40,7 @@ class Summary:
       gradient: payload of the exchange of gradients; None without one.
       outer: payload of each fragment's exchange; empty without exchanges.
       first_loss, last_loss: mean over the replicas [nats per token]; None if nothing ran.
+      roofline: the time estimate of a compiled step; None if it ran, or if the device is unknown.
     """
 
     header: Header
@@ -49,6 +51,7 @@ class Summary:
     outer: list[Payload]
     first_loss: float | None
     last_loss: float | None
+    roofline: Roofline | None = None
 
 
 @dataclass(frozen=True)

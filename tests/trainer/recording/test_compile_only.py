@@ -14,8 +14,10 @@ from trainer.config.run import ModelConfig, TrainConfig  # noqa: E402
 from trainer.model.transformer import count_params  # noqa: E402
 from trainer.parallel import chips as devices  # noqa: E402
 from trainer.recording import compile_only as target  # noqa: E402
-from trainer.recording.compile_only import Target, estimate, fitting_devices, parse_target  # noqa: E402
+from trainer.recording import targets  # noqa: E402
+from trainer.recording.compile_only import estimate, fitting_devices  # noqa: E402
 from trainer.recording.recorder import Listener  # noqa: E402
+from trainer.recording.targets import Target, parse_target  # noqa: E402
 
 TINY = ["--layers", "1", "--width", "128", "--heads", "2", "--vocab", "512", "--sequence-length", "128"]
 FLOAT32 = ["--precision", "float32"]
@@ -38,13 +40,18 @@ def compiled(path, *more):
 def test_a_target_is_read():
     assert parse_target("tpu:v5e:16x16") == Target("v5e", "16x16", 1)
     assert parse_target("tpu:v5p:4x4x4:2") == Target("v5p", "4x4x4", 2)
+    assert parse_target("gpu:h100") == Target("h100", "1", 1, "gpu")
+    assert parse_target("gpu:b200:8") == Target("b200", "8", 1, "gpu")
 
 
 @pytest.mark.parametrize(
     ("text", "says"),
     [
         ("tpu:v5x:16x16", "the TPU 'v5x' is unknown; did you mean"),
-        ("gpu:h100:8", "only TPUs are supported"),
+        ("npu:x:8", "only TPUs and GPUs are supported"),
+        ("gpu:h10:8", "the GPU 'h10' is unknown; did you mean"),
+        ("gpu:h100:0", "gpu:h100:8"),
+        ("gpu:h100:5000", "write 4096 at most"),
         ("v5e", "write tpu:v5e:16x16"),
         ("tpu:v5e", "write tpu:v5e:16x16"),
         ("tpu:v5e:16", "write tpu:v5e:16x16"),
@@ -94,9 +101,11 @@ def test_a_target_without_no_run_is_refused(tmp_path, capsys):
 
 
 def test_without_libtpu_it_says_what_to_install(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(target.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(targets.importlib.util, "find_spec", lambda name: None)
     assert compiled(tmp_path / "run.jsonl", "--target", "tpu:v5e:2x2") == 2
     assert "pip install 'crosshaul[tpu]'" in capsys.readouterr().err
+    assert compiled(tmp_path / "run.jsonl", "--target", "gpu:h100") == 2
+    assert "pip install 'crosshaul[cuda]'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -108,11 +117,33 @@ def test_without_libtpu_it_says_what_to_install(tmp_path, capsys, monkeypatch):
     ],
 )
 def test_a_run_too_large_for_the_chip_says_by_how_much(message):
-    error = target._compile_error(message)
+    run = TrainConfig(model=MODEL, algorithm="data-parallel", sequences=6, microbatches=2)
+    error = target._compile_error(run, message)
     assert isinstance(error, InputError)
-    assert "needs 1.01T of 15.75G; write fewer --sequences" in str(error)
-    assert not isinstance(target._compile_error("INTERNAL: something else"), InputError)
-    assert isinstance(target._compile_error("INTERNAL: something else"), CrosshaulError)
+    assert "needs 1.01T of 15.75G; write --microbatches 3 or --remat dots" in str(error)
+    assert not isinstance(target._compile_error(run, "INTERNAL: something else"), InputError)
+    assert isinstance(target._compile_error(run, "INTERNAL: something else"), CrosshaulError)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({}, "write --microbatches 2 or --remat dots"),
+        ({"microbatches": 4, "remat": "dots"}, "write --remat layer"),
+        ({"microbatches": 4, "remat": "layer"}, "write --shards 2, or a shorter --sequence-length"),
+    ],
+    ids=str,
+)
+def test_what_does_not_fit_ends_with_the_option_that_makes_it_smaller(changes, says, tmp_path, monkeypatch):
+    chip = devices.Chip("of a test", (), 1e14, 6e6, "of this test")
+    for module in (devices, target):
+        monkeypatch.setattr(module, "find_chip", lambda kind: chip)
+    config = TrainConfig(model=MODEL, algorithm="data-parallel", sequence_length=256, sequences=4, steps=1, **changes)
+    path = tmp_path / "run.jsonl"
+    with pytest.raises(InputError, match=r"it needs [\d.]+ MB a device of 6.00 MB") as caught:
+        estimate(config, jax.devices()[:1], path, utilization=0.4, command="c", overwrite=False, listener=SILENT)
+    assert says in str(caught.value)
+    assert not path.exists()
 
 
 @pytest.fixture
@@ -134,6 +165,9 @@ def test_seconds_are_flops_over_the_stated_share_of_the_peak(tmp_path):
     assert (header.times, header.utilization, header.device.count) == ("estimated", 0.25, 4)
     tokens = 1 * 16
     assert header.rule_flop == 6 * count_params(small) * tokens
+    # attention of a token at position i is with i + 1 positions, in two products forward and four backward
+    seen = sum(6 * 2 * small.width * (position + 1) for position in range(tokens)) * small.layers
+    assert header.model_flop - header.rule_flop == pytest.approx(seen, rel=1.1 / tokens)
     assert header.rule_flop < header.step_flop < 3 * header.rule_flop
     steps = [record for record in records if isinstance(record, Step)]
     assert [(step.step, step.replica) for step in steps] == [(s, m) for s in range(1, 6) for m in range(2)]
