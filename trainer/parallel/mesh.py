@@ -13,11 +13,12 @@ Source: arXiv 1909.08053, section 3 (dimensions to shard).
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from numpy.typing import NDArray
@@ -198,21 +199,6 @@ def abstract(tree: Any, mesh: Mesh, spec: PartitionSpec) -> Any:
     )
 
 
-def place(stacked: Any, where: Any) -> Any:
-    """Puts host arrays on the devices of all processes; each process must have the whole arrays.
-
-    Args:
-      stacked: a pytree of arrays of the host.
-      where: a sharding for each.
-    """
-
-    def one(leaf: Any, sharding: NamedSharding) -> jax.Array:
-        # a copy, so that a donated buffer is never the caller's array
-        return jax.make_array_from_callback(leaf.shape, sharding, lambda index: np.array(leaf[index]))
-
-    return jax.tree.map(one, stacked, where)
-
-
 def place_rows(rows: NDArray[Any], devices: Sequence[int], mesh: Mesh) -> jax.Array:
     """Puts a batch on the devices of a mesh; each process needs only the rows of its own devices.
 
@@ -231,11 +217,36 @@ def place_rows(rows: NDArray[Any], devices: Sequence[int], mesh: Mesh) -> jax.Ar
     return jax.make_array_from_callback(shape, NamedSharding(mesh, BY_DEVICE), row)
 
 
-def replicate(tree: Any, mesh: Mesh) -> Any:
-    """Puts a copy of one replica's arrays on every replica of a mesh, stacked."""
+def replicate(make: Callable[[], Any], mesh: Mesh) -> Any:
+    """Makes the same arrays for every replica of a mesh, stacked, each part on the device that holds it.
+
+    Args:
+      make: returns one replica's arrays; runs on the devices.
+      mesh: the devices.
+    """
     count = leading(mesh, BY_REPLICA)
-    stacked = jax.tree.map(lambda x: np.broadcast_to(np.asarray(x)[None], (count, *np.shape(x))), tree)
-    return place(stacked, shardings(stacked, mesh, BY_REPLICA))
+
+    def stacked() -> Any:
+        return jax.tree.map(lambda x: jnp.broadcast_to(x[None], (count, *x.shape)), make())
+
+    return jax.jit(stacked, out_shardings=shardings(jax.eval_shape(stacked), mesh, BY_REPLICA))()
+
+
+def of_each_replica(function: Callable[[Any], Any], stacked: Any, mesh: Mesh) -> Any:
+    """Applies a function of one replica's arrays to each replica; no result shares memory with an argument.
+
+    Args:
+      function: from a pytree to a pytree.
+      stacked: the arguments of all replicas.
+      mesh: the devices.
+    """
+
+    def copied(own: Any) -> Any:
+        return jax.tree.map(jnp.copy, function(own))
+
+    each = jax.vmap(copied)
+    where = shardings(jax.eval_shape(each, stacked), mesh, BY_REPLICA)
+    return jax.jit(each, out_shardings=where)(stacked)
 
 
 def join(parts: Sequence[Any], mesh: Mesh) -> Any:

@@ -26,6 +26,7 @@ from ..parallel.mesh import (
     abstract,
     join,
     make_lanes,
+    of_each_replica,
     place_rows,
     ready,
     replicate,
@@ -80,12 +81,15 @@ class Trainer:
 
     def start(self) -> State:
         """The state before the first step: every replica begins with the same parameters."""
-        params = jax.device_get(
-            jax.jit(init_params, static_argnums=1)(jax.random.key(self._config.seed), self._config.model)
-        )
-        optimizer = jax.device_get(jax.jit(inner_optimizer(self._config).init)(params))
-        lanes = [LaneState(replicate(params, lane.mesh), replicate(optimizer, lane.mesh)) for lane in self.lanes]
-        outer = tuple(replicate(jax.device_get(programs.start(params)), self.mesh) for programs in self.outer)
+        key, model = jax.random.key(self._config.seed), self._config.model
+        drawn = [replicate(lambda: init_params(key, model), lane.mesh) for lane in self.lanes]
+        begin = inner_optimizer(self._config).init
+        lanes = [
+            LaneState(params, of_each_replica(begin, params, lane.mesh))
+            for params, lane in zip(drawn, self.lanes, strict=True)
+        ]
+        whole = join(drawn, self.mesh)
+        outer = tuple(of_each_replica(programs.start, whole, self.mesh) for programs in self.outer)
         return State(lanes, outer, (None,) * len(outer))
 
     def inner_step(self, state: State, step: int) -> tuple[State, InnerCost]:

@@ -84,6 +84,7 @@ def test_replicas_share_a_target_evenly_or_not_at_all():
     ("more", "says"),
     [
         (["--target", "tpu:v5e:2x2", "--profile", "p"], "--profile p: nothing runs with --no-run"),
+        (["--target", "tpu:v5e:2x2", "--compile-cache", "c"], "--compile-cache c: nothing runs with --no-run"),
         ([], "--no-run: compiles for a target; write --target"),
         (["--target", "tpu:v9:2x2"], "the TPU 'v9' is unknown"),
     ],

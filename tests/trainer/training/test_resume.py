@@ -122,7 +122,8 @@ def saved(tmp_path):
     directory = tmp_path / "saved"
 
     def tree(step):
-        return replicate({"a": np.arange(6.0, dtype=np.float32).reshape(2, 3) + step, "b": (np.int32(step),)}, mesh)
+        numbers = np.arange(6.0, dtype=np.float32).reshape(2, 3) + step
+        return replicate(lambda: {"a": jnp.asarray(numbers), "b": (jnp.int32(step),)}, mesh)
 
     for step in (1, 2, 3):
         checkpoint.save(directory, tree(step), {"step": step, "config": {}})

@@ -195,7 +195,9 @@ def compile_outer(config: TrainConfig, mesh: Mesh, fragment: Fragment, *, eager:
 
     def compiled_move(*, last: bool) -> Program:
         arguments = (outer, came, sent if eager else (), params)
-        return compile_program(partial(move, last), mesh, arguments, (BY_REPLICA,) * 4, (BY_REPLICA,) * 2, donate=(0,))
+        return compile_program(
+            partial(move, last), mesh, arguments, (BY_REPLICA,) * 4, (BY_REPLICA,) * 2, donate=(0, 3)
+        )
 
     two = (BY_REPLICA, BY_REPLICA)
     update = compiled_move(last=False)
