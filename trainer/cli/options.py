@@ -71,6 +71,9 @@ class Training:
     devices_per_replica: Annotated[
         Whole, typer.Option(help="Data-parallel devices in a replica [default: 1; with --target an even share].")
     ] = None
+    replicas_per_device: Annotated[
+        Whole, _rare(help="Replicas that share a device and take turns on it [default: 1].")
+    ] = None
     shards: Annotated[Whole, _rare(help="Devices over which each copy of the model is sharded [default: 1].")] = None
     sequence_length: Annotated[Whole, _rare(help="Tokens in a sequence [default: 2048; 256 for your own model].")] = (
         None

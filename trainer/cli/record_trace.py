@@ -146,7 +146,7 @@ def _compile(
     target = parse_target(str(session.target))
     devices = target_devices(target)
     own = config.devices_per_replica if "devices_per_replica" in config.model_fields_set else None
-    each = fitting_devices(len(devices), config.replicas, own, config.shards)
+    each = fitting_devices(len(devices), config.rows, own, config.shards)
     config = configured(
         path, {**asked, "devices_per_replica": each}, settings
     )  # batch and steps follow from the devices

@@ -36,6 +36,8 @@ class TrainConfig(Frozen):
     """DiLoCo replicas M. Default: 2; 1 for an algorithm without outer steps."""
     devices_per_replica: int = Field(default=1, gt=0, le=10**6, examples=[1])
     """Data-parallel devices inside a replica."""
+    replicas_per_device: int = Field(default=1, gt=0, le=10**6, examples=[1])
+    """Replicas that share a device (or the devices of a replica) and take turns on it; their mean needs no exchange."""
     shards: int = Field(default=1, gt=0, le=10**6, examples=[1])
     """Devices over which each copy of the model is sharded (the third mesh axis)."""
     sync_every: int | None = Field(default=None, gt=0, le=10**12, examples=[SYNC_EVERY])
@@ -114,6 +116,10 @@ class TrainConfig(Frozen):
             raise InputError(
                 f"microbatches: got {self.microbatches}; write a divisor of the {self.sequences} sequences of a device"
             )
+        if self.replicas % self.replicas_per_device:
+            raise InputError(
+                f"replicas_per_device: got {self.replicas_per_device}; write a divisor of the {self.replicas} replicas"
+            )
         if self.shards > 1 and (self.payload_bits or 32) < 16:
             raise InputError(
                 f"payload_bits: got {self.payload_bits}; a sharded model exchanges 32 or 16 bits: "
@@ -146,13 +152,21 @@ class TrainConfig(Frozen):
         return default if self.mixing is None else self.mixing
 
     @property
+    def rows(self) -> int:
+        """Rows of the mesh: sets of devices that replicas have for themselves, or share."""
+        return self.replicas // self.replicas_per_device
+
+    @property
     def devices(self) -> int:
-        """Data-parallel devices G, each with its own sequences (the shards of a copy share them)."""
+        """Data-parallel devices G, each with its own sequences (the shards of a copy share them).
+
+        Replicas that share a device count as if each had its own.
+        """
         return self.replicas * self.devices_per_replica
 
     @property
     def mesh_devices(self) -> int:
-        """Devices in the mesh, with shards."""
+        """Devices with shards, as if each replica had its own."""
         return self.devices * self.shards
 
     @property

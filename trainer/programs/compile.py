@@ -40,6 +40,8 @@ def compile_program(
     donate: tuple[int, ...] = (),
     *,
     typed: bool = True,
+    share: int = 1,
+    common: tuple[int, ...] = (),
 ) -> Program:
     """Compiles a function of one device's arrays for stacked arrays on a mesh.
 
@@ -50,13 +52,21 @@ def compile_program(
       in_specs: BY_REPLICA or BY_DEVICE for each argument.
       out_specs: likewise for each result.
       donate: arguments whose memory the results may reuse.
+      share: replicas on each row of the mesh; the function is applied to all of them at once.
+      common: arguments that the replicas of a row have in common.
       typed: whether JAX checks which arrays vary over the mesh; Pallas kernels do not say it of their results.
     """
 
     def local(*stacked: Any) -> Any:
+        if share > 1:
+            given = [jax.tree.map(lambda x: x[0], tree) if i in common else tree for i, tree in enumerate(stacked)]
+            return jax.vmap(function, in_axes=tuple(None if i in common else 0 for i in range(len(given))))(*given)
         return jax.tree.map(lambda x: x[None], function(*jax.tree.map(lambda x: x[0], stacked)))
 
-    shapes = [abstract(tree, mesh, spec) for tree, spec in zip(arguments, in_specs, strict=True)]
+    shapes = [
+        abstract(tree, mesh, spec, 1 if i in common else share)
+        for i, (tree, spec) in enumerate(zip(arguments, in_specs, strict=True))
+    ]
     if mesh.shape[MODEL_AXIS] == 1:
         program = jax.shard_map(local, mesh=mesh, in_specs=in_specs, out_specs=out_specs, check_vma=typed)
         return compile_traced(jax.jit(program, donate_argnums=donate).trace(*shapes), mesh)
@@ -73,24 +83,26 @@ def compile_program(
 
 
 def compile_exchange(
-    function: Callable[[Any], Any], mesh: Mesh, argument: Any, result: Any, in_spec: PartitionSpec
+    function: Callable[[Any], Any], mesh: Mesh, argument: Any, result: Any, in_spec: PartitionSpec, share: int = 1
 ) -> Program:
     """Compiles an exchange between replicas or data-parallel devices: each shard of a model exchanges its own part.
 
     Nothing is left to the compiler here, which would gather a sharded model on every device before it exchanges it.
 
     Args:
-      function: takes a pytree without its leading replica or device axis.
+      function: takes a pytree without its leading replica or device axis; with it, if replicas share a row.
       mesh: the devices.
       argument: shapes of one replica's (or device's) arrays.
       result: shapes of one replica's arrays in the result.
-      in_spec: BY_REPLICA or BY_DEVICE; the result is BY_REPLICA.
+      in_spec: BY_REPLICA or BY_DEVICE; the result is BY_REPLICA, one for each row of the mesh.
+      share: replicas on each row of the mesh.
     """
 
     def local(stacked: Any) -> Any:
-        return jax.tree.map(lambda x: x[None], function(jax.tree.map(lambda x: x[0], stacked)))
+        own = stacked if share > 1 else jax.tree.map(lambda x: x[0], stacked)
+        return jax.tree.map(lambda x: x[None], function(own))
 
-    given, made = abstract(argument, mesh, in_spec), abstract(result, mesh, BY_REPLICA)
+    given, made = abstract(argument, mesh, in_spec, share), abstract(result, mesh, BY_REPLICA)
     in_specs, out_specs = (jax.tree.map(lambda x: x.sharding.spec, tree) for tree in (given, made))
     program = jax.shard_map(local, mesh=mesh, in_specs=(in_specs,), out_specs=out_specs)
     return compile_traced(jax.jit(program).trace(given), mesh)
@@ -110,6 +122,17 @@ def mean_over(axis: str, tree: Any, *, bucket: bool = False) -> Any:
 def gather_over(axis: str, tree: Any, *, bucket: bool = False) -> Any:
     """An all-gather of a pytree over a mesh axis, on a new leading axis; arguments as in `mean_over`."""
     return _exchanged(lambda x: _lax.all_gather(x, axis), tree, bucket=bucket, stacks=True)
+
+
+def mean_of_rows(axis: str, tree: Any, *, bucket: bool = False) -> Any:
+    """The mean over the replicas that share a row, and over the rows; arguments as in `mean_over`."""
+    return mean_over(axis, jax.tree.map(lambda x: jnp.mean(x, axis=0), tree), bucket=bucket)
+
+
+def gather_of_rows(axis: str, tree: Any, *, bucket: bool = False) -> Any:
+    """The replicas of all rows on one leading axis; arguments as in `mean_over`."""
+    gathered = gather_over(axis, tree, bucket=bucket)
+    return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), gathered)
 
 
 def buckets(mesh: Mesh) -> bool:

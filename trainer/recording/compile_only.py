@@ -29,7 +29,7 @@ from ..algorithms.outer.programs import Schedule
 from ..config.run import TrainConfig
 from ..parallel.chip_rates import find_rates
 from ..parallel.chips import find_chip
-from ..parallel.mesh import make_mesh
+from ..parallel.mesh import make_lanes, make_mesh
 from ..programs.compile import compile_inner
 from ..programs.roofline import Roofline, estimate_roofline
 from ..training.costs import InnerCost
@@ -104,7 +104,7 @@ def estimate(
     if find_chip(str(devices[0].device_kind)) is None:
         raise InputError(f"--target: the published peak of a {devices[0].device_kind} is unknown; name another chip")
     config = config.on(_platform(devices[0]))
-    mesh = make_mesh(config.replicas, config.devices_per_replica, config.shards, devices=devices)
+    mesh = make_mesh(config.rows, config.devices_per_replica, config.shards, devices=devices)
     listener.stage("compiling")
     programs = _compiled(config, mesh)
     for note in programs.notes:
@@ -173,7 +173,10 @@ def _compiled(config: TrainConfig, mesh: Mesh) -> Programs:
         with native_log_hidden(), _cache_off():
             algorithm = make_algorithm(config)
             outer = algorithm.compile_outer(mesh)
-            programs = programs_of(compile_inner(config, mesh), mesh, outer, mesh, algorithm.schedule)
+            lane = make_lanes(mesh, alone=False, share=config.replicas_per_device)[0].mesh
+            programs = programs_of(
+                compile_inner(config, lane), lane, outer, mesh, algorithm.schedule, share=config.replicas_per_device
+            )
     except jax.errors.JaxRuntimeError as error:
         raise _compile_error(config, str(error)) from None
     programs.check_compute_alone()
