@@ -27,6 +27,8 @@ def closing(config: TrainConfig, summary: Summary, output: Path) -> str:
     replicas = (
         f"{config.replicas} replica{'s' if config.replicas > 1 else ''} of {config.devices_per_replica} device(s)"
     )
+    if config.replicas_per_device > 1:
+        replicas += f", {config.replicas_per_device} of them on each"
     lines = [f"{config.algorithm}, {replicas}, {human_count(header.model.params)} parameters"]
     lines += _measured(summary.times, summary) if summary.times else _estimated(summary)
     if header.step_flop and header.rule_flop:
@@ -36,9 +38,9 @@ def closing(config: TrainConfig, summary: Summary, output: Path) -> str:
         there = header.device.memory_bytes
         of = f" of {human_bytes(there)}" if there else ""
         of += ", more than it has" if there and header.memory.peak_bytes > there else ""
-        if there and header.device.platform == "gpu" and header.memory.peak_bytes > RESERVED_SHARE * there:
-            of += "; start with XLA_PYTHON_CLIENT_MEM_FRACTION=0.95, as JAX takes 75% of a GPU by itself,"
         lines.append(f"  memory           {human_bytes(header.memory.peak_bytes)} a device{of}, by the compiler")
+        if there and header.device.platform == "gpu" and header.memory.peak_bytes > RESERVED_SHARE * there:
+            lines.append("                   (run with XLA_PYTHON_CLIENT_MEM_FRACTION=0.95: JAX takes 75% by itself)")
     lines.append(f"  gradient payload {_payload(summary.gradient)}")
     lines.append(f"  outer payload    {_outer_payload(summary.outer)}")
     across = sum(
