@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from math import prod
 from typing import NamedTuple
 
+import numpy as np
+
 from ..parallel.chip_rates import Rates
 from .hlo_text import Computation, Instruction, Module, parse_module, root, trips
 
@@ -175,10 +177,38 @@ def _product_flop(around: Computation, each: Instruction) -> float:
         listed = re.search(r"lhs_contracting_dims=\{([\d,]*)\}", each.rest)
         summed = [_dimensions(left.shape)[axis] for axis in _numbers(listed[1] if listed else "")]
         return 2.0 * prod(_dimensions(each.shape)) * prod(summed)
-    labels = re.search(r"dim_labels=\w+_(\w+)->", each.rest)
-    kernel = _dimensions(right.shape)
-    summed = [size for size, label in zip(kernel, labels[1] if labels else "", strict=False) if label != "o"]
-    return 2.0 * prod(_dimensions(each.shape)) * prod(summed)
+    return _convolution_flop(_dimensions(left.shape), _dimensions(right.shape), _dimensions(each.shape), each.rest)
+
+
+def _convolution_flop(given: list[int], kernel: list[int], made: list[int], rest: str) -> float:
+    """Flops of a convolution, which is how TPUs write products; the batch of a product can be a window with holes.
+
+    Along each window dimension only the pairs of result and kernel positions count that meet an element.
+    """
+    labels = re.search(r"dim_labels=(\w+)_(\w+)->(\w+)", rest)
+    if labels is None:
+        return 0.0
+    sizes = [
+        dict(zip(each, shape, strict=False)) for each, shape in zip(labels.groups(), (given, kernel, made), strict=True)
+    ]
+    total = 2.0 * sizes[2].get("b", 1) * sizes[2].get("f", 1) * sizes[1].get("i", 1)
+    window = re.search(r"window=\{([^}]*)\}", rest)
+    options = dict(re.findall(r"(\w+)=(\S+)", window[1] if window else ""))
+    for place in range(sum(label.isdigit() for label in labels[2])):
+        name = str(place)
+        stride, dilated, spread = (
+            _window(options, option, place, 1) for option in ("stride", "lhs_dilate", "rhs_dilate")
+        )
+        low = _window(options, "pad", place, 0)
+        starts = stride * np.arange(sizes[2][name])[:, None] + spread * np.arange(sizes[1][name]) - low
+        met = (starts % dilated == 0) & (starts >= 0) & (starts < dilated * sizes[0][name])
+        total *= int(met.sum())
+    return total
+
+
+def _window(options: Mapping[str, str], name: str, place: int, default: int) -> int:
+    """An option of a window in one dimension: `2x3`, or of `pad=0_1x2_2` the lower side."""
+    return int(options[name].split("x")[place].split("_")[0]) if name in options else default
 
 
 def _library_flop(around: Computation, each: Instruction) -> float:

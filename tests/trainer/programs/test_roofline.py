@@ -52,6 +52,31 @@ def test_a_library_product_and_a_convolution_count_like_any():
     assert found.bytes_moved == 2 * 2 * (64 * 128 + 128 * 32 + 64 * 32)  # without the library's scratch space
 
 
+@pytest.mark.parametrize(
+    ("left", "right", "result", "rest", "products"),
+    [
+        ("64,128", "128,32", "64,32", "dim_labels=bf_io->bf", 1),
+        # a product for each of 6: a window with holes meets one of them at each place
+        ("6,64,128", "6,128,32", "6,64,32", "window={size=6 stride=5 lhs_dilate=6}, dim_labels=0bf_0io->0bf", 6),
+        # the same activations with each of 24 heads
+        (
+            "1,64,128",
+            "24,128,32",
+            "24,64,32",
+            "window={size=24 pad=23_23 rhs_reversal=1}, dim_labels=0bf_0io->0bf",
+            24,
+        ),
+        # summed over 8 heads
+        ("64,8,128", "8,128,32", "1,64,32", "window={size=8}, dim_labels=b0f_0io->0bf", 8),
+    ],
+    ids=["plain", "batch", "fan out", "sum"],
+)
+def test_a_product_that_a_tpu_writes_as_a_convolution_has_its_flops(left, right, result, rest, products):
+    line = f"ROOT %d = bf16[{result}] convolution(%a, %b), {rest}"
+    text = entry(f"%a = bf16[{left}] parameter(0)", f"%b = bf16[{right}] parameter(1)", line)
+    assert estimate_roofline(text, RATES).flop == {"bf16": products * 2 * 64 * 128 * 32}
+
+
 FUSED = """%inside (x: f32[100,50], y: s32[]) -> f32[100,50] {
   %x = f32[100,50]{1,0} parameter(0)
   %y = s32[] parameter(1)
