@@ -191,7 +191,7 @@ def _convolution_flop(given: list[int], kernel: list[int], made: list[int], rest
     sizes = [
         dict(zip(each, shape, strict=False)) for each, shape in zip(labels.groups(), (given, kernel, made), strict=True)
     ]
-    total = 2.0 * sizes[2].get("b", 1) * sizes[2].get("f", 1) * sizes[1].get("i", 1)
+    total: float = 2.0 * sizes[2].get("b", 1) * sizes[2].get("f", 1) * sizes[1].get("i", 1)
     window = re.search(r"window=\{([^}]*)\}", rest)
     options = dict(re.findall(r"(\w+)=(\S+)", window[1] if window else ""))
     for place in range(sum(label.isdigit() for label in labels[2])):
