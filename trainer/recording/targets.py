@@ -111,7 +111,7 @@ def _tpus(target: Target) -> list[Any]:
 
 
 def _gpus(target: Target) -> list[Any]:
-    if importlib.util.find_spec("jax_plugins.xla_cuda13") is None:
+    if not has_cuda_compiler():
         raise InputError(
             "--target: the CUDA plugin of JAX, which compiles for GPUs, is not installed (no GPU or driver is needed); "
             "pip install 'crosshaul[cuda]'"
@@ -125,6 +125,12 @@ def _gpus(target: Target) -> list[Any]:
     except Exception as error:  # the plugin's kinds of error differ between versions
         raise InputError(f"--target: the CUDA plugin cannot compile for a {target.chip} ({_first(error)})") from None
     return list(found.devices)
+
+
+def has_cuda_compiler() -> bool:
+    """Whether JAX's CUDA plugin is installed."""
+    # the package of all plugins is missing where there is none, and then what is inside cannot be asked for
+    return all(importlib.util.find_spec(name) is not None for name in ("jax_plugins", "jax_plugins.xla_cuda13"))
 
 
 def _cudnn() -> tuple[int, int, int]:

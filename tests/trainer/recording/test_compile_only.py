@@ -270,3 +270,21 @@ def test_shards_of_a_pod_exchange_in_each_layer_and_microbatch(tmp_path, capsys,
     assert {each.axis for each in gradients.collectives} == {"model"}
     # two sums of activations forward (attention, feed-forward) and two backward in each layer at least
     assert sum(each.count for each in gradients.collectives) >= 4 * 5 * microbatches
+
+
+@pytest.mark.skipif(not targets.has_cuda_compiler(), reason="needs the extra cuda")
+@pytest.mark.slow
+def test_gpus_that_are_not_there_give_a_trace_with_a_roofline(tmp_path, capsys):
+    path = tmp_path / "run.jsonl"
+    run = ["--algorithm", "diloco", "--replicas", "2", "--steps", "4", "--sync-every", "2", *TINY, "--no-run"]
+    assert call(*run, "--target", "gpu:h100:4", "--output", path) == 0, capsys.readouterr().err
+    header, said = read_header(path), capsys.readouterr().out
+    assert (header.device.platform, header.device.count) == ("gpu", 4)
+    named = {program.name: program for program in header.programs}
+    (gradients,) = named["exchange"].asked
+    assert (gradients.axis, gradients.group_size, gradients.dtype) == ("data", 2, "bf16")
+    assert gradients.payload_bytes == 2 * count_params(MODEL)
+    assert "roofline" in said
+    assert "flop attention" in said
+    assert "of memory traffic" in said
+    assert "jax-cuda13-plugin" in header.libraries
