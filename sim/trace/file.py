@@ -98,6 +98,8 @@ class Header(Frozen):
     """Flops of one inner step on one device, counted with attention over the sequence [flop]."""
     rule_flop: float | None = Field(default=None, gt=0)
     """Flops of one inner step on one device by the rule of 6 flops per parameter and token [flop]."""
+    model_flop: float | None = Field(default=None, gt=0)
+    """The same with causal attention, 6 flops per layer, width and position of a sequence for each token [flop]."""
     memory: RecordedMemory | None = None
     """Memory of one device; null if the compiler did not report it."""
     programs: tuple[RecordedProgram, ...] = ()

@@ -93,6 +93,8 @@ class RecordedProgram(Frozen):
     """The collectives after compilation, which may widen, split or join them."""
     asked: tuple[RecordedCollective, ...] = ()
     """The collectives before compilation."""
+    note: Words = ""
+    """The reason why `collectives` are not those of the compiled program; empty if they are."""
 
 
 class RecordedMemory(Frozen):
@@ -220,6 +222,8 @@ class RunSummary(Frozen):
     """`flop_per_s` over the device's published peak; null if the peak is unknown."""
     rule_utilization: float | None = Field(default=None, gt=0)
     """The utilisation with 6 flops per parameter and token instead of counted flops."""
+    model_utilization: float | None = Field(default=None, gt=0)
+    """The same with causal attention beside them: the model flops utilisation (MFU) of most publications."""
 
 
 def _percentile(ordered: Sequence[float], share: float) -> float:

@@ -10,11 +10,15 @@ from typing import TYPE_CHECKING
 from sim.units.in_words import human_bytes, human_count, human_seconds
 
 if TYPE_CHECKING:
-    from sim.trace.file import Distribution, RunSummary
+    from sim.trace.file import Distribution, Header, RunSummary
 
     from ..config.run import TrainConfig
+    from ..programs.roofline import Roofline
     from ..recording.inventory import Payload
     from ..recording.recorder import Summary
+
+RESERVED_SHARE = 0.75
+"""Share of a GPU's memory that JAX reserves by default."""
 
 
 def closing(config: TrainConfig, summary: Summary, output: Path) -> str:
@@ -23,6 +27,8 @@ def closing(config: TrainConfig, summary: Summary, output: Path) -> str:
     replicas = (
         f"{config.replicas} replica{'s' if config.replicas > 1 else ''} of {config.devices_per_replica} device(s)"
     )
+    if config.replicas_per_device > 1:
+        replicas += f", {config.replicas_per_device} of them on each"
     lines = [f"{config.algorithm}, {replicas}, {human_count(header.model.params)} parameters"]
     lines += _measured(summary.times, summary) if summary.times else _estimated(summary)
     if header.step_flop and header.rule_flop:
@@ -33,6 +39,8 @@ def closing(config: TrainConfig, summary: Summary, output: Path) -> str:
         of = f" of {human_bytes(there)}" if there else ""
         of += ", more than it has" if there and header.memory.peak_bytes > there else ""
         lines.append(f"  memory           {human_bytes(header.memory.peak_bytes)} a device{of}, by the compiler")
+        if there and header.device.platform == "gpu" and header.memory.peak_bytes > RESERVED_SHARE * there:
+            lines.append("                   (run with XLA_PYTHON_CLIENT_MEM_FRACTION=0.95: JAX takes 75% by itself)")
     lines.append(f"  gradient payload {_payload(summary.gradient)}")
     lines.append(f"  outer payload    {_outer_payload(summary.outer)}")
     across = sum(
@@ -57,6 +65,7 @@ def _measured(times: RunSummary, summary: Summary) -> list[str]:
         lines.append(f"  outer steps      {summary.outer_steps}, {_spread(times.outer_compute)} of arithmetic each")
     if times.flop_per_s:
         used = f"{times.utilization:.1%} of the device's peak" if times.utilization else "of an unknown peak"
+        used += f" (MFU {times.model_utilization:.1%})" if times.model_utilization else ""
         lines.append(f"  speed            {_flop(times.flop_per_s)}/s, {used}")
     return lines
 
@@ -68,7 +77,28 @@ def _estimated(summary: Summary) -> list[str]:
     return [
         f"  compiled for     {header.device.count} x {header.device.kind}, and never run",
         f"  compute          {step_s} a step, estimated at {utilization:.0%} of {_flop(peak)}/s",
+        *(_bound(summary.roofline, header) if summary.roofline else []),
     ]
+
+
+def _bound(roofline: Roofline, header: Header) -> list[str]:
+    """The roofline of the compiled step, and what it assumes."""
+    from ..parallel.chip_rates import assumptions, find_rates
+
+    rates = find_rates(header.device.kind)
+    peak = header.device.peak_flop_per_s
+    reached = header.model_flop / roofline.seconds / peak if header.model_flop and peak else None
+    products = ", ".join(f"{_flop(flop)} {kind}" for kind, flop in sorted(roofline.flop.items()))
+    lines = [
+        f"  roofline         {human_seconds(roofline.seconds)} a step at best"
+        + (f", an MFU of {reached:.0%}" if reached else "")
+        + f": {human_bytes(roofline.bytes_moved)} of memory traffic, {roofline.kernels:,} kernels, {products}",
+    ]
+    if rates:
+        lines.append(f"                   (assumes {assumptions(rates)})")
+    if roofline.unknown_loops:
+        lines.append(f"                   ({roofline.unknown_loops} loops of unknown length are counted once)")
+    return lines
 
 
 def _flop(value: float) -> str:

@@ -71,16 +71,26 @@ class Training:
     devices_per_replica: Annotated[
         Whole, typer.Option(help="Data-parallel devices in a replica [default: 1; with --target an even share].")
     ] = None
+    replicas_per_device: Annotated[
+        Whole, _rare(help="Replicas that share a device and take turns on it [default: 1].")
+    ] = None
     shards: Annotated[Whole, _rare(help="Devices over which each copy of the model is sharded [default: 1].")] = None
     sequence_length: Annotated[Whole, _rare(help="Tokens in a sequence [default: 2048; 256 for your own model].")] = (
         None
     )
     sequences: Annotated[Whole, _rare(help="Sequences of each device in a step [default: the fitted batch].")] = None
     microbatches: Annotated[
-        Whole, _rare(help="Microbatches of a device in a step [default: so many that each has up to 4096 tokens].")
+        Whole,
+        _rare(help="Microbatches of a device in a step [default: the fewest of up to 16384 tokens, 4096 on a CPU]."),
     ] = None
     remat: Annotated[
-        Word, _rare(help="none, or layer: recompute activations in the backward pass to save memory [default: none].")
+        Word, _rare(help="Recompute in the backward pass to save memory: none, dots or layer [default: none].")
+    ] = None
+    attention: Annotated[
+        Word, _rare(help="xla, cudnn (NVIDIA GPUs), splash (TPUs) or auto [default: auto, by platform].")
+    ] = None
+    unrolled: Annotated[
+        bool | None, _rare("--unrolled/--looped", help="Write the layers out, or loop over them [default: by depth].")
     ] = None
     precision: Annotated[Word, _rare(help="float32 (default on a CPU) or bfloat16 (default elsewhere).")] = None
     schedule_steps: Annotated[Whole, _rare(help="Steps of the learning-rate schedule [default: --steps].")] = None
@@ -117,7 +127,12 @@ class Session:
     processes: Annotated[Whole, _rare(help="Number of processes; start all with the same options.")] = None
     process_id: Annotated[Whole, _rare(help="Number of this process, from 0.")] = None
     profile: Annotated[Path | None, _rare(help="A directory for a profile of a few further steps.")] = None
-    target: Annotated[Word, _rare("--target", help="TPUs to compile for: tpu:v5e:16x16[:SLICES].")] = None
+    compile_cache: Annotated[
+        Path | None, _rare(help="A folder that keeps compiled programs, so that the next run like this starts at once.")
+    ] = None
+    target: Annotated[
+        Word, _rare("--target", help="What to compile for: tpu:v5e:16x16[:SLICES], or gpu:h100[:COUNT].")
+    ] = None
     no_run: Annotated[bool, _rare("--no-run", help="Only compile, for --target; nothing is timed.")] = False
     utilization: Annotated[
         float, _rare(help="Share of the target's peak flop/s, from which the time of a step is estimated.")

@@ -63,6 +63,8 @@ def record_trace(
 
         count = start(session.coordinator, session.processes, session.process_id, _give_up)
         end.watch()
+        if session.compile_cache is not None:
+            _keep_compiled(session.compile_cache)
         saved = None
         if session.checkpoint:
             saved = Checkpoints(session.checkpoint, session.checkpoint_every, session.resume)
@@ -82,9 +84,29 @@ def _check_target(session: options.Session) -> None:
             if no_run
             else f"--target {target}: is only for compiling; add --no-run"
         )
-    for option, path in (("--profile", session.profile), ("--checkpoint", session.checkpoint)):
+    beside = (
+        ("--profile", session.profile),
+        ("--checkpoint", session.checkpoint),
+        ("--compile-cache", session.compile_cache),
+    )
+    for option, path in beside:
         if no_run and path is not None:
             raise InputError(f"{option} {path}: nothing runs with --no-run; leave one of them out")
+
+
+def _keep_compiled(directory: Path) -> None:
+    """Lets JAX store every compiled program in a folder, and read it from there."""
+    import jax
+
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"--compile-cache {directory}: cannot be made ({error.strerror}); name another folder"
+        ) from None
+    settings: Any = jax.config
+    settings.update("jax_compilation_cache_dir", str(directory))
+    settings.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 
 
 def _run(
@@ -118,11 +140,13 @@ def _compile(
     output: Path,
 ) -> None:
     """Compiles a run for a target; the replicas share its devices evenly unless devices_per_replica is given."""
-    from ..recording.compile_only import estimate, fitting_devices, parse_target, target_devices
+    from ..recording.compile_only import estimate, fitting_devices
+    from ..recording.targets import parse_target, target_devices
 
-    devices = target_devices(parse_target(str(session.target)))
+    target = parse_target(str(session.target))
+    devices = target_devices(target)
     own = config.devices_per_replica if "devices_per_replica" in config.model_fields_set else None
-    each = fitting_devices(len(devices), config.replicas, own, config.shards)
+    each = fitting_devices(len(devices), config.rows, own, config.shards)
     config = configured(
         path, {**asked, "devices_per_replica": each}, settings
     )  # batch and steps follow from the devices
@@ -136,6 +160,7 @@ def _compile(
             command=command,
             overwrite=session.overwrite,
             listener=listener,
+            libraries=target.libraries,
         )
     _close(closing(config, summary, output))
 

@@ -19,8 +19,6 @@ from .model_shape import ModelConfig, family_model
 
 OWN_SEQUENCE_TOKENS = 256
 """Tokens in a sequence of a model that is not of the family."""
-MICROBATCH_TOKENS = 4_096
-"""The most tokens of a microbatch by default: two sequences of 2,048."""
 OVERLAPPED_MIXING = 0.5
 """Default share of the local parameters that is kept if exchanges overlap inner steps (arXiv 2501.18512)."""
 AlgorithmName = Literal["data-parallel", "diloco", "streaming-diloco", "eager-diloco"]
@@ -29,7 +27,6 @@ _PLACEHOLDERS = {
     "steps": 1,
     "sequence_length": 1,
     "sequences": 1,
-    "microbatches": 1,
     "learning_rate": 1.0,
     "outer_learning_rate": 1.0,
 }
@@ -52,16 +49,14 @@ class _Basis(BaseModel):
     steps: _Many | None = None
     sequence_length: _Many | None = None
     sequences: _Few | None = None
-    microbatches: _Few | None = None
 
 
 def filled(data: Mapping[str, Any]) -> dict[str, Any]:
     """Fills in the fields that depend on the model's size, the algorithm and the batch.
 
     In this order: two replicas if there are outer steps, else one; L = 2,048 for a model of the family (256 for any
-    other); sequences of a device from the fitted batch; microbatches of at most 4,096 tokens; steps T = 20 N lambda / B
-    with `overtraining` lambda (instead of `steps`); learning rates from the fits; H = 30; fragments of three layers
-    whose exchange overlaps one step.
+    other); sequences of a device from the fitted batch; steps T = 20 N lambda / B with `overtraining` lambda (instead
+    of `steps`); learning rates from the fits; H = 30; fragments of three layers whose exchange overlaps one step.
 
     Args:
       data: a configuration as written; the validation that follows reports mistakes in it.
@@ -93,7 +88,6 @@ def filled(data: Mapping[str, Any]) -> dict[str, Any]:
     defaults: dict[str, Any] = {
         "sequence_length": length,
         "sequences": sequences,
-        "microbatches": _microbatches(sequences, length),
         "steps": max(1, round(budget / batch_tokens)),
         "learning_rate": recipe.inner_learning_rate(params, basis.algorithm, replicas),
         "outer_learning_rate": recipe.outer_learning_rate(params, replicas),
@@ -105,12 +99,6 @@ def filled(data: Mapping[str, Any]) -> dict[str, Any]:
         defaults |= {"fragments": min(fragments, basis.sync_every), "overlap_steps": OVERLAP_STEPS}
     given.pop("overtraining", None)
     return {**defaults, **given}
-
-
-def _microbatches(sequences: int, length: int) -> int:
-    """The smallest number of equal parts of a batch that hold up to MICROBATCH_TOKENS each, or a single sequence."""
-    parts = (parts for parts in range(1, sequences + 1) if sequences % parts == 0)
-    return next((count for count in parts if sequences // count * length <= MICROBATCH_TOKENS), sequences)
 
 
 def algorithm_mistake(fields: Mapping[str, Any]) -> str | None:

@@ -18,6 +18,7 @@ from sim.defaults import PAYLOAD_BITS, SYNC_EVERY
 from sim.documents.validation import Frozen, read_mapping, validate
 from sim.errors import InputError
 
+from .by_platform import suited
 from .defaults import OVERLAPPED_MIXING, AlgorithmName, algorithm_mistake, filled
 from .model_shape import BYTE_VOCAB, ModelConfig, family_model
 
@@ -35,6 +36,8 @@ class TrainConfig(Frozen):
     """DiLoCo replicas M. Default: 2; 1 for an algorithm without outer steps."""
     devices_per_replica: int = Field(default=1, gt=0, le=10**6, examples=[1])
     """Data-parallel devices inside a replica."""
+    replicas_per_device: int = Field(default=1, gt=0, le=10**6, examples=[1])
+    """Replicas that share a device (or the devices of a replica) and take turns on it; their mean needs no exchange."""
     shards: int = Field(default=1, gt=0, le=10**6, examples=[1])
     """Devices over which each copy of the model is sharded (the third mesh axis)."""
     sync_every: int | None = Field(default=None, gt=0, le=10**12, examples=[SYNC_EVERY])
@@ -60,10 +63,17 @@ class TrainConfig(Frozen):
     """Tokens L in a sequence [tokens]."""
     sequences: int = Field(gt=0, le=10**6, examples=[4])
     """Sequences that a device (with its shards) processes in a step."""
-    microbatches: int = Field(gt=0, le=10**6, examples=[1])
-    """Microbatches: equal parts of a device's batch whose gradients are computed one after the other and added."""
-    remat: Literal["none", "layer"] = "none"
-    """Whether the activations of each layer are recomputed in the backward pass instead of kept."""
+    microbatches: int | None = Field(default=None, gt=0, le=10**6, examples=[1])
+    """Microbatches: equal parts of a device's batch whose gradients are computed one after the other and added.
+
+    Null: the fewest with up to 16,384 tokens each (4,096 on a CPU).
+    """
+    remat: Literal["none", "dots", "layer"] = "none"
+    """What the backward pass recomputes instead of keeping: nothing; all but matrix products; whole layers."""
+    attention: Literal["auto", "xla", "cudnn", "splash"] = "auto"
+    """`xla` (plain products), `cudnn` (NVIDIA GPUs), `splash` (TPUs), or `auto`, what suits the platform."""
+    unrolled: bool | None = None
+    """Whether layers are written out instead of looped over; null: up to 24 layers on a GPU."""
     precision: Precision | None = None
     """Precision of weights and gradients inside the model; null for float32 on a CPU and bfloat16 elsewhere."""
     schedule_steps: int | None = Field(default=None, gt=0, le=10**12, examples=[1000])
@@ -102,9 +112,13 @@ class TrainConfig(Frozen):
             raise InputError(
                 f"model.vocab: got {self.model.vocab}; bytes need {BYTE_VOCAB} tokens: write --vocab {BYTE_VOCAB}"
             )
-        if self.sequences % self.microbatches:
+        if self.sequences % (self.microbatches or 1):
             raise InputError(
                 f"microbatches: got {self.microbatches}; write a divisor of the {self.sequences} sequences of a device"
+            )
+        if self.replicas % self.replicas_per_device:
+            raise InputError(
+                f"replicas_per_device: got {self.replicas_per_device}; write a divisor of the {self.replicas} replicas"
             )
         if self.shards > 1 and (self.payload_bits or 32) < 16:
             raise InputError(
@@ -138,13 +152,21 @@ class TrainConfig(Frozen):
         return default if self.mixing is None else self.mixing
 
     @property
+    def rows(self) -> int:
+        """Rows of the mesh: sets of devices that replicas have for themselves, or share."""
+        return self.replicas // self.replicas_per_device
+
+    @property
     def devices(self) -> int:
-        """Data-parallel devices G, each with its own sequences (the shards of a copy share them)."""
+        """Data-parallel devices G, each with its own sequences (the shards of a copy share them).
+
+        Replicas that share a device count as if each had its own.
+        """
         return self.replicas * self.devices_per_replica
 
     @property
     def mesh_devices(self) -> int:
-        """Devices in the mesh, with shards."""
+        """Devices with shards, as if each replica had its own."""
         return self.devices * self.shards
 
     @property
@@ -153,10 +175,13 @@ class TrainConfig(Frozen):
         return self.devices * self.sequences * self.sequence_length
 
     def on(self, platform: str) -> TrainConfig:
-        """The same run with the precision that suits a platform, where none was given."""
-        if self.precision is not None:
-            return self
-        return self.replaced(precision="float32" if platform == "cpu" else "bfloat16")
+        """The same run with what suits a platform, where it was not given: precision, attention, and how it is run.
+
+        Raises:
+          InputError: the attention that was asked for does not run there.
+        """
+        fields = suited(self, platform)
+        return self if all(getattr(self, name) == value for name, value in fields.items()) else self.replaced(**fields)
 
 
 def read_config(path: Path, changes: Mapping[str, Any], model: Mapping[str, Any] | None = None) -> TrainConfig:

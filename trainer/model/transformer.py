@@ -1,30 +1,60 @@
 """The decoder-only transformer as a plain pytree and pure functions.
 
 Pre-norm blocks with RMSNorm, rotary positions, LayerNorm on queries and keys, a GELU feed-forward block and tied
-embeddings; the layers are stacked and scanned, so compile time does not grow with depth. Letters of shapes: B
-sequences, L tokens, D width, H heads, K width of a head, F hidden, V vocabulary, N layers.
+embeddings; the layers are stacked and scanned, so compile time does not grow with depth, or written out one after the
+other, which saves copies of their activations. Letters of shapes: B sequences, L tokens, D width, H heads, K width of a
+head, F hidden, V vocabulary, N layers.
 
 Source: arXiv 2503.09799, section 3 and Table 3 (sizes, QK-LayerNorm, z-loss); arXiv 2104.09864 (rotary positions).
 Limits: no dropout, no biases. The type of the parameters is the type of the computation; with bfloat16 parameters
-norms, rotary positions, attention weights, logits and the loss are still computed in float32, and matrix products
-accumulate in float32 inside the device.
+norms, rotary positions, attention weights, logits and the loss are still computed in float32. Operands of every matrix
+product are bfloat16 then, forward and backward, and products accumulate in float32 inside the device.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
-from jax.scipy.special import logsumexp
 
-from ..config.run import ModelConfig, Precision
+from ..config.run import ModelConfig, Precision, TrainConfig
+from .attention import attend
+from .head import CHUNK_LOGITS, head_loss
 
 Params: TypeAlias = dict[str, Any]
 _EPSILON = 1e-6
 _ROTARY_BASE = 10_000.0
 _EMBEDDING_SCALE = 0.02
-_MASKED = -1e30
+
+
+@dataclass(frozen=True)
+class Execution:
+    """How the model is computed, without effect on what (but for rounding).
+
+    Attributes:
+      attention: `xla`, `cudnn` or `splash`.
+      remat: what the backward pass recomputes: `none`; `dots`, all but matrix products; `layer`, whole layers.
+      unrolled: whether the layers are written out one after the other instead of in a loop.
+      chunk_logits: the most logits that exist at a time in training.
+    """
+
+    attention: str = "xla"
+    remat: str = "none"
+    unrolled: bool = False
+    chunk_logits: int = CHUNK_LOGITS
+
+    @classmethod
+    def of(cls, config: TrainConfig) -> Execution:
+        """That of a run; before its platform is known (`TrainConfig.on`) the one that runs anywhere."""
+        attention = "xla" if config.attention == "auto" else config.attention
+        return cls(attention, config.remat, bool(config.unrolled))
+
+
+PLAIN = Execution()
 
 
 def init_params(key: jax.Array, model: ModelConfig) -> Params:
@@ -104,45 +134,50 @@ def _rotate(x_BxLxHxK: jax.Array) -> jax.Array:
     return jnp.concatenate([first * cos - second * sin, second * cos + first * sin], axis=-1)
 
 
-def _attention(x_BxLxD: jax.Array, layer: Params) -> jax.Array:
+def _attention(x_BxLxD: jax.Array, layer: Params, kind: str) -> jax.Array:
     dtype = x_BxLxD.dtype
     query_BxLxHxK = _rotate(_layer_norm(jnp.einsum("bld,dhk->blhk", x_BxLxD, layer["query"]), layer["query_norm"]))
     key_BxLxHxK = _rotate(_layer_norm(jnp.einsum("bld,dhk->blhk", x_BxLxD, layer["key"]), layer["key_norm"]))
     value_BxLxHxK = jnp.einsum("bld,dhk->blhk", x_BxLxD, layer["value"])
-    scaled_BxLxHxK = (query_BxLxHxK * query_BxLxHxK.shape[-1] ** -0.5).astype(dtype)
-    score_BxHxLxL = jnp.einsum(
-        "bqhk,bshk->bhqs", scaled_BxLxHxK, key_BxLxHxK.astype(dtype), preferred_element_type=jnp.float32
-    )
-    seen_LxL = jnp.tril(jnp.ones(score_BxHxLxL.shape[-2:], bool))
-    weight_BxHxLxL = jax.nn.softmax(jnp.where(seen_LxL, score_BxHxLxL, _MASKED), axis=-1).astype(dtype)
-    mixed_BxLxHxK = jnp.einsum("bhqs,bshk->bqhk", weight_BxHxLxL, value_BxLxHxK)
+    mixed_BxLxHxK = attend(query_BxLxHxK.astype(dtype), key_BxLxHxK.astype(dtype), value_BxLxHxK, kind)
     return jnp.einsum("blhk,hkd->bld", mixed_BxLxHxK, layer["output"])
 
 
-def _block(x_BxLxD: jax.Array, layer: Params) -> tuple[jax.Array, None]:
-    x_BxLxD = x_BxLxD + _attention(_rms_norm(x_BxLxD, layer["attention_norm"]), layer)
+def _block(x_BxLxD: jax.Array, layer: Params, *, kind: str) -> tuple[jax.Array, None]:
+    x_BxLxD = x_BxLxD + _attention(_rms_norm(x_BxLxD, layer["attention_norm"]), layer, kind)
     hidden_BxLxF = jax.nn.gelu(_rms_norm(x_BxLxD, layer["feed_forward_norm"]) @ layer["up"])
     return x_BxLxD + hidden_BxLxF @ layer["down"], None
 
 
-def logits(params: Params, tokens_BxL: jax.Array, *, remat: bool = False) -> jax.Array:
+def _hidden(params: Params, tokens_BxL: jax.Array, execution: Execution) -> jax.Array:
+    """The last hidden state of every position."""
+    block: Callable[..., Any] = partial(_block, kind=execution.attention)
+    if execution.remat == "dots":
+        block = jax.checkpoint(block, policy=jax.checkpoint_policies.dots_with_no_batch_dims_saveable)
+    elif execution.remat == "layer":
+        block = jax.checkpoint(block)
+    x_BxLxD, _ = jax.lax.scan(block, params["embedding"][tokens_BxL], params["layers"], unroll=execution.unrolled or 1)
+    return _rms_norm(x_BxLxD, params["final_norm"])
+
+
+def logits(params: Params, tokens_BxL: jax.Array, execution: Execution = PLAIN) -> jax.Array:
     """Scores of the next token at every position.
 
     Args:
       params: the pytree of `init_params`, in the precision of the model.
       tokens_BxL: token ids.
-      remat: whether a backward pass recomputes each layer's activations instead of keeping them.
+      execution: how they are computed.
 
     Returns:
       Unnormalised log-probabilities in float32, B x L x V.
     """
-    x_BxLxD = params["embedding"][tokens_BxL]
-    x_BxLxD, _ = jax.lax.scan(jax.checkpoint(_block) if remat else _block, x_BxLxD, params["layers"])
-    last_BxLxD = _rms_norm(x_BxLxD, params["final_norm"])
+    last_BxLxD = _hidden(params, tokens_BxL, execution)
     return jnp.einsum("bld,vd->blv", last_BxLxD, params["embedding"], preferred_element_type=jnp.float32)
 
 
-def loss(params: Params, tokens_BxL: jax.Array, *, z_loss: float, remat: bool = False) -> tuple[jax.Array, jax.Array]:
+def loss(
+    params: Params, tokens_BxL: jax.Array, *, z_loss: float, execution: Execution = PLAIN
+) -> tuple[jax.Array, jax.Array]:
     """Mean cross-entropy of the next token, plus the z-loss that keeps the log-partition function log Z near zero.
 
     loss = mean(log Z - logit of the target) + z_loss * mean((log Z)^2)
@@ -151,14 +186,14 @@ def loss(params: Params, tokens_BxL: jax.Array, *, z_loss: float, remat: bool = 
       params: the pytree of `init_params`.
       tokens_BxL: token ids; the first L - 1 predict the last L - 1.
       z_loss: weight of the second term.
-      remat: as for `logits`.
+      execution: how it is computed.
 
     Returns:
-      The loss to differentiate, and the cross-entropy alone [nats per token].
+      The loss to differentiate, and the cross-entropy alone, which has no gradient [nats per token].
     """
-    logits_BxLxV = logits(params, tokens_BxL[:, :-1], remat=remat)
-    target_BxL = tokens_BxL[:, 1:]
-    log_z_BxL = logsumexp(logits_BxLxV, axis=-1)
-    target_logit_BxL = jnp.take_along_axis(logits_BxLxV, target_BxL[..., None], axis=-1)[..., 0]
-    cross_entropy = jnp.mean(log_z_BxL - target_logit_BxL)
-    return cross_entropy + z_loss * jnp.mean(log_z_BxL**2), cross_entropy
+    last_BxLxD = _hidden(params, tokens_BxL[:, :-1], execution)
+    hidden_TxD, target_T = last_BxLxD.reshape(-1, last_BxLxD.shape[-1]), tokens_BxL[:, 1:].reshape(-1)
+    found: tuple[jax.Array, jax.Array] = head_loss(
+        z_loss, execution.chunk_logits, hidden_TxD, params["embedding"], target_T
+    )
+    return found

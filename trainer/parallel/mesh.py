@@ -7,6 +7,9 @@ that this needs. A lane is a set of whole replicas (rows of the mesh) that one p
 the processor's cores, so there each replica has its own lane, and lanes run one after the other; on accelerators one
 lane holds all replicas. The programs are the same. With several processes each drives the lanes of its devices.
 
+Several replicas may share a device (or the devices of a row of the mesh). Each is a lane of its own then, the lanes
+take turns, and arrays over the whole mesh hold that many replicas on each row.
+
 Source: arXiv 1909.08053, section 3 (dimensions to shard).
 """
 
@@ -36,7 +39,7 @@ BY_DEVICE: PartitionSpec = _jax.P((REPLICA_AXIS, DATA_AXIS))
 _AXES = (REPLICA_AXIS, DATA_AXIS, MODEL_AXIS)
 _AXIS_TYPES = (AxisType.Auto,) * len(_AXES)
 _HOST_DEVICE_FLAG = "xla_force_host_platform_device_count"
-_SPREAD_DIMENSION = {"embedding": 0, "query": -2, "key": -2, "value": -2, "output": -3, "up": -1, "down": -2}
+_SPREAD_DIMENSION = {"embedding": -2, "query": -2, "key": -2, "value": -2, "output": -3, "up": -1, "down": -2}
 """The dimension of each matrix that is sharded over the model axis: vocabulary, heads, feed-forward."""
 
 
@@ -140,14 +143,21 @@ def _force_host_devices(count: int) -> None:
         return
 
 
-def make_lanes(mesh: Mesh, *, alone: bool) -> list[Lane]:
-    """The lanes in which this process has devices: one for each replica (`alone`), or the mesh itself."""
-    if not alone or len(mesh.devices) == 1:
+def make_lanes(mesh: Mesh, *, alone: bool, share: int = 1) -> list[Lane]:
+    """The lanes in which this process has devices: one for each replica (`alone`), or the mesh itself.
+
+    Args:
+      mesh: the devices.
+      alone: whether each replica is a lane; always so if they share devices.
+      share: replicas on each row of the mesh.
+    """
+    if share == 1 and (not alone or len(mesh.devices) == 1):
         return [Lane(mesh, 0)]
     here = jax.process_index()
     return [
-        Lane(Mesh(mesh.devices[row : row + 1], _AXES, axis_types=_AXIS_TYPES), row)
+        Lane(Mesh(mesh.devices[row : row + 1], _AXES, axis_types=_AXIS_TYPES), row * share + place)
         for row in range(len(mesh.devices))
+        for place in range(share)
         if any(device.process_index == here for device in mesh.devices[row].flat)
     ]
 
@@ -181,36 +191,22 @@ def shardings(tree: Any, mesh: Mesh, spec: PartitionSpec) -> Any:
     return jax.tree_util.tree_map_with_path(one, tree)
 
 
-def abstract(tree: Any, mesh: Mesh, spec: PartitionSpec) -> Any:
+def abstract(tree: Any, mesh: Mesh, spec: PartitionSpec, share: int = 1) -> Any:
     """Shapes, with shardings, of a pytree stacked on a leading axis, for which programs are compiled.
 
     Args:
       tree: shapes and types of one replica's (or device's) arrays.
       mesh: the devices.
       spec: BY_REPLICA or BY_DEVICE.
+      share: replicas on each row of the mesh.
     """
-    count = leading(mesh, spec)
+    count = share * leading(mesh, spec)
     stacked = jax.tree.map(lambda x: _jax.ShapeDtypeStruct((count, *x.shape), x.dtype), tree)
     return jax.tree.map(
         lambda x, where: _jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=where),
         stacked,
         shardings(stacked, mesh, spec),
     )
-
-
-def place(stacked: Any, where: Any) -> Any:
-    """Puts host arrays on the devices of all processes; each process must have the whole arrays.
-
-    Args:
-      stacked: a pytree of arrays of the host.
-      where: a sharding for each.
-    """
-
-    def one(leaf: Any, sharding: NamedSharding) -> jax.Array:
-        # a copy, so that a donated buffer is never the caller's array
-        return jax.make_array_from_callback(leaf.shape, sharding, lambda index: np.array(leaf[index]))
-
-    return jax.tree.map(one, stacked, where)
 
 
 def place_rows(rows: NDArray[Any], devices: Sequence[int], mesh: Mesh) -> jax.Array:
@@ -231,51 +227,7 @@ def place_rows(rows: NDArray[Any], devices: Sequence[int], mesh: Mesh) -> jax.Ar
     return jax.make_array_from_callback(shape, NamedSharding(mesh, BY_DEVICE), row)
 
 
-def replicate(tree: Any, mesh: Mesh) -> Any:
-    """Puts a copy of one replica's arrays on every replica of a mesh, stacked."""
-    count = leading(mesh, BY_REPLICA)
-    stacked = jax.tree.map(lambda x: np.broadcast_to(np.asarray(x)[None], (count, *np.shape(x))), tree)
-    return place(stacked, shardings(stacked, mesh, BY_REPLICA))
-
-
-def join(parts: Sequence[Any], mesh: Mesh) -> Any:
-    """Joins the stacked pytrees of this process's lanes into one over the whole mesh, without copying."""
-    where = shardings(abstract_whole(parts[0], mesh), mesh, BY_REPLICA)
-
-    def joined(sharding: NamedSharding, *leaves: jax.Array) -> jax.Array:
-        shards = [shard.data for leaf in leaves for shard in leaf.addressable_shards]
-        shape = (leading(mesh, BY_REPLICA), *leaves[0].shape[1:])
-        return jax.make_array_from_single_device_arrays(shape, sharding, shards)
-
-    return jax.tree.map(joined, where, *parts)
-
-
-def abstract_whole(tree: Any, mesh: Mesh) -> Any:
-    """The shapes of a lane's stacked pytree over the whole mesh."""
-    count = leading(mesh, BY_REPLICA)
-    return jax.tree.map(lambda x: _jax.ShapeDtypeStruct((count, *x.shape[1:]), x.dtype), tree)
-
-
-def split(tree: Any, lanes: Sequence[Lane]) -> list[Any]:
-    """Splits a pytree over the whole mesh into the rows of each lane, without copying."""
-
-    def part(leaf: jax.Array, where: NamedSharding, lane: Lane) -> jax.Array:
-        shards = {shard.device: shard.data for shard in leaf.addressable_shards}
-        shape = (leading(lane.mesh, BY_REPLICA), *leaf.shape[1:])
-        own = [shards[device] for device in lane.mesh.devices.flat if device in shards]
-        return jax.make_array_from_single_device_arrays(shape, where, own)
-
-    return [
-        jax.tree.map(
-            lambda leaf, where, lane=lane: part(leaf, where, lane),
-            tree,
-            shardings(abstract_whole(tree, lane.mesh), lane.mesh, BY_REPLICA),
-        )
-        for lane in lanes
-    ]
-
-
 def leading(mesh: Mesh, spec: PartitionSpec) -> int:
-    """Entries on the leading axis of a stacked array: replicas M, or data-parallel devices G."""
+    """Entries on the leading axis of a stacked array: rows of replicas, or data-parallel devices G."""
     rows = int(mesh.shape[REPLICA_AXIS])
     return rows * int(mesh.shape[DATA_AXIS]) if spec == BY_DEVICE else rows

@@ -23,7 +23,7 @@ from jax.sharding import Mesh, PartitionSpec
 
 from ..config.run import TrainConfig
 from ..model.optimizers import inner_optimizer
-from ..model.transformer import Params, cast, loss, param_shapes
+from ..model.transformer import Execution, Params, cast, loss, param_shapes
 from ..parallel.mesh import BY_DEVICE, BY_REPLICA, DATA_AXIS, MODEL_AXIS, REPLICA_AXIS, abstract, shardings
 from .program import Program, compile_traced
 
@@ -38,6 +38,10 @@ def compile_program(
     in_specs: tuple[PartitionSpec, ...],
     out_specs: Any,
     donate: tuple[int, ...] = (),
+    *,
+    typed: bool = True,
+    share: int = 1,
+    common: tuple[int, ...] = (),
 ) -> Program:
     """Compiles a function of one device's arrays for stacked arrays on a mesh.
 
@@ -48,14 +52,23 @@ def compile_program(
       in_specs: BY_REPLICA or BY_DEVICE for each argument.
       out_specs: likewise for each result.
       donate: arguments whose memory the results may reuse.
+      share: replicas on each row of the mesh; the function is applied to all of them at once.
+      common: arguments that the replicas of a row have in common.
+      typed: whether JAX checks which arrays vary over the mesh; Pallas kernels do not say it of their results.
     """
 
     def local(*stacked: Any) -> Any:
+        if share > 1:
+            given = [jax.tree.map(lambda x: x[0], tree) if i in common else tree for i, tree in enumerate(stacked)]
+            return jax.vmap(function, in_axes=tuple(None if i in common else 0 for i in range(len(given))))(*given)
         return jax.tree.map(lambda x: x[None], function(*jax.tree.map(lambda x: x[0], stacked)))
 
-    shapes = [abstract(tree, mesh, spec) for tree, spec in zip(arguments, in_specs, strict=True)]
+    shapes = [
+        abstract(tree, mesh, spec, 1 if i in common else share)
+        for i, (tree, spec) in enumerate(zip(arguments, in_specs, strict=True))
+    ]
     if mesh.shape[MODEL_AXIS] == 1:
-        program = jax.shard_map(local, mesh=mesh, in_specs=in_specs, out_specs=out_specs)
+        program = jax.shard_map(local, mesh=mesh, in_specs=in_specs, out_specs=out_specs, check_vma=typed)
         return compile_traced(jax.jit(program, donate_argnums=donate).trace(*shapes), mesh)
     # the compiler handles the model axis: it splits the arithmetic by the shardings and inserts the collectives
     manual = {REPLICA_AXIS, DATA_AXIS}
@@ -67,6 +80,32 @@ def compile_program(
         else shardings(results, mesh, out_specs)
     )
     return compile_traced(jax.jit(program, donate_argnums=donate, out_shardings=where).trace(*shapes), mesh)
+
+
+def compile_exchange(
+    function: Callable[[Any], Any], mesh: Mesh, argument: Any, result: Any, in_spec: PartitionSpec, share: int = 1
+) -> Program:
+    """Compiles an exchange between replicas or data-parallel devices: each shard of a model exchanges its own part.
+
+    Nothing is left to the compiler here, which would gather a sharded model on every device before it exchanges it.
+
+    Args:
+      function: takes a pytree without its leading replica or device axis; with it, if replicas share a row.
+      mesh: the devices.
+      argument: shapes of one replica's (or device's) arrays.
+      result: shapes of one replica's arrays in the result.
+      in_spec: BY_REPLICA or BY_DEVICE; the result is BY_REPLICA, one for each row of the mesh.
+      share: replicas on each row of the mesh.
+    """
+
+    def local(stacked: Any) -> Any:
+        own = stacked if share > 1 else jax.tree.map(lambda x: x[0], stacked)
+        return jax.tree.map(lambda x: x[None], function(own))
+
+    given, made = abstract(argument, mesh, in_spec, share), abstract(result, mesh, BY_REPLICA)
+    in_specs, out_specs = (jax.tree.map(lambda x: x.sharding.spec, tree) for tree in (given, made))
+    program = jax.shard_map(local, mesh=mesh, in_specs=(in_specs,), out_specs=out_specs)
+    return compile_traced(jax.jit(program).trace(given), mesh)
 
 
 def mean_over(axis: str, tree: Any, *, bucket: bool = False) -> Any:
@@ -83,6 +122,17 @@ def mean_over(axis: str, tree: Any, *, bucket: bool = False) -> Any:
 def gather_over(axis: str, tree: Any, *, bucket: bool = False) -> Any:
     """An all-gather of a pytree over a mesh axis, on a new leading axis; arguments as in `mean_over`."""
     return _exchanged(lambda x: _lax.all_gather(x, axis), tree, bucket=bucket, stacks=True)
+
+
+def mean_of_rows(axis: str, tree: Any, *, bucket: bool = False) -> Any:
+    """The mean over the replicas that share a row, and over the rows; arguments as in `mean_over`."""
+    return mean_over(axis, jax.tree.map(lambda x: jnp.mean(x, axis=0), tree), bucket=bucket)
+
+
+def gather_of_rows(axis: str, tree: Any, *, bucket: bool = False) -> Any:
+    """The replicas of all rows on one leading axis; arguments as in `mean_over`."""
+    gathered = gather_over(axis, tree, bucket=bucket)
+    return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), gathered)
 
 
 def buckets(mesh: Mesh) -> bool:
@@ -136,8 +186,8 @@ def compile_inner(config: TrainConfig, mesh: Mesh) -> InnerPrograms:
     def gradients(params: Params, tokens_BxL: jax.Array) -> tuple[Params, jax.Array]:
         # marked as varying, else JAX would sum the gradient over the devices here
         varying = jax.tree.map(lambda x: jax.lax.pcast(x, DATA_AXIS, to="varying"), cast(params, config.precision))
-        objective = partial(loss, z_loss=config.z_loss, remat=config.remat == "layer")
-        return accumulated(objective, varying, tokens_BxL, config.microbatches)
+        objective = partial(loss, z_loss=config.z_loss, execution=Execution.of(config))
+        return accumulated(objective, varying, tokens_BxL, config.microbatches or 1)
 
     def update(params: Params, state: Any, gradient: Params) -> tuple[Params, Any]:
         updates, state = optimizer.update(cast(gradient, "float32"), state, params)
@@ -147,9 +197,14 @@ def compile_inner(config: TrainConfig, mesh: Mesh) -> InnerPrograms:
     once = config.devices_per_replica == 1
     return InnerPrograms(
         gradients=compile_program(
-            gradients, mesh, (params, tokens_BxL), (BY_REPLICA, BY_DEVICE), (BY_DEVICE, BY_DEVICE)
+            gradients,
+            mesh,
+            (params, tokens_BxL),
+            (BY_REPLICA, BY_DEVICE),
+            (BY_DEVICE, BY_DEVICE),
+            typed=config.attention != "splash",
         ),
-        exchange=None if once else compile_program(exchange, mesh, (gradient,), (BY_DEVICE,), BY_REPLICA),
+        exchange=None if once else compile_exchange(exchange, mesh, gradient, gradient, BY_DEVICE),
         update=compile_program(
             update, mesh, (params, state, gradient), (BY_REPLICA,) * 3, (BY_REPLICA, BY_REPLICA), donate=(0, 1)
         ),

@@ -6,15 +6,14 @@ is what a device contributes, not what it sends: a ring all-reduce among G devic
 A program for several TPU slices is compiled from the view of one slice: its groups number the devices of that slice,
 and exchanges over the datacenter network are sends through the host.
 
-Source: XLA's HLO text (shapes, replica_groups in three spellings, known_trip_count), as jax 0.10 and 0.12 print it.
-Limits: every branch of a conditional is counted once; a collective inside a loop of unknown length is refused; the
-mesh of several slices must list one slice after the other.
+Source: XLA's HLO text (shapes, replica_groups in three spellings), as jax 0.10 and 0.12 print it.
+Limits: every branch of a conditional is counted once; a collective inside a loop of unknown length is refused (see
+`hlo_text.trips`); the mesh of several slices must list one slice after the other.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 
@@ -22,6 +21,8 @@ import numpy as np
 from jax.sharding import Mesh
 
 from sim.errors import CrosshaulError
+
+from .hlo_text import closing, parse_module, trips
 
 Groups = tuple[tuple[int, ...], ...]
 _KINDS = (
@@ -34,12 +35,6 @@ _KINDS = (
     "collective-broadcast",
 )
 _ARRAY = re.compile(r"\b([a-z]\w*)\[([\d,<=]*)\]")
-_COMPUTATION = re.compile(r"(ENTRY\s+)?%?([\w.\-]+)\s.*\{$")
-_INSTRUCTION = re.compile(r"\s+(?:ROOT\s+)?%?[\w.\-]+ = (.*)")
-_CALLED = re.compile(
-    r"(?:body|condition|calls|to_apply|true_computation|false_computation|branch_computations|called_computations)="
-    r"(\{[^}]*\}|%?[\w.\-]+)"
-)
 
 
 @dataclass(frozen=True)
@@ -75,60 +70,29 @@ def collectives(text: str, mesh: Mesh) -> list[Collective]:
     Raises:
       CrosshaulError: an unknown spelling, or a loop of unknown length around a collective.
     """
-    computations, entry = _computations(text)
-    partitions = re.search(r"\bnum_partitions=(\d+)", text.partition("\n")[0])
-    devices = int(partitions[1]) if partitions else mesh.size
+    module = parse_module(text)
+    devices = module.partitions or mesh.size
     found: list[Collective] = []
 
     def walk(name: str, times: int | None) -> None:
-        for shape, opcode, rest in computations.get(name, ()):
-            if opcode.endswith(("-done", "-update")):  # the other half of a -start
+        around = module.computations.get(name, {})
+        for each in around.values():
+            if each.opcode.endswith(("-done", "-update")):  # the other half of a -start
                 continue
-            kind = opcode.removesuffix("-start")
-            if kind in _KINDS or opcode == "send":
-                collective = _collective(kind, opcode, shape, rest, mesh, times, devices)
+            kind = each.opcode.removesuffix("-start")
+            if kind in _KINDS or each.opcode == "send":
+                collective = _collective(kind, each.opcode, each.shape, each.rest, mesh, times, devices)
                 found.extend([collective] if collective else [])
                 continue
-            inside = _trips(times, rest) if opcode == "while" else times
-            for called in _called(rest):
+            inside = times
+            if each.opcode == "while":
+                runs = trips(module, around, each)
+                inside = None if runs is None or times is None else runs * times
+            for called in each.called:
                 walk(called, inside)
 
-    walk(entry, 1)
+    walk(module.entry, 1)
     return found
-
-
-def _computations(text: str) -> tuple[dict[str, list[tuple[str, str, str]]], str]:
-    """Splits a module into computations: for each instruction its shape, its opcode, and the rest of the line."""
-    computations: dict[str, list[tuple[str, str, str]]] = {}
-    entry = name = ""
-    for line in re.sub(r"/\*.*?\*/", "", text).splitlines():
-        if instruction := _INSTRUCTION.fullmatch(line):
-            shape, rest = _split_shape(instruction[1])
-            opcode, _, rest = rest.partition("(")
-            computations.setdefault(name, []).append((shape, opcode.strip(), rest))
-        elif header := _COMPUTATION.fullmatch(line.rstrip()):
-            name = header[2]
-            entry = name if header[1] else entry
-    return computations, entry or name
-
-
-def _split_shape(instruction: str) -> tuple[str, str]:
-    """Parts `(f32[2]{0}, f32[3]) all-reduce(...)` into the shape and the rest."""
-    if not instruction.startswith("("):
-        shape, _, rest = instruction.partition(" ")
-        return shape, rest
-    end = _closing(instruction)
-    return instruction[:end], instruction[end:].lstrip()
-
-
-def _closing(text: str) -> int:
-    """The position after the bracket that closes the first one."""
-    depth = 0
-    for position, letter in enumerate(text):
-        depth += (letter in "({[") - (letter in ")}]")
-        if depth == 0:
-            return position + 1
-    return len(text)
 
 
 def _elements(shape: str) -> list[str]:
@@ -141,16 +105,6 @@ def _elements(shape: str) -> list[str]:
         else:
             parts[-1] += letter
     return [part.strip() for part in parts]
-
-
-def _called(rest: str) -> Iterator[str]:
-    for names in _CALLED.findall(rest):
-        yield from re.findall(r"[\w.\-]+", names)
-
-
-def _trips(times: int | None, rest: str) -> int | None:
-    known = re.search(r'"known_trip_count":\{"n":"(\d+)"\}', rest)
-    return times * int(known[1]) if known and times is not None else None
 
 
 def _collective(
@@ -221,7 +175,7 @@ def _groups(rest: str, devices: int) -> list[tuple[int, ...]]:
     for name in ("source_target_pairs=", "replica_groups="):
         if f"{name}{{" in rest:
             listed = rest.split(name, 1)[1]
-            return _braced(listed[: _closing(listed)]) or [tuple(range(devices))]
+            return _braced(listed[: closing(listed)]) or [tuple(range(devices))]
     if iota := re.search(r"replica_groups=(\[[\d,]+\]<=\[[\d,]+\](?:T\([\d,]+\))?)", rest):
         shape = _numbers(iota[1].split("<=")[0])
         return [tuple(group) for group in _iota(iota[1]).reshape(shape).tolist()]

@@ -6,7 +6,9 @@ backend. XLA's own cost analysis counts the body of a loop once, and a backend m
 
 Source: arXiv 2204.02311, appendix B (model flops; rematerialised flops count here, too, since the device runs them).
 Limits: of a conditional the most expensive branch counts; a while loop of unknown length is refused if it holds matrix
-products or exchanges; collectives that automatic partitioning inserts are in no jaxpr.
+products or exchanges; collectives that automatic partitioning inserts are in no jaxpr. What a kernel computes is not
+visible: fused attention counts in closed form (its matrix products over the pairs that causal attention sees, none of
+its arithmetic between them), and any other kernel with operations of its own is refused.
 """
 
 from __future__ import annotations
@@ -22,6 +24,8 @@ from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn  # type: ignore[attr-de
 
 from sim.errors import CrosshaulError
 from sim.trace.file import RecordedCollective
+
+from ..model.attention import FUSED_PRODUCTS
 
 _ELEMENTWISE = re.compile(
     r"abs|a?(sin|cos|tan)h?|atan2|add|add_any|sub|mul|div|rem|neg|sign|max|min|clamp|floor|ceil|round|nextafter"
@@ -45,6 +49,7 @@ _EXCHANGES = {
     "unreduced_psum": "all-reduce",
     "unreduced_reduce_scatter": "reduce-scatter",
 }
+_KERNELS = re.compile(r"pallas_call|dot_product_attention_\w+")
 
 
 class Equation(NamedTuple):
@@ -76,17 +81,22 @@ def equations(jaxpr: Jaxpr | ClosedJaxpr, sizes: dict[str, int]) -> Iterator[Equ
     return _walk(_open(jaxpr), 1, sizes, prod(sizes.values()))
 
 
-def count_flop(jaxpr: Jaxpr | ClosedJaxpr, sizes: dict[str, int]) -> float:
+def count_flop(jaxpr: Jaxpr | ClosedJaxpr, sizes: dict[str, int], *, fused_only: bool = False) -> float:
     """Flops of one device: 2 m n k for a matrix product, 1 for each result of arithmetic or operand of a reduction.
 
     Args:
       jaxpr: the program.
       sizes: devices along each axis of its mesh.
+      fused_only: whether those inside fused attention kernels are counted alone.
 
     Returns:
       The count [flop].
     """
-    return sum(each.times * _flop(each.eqn) / each.share for each in equations(jaxpr, sizes))
+    return sum(
+        each.times * _flop(each.eqn) / each.share
+        for each in equations(jaxpr, sizes)
+        if not fused_only or _function(each.eqn) in FUSED_PRODUCTS
+    )
 
 
 def asked_collectives(jaxpr: Jaxpr | ClosedJaxpr, sizes: dict[str, int]) -> tuple[RecordedCollective, ...]:
@@ -142,7 +152,11 @@ def _walk(jaxpr: Jaxpr, times: int, sizes: dict[str, int], share: int) -> Iterat
     for eqn in jaxpr.eqns:
         name = eqn.primitive.name
         inner = [_open(part) for value in eqn.params.values() for part in _parts(value)]
-        if not inner or name in _EXCHANGES or _REDUCTIONS.fullmatch(name):
+        if _function(eqn) in FUSED_PRODUCTS and _holds_kernel(inner):
+            yield Equation(eqn, times, sizes, share)
+        elif _KERNELS.fullmatch(name):
+            raise CrosshaulError(f"the flops inside a {name} are unknown; give it a closed form in {__name__}")
+        elif not inner or name in _EXCHANGES or _REDUCTIONS.fullmatch(name):
             yield Equation(eqn, times, sizes, share)
         elif name == "cond":
             yield from max((list(_walk(branch, times, sizes, share)) for branch in inner), key=_cost)
@@ -174,6 +188,21 @@ def _refuse_unknown(inner: list[Jaxpr], sizes: dict[str, int], share: int) -> No
                 )
 
 
+def _holds_kernel(inner: list[Jaxpr]) -> bool:
+    """Whether a kernel is inside; differentiation may split constants off into a call of the same name."""
+    return any(
+        _KERNELS.fullmatch(eqn.primitive.name) is not None
+        or _holds_kernel([_open(part) for value in eqn.params.values() for part in _parts(value)])
+        for part in inner
+        for eqn in part.eqns
+    )
+
+
+def _function(eqn: JaxprEqn) -> str:
+    """The name of the function that an equation calls; empty if it calls none."""
+    return str(eqn.params.get("name", "")) if "jaxpr" in eqn.params else ""
+
+
 def _cost(branch: list[Equation]) -> float:
     return sum(each.times * _flop(each.eqn) for each in branch)
 
@@ -184,6 +213,12 @@ def _flop(eqn: JaxprEqn) -> float:
         return 0.0
     ins: list[Any] = [operand.aval for operand in eqn.invars]
     out: Any = eqn.outvars[0].aval
+    if products := FUSED_PRODUCTS.get(_function(eqn)):
+        # the last argument: values, or the gradient of the result, B x L x H x K
+        heads = next(each.shape for each in reversed(ins) if len(each.shape) >= 4)
+        length, _, width = heads[-3:]
+        seen_pairs = prod(heads) // (length * width) * length * (length + 1) // 2
+        return float(products * 2 * width * seen_pairs)
     if name == "dot_general":
         (contracting, _), _ = eqn.params["dimension_numbers"]
         return float(2 * prod(out.shape) * prod(ins[0].shape[axis] for axis in contracting))

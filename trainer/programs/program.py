@@ -11,10 +11,16 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
+from sim.errors import CrosshaulError, printable
 from sim.trace.file import RecordedCollective, RecordedProgram
 
 from .hlo_collectives import collectives
 from .jaxpr_counts import asked_collectives, count_flop
+
+_NOT_READ = (
+    "the exchanges of the compiled program could not be read, so those that it asks for stand in their place, without "
+    "any that the compiler added"
+)
 
 
 @dataclass(frozen=True)
@@ -25,11 +31,13 @@ class Program:
       compiled: the result of the compiler.
       flop: flops of one device, with all iterations of loops [flop].
       asked: the exchanges that the program asks for, before compilation.
+      attention_flop: the part of `flop` that is inside fused attention kernels [flop].
     """
 
     compiled: jax.stages.Compiled
     flop: float
     asked: tuple[RecordedCollective, ...]
+    attention_flop: float = 0.0
 
     def __call__(self, *arguments: Any) -> Any:
         """Runs it; returns before the results are ready."""
@@ -49,7 +57,8 @@ def compile_traced(traced: Any, mesh: Mesh) -> Program:
     """
     sizes = {str(axis): int(size) for axis, size in mesh.shape.items()}
     flop, asked = count_flop(traced.jaxpr, sizes), asked_collectives(traced.jaxpr, sizes)
-    return Program(traced.lower().compile(), flop, asked)
+    inside = count_flop(traced.jaxpr, sizes, fused_only=True)
+    return Program(traced.lower().compile(), flop, asked, inside)
 
 
 def describe(name: str, program: Program, mesh: Mesh) -> RecordedProgram:
@@ -69,13 +78,19 @@ def describe(name: str, program: Program, mesh: Mesh) -> RecordedProgram:
     }
     needed = held["argument_bytes"] + held["output_bytes"] + held["temporary_bytes"] - held["aliased_bytes"]
     said = int(getattr(memory, "peak_memory_in_bytes", 0))
+    note = ""
+    try:
+        made = by_axis(program, mesh)
+    except CrosshaulError as error:  # a spelling of the compiler's is no reason to end a training run
+        made, note = program.asked, f"{_NOT_READ} ({printable(str(error))[:200]})"
     return RecordedProgram(
         name=name,
         flop=program.flop,
         **held,
         peak_bytes=max(said, needed),  # the CPU compiler reports a peak without temporaries
-        collectives=by_axis(program, mesh),
+        collectives=made,
         asked=program.asked,
+        note=note,
     )
 
 

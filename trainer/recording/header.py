@@ -60,12 +60,23 @@ def make_header(
         utilization=utilization,
         step_flop=programs.step_flop,
         rule_flop=6.0 * params * config.batch_tokens / config.mesh_devices,
+        model_flop=model_flop(config),
         memory=programs.memory(),
         programs=tuple(programs.described.values()),
         timing=timing,
         command=_shown(command),
         recorded_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
+
+
+def model_flop(config: TrainConfig) -> float:
+    """Flops of a device's step by 6 N a token and causal attention, 6 x layers x width x sequence length [flop].
+
+    Attention: two products of 2 L D flops forward, half of each masked, and twice as much backward.
+    """
+    model = config.model
+    attention = 6.0 * model.layers * model.width * config.sequence_length
+    return (6.0 * model.params + attention) * config.batch_tokens / config.mesh_devices
 
 
 def _shown(text: str) -> str:

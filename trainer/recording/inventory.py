@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import jax
 from jax.sharding import Mesh
 
 from sim.errors import CrosshaulError
@@ -14,9 +15,11 @@ from sim.trace.file import RecordedCollective, RecordedMemory, RecordedProgram
 from ..algorithms.outer.programs import OuterPrograms, Schedule
 from ..parallel.mesh import DATA_AXIS, REPLICA_AXIS
 from ..programs.compile import InnerPrograms
+from ..programs.jaxpr_counts import hlo_type
 from ..programs.program import Program, argument_bytes, describe
 
 _OUTER_EXCHANGE = "outer exchange"
+_INNER = ("gradients", "exchange", "update")
 
 
 class Part(NamedTuple):
@@ -62,27 +65,37 @@ class Programs:
       parts: the programs.
       described: the description of each in a trace.
       under_way_bytes: the most memory of a device that exchanges under way take [byte].
+      share: replicas on each device, which take turns; what stays of an inner step is there as often.
     """
 
     parts: Mapping[str, Part]
     described: Mapping[str, RecordedProgram]
     under_way_bytes: int = 0
+    share: int = 1
 
     @classmethod
-    def of(cls, parts: Mapping[str, Part], under_way_bytes: int = 0) -> Programs:
+    def of(cls, parts: Mapping[str, Part], under_way_bytes: int = 0, share: int = 1) -> Programs:
         """Describes the programs that the run has."""
         there = {name: part for name, part in parts.items() if part.program is not None}
         described = {name: describe(name, part.program, part.mesh) for name, part in there.items() if part.program}
-        return cls(there, described, under_way_bytes)
+        return cls(there, described, under_way_bytes, share)
 
     @property
     def step_flop(self) -> float:
         """Flops of one inner step on one device: gradients and update, whose time is the compute time [flop]."""
         return self.described["gradients"].flop + self.described["update"].flop
 
+    @property
+    def notes(self) -> list[str]:
+        """What the user should know about counts that could not be made, each with the name of its program."""
+        return [f"program {each.name!r}: {each.note}" for each in self.described.values() if each.note]
+
     def outer_payloads(self) -> list[Payload]:
         """The payload of each fragment's exchange; empty without exchanges between replicas."""
-        return [count_payload(each) for name, each in self.described.items() if name.startswith(_OUTER_EXCHANGE)]
+        names = [name for name in self.described if name.startswith(_OUTER_EXCHANGE)]
+        if self.share == 1:
+            return [count_payload(self.described[name]) for name in names]
+        return [_within(self.parts[name], self.share) for name in names]
 
     def payload(self, name: str) -> Payload | None:
         """The payload of an exchange program; None if the run does not have it.
@@ -94,7 +107,9 @@ class Programs:
 
     def memory(self) -> RecordedMemory:
         """Memory of one device over the whole step, for the step with the most exchanges under way."""
-        resident = sum(_bytes(part, part.owned) for part in self.parts.values()) + self.under_way_bytes
+        often = {name: self.share if name in _INNER else 1 for name in self.parts}
+        resident = sum(often[name] * _bytes(part, part.owned) for name, part in self.parts.items())
+        resident += self.under_way_bytes
         beside = {name: resident - _bytes(part, part.resident) for name, part in self.parts.items()}
         peaks = [self.described[name].peak_bytes + rest for name, rest in beside.items()]
         return RecordedMemory(resident_bytes=resident, peak_bytes=max(resident, *peaks))
@@ -112,7 +127,13 @@ class Programs:
 
 
 def programs_of(
-    inner: InnerPrograms, lane: Mesh, outer: Sequence[OuterPrograms], mesh: Mesh, schedule: Schedule | None
+    inner: InnerPrograms,
+    lane: Mesh,
+    outer: Sequence[OuterPrograms],
+    mesh: Mesh,
+    schedule: Schedule | None,
+    *,
+    share: int = 1,
 ) -> Programs:
     """All programs of a run: the inner step on a lane, and the outer step of each fragment on the whole mesh.
 
@@ -124,11 +145,13 @@ def programs_of(
       outer: the programs of the outer step of each fragment.
       mesh: the mesh for which these were compiled.
       schedule: the schedule of the exchanges; None without outer steps.
+      share: replicas on each device.
     """
     came = [argument_bytes(programs.update, 1) for programs in outer]
     under_way_bytes = schedule.most_under_way(came) if schedule else 0
     # with overlap the result of an exchange stays on the device until a later step uses it
-    stays = (0, 1, 3) if under_way_bytes else (0, 3)
+    stays: tuple[int, ...] = (0, 1) if under_way_bytes else (0,)
+    stays += (3,) if share == 1 else ()
     parts = {
         "gradients": Part(inner.gradients, lane, resident=(0,)),
         "exchange": Part(inner.exchange, lane),
@@ -137,13 +160,14 @@ def programs_of(
     for p, programs in enumerate(outer):
         of = f" {p}" if len(outer) > 1 else ""
         parts |= {
-            f"outer change{of}": Part(programs.change, mesh, resident=(0, 1, 2)),
+            # parameters of replicas that share a device are copied together first
+            f"outer change{of}": Part(programs.change, mesh, resident=(0, 1, 2) if share == 1 else (0, 1)),
             f"{_OUTER_EXCHANGE}{of}": Part(programs.exchange, mesh),
             f"outer update{of}": Part(programs.update, mesh, resident=stays, owned=(0,)),
         }
         if programs.finish is not programs.update:
             parts[f"outer finish{of}"] = Part(programs.finish, mesh, resident=stays)
-    return Programs.of(parts, under_way_bytes)
+    return Programs.of(parts, under_way_bytes, share)
 
 
 def count_payload(program: RecordedProgram) -> Payload:
@@ -164,6 +188,17 @@ def count_payload(program: RecordedProgram) -> Payload:
             f"{sorted({each.group_size for each in made})}"
         )
     return Payload(_total(counted), sizes.pop(), _types(made), _total(asked) or None, _types(asked))
+
+
+def _within(part: Part, share: int) -> Payload:
+    """The payload of replicas that share devices: what each would send if it had a device of its own."""
+    program = part.program
+    if program is None:
+        raise CrosshaulError("a run whose replicas share devices has an exchange")
+    given = jax.tree.leaves(program.compiled.args_info)
+    sent = argument_bytes(program, 0) // share
+    types = "+".join(dict.fromkeys(hlo_type(leaf.dtype) for leaf in given))
+    return Payload(sent, share * int(part.mesh.shape[REPLICA_AXIS]), types, sent, types)
 
 
 def _total(collectives: tuple[RecordedCollective, ...]) -> int:

@@ -11,12 +11,14 @@ from pathlib import Path
 import jax
 from jax.sharding import Mesh
 
+from sim.errors import InputError
 from sim.trace.file import Header, Record, RunSummary, TraceWriter
 
 from ..config.run import SYNC_EVERY, TrainConfig
 from ..data.batches import Data, load_data
 from ..parallel.mesh import make_mesh
 from ..parallel.processes import check_same, is_first, together
+from ..programs.roofline import Roofline
 from ..training.costs import InnerCost, OuterCost, seen_by_all
 from ..training.loop import Trainer
 from ..training.profiling import PROFILED_STEPS, check_directory, profiled
@@ -39,6 +41,7 @@ class Summary:
       gradient: payload of the exchange of gradients; None without one.
       outer: payload of each fragment's exchange; empty without exchanges.
       first_loss, last_loss: mean over the replicas [nats per token]; None if nothing ran.
+      roofline: the time estimate of a compiled step; None if it ran, or if the device is unknown.
     """
 
     header: Header
@@ -49,6 +52,7 @@ class Summary:
     outer: list[Payload]
     first_loss: float | None
     last_loss: float | None
+    roofline: Roofline | None = None
 
 
 @dataclass(frozen=True)
@@ -97,7 +101,11 @@ def record(
         to another run.
     """
     _check_same(config, checkpoints, profile)
-    mesh = make_mesh(config.replicas, config.devices_per_replica, config.shards, processes=processes)
+    if processes > 1 and config.replicas_per_device > 1:
+        raise InputError(
+            f"--replicas-per-device {config.replicas_per_device}: is for a run of one process; leave out --processes"
+        )
+    mesh = make_mesh(config.rows, config.devices_per_replica, config.shards, processes=processes)
     config = config.on(mesh.devices.flat[0].platform)
     with checkpoints.locked() if checkpoints else nullcontext():
         return _recorded(config, output, mesh, command, overwrite, listener, checkpoints, profile)
@@ -129,6 +137,8 @@ def _recorded(
     on_cpu = mesh.devices.flat[0].platform == "cpu"
     trainer = Trainer(config, data.batches.rows, mesh, alone=on_cpu)
     recorder = _Recorder(trainer, config)
+    for note in recorder.programs.notes:
+        listener.note(note)
     listener.stage("warming up")
     warmup = list(recorder.warm_up())
     if profile is not None:
@@ -166,7 +176,14 @@ class _Recorder:
         self._trainer = trainer
         self._config = config
         schedule = trainer.algorithm.schedule
-        self.programs = programs_of(trainer.inner[0], trainer.lanes[0].mesh, trainer.outer, trainer.mesh, schedule)
+        self.programs = programs_of(
+            trainer.inner[0],
+            trainer.lanes[0].mesh,
+            trainer.outer,
+            trainer.mesh,
+            schedule,
+            share=config.replicas_per_device,
+        )
         self.programs.check_compute_alone()
         self.gradient = self.programs.payload("exchange")
         self.outer = self.programs.outer_payloads()
@@ -267,8 +284,9 @@ class _Taken:
 def _timing(config: TrainConfig, *, on_cpu: bool) -> str:
     order = (
         "each replica computed alone, one after the other (turn about), on the cores that all forced host devices share"
+        + (f"; {config.replicas_per_device} replicas on a device" if config.replicas_per_device > 1 else "")
         + (" (the devices of one replica at once)" if config.devices_per_replica > 1 else "")
-        if on_cpu
+        if on_cpu or config.replicas_per_device > 1
         else "all replicas dispatched at once and blocked on in order, so a later one's seconds are an upper bound"
     )
     return (

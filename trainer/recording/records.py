@@ -92,7 +92,7 @@ def summarize(header: Header, inner: list[InnerCost], outer: list[OuterCost]) ->
         raise ValueError("a run has at least one step")
     peak = header.device.peak_flop_per_s
     achieved = header.step_flop / compute.median_s if header.step_flop else None
-    by_rule = header.rule_flop / compute.median_s if header.rule_flop else None
+    by_rule, by_model = (each / compute.median_s if each else None for each in (header.rule_flop, header.model_flop))
     return RunSummary(
         compute=compute,
         whole=Distribution.of([seconds for cost in inner for seconds in cost.whole_s if seconds is not None]),
@@ -102,6 +102,7 @@ def summarize(header: Header, inner: list[InnerCost], outer: list[OuterCost]) ->
         flop_per_s=achieved,
         utilization=achieved / peak if achieved and peak else None,
         rule_utilization=by_rule / peak if by_rule and peak else None,
+        model_utilization=by_model / peak if by_model and peak else None,
     )
 
 

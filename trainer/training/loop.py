@@ -24,13 +24,11 @@ from ..parallel.mesh import (
     REPLICA_AXIS,
     Lane,
     abstract,
-    join,
     make_lanes,
     place_rows,
     ready,
-    replicate,
-    split,
 )
+from ..parallel.stacked import join, of_each_replica, replicate, split
 from ..programs.compile import InnerPrograms, compile_inner
 from .costs import InnerCost, OuterCost, paired
 
@@ -71,21 +69,26 @@ class Trainer:
 
     def __init__(self, config: TrainConfig, rows: Rows, mesh: Mesh, *, alone: bool) -> None:
         self.mesh = mesh
-        self.lanes = make_lanes(mesh, alone=alone)
+        self._share = config.replicas_per_device
+        self.lanes = make_lanes(mesh, alone=alone, share=self._share)
         self.algorithm = make_algorithm(config)
-        self.inner: list[InnerPrograms] = [compile_inner(config, lane.mesh) for lane in self.lanes]
+        compiled = {lane.mesh: compile_inner(config, lane.mesh) for lane in self.lanes}
+        self.inner: list[InnerPrograms] = [compiled[lane.mesh] for lane in self.lanes]
         self.outer = self.algorithm.compile_outer(mesh)
         self._rows = rows
         self._config = config
 
     def start(self) -> State:
         """The state before the first step: every replica begins with the same parameters."""
-        params = jax.device_get(
-            jax.jit(init_params, static_argnums=1)(jax.random.key(self._config.seed), self._config.model)
-        )
-        optimizer = jax.device_get(jax.jit(inner_optimizer(self._config).init)(params))
-        lanes = [LaneState(replicate(params, lane.mesh), replicate(optimizer, lane.mesh)) for lane in self.lanes]
-        outer = tuple(replicate(jax.device_get(programs.start(params)), self.mesh) for programs in self.outer)
+        key, model = jax.random.key(self._config.seed), self._config.model
+        drawn = [replicate(lambda: init_params(key, model), lane.mesh) for lane in self.lanes]
+        begin = inner_optimizer(self._config).init
+        lanes = [
+            LaneState(params, of_each_replica(begin, params, lane.mesh))
+            for params, lane in zip(drawn, self.lanes, strict=True)
+        ]
+        whole = join(drawn, self.mesh, self._share)
+        outer = tuple(of_each_replica(programs.start, whole, self.mesh) for programs in self.outer)
         return State(lanes, outer, (None,) * len(outer))
 
     def inner_step(self, state: State, step: int) -> tuple[State, InnerCost]:
@@ -128,7 +131,7 @@ class Trainer:
         events = list(schedule.events(step)) if schedule else []
         if not events:
             return state, []
-        params = join([lane.params for lane in state.lanes], self.mesh)
+        params = join([lane.params for lane in state.lanes], self.mesh, self._share)
         outer, under_way = list(state.outer), list(state.under_way)
         costs: list[OuterCost] = []
         for event in events:
@@ -138,7 +141,10 @@ class Trainer:
             if event.kind != "arrive":
                 error, under_way[p], changed, end = _send(programs, outer[p], params)
                 outer[p] = outer[p]._replace(error=error)
-                compute_s, exchange_s = changed - begin, end - changed if programs.exchange else None
+                compute_s, exchange_s = (
+                    changed - begin,
+                    end - changed if programs.exchange and self._share == 1 else None,
+                )
             arrived = under_way[p]
             if event.kind != "send" and arrived is not None:
                 move = programs.finish if event.kind == "finish" else programs.update
@@ -147,24 +153,24 @@ class Trainer:
                 moved = time.perf_counter()
                 compute_s, end = compute_s + moved - end, moved
             costs.append(OuterCost(p, event.kind != "arrive", compute_s, exchange_s, end - begin))
-        parts = split(params, self.lanes)
+        parts = split(params, self.lanes, self._share)
         lanes = [LaneState(part, lane.optimizer) for part, lane in zip(parts, state.lanes, strict=True)]
         return State(lanes, tuple(outer), tuple(under_way)), paired(costs)
 
     def params(self, state: State) -> Params:
         """The parameters of all replicas, stacked over the whole mesh."""
-        params: Params = join([lane.params for lane in state.lanes], self.mesh)
+        params: Params = join([lane.params for lane in state.lanes], self.mesh, self._share)
         return params
 
     def snapshot(self, state: State) -> Any:
         """The state as one pytree over the whole mesh, without copying."""
-        lanes = LaneState(*(join(list(parts), self.mesh) for parts in zip(*state.lanes, strict=True)))
+        lanes = LaneState(*(join(list(parts), self.mesh, self._share) for parts in zip(*state.lanes, strict=True)))
         return lanes, state.outer, state.under_way
 
     def restored(self, snapshot: Any) -> State:
         """The state from its snapshot."""
         lanes, outer, under_way = snapshot
-        params, optimizer = split(lanes.params, self.lanes), split(lanes.optimizer, self.lanes)
+        params, optimizer = (split(each, self.lanes, self._share) for each in (lanes.params, lanes.optimizer))
         return State([LaneState(*parts) for parts in zip(params, optimizer, strict=True)], outer, under_way)
 
     def snapshot_shapes(self, step: int) -> Any:
@@ -177,7 +183,8 @@ class Trainer:
         under_way = tuple(
             UnderWay(programs.came, ()) if p in pending else None for p, programs in enumerate(self.outer)
         )
-        return abstract((LaneState(params, optimizer), outer, under_way), self.mesh, BY_REPLICA)
+        lanes, outer = abstract((LaneState(params, optimizer), outer), self.mesh, BY_REPLICA, self._share)
+        return lanes, outer, abstract(under_way, self.mesh, BY_REPLICA)
 
     def _total(self, costs: list[_LaneCost]) -> InnerCost:
         """The cost of a step over the lanes of this process."""

@@ -116,7 +116,8 @@ class Checkpoints:
         for line in damaged:
             note(line)
         saved, given = found.facts["config"], config.model_dump(mode="json")
-        other = [key for key in given if saved.get(key) != given[key]]
+        # a field that an older version did not have yet decides nothing about its run
+        other = [key for key in given if key in saved and saved[key] != given[key]]
         if other:
             key = other[0]
             raise InputError(

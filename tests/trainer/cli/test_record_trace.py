@@ -148,6 +148,24 @@ def test_a_profile_is_of_steps_that_no_record_is_of(text, tmp_path):
     assert losses[0] == losses[1]
 
 
+def test_a_compile_cache_keeps_programs_for_the_next_run(text, tmp_path, environment):
+    cache, code = tmp_path / "cache", "from trainer.cli.record_trace import main; main()"
+    environment.pop("JAX_COMPILATION_CACHE_DIR")
+    words = arguments(text, tmp_path / "run.jsonl", "--compile-cache", str(cache), "--replicas", "1", steps=1)
+    command = [sys.executable, "-c", code, *words]
+    assert subprocess.run(command, env=environment, capture_output=True, check=False).returncode == 0
+    kept = {path.name for path in cache.iterdir()}
+    assert kept
+    assert subprocess.run([*command, "--overwrite"], env=environment, capture_output=True, check=False).returncode == 0
+    compiled = {path.name for path in cache.iterdir() if not path.name.endswith("-atime")}
+    assert compiled <= kept
+
+
+def test_a_compile_cache_that_cannot_be_is_refused(text, tmp_path, capsys):
+    assert call(*arguments(text, tmp_path / "run.jsonl", "--compile-cache", str(text / "inside"))) == 2
+    assert "--compile-cache" in capsys.readouterr().err
+
+
 def test_a_profile_that_cannot_be_written_is_refused_before_any_work(text, tmp_path, capsys):
     path, blocked = tmp_path / "run.jsonl", tmp_path / "file"
     blocked.write_text("precious")

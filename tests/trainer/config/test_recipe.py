@@ -95,7 +95,10 @@ def test_a_model_of_the_family_trains_its_published_budget_at_its_best_batch(nam
     assert run.batch_tokens == recipe.batch_tokens(FAMILY[name].params, "diloco", 2)
     assert run.steps * run.batch_tokens == pytest.approx(float(published["token_budget"]), rel=1e-3)
     assert (run.sync_every, run.outer_momentum, run.clip_norm, run.final_learning_rate) == (30, 0.9, 1.0, 0.05)
-    assert run.sequences // run.microbatches * run.sequence_length <= 4096
+    for platform, most in (("cpu", 4096), ("gpu", 16384), ("tpu", 16384)):
+        there = run.on(platform)
+        assert there.sequences % there.microbatches == 0
+        assert there.sequences // there.microbatches * there.sequence_length <= most
 
 
 def test_overtraining_multiplies_the_steps():
@@ -111,9 +114,53 @@ def test_precision_follows_the_platform_unless_it_is_given():
     assert (run.on("cpu").precision, run.on("cpu").exchange_bits) == ("float32", 32)
     assert (run.on("tpu").precision, run.on("tpu").exchange_bits) == ("bfloat16", 16)
     given = TrainConfig(model=OWN, algorithm="diloco", replicas=2, precision="float32", payload_bits=8)
-    assert given.on("gpu") is given
+    assert given.on("gpu").precision == "float32"
+    settled = given.on("gpu")
+    assert settled.on("gpu") is settled
     assert given.exchange_bits == 8
     assert run.on("cpu").steps == run.steps
+
+
+@pytest.mark.parametrize(
+    ("platform", "changes", "attention"),
+    [
+        ("cpu", {}, "xla"),
+        ("gpu", {}, "cudnn"),
+        ("tpu", {}, "splash"),
+        ("gpu", {"precision": "float32"}, "xla"),
+        ("gpu", {"shards": 2}, "xla"),
+        ("tpu", {"shards": 2}, "xla"),
+        ("tpu", {"sequence_length": 2000}, "xla"),
+        ("gpu", {"attention": "xla"}, "xla"),
+    ],
+    ids=str,
+)
+def test_attention_is_the_fastest_that_the_platform_and_the_run_allow(platform, changes, attention):
+    assert TrainConfig(model="35m", algorithm="data-parallel", **changes).on(platform).attention == attention
+
+
+@pytest.mark.parametrize(
+    ("platform", "changes", "says"),
+    [
+        ("cpu", {"attention": "cudnn"}, "got cudnn; it needs an NVIDIA GPU: write auto or xla"),
+        ("gpu", {"attention": "splash"}, "got splash; it needs a TPU: write auto or xla"),
+        ("gpu", {"attention": "cudnn", "precision": "float32"}, "it computes in bfloat16"),
+        ("gpu", {"attention": "cudnn", "shards": 2}, "a sharded model has plain attention"),
+        ("tpu", {"attention": "splash", "sequence_length": 2000}, "a multiple of 128 tokens"),
+        ("gpu", {"attention": "cudnn", "model": {**OWN, "width": 60, "heads": 5}}, "a multiple of 8 up to 128"),
+    ],
+    ids=str,
+)
+def test_attention_that_does_not_run_there_is_refused(platform, changes, says):
+    with pytest.raises(InputError, match=says):
+        TrainConfig(**{"model": "35m", "algorithm": "data-parallel", **changes}).on(platform)
+
+
+def test_layers_are_written_out_on_a_gpu_if_they_are_few():
+    shallow, deep = ({**OWN, "layers": layers} for layers in (24, 25))
+    for model, platform, expected in ((shallow, "gpu", True), (deep, "gpu", False), (shallow, "cpu", False)):
+        assert TrainConfig(model=model, algorithm="data-parallel").on(platform).unrolled is expected
+    assert TrainConfig(model=deep, algorithm="data-parallel", unrolled=True).on("cpu").unrolled is True
 
 
 def test_fragments_have_three_layers_and_mixing_is_half_where_exchanges_overlap():

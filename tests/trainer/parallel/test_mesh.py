@@ -14,7 +14,8 @@ pytest.importorskip("optax")
 from sim.trace.file import Exchange, Step, read_header, read_records  # noqa: E402
 from trainer.config.run import ModelConfig, TrainConfig  # noqa: E402
 from trainer.data.batches import rows_of  # noqa: E402
-from trainer.parallel.mesh import BY_DEVICE, make_mesh, place, shardings  # noqa: E402
+from trainer.model.transformer import init_params  # noqa: E402
+from trainer.parallel.mesh import BY_DEVICE, make_mesh, shardings  # noqa: E402
 from trainer.programs.hlo_collectives import collectives  # noqa: E402
 from trainer.training.loop import Trainer  # noqa: E402
 from trainer.training.resume import read_model  # noqa: E402
@@ -77,7 +78,7 @@ def test_gradients_are_those_of_the_whole_batch(changes):
 
         trainer = Trainer(run, rows_of(batches), make_mesh(2, 1, run.shards), alone=False)
         mesh = trainer.mesh
-        tokens_GxBxL = place(batches(1), shardings(batches(1), mesh, BY_DEVICE))
+        tokens_GxBxL = jax.device_put(batches(1), shardings(batches(1), mesh, BY_DEVICE))
         return jax.device_get(trainer.inner[0].gradients(trainer.params(trainer.start()), tokens_GxBxL)[0])
 
     jax.tree.map(
@@ -102,6 +103,29 @@ def test_a_model_spread_over_shards_exchanges_its_shards_and_holds_no_more():
     params = trainer.params(trainer.start())
     held = sum(leaf.addressable_shards[0].data.nbytes for leaf in jax.tree.leaves(params))
     assert held == shard
+
+
+@pytest.mark.parametrize("shards", [1, 4])
+def test_a_run_begins_with_each_part_on_its_device_alone(shards):
+    """No device ever holds the whole of a sharded model; and the numbers do not depend on where they are drawn."""
+    run = config(algorithm="diloco", replicas=2, shards=shards, model={**MODEL.model_dump(), "heads": 4})
+    mesh = make_mesh(2, 1, shards)
+    trainer = Trainer(run, rows_of(lambda step: None), mesh, alone=False)
+    state = trainer.start()
+    whole = jax.jit(init_params, static_argnums=1)(jax.random.key(run.seed), run.model)
+    for lane in (state.lanes[0].params, state.outer[0].params):
+        jax.tree.map(
+            lambda found, drawn: np.testing.assert_array_equal(found, np.stack([drawn] * 2)),
+            jax.device_get(lane),
+            jax.device_get(whole),
+        )
+    held = state.lanes[0].optimizer, state.outer[0].optimizer, state.lanes[0].params
+    embedding = [leaf for leaf in jax.tree.leaves(held) if leaf.shape[1:] == whole["embedding"].shape]
+    assert len(embedding) == 4
+    assert {leaf.addressable_shards[0].data.size for leaf in embedding} == {whole["embedding"].size // shards}
+    # parameters and both states begin in memory of their own: the first step reuses that of its arguments
+    state, _ = trainer.outer_step(state, run.steps)
+    assert np.isfinite(jax.device_get(state.outer[0].params["embedding"])).all()
 
 
 def test_rematerialisation_needs_less_memory():

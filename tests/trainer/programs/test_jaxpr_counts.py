@@ -11,7 +11,8 @@ from jax.sharding import AxisType, NamedSharding  # noqa: E402
 
 from sim.errors import CrosshaulError  # noqa: E402
 from trainer.config.run import ModelConfig  # noqa: E402
-from trainer.model.transformer import count_params, loss, param_shapes  # noqa: E402
+from trainer.model.attention import attend  # noqa: E402
+from trainer.model.transformer import Execution, count_params, loss, param_shapes  # noqa: E402
 from trainer.programs.jaxpr_counts import asked_collectives, count_flop, hlo_type  # noqa: E402
 
 SIZES = {"replica": 2, "data": 2, "model": 2}
@@ -76,19 +77,70 @@ def test_a_loop_of_unknown_length_is_refused_where_it_matters():
 
 
 @pytest.mark.parametrize(("layers", "length"), [(1, 32), (3, 64)])
-def test_the_models_flops_are_those_that_xla_counts_unrolled(layers, length, monkeypatch):
+def test_the_models_flops_are_those_that_xla_counts_unrolled(layers, length):
     model = ModelConfig(layers=layers, width=64, heads=4, hidden=256, vocab=512)
-    step = jax.value_and_grad(lambda params, tokens: loss(params, tokens, z_loss=1e-4)[0])
+
+    def step(*arguments, unrolled=False):
+        objective = partial(loss, z_loss=1e-4, execution=Execution(unrolled=unrolled))
+        return jax.value_and_grad(lambda params, tokens: objective(params, tokens)[0])(*arguments)
+
     shapes = (param_shapes(model), shape(4, length + 1, dtype=jnp.int32))
     counted = flop(step, *shapes)
-    with monkeypatch.context() as patch:
-        patch.setattr(jax.lax, "scan", partial(jax.lax.scan, unroll=True))
-        lowered = jax.jit(lambda *args: step(*args)).lower(*shapes)
+    lowered = jax.jit(partial(step, unrolled=True)).lower(*shapes)
     assert counted == pytest.approx(lowered.cost_analysis()["flops"], rel=0.005)
     assert counted == pytest.approx(lowered.compile().cost_analysis()["flops"], rel=0.025)
     tokens = 4 * length
     formula = (6 * count_params(model) + 12 * layers * model.width * length) * tokens
     assert counted == pytest.approx(formula, rel=0.06)
+
+
+def seen_products(length, width, heads, sequences):
+    """Flops of one product of causal attention, pair by pair: each position with itself and those before it."""
+    pairs = sum(position + 1 for position in range(length))
+    return 2 * width * pairs * heads * sequences
+
+
+def test_fused_attention_counts_the_pairs_that_it_sees():
+    heads = shape(3, 256, 2, 64, dtype=jnp.bfloat16)
+    forward = flop(lambda q, k, v: attend(q, k, v, "splash"), heads, heads, heads)
+    one = seen_products(256, 64, 2, 3)
+    scaling = 3 * 256 * 2 * 64
+    assert forward == pytest.approx(2 * one, rel=0.01)
+    summed = lambda q, k, v: attend(q, k, v, "splash").astype(jnp.float32).sum()  # noqa: E731
+    both = flop(jax.grad(summed, argnums=(0, 1, 2)), heads, heads, heads)
+    assert both == pytest.approx((2 + 5) * one, abs=5 * scaling)
+
+
+@pytest.mark.parametrize("remat", ["none", "layer"])
+def test_fused_attention_of_a_model_counts_as_often_as_it_runs(remat):
+    model = ModelConfig(layers=3, width=128, heads=2, hidden=64, vocab=64)
+
+    def step(attention, only=False):
+        execution = Execution(attention=attention, remat=remat)
+        objective = jax.value_and_grad(lambda p, t: loss(p, t, z_loss=1e-4, execution=execution)[0])
+        traced = jax.jit(objective).trace(param_shapes(model), shape(2, 257, dtype=jnp.int32))
+        return count_flop(traced.jaxpr, {}, fused_only=only)
+
+    one = seen_products(256, 64, 2, 2) * model.layers
+    # a layer that is computed again runs its kernel again
+    runs = 2 * (2 if remat == "layer" else 1) + 5
+    assert step("splash", only=True) == runs * one
+    assert step("xla", only=True) == 0
+    # without attention both count the same: plain products are over all pairs, with a softmax between (a fifth at most)
+    whole = 2 * 64 * 256 * 256 * 2 * 2 * model.layers
+    plain_products = 2 * (2 if remat == "layer" else 1) + 4
+    assert step("xla") - plain_products * whole == pytest.approx(step("splash") - runs * one, rel=0.2)
+
+
+def test_a_kernel_of_unknown_flops_is_refused():
+    from jax.experimental import pallas as pl
+
+    def double(x_ref, out_ref):
+        out_ref[...] = 2 * x_ref[...]
+
+    twice = pl.pallas_call(double, out_shape=shape(8, 8))
+    with pytest.raises(CrosshaulError, match="give it a closed form"):
+        flop(twice, shape(8, 8))
 
 
 def test_a_device_counts_its_own_share(mesh):

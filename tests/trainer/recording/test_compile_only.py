@@ -14,8 +14,10 @@ from trainer.config.run import ModelConfig, TrainConfig  # noqa: E402
 from trainer.model.transformer import count_params  # noqa: E402
 from trainer.parallel import chips as devices  # noqa: E402
 from trainer.recording import compile_only as target  # noqa: E402
-from trainer.recording.compile_only import Target, estimate, fitting_devices, parse_target  # noqa: E402
+from trainer.recording import targets  # noqa: E402
+from trainer.recording.compile_only import estimate, fitting_devices  # noqa: E402
 from trainer.recording.recorder import Listener  # noqa: E402
+from trainer.recording.targets import Target, parse_target  # noqa: E402
 
 TINY = ["--layers", "1", "--width", "128", "--heads", "2", "--vocab", "512", "--sequence-length", "128"]
 FLOAT32 = ["--precision", "float32"]
@@ -38,13 +40,18 @@ def compiled(path, *more):
 def test_a_target_is_read():
     assert parse_target("tpu:v5e:16x16") == Target("v5e", "16x16", 1)
     assert parse_target("tpu:v5p:4x4x4:2") == Target("v5p", "4x4x4", 2)
+    assert parse_target("gpu:h100") == Target("h100", "1", 1, "gpu")
+    assert parse_target("gpu:b200:8") == Target("b200", "8", 1, "gpu")
 
 
 @pytest.mark.parametrize(
     ("text", "says"),
     [
         ("tpu:v5x:16x16", "the TPU 'v5x' is unknown; did you mean"),
-        ("gpu:h100:8", "only TPUs are supported"),
+        ("npu:x:8", "only TPUs and GPUs are supported"),
+        ("gpu:h10:8", "the GPU 'h10' is unknown; did you mean"),
+        ("gpu:h100:0", "gpu:h100:8"),
+        ("gpu:h100:5000", "write 4096 at most"),
         ("v5e", "write tpu:v5e:16x16"),
         ("tpu:v5e", "write tpu:v5e:16x16"),
         ("tpu:v5e:16", "write tpu:v5e:16x16"),
@@ -77,6 +84,7 @@ def test_replicas_share_a_target_evenly_or_not_at_all():
     ("more", "says"),
     [
         (["--target", "tpu:v5e:2x2", "--profile", "p"], "--profile p: nothing runs with --no-run"),
+        (["--target", "tpu:v5e:2x2", "--compile-cache", "c"], "--compile-cache c: nothing runs with --no-run"),
         ([], "--no-run: compiles for a target; write --target"),
         (["--target", "tpu:v9:2x2"], "the TPU 'v9' is unknown"),
     ],
@@ -94,9 +102,11 @@ def test_a_target_without_no_run_is_refused(tmp_path, capsys):
 
 
 def test_without_libtpu_it_says_what_to_install(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(target.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(targets.importlib.util, "find_spec", lambda name: None)
     assert compiled(tmp_path / "run.jsonl", "--target", "tpu:v5e:2x2") == 2
     assert "pip install 'crosshaul[tpu]'" in capsys.readouterr().err
+    assert compiled(tmp_path / "run.jsonl", "--target", "gpu:h100") == 2
+    assert "pip install 'crosshaul[cuda]'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -108,11 +118,33 @@ def test_without_libtpu_it_says_what_to_install(tmp_path, capsys, monkeypatch):
     ],
 )
 def test_a_run_too_large_for_the_chip_says_by_how_much(message):
-    error = target._compile_error(message)
+    run = TrainConfig(model=MODEL, algorithm="data-parallel", sequences=6, microbatches=2)
+    error = target._compile_error(run, message)
     assert isinstance(error, InputError)
-    assert "needs 1.01T of 15.75G; write fewer --sequences" in str(error)
-    assert not isinstance(target._compile_error("INTERNAL: something else"), InputError)
-    assert isinstance(target._compile_error("INTERNAL: something else"), CrosshaulError)
+    assert "needs 1.01T of 15.75G; write --microbatches 3 or --remat dots" in str(error)
+    assert not isinstance(target._compile_error(run, "INTERNAL: something else"), InputError)
+    assert isinstance(target._compile_error(run, "INTERNAL: something else"), CrosshaulError)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({}, "write --microbatches 2 or --remat dots"),
+        ({"microbatches": 4, "remat": "dots"}, "write --remat layer"),
+        ({"microbatches": 4, "remat": "layer"}, "write --shards 2, or a shorter --sequence-length"),
+    ],
+    ids=str,
+)
+def test_what_does_not_fit_ends_with_the_option_that_makes_it_smaller(changes, says, tmp_path, monkeypatch):
+    chip = devices.Chip("of a test", (), 1e14, 6e6, "of this test")
+    for module in (devices, target):
+        monkeypatch.setattr(module, "find_chip", lambda kind: chip)
+    config = TrainConfig(model=MODEL, algorithm="data-parallel", sequence_length=256, sequences=4, steps=1, **changes)
+    path = tmp_path / "run.jsonl"
+    with pytest.raises(InputError, match=r"it needs [\d.]+ MB a device of 6.00 MB") as caught:
+        estimate(config, jax.devices()[:1], path, utilization=0.4, command="c", overwrite=False, listener=SILENT)
+    assert says in str(caught.value)
+    assert not path.exists()
 
 
 @pytest.fixture
@@ -134,6 +166,9 @@ def test_seconds_are_flops_over_the_stated_share_of_the_peak(tmp_path):
     assert (header.times, header.utilization, header.device.count) == ("estimated", 0.25, 4)
     tokens = 1 * 16
     assert header.rule_flop == 6 * count_params(small) * tokens
+    # attention of a token at position i is with i + 1 positions, in two products forward and four backward
+    seen = sum(6 * 2 * small.width * (position + 1) for position in range(tokens)) * small.layers
+    assert header.model_flop - header.rule_flop == pytest.approx(seen, rel=1.1 / tokens)
     assert header.rule_flop < header.step_flop < 3 * header.rule_flop
     steps = [record for record in records if isinstance(record, Step)]
     assert [(step.step, step.replica) for step in steps] == [(s, m) for s in range(1, 6) for m in range(2)]
@@ -220,3 +255,36 @@ def test_a_replica_over_two_slices_sends_a_part_of_each_device(tmp_path, capsys)
     assert payload / 4 <= across < payload / 2  # what is not scattered is sent whole
     found = [record for record in read_records(path) if isinstance(record, Exchange) and record.kind == "gradient"]
     assert {(record.group_size, record.payload_bytes) for record in found} == {(8, payload)}
+
+
+@needs_libtpu
+@pytest.mark.slow
+@pytest.mark.parametrize("microbatches", [1, 2])
+def test_shards_of_a_pod_exchange_in_each_layer_and_microbatch(tmp_path, capsys, microbatches):
+    path = tmp_path / "run.jsonl"
+    options = ["--shards", "2", "--sequences", "2", "--microbatches", microbatches, "--set", "model.layers=5"]
+    run = ["--algorithm", "data-parallel", "--steps", "4", *TINY, *options, "--no-run"]
+    assert call(*run, "--target", "tpu:v5e:2x4", "--output", path) == 0, capsys.readouterr().err
+    gradients = next(program for program in read_header(path).programs if program.name == "gradients")
+    assert gradients.note == ""
+    assert {each.axis for each in gradients.collectives} == {"model"}
+    # two sums of activations forward (attention, feed-forward) and two backward in each layer at least
+    assert sum(each.count for each in gradients.collectives) >= 4 * 5 * microbatches
+
+
+@pytest.mark.skipif(not targets.has_cuda_compiler(), reason="needs the extra cuda")
+@pytest.mark.slow
+def test_gpus_that_are_not_there_give_a_trace_with_a_roofline(tmp_path, capsys):
+    path = tmp_path / "run.jsonl"
+    run = ["--algorithm", "diloco", "--replicas", "2", "--steps", "4", "--sync-every", "2", *TINY, "--no-run"]
+    assert call(*run, "--target", "gpu:h100:4", "--output", path) == 0, capsys.readouterr().err
+    header, said = read_header(path), capsys.readouterr().out
+    assert (header.device.platform, header.device.count) == ("gpu", 4)
+    named = {program.name: program for program in header.programs}
+    (gradients,) = named["exchange"].asked
+    assert (gradients.axis, gradients.group_size, gradients.dtype) == ("data", 2, "bf16")
+    assert gradients.payload_bytes == 2 * count_params(MODEL)
+    assert "roofline" in said
+    assert "flop attention" in said
+    assert "of memory traffic" in said
+    assert "jax-cuda13-plugin" in header.libraries

@@ -26,7 +26,15 @@ from ...config.run import TrainConfig
 from ...model.optimizers import outer_optimizer
 from ...model.transformer import Params, param_shapes
 from ...parallel.mesh import BY_REPLICA, REPLICA_AXIS
-from ...programs.compile import buckets, compile_program, gather_over, mean_over
+from ...programs.compile import (
+    buckets,
+    compile_exchange,
+    compile_program,
+    gather_of_rows,
+    gather_over,
+    mean_of_rows,
+    mean_over,
+)
 from ...programs.program import Program
 from .fragments import Fragment
 from .rounding import decode, encode, mean_of
@@ -134,7 +142,7 @@ class OuterPrograms:
       update: (outer state, result, own payload, parameters) -> (outer state, parameters); reuses the memory of the
         outer state.
       finish: the same for the exchange after the last step.
-      came: shapes of the result, of one replica.
+      came: shapes of the result, of one replica; replicas that share a device have it in common.
       keeps: whether a replica keeps its payload until the result comes, as eager updates need.
     """
 
@@ -158,7 +166,7 @@ def compile_outer(config: TrainConfig, mesh: Mesh, fragment: Fragment, *, eager:
       eager: whether each replica moves by an estimate of the mean (eager updates).
     """
     optimizer = outer_optimizer(config)
-    alone = config.replicas == 1
+    alone, share = config.replicas == 1, config.replicas_per_device
     bits = 32 if alone else config.exchange_bits
 
     def start(params: Params) -> OuterState:
@@ -190,20 +198,25 @@ def compile_outer(config: TrainConfig, mesh: Mesh, fragment: Fragment, *, eager:
     params = param_shapes(config.model)
     outer = jax.eval_shape(start, params)
     _, sent = jax.eval_shape(change, outer.params, outer.error, params)
-    over = partial(mean_over if bits == 32 else gather_over, REPLICA_AXIS, bucket=buckets(mesh))
+    kinds = (mean_over, gather_over) if share == 1 else (mean_of_rows, gather_of_rows)
+    over = partial(kinds[bits < 32], REPLICA_AXIS, bucket=buckets(mesh))
     came = sent if bits == 32 else jax.tree.map(partial(_gathered, count=config.replicas), sent)
+
+    two = (BY_REPLICA, BY_REPLICA)
 
     def compiled_move(*, last: bool) -> Program:
         arguments = (outer, came, sent if eager else (), params)
-        return compile_program(partial(move, last), mesh, arguments, (BY_REPLICA,) * 4, (BY_REPLICA,) * 2, donate=(0,))
+        four, moved = (BY_REPLICA,) * 4, partial(move, last)
+        return compile_program(moved, mesh, arguments, four, two, donate=(0, 3), share=share, common=(1,))
 
-    two = (BY_REPLICA, BY_REPLICA)
     update = compiled_move(last=False)
     return OuterPrograms(
         fragment=fragment,
         start=start,
-        change=compile_program(change, mesh, (outer.params, outer.error, params), (BY_REPLICA, *two), two, donate=(1,)),
-        exchange=None if alone else compile_program(over, mesh, (sent,), (BY_REPLICA,), BY_REPLICA),
+        change=compile_program(
+            change, mesh, (outer.params, outer.error, params), (BY_REPLICA, *two), two, donate=(1,), share=share
+        ),
+        exchange=None if alone else compile_exchange(over, mesh, sent, came, BY_REPLICA, share),
         update=update,
         finish=compiled_move(last=True) if eager or config.local_share else update,
         came=came,
