@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...errors import InputError
+from ...errors import ArgumentError
 from .columns import Column
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def check_installed() -> None:
       InputError: pyarrow is not there; says how to install it.
     """
     if find_spec("pyarrow") is None:
-        raise InputError("--results: needs pyarrow; install the extra: pip install 'crosshaul[sweep]'")
+        raise ArgumentError("{results}: needs pyarrow; install the extra: pip install 'crosshaul[sweep]'")
 
 
 def schema(columns: Sequence[Column], identity: str) -> pyarrow.Schema:

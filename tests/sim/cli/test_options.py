@@ -138,6 +138,7 @@ PAIRS: dict[str, tuple[list[str], str | None]] = {
     "sweep --steps": ([*SWEEP, *DILOCO], "50"),
     "sweep --chips": ([*SWEEP, *DILOCO, *SHORT], "128"),
     "sweep --chip-speed": ([*SWEEP, *DILOCO, *SHORT], "200 Tflop/s"),
+    "sweep --mfu": ([*SWEEP, *DILOCO, *SHORT, "--chip", "h100"], "0.3"),
     "sweep --replicas": ([*SWEEP, *DILOCO, *SHORT], "4"),
     "sweep --sync-every": ([*SWEEP, *DILOCO, *SHORT], "7"),
     "sweep --vary": ([*SWEEP, *DILOCO, *SHORT], "compute=1,3"),

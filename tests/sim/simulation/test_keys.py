@@ -555,8 +555,8 @@ def numbers(value):
 def names(note, path):
     """Whether a note names a key, what it is part of, or a part of it.
 
-    Numbers of entries aside, as a note tells the first of many; and what `generate` makes has the place of its last key,
-    or is among links or datacenters that are named as a whole.
+    Numbers of entries aside, as a note tells the first of many; and what `generate` makes has the places of its keys, or
+    is among links or datacenters that are named as a whole.
     """
     if not note.startswith("without effect"):
         return False
@@ -565,7 +565,12 @@ def names(note, path):
     return any(
         ".".join(parts[: depth + 1]) in whole or any(word.startswith(".".join(parts) + ".") for word in whole)
         for depth in range(len(parts))
-    ) or ("generate" in parts and any(word.endswith((f".{parts[-1]}", ".links", ".datacenters")) for word in whole))
+    ) or ("generate" in parts and any(word.endswith((*_made(parts), ".links", ".datacenters")) for word in whole))
+
+
+def _made(parts):
+    """How words end that name a key of what `generate` makes, or what it is part of."""
+    return (f".{part}" for part in parts[parts.index("generate") + 1 :])
 
 
 @functools.cache
