@@ -64,7 +64,7 @@ class Journal:
             self._handle = os.open(self._folder, os.O_RDONLY)
         if self._handle >= 0 and not lock(self._handle):
             os.close(self._handle)
-            raise InputError(f"--results {self._path}: another simulate sweep is writing it; wait for its end")
+            raise ArgumentError("{results}: another sweep is writing {path}; wait for its end", path=self._path)
         try:
             self._claim()
         except InputError:

@@ -9,7 +9,7 @@ from importlib import import_module
 from importlib.metadata import version
 from typing import Any
 
-from ....errors import InputError
+from ....errors import ArgumentError
 from ..asked import Asked, Work
 from .engine import PATIENCE_S, Part, begun, cut
 
@@ -63,10 +63,8 @@ class OnRay:
                 _ray().init(there, log_to_driver=False, logging_level="ERROR", **more)
         except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
             reason = str(error).strip().splitlines()
-            raise InputError(
-                f"--on ray: no cluster can be reached or started ({reason[0] if reason else type(error).__name__}); "
-                "check its address, such as ray://host:10001"
-            ) from None
+            told = "{on:ray}: no cluster can be reached or started ({why}); check its address, such as ray://host:10001"
+            raise ArgumentError(told, why=reason[0] if reason else type(error).__name__) from None
 
     def _answered(self, asked: Asked, missing: Sequence[range]) -> Iterator[Part]:
         """Hands out chunks while points are left. Where Ray has given a task up, its points are tried one by one."""
@@ -100,5 +98,6 @@ def _rows(asked: Asked, chunk: range, wanted: str) -> Part:
     """The rows of the beginning of a chunk, on a worker of the cluster."""
     found = version("crosshaul")
     if found != wanted:
-        raise InputError(f"--on ray: the cluster has crosshaul {found}, and this is {wanted}; install the same there")
+        told = "{on:ray}: the cluster has crosshaul {found}, and this is {wanted}; install the same there"
+        raise ArgumentError(told, found=found, wanted=wanted)
     return begun(Work(asked), chunk, PATIENCE_S)

@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from ....errors import InputError
+from ....errors import ArgumentError
 from ..asked import Asked, Work
 from .engine import Part, begun, cut
 
@@ -50,7 +50,7 @@ class OnSlurm:
         self._cluster = str(self._options.pop("cluster", "slurm"))
         self._folder = Path(str(self._options.pop("folder", folder)))
         if self._cluster == "slurm" and shutil.which("sbatch") is None:
-            raise InputError("--on slurm: there is no sbatch here; run it on a login node of the cluster")
+            raise ArgumentError("{on:slurm}: there is no sbatch here; run it on a login node of the cluster")
 
     @property
     def where(self) -> str:
@@ -86,7 +86,7 @@ class OnSlurm:
             }
             executor.update_parameters(name="simulate-sweep", slurm_array_parallelism=self._workers, **parameters)
         except (NameError, RuntimeError, TypeError, ValueError, AssertionError) as error:
-            raise InputError(f"--on-option: {str(error).strip().splitlines()[0]}") from None
+            raise ArgumentError("{on_option}: {why}", why=str(error).strip().splitlines()[0]) from None
         return executor
 
     def _handed_in(
