@@ -36,7 +36,7 @@ class LinkNetwork:
     Args:
       placement: the sites of the workers.
       algorithm: a name in `collectives.ALGORITHMS`, or `auto`: the fastest one on an idle network.
-      one_at_a_time: whether every exchange between sites is among all of them, so that the next one waits for it, and
+      one_at_a_time: whether exchanges between sites that are under way share no link (see `RepeatingCarrier`), and
         links never change and have no token buckets. The same exchange then always takes the same time, and is
         simulated only once.
     """
@@ -67,7 +67,7 @@ class LinkNetwork:
         if not self._one_at_a_time:
             return _FlowCarrier(self, env, self._wires, self.log)
         inside = PublishedCostNetwork(self.placement).connect(env)
-        return RepeatingCarrier(env, inside, self._once, self.crossing_bytes, self.idle_links())
+        return RepeatingCarrier(env, inside, self._once, self.wires, self.crossing_bytes, self.idle_links())
 
     def leaping(self, calendar: Calendar) -> LinkNetwork:
         """The same network, whose links change by a calendar; not with `one_at_a_time`, on which none changes."""
@@ -82,8 +82,7 @@ class LinkNetwork:
 
     def _once(self, collective: Collective) -> Once:
         first_s, last_s = self.parts_inside_s(collective, collective.members)
-        _, phases = self.plan(collective.members, collective.payload_bytes)
-        across_s, links = self.alone(phases)
+        across_s, links = self.alone(self.phases(collective))
         return Once(first_s, across_s, last_s, links)
 
     def plan(self, members: tuple[int, ...], payload_bytes: float) -> tuple[str, list[Phase]]:

@@ -81,8 +81,13 @@ def _changes(link: Link) -> bool:
 
 
 def alike(scenario: Scenario, job: Job) -> bool:
-    """Whether an exchange always takes the same time: all are among all sites, on links that never change."""
-    return job.strategy.meetings.of_all and not bucketed(scenario) and not changing(scenario)
+    """Whether an exchange always takes the same time, as none shares a link with another, and links never change.
+
+    They go one after the other where all are among all sites; so do those with a link in common where all go one way.
+    """
+    meetings = job.strategy.meetings
+    in_turn = meetings.of_all or meetings.own_pace
+    return in_turn and scenario.algorithm != CHUNKED and not bucketed(scenario) and not changing(scenario)
 
 
 def bucketed(scenario: Scenario) -> bool:

@@ -61,6 +61,17 @@ def test_who_shares_nothing(links, strategy, more, alone):
     assert shares_nothing(asked, job) == alone
 
 
+@pytest.mark.parametrize(("links", "more"), [(A_HUB, {"routers": ["hub"]}), (A_CHAIN, {}), (TO_THE_SERVER, {})])
+@pytest.mark.parametrize("server", [0, 1, 2])
+def test_transfers_with_a_link_in_common_take_the_same_time_as_flows(links, more, server):
+    """Whether each kind of transfer is simulated once or every one as a flow."""
+    asked = scenario(links, ASYNC | {"server": server}, steps=400, **more)
+    (short,), (full,) = outcomes(asked), outcomes(asked.replaced(replay="full"))
+    check_same(short, full)
+    assert [own.merges for own in short.timeline.workers] == [own.merges for own in full.timeline.workers]
+    assert sum(own.staleness for own in short.timeline.workers) == sum(own.staleness for own in full.timeline.workers)
+
+
 def test_of_replicas_that_share_nothing_little_is_replayed():
     (found,) = outcomes(scenario(TO_THE_SERVER))
     assert found.replayed_steps < 100
