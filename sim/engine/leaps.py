@@ -25,6 +25,11 @@ _SAME, _ROUNDING = 1e-9, 1e-12
 """Sums of two cycles are the same if they differ by less than this share of the larger, and of the cycle."""
 
 
+def may_leap(period: int, steps: int) -> bool:
+    """Whether a run may leap over one period: after four to settle and two to compare, and before the end."""
+    return steps > (4 + 2 + 1 + _MOST_PERIODS_WAITED + 1) * period
+
+
 def find_leaps(
     begin: Callable[[Calendar], tuple[Replay, Marks]], workers: Sequence[int], *, period: int, steps: int, drains: bool
 ) -> tuple[Calendar, Timeline | None]:

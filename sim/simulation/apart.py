@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ..engine.calendar import Calendar
 from ..engine.interpreter import Replay
-from ..engine.leaps import find_leaps
+from ..engine.leaps import find_leaps, may_leap
 from ..engine.ops import Collective, Compute, Merge, Op
 from ..engine.steady_state import Marks
 from ..engine.timeline import Timeline
@@ -113,8 +113,9 @@ def _course(network: AnyNetwork, scenario: Scenario, job: Job, worker: int) -> _
         replay.traffic.told = True
         return replay, marks
 
-    clean = not bucketed(scenario)
-    calendar, _ = find_leaps(begin, [worker], period=period_of(job), steps=steps, drains=clean)
+    calendar, period, clean = Calendar(), period_of(job), not bucketed(scenario)
+    if may_leap(period, steps):
+        calendar, _ = find_leaps(begin, [worker], period=period, steps=steps, drains=clean)
     rest, marks = begin(calendar, steps - calendar.steps)
     rest.env.run()
     rest.check_over()

@@ -1,0 +1,32 @@
+"""No scenario is slow: what is replayed of 150,000 steps is a small part of them, whatever the strategy and the network.
+
+Steps are counted, not seconds, so that a slow machine passes. Where nothing repeats, every step is replayed: those are
+listed, and no others. `python -m benchmarks.scenarios` measures seconds.
+"""
+
+import pytest
+
+from benchmarks.scenarios import NETWORKS, STEPS, STRATEGIES, scenario
+from sim.scenario.model import Scenario
+from sim.simulation.run import outcomes
+
+FEW = 2000
+ALL = {("elastic-diloco", "schedule"): 80_000}
+"""A replica that is always late falls ever further behind while the links are thin."""
+QUICK = [each for each in NETWORKS if each != "jittered"]
+
+
+@pytest.mark.parametrize("network", QUICK)
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_few_steps_are_replayed(strategy, network):
+    (found,) = outcomes(Scenario.model_validate(scenario(strategy, 3, network)))
+    assert found.job.setting.load.steps == STEPS
+    assert found.replayed_steps <= ALL.get((strategy, network), FEW)
+
+
+@pytest.mark.parametrize("strategy", ["data-parallel", "diloco"])
+def test_of_steps_that_vary_a_whole_recording_is_replayed_and_no_more_than_it_must(strategy):
+    """997 recorded steps come round with the rounds after 997, or 29,910, steps; two such periods and the rest do."""
+    (found,) = outcomes(Scenario.model_validate(scenario(strategy, 3, "jittered")))
+    period = 997 if strategy == "data-parallel" else 997 * 30
+    assert found.replayed_steps == 2 * period + STEPS % period
