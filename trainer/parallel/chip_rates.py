@@ -1,7 +1,5 @@
-"""Memory bandwidth of chips, and the shares of peak and bandwidth that programs reach, for roofline estimates.
+"""The shares of peak and memory bandwidth that programs reach, for roofline estimates.
 
-Source: NVIDIA's, as XLA's target descriptions print them (xla/backends/gpu/target_config/specs); Google's from
-cloud.google.com/tpu/docs, the page of each chip.
 Limits: the shares are assumptions, near those of large copies and products on such chips. Real programs stay below.
 """
 
@@ -11,19 +9,6 @@ from dataclasses import dataclass
 
 from .chips import find_chip
 
-_GB_PER_S = 1e9
-_BANDWIDTH = {
-    "a100": 2039 * _GB_PER_S,
-    "h100": 3352 * _GB_PER_S,
-    "h200": 4800 * _GB_PER_S,
-    "b200": 7672 * _GB_PER_S,
-    "tpu-v3": 900 * _GB_PER_S,
-    "tpu-v4": 1228 * _GB_PER_S,
-    "tpu-v5e": 819 * _GB_PER_S,
-    "tpu-v5p": 2765 * _GB_PER_S,
-    "tpu-v6e": 1640 * _GB_PER_S,
-    "tpu7x": 7380 * _GB_PER_S,
-}
 MEMORY_SHARE = 0.9
 PRODUCT_SHARE = 0.8
 ATTENTION_SHARE = 0.48
@@ -54,15 +39,14 @@ class Rates:
 
 
 def find_rates(kind: str) -> Rates | None:
-    """The rates of the chip that JAX calls `kind`; None if its bandwidth is unknown."""
+    """The rates of the chip that JAX calls `kind`; None if it is unknown."""
     chip = find_chip(kind)
-    bandwidth = _BANDWIDTH.get(chip.name) if chip else None
-    if chip is None or bandwidth is None:
+    if chip is None:
         return None
     on_tpu = chip.name.startswith("tpu")
     peak = chip.peak_flop_per_s
     return Rates(
-        bytes_per_s=MEMORY_SHARE * bandwidth,
+        bytes_per_s=MEMORY_SHARE * chip.memory_bytes_per_s,
         narrow_flop_per_s=PRODUCT_SHARE * peak,
         wide_flop_per_s=PRODUCT_SHARE * peak * (1.0 if on_tpu else WIDE_RATIO),  # a TPU rounds operands by default
         attention_flop_per_s=ATTENTION_SHARE * peak,

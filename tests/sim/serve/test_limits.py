@@ -13,7 +13,7 @@ from sim.serve.answer import Task
 from sim.serve.limits import StoppedError, Workers
 from sim.serve.state import State, read
 
-SLOW = read([("topology", "low-bw"), ("workload", "10b"), ("strategy", "async-diloco"), ("replicas", "8")])
+SLOW = read([("topology", "swarm-16"), ("workload", "10b"), ("strategy", "async-diloco"), ("replicas", "16")])
 """Replayed step by step, for longer than any limit here."""
 
 

@@ -54,7 +54,7 @@ def texts_of(value, model: Any, path=()):
 FULL = filled(Header)
 TEXTS = list(texts_of(FULL, Header))
 PRINTED = {("algorithm",), ("device", "kind")}
-RUNNING = {("data",), ("timing",), ("command",), ("recorded_at",), ("device", "source")}
+RUNNING = {("data",), ("timing",), ("command",), ("recorded_at",), ("device", "source"), ("programs", 0, "note")}
 """These may have lines and tabs."""
 
 

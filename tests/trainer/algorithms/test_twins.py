@@ -7,7 +7,7 @@ import pytest
 pytest.importorskip("jax")
 pytest.importorskip("optax")
 
-from sim.engine.ops import Start
+from sim.engine.ops import Inside, Start
 from sim.strategies import STRATEGIES, Setting
 from sim.topology.model import Route, load_topology
 from sim.trace.file import Exchange, read_header, read_records
@@ -75,7 +75,7 @@ def test_counted_exchanges_are_those_of_the_strategys_program(algorithm, bits, t
     said = []
     done = 0
     for op in strategy.programs(setting)[0]:
-        if isinstance(op, Start) and op.collective.name == "gradients":
+        if isinstance(op, Start | Inside) and op.collective.name == "gradients":
             said += [("gradient", done + i + 1, 0, op.collective.payload_bytes) for i in range(op.collective.count)]
             done += op.collective.count
         elif isinstance(op, Start):

@@ -15,6 +15,7 @@ from trainer.config.run import TrainConfig
 OWN = {"algorithm": "streaming-diloco", "layers": 4, "width": 16, "heads": 2, "steps": 9, "tokenizer": "bytes"}
 OTHER_VALUES = {
     "algorithm": "diloco",
+    "attention": "xla",
     "devices_per_replica": 2,
     "fragments": 1,
     "held_out": 0.5,

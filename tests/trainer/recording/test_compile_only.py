@@ -1,6 +1,7 @@
 """Compiling for TPUs that are not there: wrong targets anywhere, real compiles where libtpu is installed."""
 
 import importlib.util
+from dataclasses import replace
 
 import pytest
 
@@ -136,7 +137,7 @@ def test_a_run_too_large_for_the_chip_says_by_how_much(message):
     ids=str,
 )
 def test_what_does_not_fit_ends_with_the_option_that_makes_it_smaller(changes, says, tmp_path, monkeypatch):
-    chip = devices.Chip("of a test", (), 1e14, 6e6, "of this test")
+    chip = replace(devices.chips()[0], name="of a test", peak_flop_per_s=1e14, memory_bytes=6e6)
     for module in (devices, target):
         monkeypatch.setattr(module, "find_chip", lambda kind: chip)
     config = TrainConfig(model=MODEL, algorithm="data-parallel", sequence_length=256, sequences=4, steps=1, **changes)
@@ -150,7 +151,7 @@ def test_what_does_not_fit_ends_with_the_option_that_makes_it_smaller(changes, s
 @pytest.fixture
 def any_chip(monkeypatch):
     """A chip of 100 Tflop/s, whatever the devices are called."""
-    chip = devices.Chip("of a test", (), 1e14, 1e10, "of this test")
+    chip = replace(devices.chips()[0], name="of a test", peak_flop_per_s=1e14, memory_bytes=1e10)
     for module in (devices, target):
         monkeypatch.setattr(module, "find_chip", lambda kind: chip)
 

@@ -170,7 +170,7 @@ def test_two_at_once_are_refused(asked, tmp_path):
     path = tmp_path / "x.parquet"
     with (
         Journal(path, columns, identity, overwrite=False),
-        pytest.raises(InputError, match="another simulate sweep"),
+        pytest.raises(InputError, match="another sweep"),
         Journal(path, columns, identity, overwrite=False),
     ):
         pass
