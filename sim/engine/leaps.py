@@ -10,13 +10,9 @@ import numpy as np
 from .accounting import Tally
 from .calendar import Calendar, Leap
 from .interpreter import Replay
-from .steady_state import Marks, Rhythm, settled
+from .steady_state import MOST_PERIODS, MOST_PERIODS_WAITED, Marks, Rhythm, settled
 from .timeline import Timeline
 
-_MOST_PERIODS_WAITED = 2
-"""An exchange is waited for this many periods after it began, at the latest."""
-_MOST_PERIODS = 1024
-"""Periods within which links that do not change let a run settle, or it is replayed until they change."""
 _CLEAR = 1e-6
 """Nothing may happen so close to a moment at which sums are compared, as a share of a cycle."""
 _INTO = (math.sqrt(5) - 1) / 2
@@ -27,7 +23,7 @@ _SAME, _ROUNDING = 1e-9, 1e-12
 
 def may_leap(period: int, steps: int) -> bool:
     """Whether a run may leap over one period: after four to settle and two to compare, and before the end."""
-    return steps > (4 + 2 + 1 + _MOST_PERIODS_WAITED + 1) * period
+    return steps > (4 + 2 + 1 + MOST_PERIODS_WAITED + 1) * period
 
 
 def find_leaps(
@@ -52,7 +48,7 @@ def find_leaps(
     replay, marks = begin(calendar)
     tallies = [replay.traffic.tallies[worker] for worker in workers]
     own = [marks[worker] for worker in workers]
-    search = _Search(replay, tallies, own, calendar, period, steps, 0 if drains else _MOST_PERIODS_WAITED)
+    search = _Search(replay, tallies, own, calendar, period, steps, 0 if drains else MOST_PERIODS_WAITED)
     while search.to_go() > 0 and search.goes_on():
         search.leap(search.until_it_repeats())
     if not calendar.leaps:
@@ -89,7 +85,7 @@ class _Search:
     def to_go(self) -> int:
         """Inner steps that may be leapt over: those that no worker has begun, without the end of the run."""
         ahead = max(tally.steps for tally in self._tallies)
-        return self._steps - self._calendar.steps - ahead - (_MOST_PERIODS_WAITED + 1) * self._period
+        return self._steps - self._calendar.steps - ahead - (MOST_PERIODS_WAITED + 1) * self._period
 
     def until_it_repeats(self) -> tuple[Rhythm, float] | None:
         """Replays until the run repeats itself: how, and when a cycle began [s]; None: a link changes first."""
@@ -97,7 +93,7 @@ class _Search:
         for own in self._marks:
             own.clear()
         periods = 2 * self._waited + 3
-        while periods <= _MOST_PERIODS:
+        while periods <= MOST_PERIODS:
             target = (first + periods) * self._period
             while self.replay.env.peek() < self._change_s:
                 if self.to_go() <= 0:

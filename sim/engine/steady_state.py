@@ -21,9 +21,9 @@ _TIME_TOLERANCE = 1e-9
 """Two moments are the same if they differ by less than this share of a period."""
 _CREDIT_TOLERANCE = 1e-12
 """Buckets hold the same if it differs by less than this share of it, or of a period: what still drifts counts."""
-_MOST_PERIODS_WAITED = 2
+MOST_PERIODS_WAITED = 2
 """An exchange is waited for this many periods after it began, at the latest."""
-_MOST_PERIODS, _MOST_CYCLES, _MOST_MARKS = 1024, 4, 1_000_000
+MOST_PERIODS, _MOST_CYCLES, _MOST_MARKS = 1024, 4, 1_000_000
 
 Marks = list[list[Mark]]
 _View = tuple[NDArray[np.float64], NDArray[np.float64]]
@@ -61,8 +61,8 @@ def find_rhythm(
     Returns:
       The rhythm; None if it has not settled within the run, or within 1,024 periods or a million marks.
     """
-    most = _MOST_PERIODS if most_periods is None else min(most_periods, _MOST_PERIODS)
-    periods = 2 * _MOST_PERIODS_WAITED + 2
+    most = MOST_PERIODS if most_periods is None else min(most_periods, MOST_PERIODS)
+    periods = 2 * MOST_PERIODS_WAITED + 2
     while periods <= most:
         for replay in replays:
             marks: Marks = [[] for _ in range(workers)]
@@ -75,7 +75,7 @@ def find_rhythm(
     return None
 
 
-def settled(marks: Marks, period: int, periods: int, waited: int = _MOST_PERIODS_WAITED) -> tuple[Rhythm, float] | None:
+def settled(marks: Marks, period: int, periods: int, waited: int = MOST_PERIODS_WAITED) -> tuple[Rhythm, float] | None:
     """The rhythm in the marks of some periods, and when the last period that it was seen in began [s].
 
     Args:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Hashable
 
 import simpy
@@ -14,6 +13,7 @@ from ..engine.timeline import LinkUse
 from ..topology.model import PUBLISHED
 from .closed_forms import ideal_all_reduce_s, ideal_crossing_bytes, ideal_scatter_s, one_way_s
 from .placement import Placement, published_route, turns
+from .unchanging import UnchangingCarrier
 
 
 class PublishedCostNetwork:
@@ -74,7 +74,7 @@ class PublishedCostNetwork:
         )
 
 
-class _PublishedCostCarrier:
+class _PublishedCostCarrier(UnchangingCarrier):
     def __init__(self, network: PublishedCostNetwork, env: simpy.Environment) -> None:
         self._network, self._env = network, env
         self._free_s: dict[Hashable, float] = {}
@@ -103,27 +103,8 @@ class _PublishedCostCarrier:
             self._known_turns[key] = turns(collective, [(placement.job(touches[0]), *link) for link in links])
         return self._known_turns[key]
 
-    def apart(self, collective: Collective) -> None:
-        """None, as all members begin and end together."""
-
     def crossing_bytes(self, collective: Collective) -> float:
         return collective.count * self._network.cost(collective)[2]
 
     def links(self) -> tuple[LinkUse, ...]:
         return ()
-
-    def stalled(self) -> list[str]:
-        return []
-
-    def credit_s(self) -> tuple[float, ...]:
-        return ()
-
-    def next_change_s(self) -> float:
-        return math.inf
-
-    def sent(self) -> dict[tuple[int, int], float]:
-        """Nobody counts."""
-        return {}
-
-    def clock_leapt(self) -> None:
-        """Links do not change."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import NamedTuple
@@ -14,6 +13,7 @@ from ..engine.ports import Carrier, Served
 from ..engine.timeline import LinkUse
 from ..errors import ReplayError
 from .placement import turns
+from .unchanging import UnchangingCarrier
 
 
 class Once(NamedTuple):
@@ -30,7 +30,7 @@ class Once(NamedTuple):
     links: tuple[LinkUse, ...]
 
 
-class RepeatingCarrier:
+class RepeatingCarrier(UnchangingCarrier):
     """A carrier for a network on which no two exchanges that are under way share a link.
 
     That is so where every exchange is among all sites, as the next one waits for it; and where every one goes one way,
@@ -88,9 +88,6 @@ class RepeatingCarrier:
             self._members = collective.members
         return turns(collective, self._hops(collective))
 
-    def apart(self, collective: Collective) -> None:
-        """None, as all members begin and end together."""
-
     def crossing_bytes(self, collective: Collective) -> float:
         """Bytes that all its sites send to other sites [byte]."""
         return self._crossing_bytes(collective)
@@ -101,22 +98,3 @@ class RepeatingCarrier:
         for key, times in self._times.items():
             uses = [total.plus(once, times) for total, once in zip(uses, self._known[key].links, strict=True)]
         return tuple(uses)
-
-    def stalled(self) -> list[str]:
-        """Empty, as links never change."""
-        return []
-
-    def credit_s(self) -> tuple[float, ...]:
-        """Empty, as no link has a token bucket."""
-        return ()
-
-    def next_change_s(self) -> float:
-        """Never: infinite [s]."""
-        return math.inf
-
-    def sent(self) -> dict[tuple[int, int], float]:
-        """Nobody counts."""
-        return {}
-
-    def clock_leapt(self) -> None:
-        """Links do not change."""

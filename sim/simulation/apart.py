@@ -24,6 +24,7 @@ from ..engine.timeline import Timeline
 from ..network.counted import AnyNetwork
 from ..network.paths import Paths
 from ..scenario.model import Scenario
+from ..strategies.shared.schedule import Schedule
 from .replays import bucketed, first_group, period_of
 from .results import Job, Outcome
 
@@ -34,11 +35,11 @@ def shares_nothing(scenario: Scenario, job: Job) -> bool:
     """Whether every worker exchanges only over links that no other uses, and computes on a host of its own."""
     if not job.strategy.meetings.own_pace or job.setting.shares_compute:
         return False
-    paths = Paths(scenario.topology)
+    paths, schedule = Paths(scenario.topology), job.strategy.schedule(job.setting)
     used: set[int] = set()
     for worker in job.setting.everyone:
         own: set[int] = set()
-        for collective in _exchanges(job, worker):
+        for collective in _exchanges(job, schedule, worker):
             if collective.members != (worker,):
                 return False
             if len(collective.touches) > 1:
@@ -49,18 +50,17 @@ def shares_nothing(scenario: Scenario, job: Job) -> bool:
     return True
 
 
-def _exchanges(job: Job, worker: int) -> Iterable[Collective]:
+def _exchanges(job: Job, schedule: Schedule, worker: int) -> Iterable[Collective]:
     """The exchanges of a worker in its first round."""
-    for op in _program(job, worker, min(job.strategy.steps_per_sync, job.strategy.worker_steps(worker, job.setting))):
+    for op in _programs(job, schedule, worker, min(job.strategy.steps_per_sync, schedule.steps[worker]))[worker]:
         if not isinstance(op, Compute | Merge):
             yield op.collective
 
 
-def _program(job: Job, worker: int, steps: int) -> Iterable[Op]:
-    """The ops of a worker who makes so many steps."""
-    schedule = job.strategy.schedule(job.setting)
-    given = tuple(steps if each == worker else 0 for each in job.setting.everyone)
-    return job.strategy.program(worker, job.setting, replace(schedule, steps=given))
+def _programs(job: Job, schedule: Schedule, worker: int, steps: int) -> list[Iterator[Op]]:
+    """The ops of every worker where one makes so many steps, and no other any."""
+    given = replace(schedule, steps=tuple(steps if each == worker else 0 for each in job.setting.everyone))
+    return [job.strategy.program(each, job.setting, given) for each in job.setting.everyone]
 
 
 class _Course(NamedTuple):
@@ -87,7 +87,8 @@ class _Course(NamedTuple):
 
 def each_alone(network: AnyNetwork, scenario: Scenario, job: Job) -> Outcome:
     """Replays the workers of a job one after the other, each but for what repeats itself."""
-    courses = [_course(network, scenario, job, worker) for worker in job.setting.everyone]
+    schedule = job.strategy.schedule(job.setting)
+    courses = [_course(network, scenario, job, schedule, worker) for worker in job.setting.everyone]
     links = reduce(
         lambda sums, more: tuple(one.plus(other, 1) for one, other in zip(sums, more, strict=True)),
         (course.timeline.links for course in courses),
@@ -103,13 +104,12 @@ def each_alone(network: AnyNetwork, scenario: Scenario, job: Job) -> Outcome:
     return Outcome(job, Timeline(tuple(workers), links, sent=sent), used, max(course.replayed for course in courses))
 
 
-def _course(network: AnyNetwork, scenario: Scenario, job: Job, worker: int) -> _Course:
-    steps = job.strategy.worker_steps(worker, job.setting)
+def _course(network: AnyNetwork, scenario: Scenario, job: Job, schedule: Schedule, worker: int) -> _Course:
+    steps = schedule.steps[worker]
 
     def begin(calendar: Calendar, steps: int = steps) -> tuple[Replay, Marks]:
         marks: Marks = [[] for _ in job.setting.everyone]
-        programs = [_program(job, each, steps if each == worker else 0) for each in job.setting.everyone]
-        replay = Replay(programs, network.leaping(calendar), marks=marks, keeper=worker)
+        replay = Replay(_programs(job, schedule, worker, steps), network.leaping(calendar), marks=marks, keeper=worker)
         replay.traffic.told = True
         return replay, marks
 
