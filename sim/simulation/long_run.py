@@ -35,8 +35,7 @@ def long_run(scenario: Scenario) -> tuple[float, bool]:
     """
     job = plan_job(scenario, scenario.strategies[0], workers_of(scenario, 0))
     check_chips(scenario, 0, job)
-    settles = scenario.replay == "steady" and repeats(scenario, job) and not changing(scenario)
-    if settles:
+    if scenario.replay == "steady" and repeats(scenario, job) and not changing(scenario):
         starts = _starts(scenario, job)
         found = rhythm_of(starts, job)
         if found:
@@ -46,7 +45,6 @@ def long_run(scenario: Scenario) -> tuple[float, bool]:
                 return (two.mean("compute_s") - one.mean("compute_s")) / found.seconds, True
             workers, compute_s = job.setting.everyone, job.setting.load.compute_s
             return math.fsum(compute_s(worker, first, count) for worker in workers) / len(workers) / found.seconds, True
-    if settles:  # it was looked for in vain
         timeline = replay_of(network_of(scenario, [job]), job, job.setting.load.steps)
     else:
         timeline = shortest(scenario, job, full=scenario.replay == "full").timeline
