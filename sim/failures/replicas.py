@@ -1,0 +1,252 @@
+"""Replicas that exchange now and then: one that fails stops alone, and the others go on without it."""
+
+from __future__ import annotations
+
+import math
+
+from .hardware import Change, Hardware
+from .rounds import Paces, Rounds, Seat
+from .spent import Spent
+
+
+def go_through(
+    hardware: Hardware, rounds: Rounds, paces: Paces, *, tokens: float = math.inf, within_s: float = math.inf
+) -> Spent:
+    """Trains until so many tokens count, or until a moment, whichever is first.
+
+    Args:
+      hardware: of the sites.
+      rounds: how the replicas go on.
+      paces: how fast they are.
+      tokens: that shall count in the end [tokens].
+      within_s: from the begin of the run [s].
+    """
+    run = _Run(hardware, rounds, paces)
+    while run.now_s < within_s and run.spent.tokens < tokens * (1 - 1e-12):
+        run.leap(tokens, within_s)
+        run.to(min(run.next_s(tokens), within_s))
+    return run.ended(tokens)
+
+
+class _Run:
+    def __init__(self, hardware: Hardware, rounds: Rounds, paces: Paces) -> None:
+        self._hardware, self._rounds, self._paces = hardware, rounds, paces
+        self.sites = [Seat() for _ in paces.weights]
+        self.spent, self.now_s = Spent(), 0.0
+        self._groups: list[tuple[float, set[int]]] = []
+        """The exchanges under way: until when, and who takes part."""
+        self._set_paces()
+
+    def _those(self, *doing: str) -> list[int]:
+        return [number for number, site in enumerate(self.sites) if site.doing in doing]
+
+    def _set_paces(self) -> None:
+        computing = frozenset(self._those("compute"))
+        for number in computing:
+            self.sites[number].step_s = self._paces.step_s(number, computing) / self._hardware.speed(number)
+
+    def next_s(self, tokens: float) -> float:
+        """When something happens next [s]."""
+        rounds, moments = self._rounds, [self._hardware.next_s]
+        moments += [site.until_s for site in self.sites if site.doing == "start"]
+        if not rounds.meets:
+            rate = sum(self._tokens(number, 1 / self.sites[number].step_s) for number in self._those("compute"))
+            return min(*moments, self.now_s + (tokens - self.spent.tokens) / rate) if rate else min(moments)
+        for site in self.sites:
+            if site.doing == "compute":
+                moments.append(self.now_s + (rounds.steps - site.done) * site.step_s)
+        moments += [until_s for until_s, _ in self._groups]
+        if arrived := self._arrived():
+            moments += [site.missed_s for site in self.sites if self.now_s < site.missed_s]
+            if len(arrived) >= rounds.quorum:
+                moments.append(self.sites[arrived[rounds.quorum - 1]].arrived_s + rounds.grace_s)
+        return max(self.now_s, min(moments))
+
+    def _arrived(self) -> list[int]:
+        """Those that wait for an exchange and can be reached, in the order in which they came."""
+        there = [number for number in self._those("arrived") if self._hardware.reached(number)]
+        return sorted(there, key=lambda number: self.sites[number].arrived_s)
+
+    def _tokens(self, number: int, steps: float) -> float:
+        return steps * self._paces.step_tokens[number] * self.sites[number].share
+
+    def to(self, moment_s: float) -> None:
+        """Goes on until then, and does what is due."""
+        passed_s, self.now_s = moment_s - self.now_s, moment_s
+        for number, site in enumerate(self.sites):
+            self._pass(number, site, passed_s)
+        while self._hardware.next_s <= moment_s:
+            if change := self._hardware.step():
+                self._changed(change)
+        self._end_exchanges()
+        for number, site in enumerate(self.sites):
+            if site.doing == "start" and site.until_s <= moment_s:
+                self._hardware.use(number, moment_s)
+                site.doing, site.missed_s = site.then, math.inf
+                if site.doing == "join" and (self._rounds.at_once or not self._rounds.meets):
+                    site.doing = "compute"
+        if self._those("join") and not self._those("compute", "arrived", "exchange"):
+            self._let_in()
+        if self._rounds.meets:
+            self._begin_exchange()
+        self._set_paces()
+
+    def _pass(self, number: int, site: Seat, passed_s: float) -> None:
+        spent, weight, rounds = self.spent, self._paces.weights[number], self._rounds
+        if site.doing == "compute":
+            site.done += passed_s / site.step_s
+            if not rounds.meets:
+                self._keep(number, site, math.floor(site.done / rounds.steps * (1 + 1e-12)) * rounds.steps)
+            elif site.done >= rounds.steps * (1 - 1e-12):
+                site.done, site.doing, site.arrived_s = rounds.steps, "arrived", self.now_s
+        if site.doing == "start":
+            spent.restarting_s += weight * passed_s
+        elif site.doing in ("wait", "frozen"):
+            spent.down_s += weight * passed_s
+        else:
+            spent.down_s += weight * (1 - site.share) * passed_s
+
+    def _keep(self, number: int, site: Seat, steps: float) -> None:
+        self.spent.tokens += self._tokens(number, steps)
+        site.done = max(0.0, site.done - steps)
+
+    def _lose(self, number: int, steps: float) -> None:
+        site = self.sites[number]
+        steps = min(steps, site.done)
+        self.spent.redone_s += self._tokens(number, steps) / self._paces.full_rate
+        site.done -= steps
+
+    def _begin_exchange(self) -> None:
+        arrived, rounds = self._arrived(), self._rounds
+        if len(arrived) < rounds.quorum:
+            return
+        awaited = any(
+            self.now_s < site.missed_s and site.doing in ("compute", "wait", "start", "frozen") for site in self.sites
+        )
+        if awaited and self.now_s < self.sites[arrived[rounds.quorum - 1]].arrived_s + rounds.grace_s:
+            return
+        for number in arrived:
+            self.sites[number].doing = "exchange"
+        until_s = self.now_s + self._paces.exchange_s(frozenset(arrived))
+        self._groups.append((until_s, set(arrived)))
+        self._end_exchanges()
+
+    def _end_exchanges(self) -> None:
+        over = [members for until_s, members in self._groups if until_s <= self.now_s]
+        self._groups = [group for group in self._groups if group[0] > self.now_s]
+        for members in over:
+            for number in members:
+                site = self.sites[number]
+                self._keep(number, site, site.done)
+                site.doing = "compute"
+        if over:
+            self._let_in()
+
+    def _let_in(self) -> None:
+        """Those who are back begin a round with the others."""
+        for number in self._those("join"):
+            self.sites[number].doing, self.sites[number].done = "compute", 0.0
+
+    def _changed(self, change: Change) -> None:
+        number, site, rounds = change.site, self.sites[change.site], self._rounds
+        before, share = site.share, self._hardware.share(change.site)
+        if change.kind in ("down", "planned"):
+            self.spent.faults += 1
+            self._stops(number, site, share, planned=change.kind == "planned")
+            return
+        if change.kind in ("frozen", "cut"):
+            self.spent.faults += 1
+            self._is_missed(number, site, frozen=change.kind == "frozen")
+            return
+        site.share = share
+        if change.kind == "on" and site.doing not in ("wait", "start"):
+            site.missed_s = math.inf
+            if site.doing == "frozen":
+                site.doing = site.frozen
+        elif change.kind == "back" and site.doing == "wait" and self._enough(site):
+            self._start(number, site, rounds.restart_s, "join")
+        elif change.kind == "back" and rounds.shrinks and site.share > before and site.doing != "wait":
+            self._start(number, site, rounds.reconfigure_s, "join" if site.doing == "start" else "compute")
+
+    def _enough(self, site: Seat) -> bool:
+        return site.share > 0 if self._rounds.shrinks else site.share == 1
+
+    def _leave_exchange(self, number: int) -> None:
+        for _, members in self._groups:
+            members.discard(number)
+
+    def _is_missed(self, number: int, site: Seat, *, frozen: bool) -> None:
+        """It stands still, or is out of reach; it keeps what it has, and comes to the next exchange that it can."""
+        if site.doing in ("wait", "start", "frozen"):
+            return
+        site.missed_s = self.now_s + self._rounds.detect_s
+        if site.doing == "exchange":
+            self._leave_exchange(number)
+            site.doing, site.arrived_s = "arrived", self.now_s
+        if frozen:
+            site.frozen, site.doing = site.doing, "frozen"
+
+    def _stops(self, number: int, site: Seat, share: float, *, planned: bool) -> None:
+        was, detect_s, goes_on = site.doing, 0.0 if planned else self._rounds.detect_s, self._rounds.shrinks and share
+        self._leave_exchange(number)
+        if planned:  # it sends what it has before it goes
+            self._keep(number, site, site.done)
+        else:
+            self._lose(number, 0.5 if goes_on else site.done)
+        site.share = share
+        if goes_on:
+            then = site.then if was == "start" else "join" if was in ("wait", "join") else "compute"
+            self._start(number, site, detect_s + self._rounds.reconfigure_s, then)
+            return
+        missed_s = self.now_s + detect_s
+        site.missed_s = min(site.missed_s, missed_s) if was in ("wait", "start") else missed_s
+        if self._enough(site):
+            self._start(number, site, detect_s + self._rounds.restart_s, "join")
+        else:
+            site.doing = "wait"
+            self._hardware.hold(number, self.now_s)
+
+    def _start(self, number: int, site: Seat, takes_s: float, then: str) -> None:
+        site.doing, site.until_s, site.then = "start", self.now_s + takes_s, then
+        self._hardware.hold(number, self.now_s)
+
+    def leap(self, tokens: float, within_s: float) -> None:
+        """Passes over rounds of all who are there, in which nothing else happens."""
+        rounds, computing = self._rounds, self._those("compute")
+        if not (rounds.meets and computing) or any(self.sites[number].done for number in computing):
+            return
+        if len(computing) + len(self._those("wait", "start")) < len(self.sites) or len(computing) < rounds.quorum:
+            return
+        if any(self.now_s < site.missed_s for site in self.sites if site.doing != "compute"):
+            return
+        each_s = [rounds.steps * self.sites[number].step_s for number in computing]
+        if not all(map(self._hardware.reached, computing)) or max(each_s) - min(each_s) > rounds.grace_s:
+            return
+        round_s = max(each_s) + self._paces.exchange_s(frozenset(computing))
+        kept = sum(self._tokens(number, rounds.steps) for number in computing)
+        starts_s = min((site.until_s for site in self.sites if site.doing == "start"), default=math.inf)
+        left_s = min(self._hardware.next_s, within_s, starts_s) - self.now_s
+        many = math.floor(min(left_s / round_s, (tokens - self.spent.tokens) / kept)) - 1
+        if many < 1:
+            return
+        self.now_s += many * round_s
+        self.spent.tokens += many * kept
+        for number, site in enumerate(self.sites):
+            if site.doing == "compute":
+                self.spent.down_s += self._paces.weights[number] * (1 - site.share) * many * round_s
+            else:
+                self._pass(number, site, many * round_s)
+
+    def ended(self, tokens: float) -> Spent:
+        """The sums at the end; steps that were not exchanged yet count, but no more tokens than were asked for."""
+        spent = self.spent
+        if spent.tokens < tokens:
+            for number, site in enumerate(self.sites):
+                self._keep(number, site, site.done)
+        over = max(0.0, spent.tokens - tokens)
+        spent.tokens -= over
+        spent.training_s = spent.tokens / self._paces.full_rate
+        spent.wall_clock_s = self.now_s - over / self._paces.full_rate
+        others = spent.training_s + spent.redone_s + spent.down_s + spent.restarting_s + spent.saving_s
+        spent.waiting_s = spent.wall_clock_s - others
+        return spent
