@@ -12,9 +12,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from .accounting import Mark
 
 _TIME_TOLERANCE = 1e-9
@@ -26,7 +23,7 @@ MOST_PERIODS_WAITED = 2
 MOST_PERIODS, _MOST_CYCLES, _MOST_MARKS = 1024, 4, 1_000_000
 
 Marks = list[list[Mark]]
-_View = tuple[NDArray[np.float64], NDArray[np.float64]]
+_View = tuple[list[float], Sequence[float]]
 """All moments of a period from its beginning, and what the buckets hold in its end [s]."""
 
 
@@ -112,28 +109,25 @@ def _begins(marks: list[Mark], period: int, periods: int) -> list[float]:
 
 
 def _views(marks: Marks, period: int, begin_s: Sequence[float]) -> list[_View]:
-    """What each period looks like from its beginning; all marks are looked at once, as there may be a million."""
-    moments: list[list[float]] = [[] for _ in begin_s]
-    credits_s: list[Sequence[float]] = [() for _ in begin_s]
+    """What each period looks like from its beginning."""
+    views: list[_View] = [([], ()) for _ in begin_s]
     for worker, own in enumerate(marks):
         for mark in own:
             k = mark.step // period
             if k >= len(begin_s):
                 continue
-            moments[k] += (mark.end_s, mark.begin_s, mark.end_s if mark.done_s is None else mark.done_s)
-            if not worker:
-                credits_s[k] = mark.credit_s
-    return [
-        (np.asarray(each, np.float64) - start_s, np.asarray(left_s))
-        for each, start_s, left_s in zip(moments, begin_s, credits_s, strict=True)
-    ]
+            moments, credit_s = views[k]
+            for moment_s in (mark.end_s, mark.begin_s, mark.end_s if mark.done_s is None else mark.done_s):
+                moments.append(moment_s - begin_s[k])
+            views[k] = moments, credit_s if worker else mark.credit_s
+    return views
 
 
 def _same(one: _View, other: _View, length_s: float) -> bool:
     (moments, credit), (others, others_credit) = one, other
-    if moments.shape != others.shape or credit.shape != others_credit.shape:
+    if len(moments) != len(others) or len(credit) != len(others_credit):
         return False
-    left_s = _CREDIT_TOLERANCE * np.maximum(length_s, credit)
-    with np.errstate(invalid="ignore"):  # a bucket without capacity never fills: what it holds is not compared
-        alike = np.abs(credit - others_credit) <= left_s
-    return bool((np.abs(moments - others) <= _TIME_TOLERANCE * length_s).all() and alike.all())
+    least_s = _TIME_TOLERANCE * length_s
+    return all(abs(a - b) <= least_s for a, b in zip(moments, others, strict=True)) and all(
+        abs(a - b) <= _CREDIT_TOLERANCE * max(length_s, a) for a, b in zip(credit, others_credit, strict=True)
+    )

@@ -19,8 +19,9 @@ critical-batch hyperbola with B* instead of B_crit, relative to its value at B*.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import InputError
 from ..laws import diloco
@@ -28,10 +29,7 @@ from .chinchilla import chinchilla_loss
 from .coverage import coverage
 from .data_constrained import effective_tokens
 from .published import FITTED_PARAMS, MEASURED_PARAMS, TOKENS_PER_PARAM
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import ArrayLike, NDArray
+from .values import Values, are_numbers, greater, lesser, log
 
 EPOCHS_NEARLY_FREE = 4
 _BATCH_NEARLY_BEST = 1.05
@@ -54,14 +52,14 @@ class Prediction:
 
 
 def predicted_loss(
-    params: ArrayLike,
-    tokens: ArrayLike,
+    params: Values,
+    tokens: Values,
     algorithm: str,
     replicas: int,
-    batch_tokens: ArrayLike | None = None,
-    unique_tokens: ArrayLike | None = None,
-) -> NDArray[np.float64]:
-    """The predicted loss of many runs of one algorithm at once.
+    batch_tokens: Values | float | None = None,
+    unique_tokens: Values | float | None = None,
+) -> Values:
+    """The predicted loss of a run, or of many runs of one algorithm at once.
 
     Args:
       params: N; the shapes of all arrays are broadcast.
@@ -72,7 +70,7 @@ def predicted_loss(
       unique_tokens: tokens of data without repeats; None: no repeats [tokens].
 
     Returns:
-      Loss [nats per token], an array of the common shape.
+      Loss [nats per token]: a number, or an array of the common shape.
 
     Raises:
       InputError: the algorithm has no law, or a size is not positive.
@@ -80,33 +78,31 @@ def predicted_loss(
       here.
     Limits: no published run confirms the product far from 20 tokens per parameter; `predict` also returns notes.
     """
-    import numpy as np
-
     sizes = {"params": params, "tokens": tokens, "batch_tokens": batch_tokens, "unique_tokens": unique_tokens}
     for name, value in sizes.items():
-        if value is not None and not np.all(np.asarray(value, dtype=float) > 0):
+        if value is not None and not _positive(value):
             raise InputError(f"{name} is {value}; write numbers above 0")
-    n, fresh = np.asarray(params, dtype=float), np.asarray(tokens, dtype=float)
-    worth = fresh if unique_tokens is None else effective_tokens(fresh, np.asarray(unique_tokens, dtype=float))
-    worth = worth * batch_worth(n, algorithm, replicas, batch_tokens)
-    at_20: NDArray[np.float64] = _loss_by_size(n, algorithm, replicas)
-    carried: Any = chinchilla_loss(n, worth) / chinchilla_loss(n, TOKENS_PER_PARAM * n)
-    return np.asarray(at_20 * carried ** _exponent(n, algorithm, replicas))
+    fresh: Any = tokens
+    worth = fresh if unique_tokens is None else effective_tokens(fresh, unique_tokens)
+    worth = worth * batch_worth(params, algorithm, replicas, batch_tokens)
+    carried: Any = chinchilla_loss(params, worth) / chinchilla_loss(params, TOKENS_PER_PARAM * params)
+    found: Values = _loss_by_size(params, algorithm, replicas) * carried ** _exponent(params, algorithm, replicas)
+    return found
 
 
-def _exponent(params: NDArray[np.float64], algorithm: str, replicas: int) -> Any:
+def _positive(value: Any) -> bool:
+    return bool(value > 0 if are_numbers(value) else (value > 0).all())
+
+
+def _exponent(params: Any, algorithm: str, replicas: int) -> Any:
     """g: the ratio of the slopes of both laws along 20 tokens per parameter."""
-    import numpy as np
-
-    low, high = params * np.exp(-_SLOPE_STEP), params * np.exp(_SLOPE_STEP)
+    low, high = params * math.exp(-_SLOPE_STEP), params * math.exp(_SLOPE_STEP)
     ours = diloco.loss_with_floor(high, algorithm, replicas) / diloco.loss_with_floor(low, algorithm, replicas)
     theirs = chinchilla_loss(high, TOKENS_PER_PARAM * high) / chinchilla_loss(low, TOKENS_PER_PARAM * low)
-    return np.log(ours) / np.log(theirs)
+    return log(ours) / log(theirs)
 
 
-def batch_worth(
-    params: ArrayLike, algorithm: str, replicas: int, batch_tokens: ArrayLike | None
-) -> NDArray[np.float64]:
+def batch_worth(params: Values, algorithm: str, replicas: int, batch_tokens: Values | float | None) -> Values:
     """The worth of a token at a batch: 1 up to the best batch B*, 2/(1 + B/B*) beyond it.
 
     Args:
@@ -115,13 +111,9 @@ def batch_worth(
       replicas: M.
       batch_tokens: B, of the same shape or a number; None: the best batch [tokens].
     """
-    import numpy as np
-
-    n = np.asarray(params, dtype=float)
-    if batch_tokens is None:
-        return np.ones(n.shape)
-    best = diloco.batch_tokens(n, algorithm, replicas)
-    return np.asarray(2 / (1 + np.maximum(np.asarray(batch_tokens, dtype=float) / best, 1.0)))
+    best = diloco.batch_tokens(params, algorithm, replicas)
+    worth: Values = 2 / (1 + greater((best if batch_tokens is None else batch_tokens) / best, 1.0))
+    return worth
 
 
 def predict(
@@ -152,7 +144,7 @@ def predict(
       InputError: as `predicted_loss`.
     Source: see `predicted_loss`.
     """
-    loss = float(predicted_loss(params, tokens, algorithm, replicas, batch_tokens, unique_tokens))
+    loss = predicted_loss(params, tokens, algorithm, replicas, batch_tokens, unique_tokens)
     notes = list(coverage(params, tokens, algorithm, replicas, sync_every))
     if unique_tokens is not None and tokens > unique_tokens:
         epochs, worth = tokens / unique_tokens, effective_tokens(tokens, unique_tokens)
@@ -161,19 +153,18 @@ def predict(
         )
     over = batch_tokens / diloco.batch_tokens(params, algorithm, replicas) if batch_tokens is not None else 0.0
     if over > _BATCH_NEARLY_BEST:
-        share = float(batch_worth(params, algorithm, replicas, batch_tokens))
+        share = batch_worth(params, algorithm, replicas, batch_tokens)
         notes.append(
             f"batch: {over:.3g} times the best one; a token is assumed to count {share:.0%} (no published law)"
         )
     return Prediction(loss, tuple(notes))
 
 
-def _loss_by_size(params: NDArray[np.float64], algorithm: str, replicas: int) -> Any:
+def _loss_by_size(params: Any, algorithm: str, replicas: int) -> Any:
     """The published law up to its largest model, the form with a floor from the largest measured one, and between."""
-    import numpy as np
-
     fitted, measured = FITTED_PARAMS[1], MEASURED_PARAMS
     step = diloco.loss(fitted, algorithm, replicas) / diloco.loss_with_floor(fitted, algorithm, replicas)
-    faded = np.clip(np.log(params / fitted) / np.log(measured / fitted), 0.0, 1.0)
+    faded = lesser(greater(log(params / fitted) / math.log(measured / fitted), 0.0), 1.0)
     beyond = diloco.loss_with_floor(params, algorithm, replicas) * step ** (1 - faded)
-    return np.where(params <= fitted, diloco.loss(params, algorithm, replicas), beyond)
+    within = params <= fitted
+    return within * diloco.loss(params, algorithm, replicas) + (1 - within) * beyond

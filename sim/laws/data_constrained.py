@@ -5,7 +5,7 @@ Source: arXiv 2305.16264 (Muennighoff et al.), equations 5 and 6.
 
 from __future__ import annotations
 
-from .values import Values
+from .values import Values, expm1, lesser
 
 REPEATS_WORTH = 15.387756
 """R*: repeats after which a token has given the share 1 - 1/e of all that repeats can give."""
@@ -26,9 +26,7 @@ def effective_tokens(tokens: Values, unique_tokens: Values) -> Values:
     Source: arXiv 2305.16264, equation 5.
     Limits: fitted up to 9B parameters and 900B tokens. The discount of the same law for excess parameters is left out.
     """
-    import numpy as np
-
-    unique = np.minimum(tokens, unique_tokens)
+    unique = lesser(tokens, unique_tokens)
     repeats = tokens / unique - 1
-    worth = unique * (1 + REPEATS_WORTH * -np.expm1(-repeats / REPEATS_WORTH))
-    return worth if isinstance(tokens, np.ndarray) or isinstance(unique_tokens, np.ndarray) else float(worth)
+    worth: Values = unique * (1 + REPEATS_WORTH * -expm1(-repeats / REPEATS_WORTH))
+    return worth

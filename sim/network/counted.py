@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeAlias
 
 import simpy
 
@@ -11,8 +12,12 @@ from ..engine.calendar import Calendar
 from ..engine.ops import Collective
 from ..engine.ports import Carrier
 from ..engine.timeline import LinkUse
-from .over_links import LinkNetwork
 from .published_cost import PublishedCostNetwork
+
+if TYPE_CHECKING:  # flows load numpy, which a run at published costs does without
+    from .over_links import LinkNetwork
+
+    AnyNetwork: TypeAlias = "LinkNetwork | PublishedCostNetwork | CountingNetwork"
 
 Pair = tuple[int, int]
 """The worker that sends, and the one that receives."""
@@ -39,24 +44,6 @@ class CountingNetwork:
     def leaping(self, calendar: Calendar) -> CountingNetwork:
         """The same network, whose links change by a calendar."""
         return CountingNetwork(self.network.leaping(calendar))
-
-
-AnyNetwork = LinkNetwork | PublishedCostNetwork | CountingNetwork
-
-
-def _transfers(network: LinkNetwork | PublishedCostNetwork, collective: Collective) -> Iterator[tuple[int, int, float]]:
-    """What one exchange sends between sites: its transfers, or at the published cost its ring from site to site."""
-    touches = collective.touches
-    if len(touches) == 1:
-        return
-    if isinstance(network, LinkNetwork):
-        for phase in network.phases(collective):
-            yield from ((each.source, each.target, each.size_bytes) for each in phase.transfers)
-    elif collective.source is not None and collective.target is not None:
-        yield collective.source, collective.target, collective.payload_bytes
-    else:
-        each_bytes = network.cost(collective)[2] / len(touches)
-        yield from ((one, other, each_bytes) for one, other in zip(touches, (*touches[1:], touches[0]), strict=True))
 
 
 class _CountingCarrier:
@@ -99,8 +86,8 @@ class _CountingCarrier:
     def sent(self) -> dict[Pair, float]:
         found: Counter[Pair] = Counter()
         for collective, times in self._counts.items():
-            for source, target, size_bytes in _transfers(self._network, collective):
-                found[source, target] += times * collective.count * size_bytes  # type: ignore[assignment]
+            for each in self._network.transfers(collective):
+                found[each.source, each.target] += times * collective.count * each.size_bytes  # type: ignore[assignment]
         return dict(found)
 
 

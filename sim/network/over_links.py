@@ -155,6 +155,11 @@ class LinkNetwork:
             return [Phase((Transfer(collective.source, collective.target, collective.payload_bytes),))]
         return self.plan(collective.members, collective.payload_bytes)[1]
 
+    def transfers(self, collective: Collective) -> Iterator[Transfer]:
+        """What a single exchange between sites sends from one to another."""
+        for phase in self.phases(collective):
+            yield from phase.transfers
+
     def wires(self, collective: Collective) -> list[tuple[int, int]]:
         """The links of a one-way transfer between sites, each with the job of the transfer."""
         if collective.source is None:

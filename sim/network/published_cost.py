@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 
 import simpy
 
@@ -12,6 +12,7 @@ from ..engine.ports import Carrier
 from ..engine.timeline import LinkUse
 from ..topology.model import PUBLISHED
 from .closed_forms import ideal_all_reduce_s, ideal_crossing_bytes, ideal_scatter_s, one_way_s
+from .collectives import Transfer
 from .placement import Placement, published_route, turns
 from .unchanging import UnchangingCarrier
 
@@ -72,6 +73,16 @@ class PublishedCostNetwork:
             route.latency_s if peers > 1 else 0.0,
             ideal_crossing_bytes(payload_bytes, peers, len(touches)),
         )
+
+    def transfers(self, collective: Collective) -> Iterator[Transfer]:
+        """What a single exchange sends from site to site: the all-reduce as a ring."""
+        touches = collective.touches
+        if collective.source is not None and collective.target is not None:
+            yield Transfer(collective.source, collective.target, collective.payload_bytes)
+        else:
+            each_bytes = self.cost(collective)[2] / len(touches)
+            for one, other in zip(touches, (*touches[1:], touches[0]), strict=True):
+                yield Transfer(one, other, each_bytes)
 
 
 class _PublishedCostCarrier(UnchangingCarrier):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ..engine.calendar import Calendar
 from ..engine.interpreter import Replay
-from ..engine.leaps import find_leaps
 from ..engine.steady_state import Marks
 from ..engine.timeline import extrapolate
-from ..network.counted import AnyNetwork
 from ..scenario.model import Scenario
-from .apart import each_alone, shares_nothing
 from .replays import (
     alike,
     bucketed,
@@ -24,6 +23,9 @@ from .replays import (
     rhythm_of,
 )
 from .results import Job, Outcome
+
+if TYPE_CHECKING:
+    from ..network.counted import AnyNetwork
 
 
 def alone(scenario: Scenario, job: Job) -> Outcome:
@@ -43,8 +45,11 @@ def shortest(scenario: Scenario, job: Job, *, full: bool) -> Outcome:
     strategy, steps = job.strategy, job.setting.load.steps
     if not full and repeats(scenario, job) and changing(scenario):
         return _with_leaps(counted(scenario, network_of(scenario, [job])), scenario, job)
-    if not full and shares_nothing(scenario, job):
-        return each_alone(counted(scenario, network_of(scenario, [job])), scenario, job)
+    if not full and strategy.meetings.own_pace:
+        from .apart import each_alone, shares_nothing  # with numpy, as leaps: most runs do without
+
+        if shares_nothing(scenario, job):
+            return each_alone(counted(scenario, network_of(scenario, [job])), scenario, job)
     every_step = full or not repeats(scenario, job)
     network = counted(scenario, network_of(scenario, [job], one_at_a_time=not full and alike(scenario, job)))
     used = network.collective(first_group(job), strategy.outer_bytes(job.setting))
@@ -65,6 +70,8 @@ def _with_leaps(network: AnyNetwork, scenario: Scenario, job: Job) -> Outcome:
 
     A first replay finds the leaps; a second one is the rest of the run, with its end.
     """
+    from ..engine.leaps import find_leaps
+
     steps = job.setting.load.steps
     used = network.collective(first_group(job), job.strategy.outer_bytes(job.setting))
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import reduce
 from itertools import pairwise
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,19 +21,21 @@ from ..engine.leaps import find_leaps, may_leap
 from ..engine.ops import Collective, Compute, Merge, Op
 from ..engine.steady_state import Marks
 from ..engine.timeline import Timeline
-from ..network.counted import AnyNetwork
 from ..network.paths import Paths
 from ..scenario.model import Scenario
 from ..strategies.shared.schedule import Schedule
 from .replays import bucketed, first_group, period_of
 from .results import Job, Outcome
 
+if TYPE_CHECKING:
+    from ..network.counted import AnyNetwork
+
 Floats = NDArray[np.float64]
 
 
 def shares_nothing(scenario: Scenario, job: Job) -> bool:
-    """Whether every worker exchanges only over links that no other uses, and computes on a host of its own."""
-    if not job.strategy.meetings.own_pace or job.setting.shares_compute:
+    """Whether every worker of those with a pace of their own has links that no other uses, and a host of its own."""
+    if job.setting.shares_compute:
         return False
     paths, schedule = Paths(scenario.topology), job.strategy.schedule(job.setting)
     used: set[int] = set()

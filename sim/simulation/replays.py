@@ -6,20 +6,24 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 from ..engine.interpreter import replay
 from ..engine.ports import Network
 from ..engine.steady_state import Marks, Rhythm, find_rhythm
 from ..engine.timeline import Timeline
 from ..network.candidates import CHUNKED
-from ..network.counted import AnyNetwork, CountingNetwork
-from ..network.over_links import LinkNetwork
+from ..network.counted import CountingNetwork
 from ..network.placement import Placement
 from ..network.published_cost import PublishedCostNetwork
 from ..scenario.model import Scenario
 from ..topology.links import Link
 from ..topology.model import PUBLISHED
 from .results import Job
+
+if TYPE_CHECKING:
+    from ..network.counted import AnyNetwork
+    from ..network.over_links import LinkNetwork
 
 
 def network_of(
@@ -35,6 +39,8 @@ def network_of(
     algorithm = scenario.algorithm
     if algorithm == PUBLISHED:
         return PublishedCostNetwork(placement)
+    from ..network.over_links import LinkNetwork  # with numpy, which a run at published costs does without
+
     return LinkNetwork(placement, algorithm, one_at_a_time=one_at_a_time)
 
 

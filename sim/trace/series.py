@@ -7,17 +7,14 @@ from array import array
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from importlib import resources
+from itertools import accumulate, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import InputError
 from .file import Exchange, Header, OuterStep, RunSummary, read_header, read_records
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -29,29 +26,23 @@ class Series:
       entry: the recorded step that the run's step 0 replays.
     """
 
-    cumulative_s: NDArray[np.float64]
+    cumulative_s: Sequence[float]
     entry: int = 0
 
     @property
     def mean_s(self) -> float:
         """Mean of the recorded steps [s]."""
-        return float(self.cumulative_s[-1]) / (len(self.cumulative_s) - 1)
+        return self.cumulative_s[-1] / (len(self.cumulative_s) - 1)
 
     def seconds(self, first: int, count: int) -> float:
         """Sum over `count` steps of the run from step `first`; the recording is cycled [s]."""
-        sums = self._sums_s
+        sums = self.cumulative_s
         length = len(sums) - 1
         whole, rest = divmod(count, length)
         start = (first + self.entry) % length
         end = start + rest
         part = sums[end] - sums[start] if end <= length else sums[length] - sums[start] + sums[end - length]
         return whole * sums[length] + part
-
-    @cached_property
-    def _sums_s(self) -> list[float]:
-        """`cumulative_s` as Python's own numbers, which are quicker one by one."""
-        found: list[float] = self.cumulative_s.tolist()
-        return found
 
 
 @dataclass(frozen=True)
@@ -168,11 +159,9 @@ def _read(path: Path, version: tuple[int, int] | None) -> Recording:
     return Recording(header, replicas, float(gradient), float(outer), bool(payload), outer_step_s)
 
 
-def cumulative(seconds: Sequence[float], steps: int) -> NDArray[np.float64]:
+def cumulative(seconds: Sequence[float], steps: int) -> tuple[float, ...]:
     """Sums of the first 0, 1, ..., `steps` times, shape (steps + 1,) [s]."""
-    import numpy as np
-
-    return np.concatenate(([0.0], np.cumsum(np.asarray(seconds, dtype=np.float64)[:steps])))
+    return tuple(accumulate(islice(seconds, steps), initial=0.0))
 
 
 def _shipped() -> Any:

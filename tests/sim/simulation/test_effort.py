@@ -4,6 +4,9 @@ Steps are counted, not seconds, so that a slow machine passes. Where nothing rep
 listed, and no others. `python -m benchmarks.scenarios` measures seconds.
 """
 
+import subprocess
+import sys
+
 import pytest
 
 from benchmarks.scenarios import NETWORKS, STEPS, STRATEGIES, scenario
@@ -30,3 +33,15 @@ def test_of_steps_that_vary_a_whole_recording_is_replayed_and_no_more_than_it_mu
     (found,) = outcomes(Scenario.model_validate(scenario(strategy, 3, "jittered")))
     period = 997 if strategy == "data-parallel" else 997 * 30
     assert found.replayed_steps == 2 * period + STEPS % period
+
+
+def test_the_command_loads_nothing_heavy_at_published_costs():
+    """Numpy alone was a sixth of the start of `simulate`; networkx and pint are for what a plain answer does not ask."""
+    code = (
+        "import sys; sys.argv = ['simulate', '--topology', 'low-bw']\n"
+        "from sim.cli.command import main\n"
+        "try: main()\n"
+        "finally: print(sorted({'numpy', 'networkx', 'pint', 'jax', 'scipy'} & set(sys.modules)), file=sys.stderr)"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stderr.strip() == "[]"
