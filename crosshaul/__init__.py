@@ -16,7 +16,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sim.api.answers import Bandwidth, Budget, Explanation, FlowTimes, Plan, Prediction, Reproduction, Validation
+    from sim.api.answers import (
+        Bandwidth,
+        Budget,
+        Explanation,
+        FlowTimes,
+        Goodput,
+        Plan,
+        Prediction,
+        Reproduction,
+        Validation,
+    )
     from sim.api.constants import (
         GB,
         MB,
@@ -44,11 +54,12 @@ if TYPE_CHECKING:
     )
     from sim.api.given import Workload, flow, load, topology
     from sim.api.planning import plan
-    from sim.api.questions import bandwidth, budget, explain, flows, predict, reproduce, run, validate
+    from sim.api.questions import bandwidth, budget, explain, flows, goodput, predict, reproduce, run, validate
     from sim.api.runs import Runs
     from sim.api.sweeps import sweep
     from sim.api.swept import Sweep
     from sim.errors import CrosshaulError, InputError
+    from sim.scenario.failures import Away, Checkpoint, Failures, Part
     from sim.scenario.model import Scenario
     from sim.simulation.results import Run
     from sim.strategies import AsyncDiLoCo, DataParallel, DiLoCo, EagerDiLoCo, ElasticDiLoCo, StreamingDiLoCo
@@ -63,8 +74,10 @@ __all__ = [
     "MB",
     "TB",
     "AsyncDiLoCo",
+    "Away",
     "Bandwidth",
     "Budget",
+    "Checkpoint",
     "CrosshaulError",
     "DataParallel",
     "Datacenter",
@@ -72,16 +85,19 @@ __all__ = [
     "EagerDiLoCo",
     "ElasticDiLoCo",
     "Explanation",
+    "Failures",
     "FlowTimes",
     "Gbit",
     "Gflop",
     "GiB",
+    "Goodput",
     "InputError",
     "Inside",
     "KiB",
     "Link",
     "Mbit",
     "MiB",
+    "Part",
     "Pflop",
     "Plan",
     "Prediction",
@@ -107,6 +123,7 @@ __all__ = [
     "flop",
     "flow",
     "flows",
+    "goodput",
     "hour",
     "kB",
     "kbit",
@@ -130,6 +147,7 @@ _HOMES = {
         "Budget",
         "Explanation",
         "FlowTimes",
+        "Goodput",
         "Plan",
         "Prediction",
         "Reproduction",
@@ -137,11 +155,22 @@ _HOMES = {
     ),
     "sim.api.given": ("Workload", "flow", "load", "topology"),
     "sim.api.planning": ("plan",),
-    "sim.api.questions": ("bandwidth", "budget", "explain", "flows", "predict", "reproduce", "run", "validate"),
+    "sim.api.questions": (
+        "bandwidth",
+        "budget",
+        "explain",
+        "flows",
+        "goodput",
+        "predict",
+        "reproduce",
+        "run",
+        "validate",
+    ),
     "sim.api.runs": ("Runs",),
     "sim.api.sweeps": ("sweep",),
     "sim.api.swept": ("Sweep",),
     "sim.errors": ("CrosshaulError", "InputError"),
+    "sim.scenario.failures": ("Away", "Checkpoint", "Failures", "Part"),
     "sim.scenario.model": ("Scenario",),
     "sim.simulation.results": ("Run",),
     "sim.strategies": ("AsyncDiLoCo", "DataParallel", "DiLoCo", "EagerDiLoCo", "ElasticDiLoCo", "StreamingDiLoCo"),

@@ -34,6 +34,7 @@ NAVIGATION = {
     "Do": {
         "Budgets, bandwidths, plans": "docs/questions",
         "Thousands of scenarios": "docs/sweeps",
+        "Runs that fail and recover": "docs/failures",
         "Money, power, carbon": "docs/cost",
         "A page with sliders": "docs/serve",
         "Timelines in Perfetto": "docs/timeline",

@@ -9,12 +9,13 @@ from ..questions.bandwidth.bandwidth import BandwidthAnswer
 from ..questions.budget.budget import BudgetAnswer
 from ..questions.explain.explain import Explanation as Explained
 from ..questions.flows import FlowsAnswer
+from ..questions.goodput.goodput import GoodputAnswer
 from ..questions.plan.plan import Plan as Planned
 from ..questions.plan.replay import Entry
 from ..questions.predict import LawAnswer
 from ..questions.reproduce.model import Reproduction as Reproduced
 from ..questions.validate.claims import Validation as Validated
-from ..report import bandwidth, budget, explain, flows, plan, predict, reproduce, validate
+from ..report import bandwidth, budget, explain, flows, goodput, plan, predict, reproduce, validate
 from ..report.model import Report
 from .shown import Shown
 
@@ -86,6 +87,15 @@ class FlowTimes(_From, FlowsAnswer):
     def report(self) -> Report:
         """As `simulate flows` reports it."""
         return flows.report(self)
+
+
+@dataclass(frozen=True, repr=False)
+class Goodput(_From, GoodputAnswer):
+    """The answer of `goodput`: what is left of each strategy where hardware fails, as bands over many histories."""
+
+    def report(self) -> Report:
+        """As `simulate goodput` reports it."""
+        return goodput.report(self)
 
 
 @dataclass(frozen=True, repr=False)

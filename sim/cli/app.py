@@ -14,6 +14,7 @@ from .budget import budget
 from .explain import explain
 from .file_or_command import FileOrCommand
 from .flows import flows
+from .goodput import goodput
 from .plan import plan
 from .predict import predict
 from .reproduce import reproduce
@@ -32,7 +33,21 @@ app = typer.Typer(
 )
 app.callback(invoke_without_command=True)(grouped(simulate))
 app.command("list", cls=OnceCommand)(list_)
-for command in (show, flows, bandwidth, budget, explain, predict, plan, validate, reproduce, sweep, serve, schema):
+for command in (
+    show,
+    flows,
+    bandwidth,
+    budget,
+    explain,
+    goodput,
+    predict,
+    plan,
+    validate,
+    reproduce,
+    sweep,
+    serve,
+    schema,
+):
     app.command(cls=OnceCommand)(grouped(command))
 
 

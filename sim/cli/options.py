@@ -157,3 +157,19 @@ def count(option: str, text: str) -> float:
 def count_if_given(option: str, text: str | None) -> float | None:
     """The same for an option that may be left out."""
     return None if text is None else count(option, text)
+
+
+def duration_if_given(option: str, text: str | None) -> float | None:
+    """A duration with its unit, `"7 days"`, of an option that may be left out [s].
+
+    Raises:
+      InputError: it is none, named by its option.
+    """
+    if text is None:
+        return None
+    from ..units.quantities import DURATION, parse
+
+    try:
+        return parse(text, DURATION)
+    except InputError as error:
+        raise InputError(f"{option}: {error}") from None

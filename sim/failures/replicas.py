@@ -6,7 +6,7 @@ import math
 
 from .hardware import Change, Hardware
 from .rounds import Paces, Rounds, Seat
-from .spent import Spent
+from .spent import Spent, is_now
 
 
 def go_through(
@@ -22,7 +22,7 @@ def go_through(
       within_s: from the begin of the run [s].
     """
     run = _Run(hardware, rounds, paces)
-    while run.now_s < within_s and run.spent.tokens < tokens * (1 - 1e-12):
+    while run.now_s < within_s and not run.has(tokens):
         run.leap(tokens, within_s)
         run.to(min(run.next_s(tokens), within_s))
     return run.ended(tokens)
@@ -45,13 +45,22 @@ class _Run:
         for number in computing:
             self.sites[number].step_s = self._paces.step_s(number, computing) / self._hardware.speed(number)
 
+    def has(self, tokens: float) -> bool:
+        """Whether so many count."""
+        return is_now(self._to_go(tokens) / self._paces.full_rate, self.now_s)
+
+    def _to_go(self, tokens: float) -> float:
+        """How many are left; of replicas that wait for nobody, those since their last exchange count, too [tokens]."""
+        own = 0.0 if self._rounds.meets else sum(self._tokens(n, site.done) for n, site in enumerate(self.sites))
+        return tokens - self.spent.tokens - own
+
     def next_s(self, tokens: float) -> float:
         """When something happens next [s]."""
         rounds, moments = self._rounds, [self._hardware.next_s]
         moments += [site.until_s for site in self.sites if site.doing == "start"]
         if not rounds.meets:
             rate = sum(self._tokens(number, 1 / self.sites[number].step_s) for number in self._those("compute"))
-            return min(*moments, self.now_s + (tokens - self.spent.tokens) / rate) if rate else min(moments)
+            return min(*moments, self.now_s + self._to_go(tokens) / rate) if rate else min(moments)
         for site in self.sites:
             if site.doing == "compute":
                 moments.append(self.now_s + (rounds.steps - site.done) * site.step_s)
@@ -97,7 +106,7 @@ class _Run:
             site.done += passed_s / site.step_s
             if not rounds.meets:
                 self._keep(number, site, math.floor(site.done / rounds.steps * (1 + 1e-12)) * rounds.steps)
-            elif site.done >= rounds.steps * (1 - 1e-12):
+            elif is_now((rounds.steps - site.done) * site.step_s, self.now_s):
                 site.done, site.doing, site.arrived_s = rounds.steps, "arrived", self.now_s
         if site.doing == "start":
             spent.restarting_s += weight * passed_s

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 
 
@@ -36,6 +37,11 @@ class Spent:
     def goodput(self) -> float:
         """The tokens that count over those that the same chips train on in the same time without failures [-]."""
         return self.training_s / self.wall_clock_s
+
+
+def is_now(left_s: float, now_s: float) -> bool:
+    """Whether what is to happen in so long happens now, as the clock cannot tell the two moments apart."""
+    return left_s <= 8 * math.ulp(now_s)
 
 
 PARTS = tuple(each.name for each in fields(Spent) if each.name.endswith("_s") and each.name != "wall_clock_s")

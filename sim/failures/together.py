@@ -8,14 +8,10 @@ from dataclasses import dataclass
 from operator import mul
 
 from .hardware import Change, Hardware
-from .spent import Spent
+from .spent import Spent, is_now
 
 Rate = Callable[[tuple[float, ...], tuple[float, ...]], float]
 """Tokens a second of a run, from the share of the chips of each site that compute, and from the speed of each site."""
-
-
-_ENOUGH = 1 - 1e-12
-"""A sum of many steps has reached a mark if it is this close to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +56,7 @@ def go_through(
       within_s: from the begin of the run [s].
     """
     run = _Run(hardware, weights, manner, rate)
-    while run.now_s < within_s and run.spent.tokens < tokens * _ENOUGH:
+    while run.now_s < within_s and not run.has(tokens):
         run.leap(tokens, within_s)
         run.to(min(run.next_s(tokens), within_s))
     run.spent.wall_clock_s = run.now_s
@@ -91,6 +87,10 @@ class _Run:
         complete = self._manner.shrinks or min(self._shares) == 1
         self._now = self._rate(self._shares, speeds) if complete and any(self._shares) else 0.0
         self._present = sum(map(mul, self._weights, self._shares))
+
+    def has(self, tokens: float) -> bool:
+        """Whether so many count."""
+        return is_now((tokens - self.spent.tokens) / self._full, self.now_s)
 
     def next_s(self, tokens: float) -> float:
         """When something happens next [s]."""
@@ -127,7 +127,7 @@ class _Run:
             if self._doing == "save":
                 self._unsaved = self._since_s = 0.0
             self._train()
-        elif self._doing == "train" and self._since_s >= self._manner.every_s * _ENOUGH:
+        elif self._doing == "train" and is_now(self._manner.every_s - self._since_s, moment_s):
             self._do("save", moment_s + self._manner.write_s)
 
     def _account(self, passed_s: float) -> None:

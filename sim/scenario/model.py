@@ -11,6 +11,7 @@ from ..documents.validation import Frozen, Name
 from ..strategies import Strategy
 from ..topology.model import PUBLISHED, CollectiveName, Topology
 from ..workload.documents import Workload
+from .failures import Failures
 from .sweep import Section
 from .variation import Capacities, with_amounts, with_bits, with_parameters
 
@@ -32,6 +33,8 @@ class Scenario(Frozen):
     """`alone`: each strategy has the network to itself; `together`: all run at once and compete for the links."""
     replay: Literal["steady", "full"] = "steady"
     """`steady`: replay until the run repeats itself and continue it exactly; `full`: replay every step."""
+    failures: Failures | None = None
+    """What breaks, and what runs do about it; only `simulate goodput` looks at it."""
 
     @property
     def algorithm(self) -> str:

@@ -15,9 +15,22 @@ from sim.strategies import STRATEGIES
 TOPOLOGIES = {"Topology", "Datacenter", "Inside", "Link", "Transport", "topology"}
 WORKLOADS = {"Workload", "TraceWorkload"}
 ALGORITHMS = {"DataParallel", "DiLoCo", "StreamingDiLoCo", "EagerDiLoCo", "AsyncDiLoCo", "ElasticDiLoCo"}
-QUESTIONS = {"run", "bandwidth", "budget", "explain", "plan", "predict", "flows", "validate", "reproduce", "sweep"}
+QUESTIONS = {
+    "run",
+    "bandwidth",
+    "budget",
+    "explain",
+    "plan",
+    "predict",
+    "flows",
+    "validate",
+    "reproduce",
+    "sweep",
+    "goodput",
+}
 ANSWERS = {"Runs", "Run", "Bandwidth", "Budget", "Explanation", "Plan", "Prediction", "FlowTimes", "Validation"}
-ANSWERS |= {"Reproduction", "Sweep"}
+ANSWERS |= {"Reproduction", "Sweep", "Goodput"}
+FAILURES = {"Failures", "Part", "Away", "Checkpoint"}
 OTHERS = {"Scenario", "load", "flow", "CrosshaulError", "InputError"}
 UNITS = {
     *("bit", "kbit", "Mbit", "Gbit", "Tbit", "byte", "kB", "MB", "GB", "TB", "KiB", "MiB", "GiB"),
@@ -26,7 +39,7 @@ UNITS = {
 
 
 def test_these_names_are_exported_and_no_others():
-    assert set(ch.__all__) == TOPOLOGIES | WORKLOADS | ALGORITHMS | QUESTIONS | ANSWERS | OTHERS | UNITS
+    assert set(ch.__all__) == TOPOLOGIES | WORKLOADS | ALGORITHMS | QUESTIONS | ANSWERS | FAILURES | OTHERS | UNITS
     assert len(set(ch.__all__)) == len(ch.__all__)
     assert sorted(dir(ch)) == sorted([*ch.__all__, "__version__"])
 

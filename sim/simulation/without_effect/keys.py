@@ -18,6 +18,7 @@ from .given import given
 from .prices import NOT_COUNTED, prices
 from .training import TRAINING
 
+NOT_BROKEN = "only simulate goodput counts what breaks"
 Reason = tuple[str, Iterable[str]]
 """Why keys have no effect, and which ones."""
 
@@ -40,6 +41,8 @@ def reasons(scenario: Scenario, jobs: Sequence[Job], carried: frozenset[str] | N
     """Every reason why keys of a scenario have no effect on its jobs, for any question."""
     idle = [] if carried is None else [("the link carries nothing in these runs", network.idle(carried))]
     yield from ((why, rule(scenario, jobs)) for why, rule in (*network.NETWORK, *TRAINING, *idle))
+    if scenario.failures is not None:
+        yield NOT_BROKEN, ["failures"]
 
 
 def by_path(found: Iterable[Reason]) -> dict[str, str]:
