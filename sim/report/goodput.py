@@ -9,8 +9,8 @@ from ..questions.goodput.cases import IN_WORDS
 from ..questions.goodput.goodput import Band, GoodputAnswer, GoodputRow
 from ..units.in_words import human_count, human_seconds
 from . import strategy_name
-from .model import Column, Records, Report, Row, Table, sentences
-from .quantities import COUNT, DURATION, LOSS, SHARE, TEXT
+from .model import Block, Column, Records, Report, Row, Table, sentences
+from .quantities import COUNT, DURATION, ENERGY, LOSS, MASS, MONEY, SHARE, TEXT
 
 PARTS = {
     "training": "Training",
@@ -31,6 +31,7 @@ def report(answer: GoodputAnswer) -> Report:
             sentences([_finding(answer)], "strong"),
             _bands(answer),
             _lost(answer),
+            *_spent(answer),
             sentences([*_checkpoints(answer.rows), *answer.notes], "quiet", "Notes"),
         ),
         document={
@@ -128,6 +129,34 @@ def _lost(answer: GoodputAnswer) -> Table:
     return Table(columns, tuple(rows), "Where the time goes", remark)
 
 
+_SPENT = (("cost", "Cost", MONEY), ("energy_kwh", "Energy", ENERGY), ("carbon_kg", "Carbon", MASS))
+"""What a row may cost and draw: its field, its head, what it measures."""
+
+
+def _spent(answer: GoodputAnswer) -> list[Block]:
+    """What it costs and draws, where anybody says what anything costs or draws."""
+    shown = [each for each in _SPENT if any(getattr(row, each[0]) is not None for row in answer.rows)]
+    if not shown:
+        return []
+    columns = [Column("Strategy", folds=True), Column("When something fails", folds=True)]
+    for field, head, of in shown:
+        columns += [Column(head, of, family=field), Column("95%", of, family=field)]
+    rows = []
+    for row in answer.rows:
+        bands = [getattr(row, field) for field, *_ in shown]
+        rows.append(
+            Row((*name(row), *(each for band in bands for each in ((band.p50, band.p95) if band else (None, None)))))
+        )
+    return [
+        Table(
+            tuple(columns),
+            tuple(rows),
+            "What it costs, and what it draws",
+            "Medians; cost is in the currency of the prices.",
+        )
+    ]
+
+
 def _checkpoints(rows: Sequence[GoodputRow]) -> Iterator[str]:
     for row in rows:
         if row.checkpoint_s is not None and row.best_checkpoint_s is not None:
@@ -146,8 +175,8 @@ def _flat(row: GoodputRow) -> dict[str, object]:
         value = getattr(row, field.name)
         if isinstance(value, Band):
             found |= {f"{field.name}_{each.name}": getattr(value, each.name) for each in fields(Band)}
-        elif field.name == "predicted_loss":
-            found |= {f"predicted_loss_{each.name}": None for each in fields(Band)}
+        elif field.name in ("predicted_loss", *(each[0] for each in _SPENT)):
+            found |= {f"{field.name}_{each.name}": None for each in fields(Band)}
         elif field.name == "spread":
             continue
         elif field.name == "shares":

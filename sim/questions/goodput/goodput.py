@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 
 from ...errors import ArgumentError, InputError
@@ -20,6 +20,7 @@ from .cases import IN_WORDS, Case, policies
 from .histories import MOST, gather
 from .notes import assumptions
 from .paces import Paces
+from .spending import spending
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,8 @@ class GoodputRow:
       wall_clock_s: from begin to end [s].
       tokens: that count in the end [tokens].
       predicted_loss: after `tokens`; None where nobody has published a law [nats per token].
+      cost: rent of all chips, spares included, and egress; None where nobody says a price.
+      energy_kwh, carbon_kg: electricity and its carbon; None where nobody says them [kWh], [kg].
       faults_per_day: failures that stopped something, a mean.
       spread: of the goodput: what 0%, 5%, ..., 100% of the histories came to no more than [-].
       shares: parts of the wall-clock by what it went into, means over all histories; their sum is 1 [-].
@@ -64,6 +67,9 @@ class GoodputRow:
     wall_clock_s: Band
     tokens: Band
     predicted_loss: Band | None
+    cost: Band | None
+    energy_kwh: Band | None
+    carbon_kg: Band | None
     faults_per_day: float
     spread: tuple[float, ...]
     shares: dict[str, float]
@@ -138,11 +144,10 @@ def answer(
         raise InputError(f"failures.policies: no strategy can do any of these; write {' or '.join(able)}")
     named = [(f"{case.label}, {IN_WORDS[case.policy]}", case.history()) for case in cases]
     spent = gather(named, histories, watch)
-    rows = tuple(_row(case, each) for case, each in zip(cases, spent, strict=True))
-    jobs = [outcome.job for outcome in found]
+    rows = tuple(_row(replayed, case, each) for case, each in zip(cases, spent, strict=True))
     given_up = {row.label: row.unfinished for row in rows if row.unfinished}
     unsure = histories is None and any(row.histories >= MOST for row in rows)
-    notes = assumptions(scenario, failures, jobs, {case.policy for case in cases}, given_up, unsure=unsure)
+    notes = assumptions(scenario, failures, found, {case.policy for case in cases}, given_up, unsure=unsure)
     return GoodputAnswer(replayed, for_s, rows, tuple(notes))
 
 
@@ -155,8 +160,8 @@ def _check_sites(failures: Failures, scenario: Scenario) -> None:
             raise InputError(f"failures.{where}.site: there is no datacenter {site!r}; write {', '.join(names[:8])}")
 
 
-def _row(case: Case, spent: Sequence[Spent]) -> GoodputRow:
-    job = case.outcome.job
+def _row(scenario: Scenario, case: Case, spent: Sequence[Spent]) -> GoodputRow:
+    job, money = case.outcome.job, spending(scenario, case.outcome, case.failures.spares)
     wall_s = math.fsum(each.wall_clock_s for each in spent)
     tokens = _band([each.tokens for each in spent])
     unfinished = sum(each.tokens < case.tokens * (1 - 1e-9) for each in spent) if case.tokens < math.inf else 0
@@ -174,6 +179,9 @@ def _row(case: Case, spent: Sequence[Spent]) -> GoodputRow:
         wall_clock_s=_band([each.wall_clock_s for each in spent]),
         tokens=tokens,
         predicted_loss=_loss(job, tokens),
+        cost=_band_of(money.cost if money else None, spent),
+        energy_kwh=_band_of(money.kwh if money else None, spent),
+        carbon_kg=_band_of(money.kg if money else None, spent),
         faults_per_day=sum(each.faults for each in spent) / wall_s * 86_400,
         spread=tuple(_reached([each.goodput for each in spent], step / 20) for step in range(21)),
         shares={part.removesuffix("_s"): math.fsum(getattr(each, part) for each in spent) / wall_s for part in PARTS},
@@ -189,6 +197,12 @@ def _reached(values: Sequence[float], share: float) -> float:
 
 def _band(values: Sequence[float]) -> Band:
     return Band(*(_reached(values, share) for share in (0.05, 0.5, 0.95)))
+
+
+def _band_of(amount: Callable[[Spent], float | None] | None, spent: Sequence[Spent]) -> Band | None:
+    found = [amount(each) for each in spent] if amount else []
+    known = [each for each in found if each is not None]
+    return _band(known) if known else None
 
 
 def _loss(job: Job, tokens: Band) -> Band | None:

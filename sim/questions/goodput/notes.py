@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from ...scenario.failures import Failures, Policy
 from ...scenario.model import Scenario
-from ...simulation.results import Job
+from ...simulation.cost import assumed
+from ...simulation.results import Outcome
 from ...simulation.without_effect.given import given
 from ...simulation.without_effect.keys import Reason, by_path, sentences
-from ...simulation.without_effect.prices import NOT_COUNTED, prices
 from ..without_effect import NOT_HELD, of_jobs
 from .assumed import PATIENCE
 from .histories import MOST
@@ -18,7 +18,7 @@ from .histories import MOST
 def assumptions(
     scenario: Scenario,
     failures: Failures,
-    jobs: Sequence[Job],
+    found: Sequence[Outcome],
     asked: set[Policy],
     given_up: Mapping[str, int],
     *,
@@ -29,7 +29,7 @@ def assumptions(
     Args:
       scenario: as it was given.
       failures: its own, or the assumed ones.
-      jobs: the strategies in their settings.
+      found: the replays without failures.
       asked: what they do about failures.
       given_up: histories that never ended, by the label of the strategy.
       unsure: whether more histories might move the median of the goodput.
@@ -48,9 +48,13 @@ def assumptions(
         yield f"given up after {PATIENCE:g} times the wall-clock without failures: {each} histories"
     if unsure:
         yield f"{MOST:,} histories at most; the median of the goodput may be off by more than 0.1 points"
-    found = [*of_jobs(scenario.replaced(failures=None), jobs), *_of_failures(scenario, failures, asked)]
-    found += [(NOT_COUNTED, prices(scenario.topology)), (NOT_HELD, given(scenario.workload, "workload", "memory"))]
-    yield from sentences(by_path(found))
+    money = list(assumed(scenario, found))
+    yield from money
+    if money and failures.spares:
+        yield "cost: spare chips are rented, too, and draw nothing"
+    jobs = [outcome.job for outcome in found]
+    reasons = [*of_jobs(scenario.replaced(failures=None), jobs), *_of_failures(scenario, failures, asked)]
+    yield from sentences(by_path([*reasons, (NOT_HELD, given(scenario.workload, "workload", "memory"))]))
 
 
 def _of_failures(scenario: Scenario, failures: Failures, asked: set[Policy]) -> Iterator[Reason]:

@@ -68,6 +68,31 @@ def test_without_failures_each_takes_as_long_as_its_run():
         assert row.goodput.p50 == pytest.approx(1, rel=1e-3)
 
 
+def test_what_it_costs_and_draws():
+    """Without failures as much as the run; of a site that is away for a day, its rent and what waiting chips draw."""
+    sites = [
+        each | {"price_chip_hour": 2.0, "egress": 0.05, "power": {"chip": "700 W", "pue": 1.2, "carbon": "100 g/kWh"}}
+        for each in SITES
+    ]
+    asked = scenario("data-parallel", sites=sites, failures=RARE.replaced(policies=("restart",)))
+    (row,), (plain,) = answer(asked, histories=2).rows, run(asked).runs
+    assert row.cost.p50 == pytest.approx(plain.cost.total, rel=1e-3)
+    assert row.energy_kwh.p50 == pytest.approx(plain.cost.energy_kwh, rel=1e-3)
+    assert row.carbon_kg.p50 == pytest.approx(plain.cost.carbon_kg, rel=1e-3)
+    away = Failures(
+        away=(Away(site="c", at=3600.0, how="planned", **{"for": DAY_S}),),
+        spares=16,
+        restart=0.0,
+        policies=("restart",),
+        checkpoint=Checkpoint(every=1e9),
+    )
+    (late,) = answer(asked.replaced(failures=away), histories=1).rows
+    hours = row.wall_clock_s.p50 / 3600
+    rent = 2.0 * (3 * 80 * (hours + 24) - 3 * 64 * hours)
+    assert late.cost.p50 - row.cost.p50 == pytest.approx(rent, rel=1e-3)
+    assert late.energy_kwh.p50 - row.energy_kwh.p50 == pytest.approx(24 * 192 * 0.7 * 0.4 * 1.2, rel=1e-3)
+
+
 @pytest.mark.parametrize("kind", ["data-parallel", "diloco", "streaming"])
 @pytest.mark.parametrize("left", [(0, 1), (1, 2), (0, 2)])
 def test_fewer_sites_are_as_fast_as_a_scenario_of_them_alone(kind, left):
