@@ -6,6 +6,8 @@ from ..questions.explain.elasticity import Elasticity
 from ..questions.explain.explain import Explanation
 from ..units.in_words import human_count, human_quantity, human_seconds
 from ..units.quantities import BANDWIDTH, LATENCY
+from .cost import cost_by_site
+from .memory import memory_table
 from .model import Block, Column, Records, Report, Row, Table, sentences, table
 from .quantities import DURATION, NUMBER, SHARE
 
@@ -29,6 +31,8 @@ def report(answer: Explanation) -> Report:
             *formula,
             sentences([answer.remark]),
             _elasticities(answer),
+            *cost_by_site(run),
+            *memory_table([run]),
             sentences(answer.notes, "quiet", "Assumed"),
         ),
         document={

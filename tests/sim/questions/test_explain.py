@@ -203,3 +203,19 @@ def test_one_run_at_a_time(simulate, scenario_file):
     assert "write --strategy" in err
     with pytest.raises(InputError, match="needs 9 datacenters"):
         answer(ask("diloco:replicas=9"))
+
+
+def test_it_says_what_the_run_costs_and_what_its_chips_hold(simulate, tmp_path):
+    file = tmp_path / "mine.yaml"
+    file.write_text(
+        "topology: h100-two-sites\n"
+        "workload: {model: 1.3b, memory: {sharding: optimizer}}\n"
+        "strategies: [{kind: diloco, replicas: 2}]\n"
+    )
+    prices = [word for site in (0, 1) for word in ("--set", f"topology.datacenters[{site}].price_chip_hour=2.0")]
+    code, out, err = simulate("explain", file, *prices)
+    assert code == 0, err
+    (run,) = json.loads(simulate(file, *prices, "--format", "json")[1])["runs"]
+    assert "what its sites cost and draw" in out
+    assert f"{run['cost']['sites'][0]['chips']:,.0f}"[:3] in out
+    assert "What a chip holds" in out
