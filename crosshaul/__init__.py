@@ -62,7 +62,16 @@ if TYPE_CHECKING:
     from sim.scenario.failures import Away, Checkpoint, Failures, Part
     from sim.scenario.model import Scenario
     from sim.simulation.results import Run
-    from sim.strategies import AsyncDiLoCo, DataParallel, DiLoCo, EagerDiLoCo, ElasticDiLoCo, StreamingDiLoCo
+    from sim.strategies import (
+        AsyncDiLoCo,
+        DataParallel,
+        DiLoCo,
+        EagerDiLoCo,
+        ElasticDiLoCo,
+        GossipDiLoCo,
+        StreamingDiLoCo,
+        TwoLevelDiLoCo,
+    )
     from sim.topology.inside import Inside
     from sim.topology.links import Link, Transport
     from sim.topology.model import Topology
@@ -91,6 +100,7 @@ __all__ = [
     "Gflop",
     "GiB",
     "Goodput",
+    "GossipDiLoCo",
     "InputError",
     "Inside",
     "KiB",
@@ -112,6 +122,7 @@ __all__ = [
     "Topology",
     "TraceWorkload",
     "Transport",
+    "TwoLevelDiLoCo",
     "Validation",
     "Workload",
     "bandwidth",
@@ -148,6 +159,7 @@ _HOMES = {
         "Explanation",
         "FlowTimes",
         "Goodput",
+        "GossipDiLoCo",
         "Plan",
         "Prediction",
         "Reproduction",
@@ -173,7 +185,16 @@ _HOMES = {
     "sim.scenario.failures": ("Away", "Checkpoint", "Failures", "Part"),
     "sim.scenario.model": ("Scenario",),
     "sim.simulation.results": ("Run",),
-    "sim.strategies": ("AsyncDiLoCo", "DataParallel", "DiLoCo", "EagerDiLoCo", "ElasticDiLoCo", "StreamingDiLoCo"),
+    "sim.strategies": (
+        "AsyncDiLoCo",
+        "DataParallel",
+        "DiLoCo",
+        "EagerDiLoCo",
+        "ElasticDiLoCo",
+        "GossipDiLoCo",
+        "StreamingDiLoCo",
+        "TwoLevelDiLoCo",
+    ),
     "sim.topology.inside": ("Inside",),
     "sim.topology.links": ("Link", "Transport"),
     "sim.topology.model": ("Topology",),

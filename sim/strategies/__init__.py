@@ -11,12 +11,14 @@ from .data_parallel import DataParallel
 from .diloco import DiLoCo
 from .eager_diloco import EagerDiLoCo
 from .elastic_diloco import ElasticDiLoCo
+from .gossip_diloco import GossipDiLoCo
 from .shared.setting import Setting
 from .shared.strategy import AbstractStrategy
 from .streaming_diloco import StreamingDiLoCo
+from .two_level_diloco import TwoLevelDiLoCo
 
 Strategy = Annotated[
-    DataParallel | DiLoCo | StreamingDiLoCo | EagerDiLoCo | AsyncDiLoCo | ElasticDiLoCo,
+    DataParallel | DiLoCo | StreamingDiLoCo | EagerDiLoCo | AsyncDiLoCo | ElasticDiLoCo | GossipDiLoCo | TwoLevelDiLoCo,
     Field(discriminator="kind"),
 ]
 
@@ -45,9 +47,11 @@ __all__ = [
     "DiLoCo",
     "EagerDiLoCo",
     "ElasticDiLoCo",
+    "GossipDiLoCo",
     "Reference",
     "Setting",
     "Strategy",
     "StreamingDiLoCo",
+    "TwoLevelDiLoCo",
     "is_reference",
 ]

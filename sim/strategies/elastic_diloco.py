@@ -61,6 +61,10 @@ class ElasticDiLoCo(OuterStepStrategy):
         """With K = M all replicas exchange together; else some may be late."""
         return Meetings(of_all=self.quorum == self.replicas)
 
+    def with_replicas(self, replicas: int) -> Self:
+        """The same with fewer replicas, of which no more can be demanded."""
+        return self.replaced(replicas=replicas, quorum=min(self.quorum, replicas))
+
     def schedule(self, setting: Setting) -> Schedule:
         """All workers may exchange after every round."""
         return Schedule.among_all(setting, self.sync_every, closing=self.closing_exchange)

@@ -23,7 +23,7 @@ class Job:
         self.by_layer = getattr(strategy, "overlap", "none") == "layers"
         spans = strategy.kind == "data-parallel"
         self.pack_s = self._pack_s()
-        self.size = self._packed(load.gradient_bytes if spans else load.outer_bytes)
+        self.size = self._packed(load.gradient_bytes if spans else load.outer_bytes) * getattr(strategy, "copies", 1.0)
         self.steps = self._async_steps() if strategy.kind == "async-diloco" and strategy.replicas > 1 else None
 
     def _pack_s(self):

@@ -5,6 +5,7 @@ pack first, and `yield from w.wait(...)`. Steps count from 0.
 """
 
 import math
+import random
 
 
 def program(w):
@@ -16,7 +17,7 @@ def program(w):
         yield from one_replica(w)
     elif kind == "async-diloco":
         yield from asynchronous(w)
-    elif kind in ("diloco", "elastic-diloco") and not w.job.by_layer:
+    elif kind in ("diloco", "elastic-diloco", "gossip-diloco", "two-level-diloco") and not w.job.by_layer:
         yield from rounds(w)
     else:
         yield from streaming(w)
@@ -24,7 +25,11 @@ def program(w):
 
 def is_round_over(w, step, steps):
     """Whether an outer exchange follows a step: at the end of a round, and of the run."""
-    return (step + 1) % w.job.strategy.sync_every == 0 or (step == steps - 1 and w.job.closing)
+    return is_over(w.job, step, steps)
+
+
+def is_over(job, step, steps):
+    return (step + 1) % job.strategy.sync_every == 0 or (step == steps - 1 and job.closing)
 
 
 def inner_step(w, step):
@@ -43,17 +48,46 @@ def inside_exchange(w, step):
 
 
 def rounds(w):
-    """DiLoCo, and Elastic DiLoCo, whose exchange goes ahead without those who are late."""
+    """DiLoCo; Elastic DiLoCo, whose exchange goes ahead without those who are late; and those among some at a time."""
     strategy, steps = w.job.strategy, w.job.load.steps
     quorum = getattr(strategy, "quorum", strategy.replicas)
     for step in range(steps):
         yield from inner_step(w, step)
         if is_round_over(w, step, steps):
-            one = w.exchange("outer", step, 0, w.job.size)
+            members = among(w, step, steps)
+            if len(members) < 2:
+                continue
+            one = w.exchange("outer", step, 0, w.job.size, members=members)
             if quorum < strategy.replicas:
                 one.quorum, one.grace_s = quorum, strategy.grace_s
             yield from w.start(one, pack=1.0)
             yield from w.wait(one)
+
+
+def among(w, step, steps):
+    """Who exchanges with a worker after a step that ends a round, itself among them."""
+    job, strategy = w.job, w.job.strategy
+    everyone, number, mine = list(job.everyone), step // strategy.sync_every, w.place - job.first
+    if strategy.kind == "gossip-diloco":
+        dealt = list(range(len(everyone)))
+        random.Random(f"{strategy.seed}:{number}").shuffle(dealt)
+        place = dealt.index(mine)
+        found = sorted(dealt[place - place % 2 : place - place % 2 + 2])
+    elif (
+        strategy.kind == "two-level-diloco"
+        and (number + 1) % strategy.across_every
+        and number != last_round(job, steps)
+    ):
+        size = len(everyone) // strategy.regions
+        found = [other for other in range(len(everyone)) if other // size == mine // size]
+    else:
+        found = range(len(everyone))
+    return tuple(everyone[other] for other in found)
+
+
+def last_round(job, steps):
+    """The number of the last round that ends with an exchange."""
+    return max(step // job.strategy.sync_every for step in range(steps) if is_over(job, step, steps))
 
 
 def one_replica(w):

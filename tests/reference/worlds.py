@@ -177,6 +177,7 @@ def _strategy(rng, count, layers):
     kinds = ["data-parallel", "diloco"]
     if count > 1:
         kinds += ["diloco", "streaming-diloco", "eager-diloco", "async-diloco", "elastic-diloco"]
+        kinds += ["gossip-diloco", "two-level-diloco"]
     kind = rng.choice(kinds)
     strategy = {"kind": kind}
     if kind != "data-parallel":
@@ -191,6 +192,12 @@ def _strategy(rng, count, layers):
         strategy |= {"pattern": "sequential"} if rng.random() < 0.3 else {}
     if kind == "async-diloco" and rng.random() < 0.5:
         strategy["server"] = rng.randrange(strategy["replicas"])
+    if kind == "gossip-diloco":
+        strategy |= {"seed": rng.randrange(9), "copies": rng.choice([1.0, 2.0])}
+    if kind == "two-level-diloco":
+        many = strategy["replicas"]
+        strategy["regions"] = rng.choice([n for n in range(1, many + 1) if many % n == 0])
+        strategy["across_every"] = rng.choice([1, 2, 3, 5])
     if kind == "elastic-diloco":
         strategy["quorum"] = rng.randint(1, strategy["replicas"])
         strategy["grace"] = rng.choice(["0 s", f"{_number(rng, 0.01, 5)!r} s"])

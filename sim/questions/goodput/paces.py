@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -47,10 +48,10 @@ class Paces:
         totals = outcome.timeline.workers
         own = zip(totals, schedule.steps, strict=True)
         if strategy.meetings.own_pace:
-            self.own_s = [each.finish_s / steps for each, steps in own]
+            self.own_s = [each.finish_s / steps if steps else math.inf for each, steps in own]
         else:
             self.own_s = [(each.compute_s + each.packing_s + each.exposed_inside_s) / steps for each, steps in own]
-        """Time of a step of each site by itself [s]."""
+        """Time of a step of each site by itself; infinite for one that was dealt no steps [s]."""
         share = load.deal.tokens_share
         self.step_tokens: Sequence[float] = [load.batch_tokens * each for each in share]
         chips = load.deal.worker_chips
@@ -116,14 +117,7 @@ def among(scenario: Scenario, there: Sequence[Datacenter], batch_tokens: float, 
     topology = scenario.topology.replaced(
         datacenters=tuple(there), routers=(*scenario.topology.routers, *routers), egress=None
     )
-    changed: dict[str, Any] = {}
-    keys = type(job.strategy).public_keys()
-    if "replicas" in keys:
-        changed["replicas"] = len(there)
-    quorum = getattr(job.strategy, "quorum", None)
-    if quorum is not None:
-        changed["quorum"] = min(quorum, len(there))
-    strategy = job.strategy.replaced(**changed) if changed else job.strategy
+    strategy = job.strategy if job.strategy.spans else job.strategy.with_replicas(len(there))
     varied = scenario.replaced(topology=topology, strategies=(strategy,))
     if scenario.workload.chips is None:
         return varied.vary(batch_tokens=batch_tokens)

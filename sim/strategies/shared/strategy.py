@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from pydantic import Field
 
@@ -138,6 +138,10 @@ class AbstractStrategy(Frozen, ABC):
     def fragment_count(self, setting: Setting) -> int:
         """Fragments P of the parameters that are exchanged at different moments of a round."""
         return 1
+
+    def with_replicas(self, replicas: int) -> Self:
+        """The same with fewer replicas, for when some are away."""
+        return self.replaced(replicas=replicas) if "replicas" in type(self).public_keys() else self
 
     @abstractmethod
     def schedule(self, setting: Setting) -> Schedule:

@@ -21,7 +21,12 @@ from tests.sim.simulation.test_keys import others
 LINK = {"between": ["a", "b"], "bandwidth": "1 Gbit/s", "latency": "1 ms"}
 TOPOLOGY = {"name": "t", "datacenters": [{"name": "a", "chips": 2}, {"name": "b", "chips": 2}], "links": [LINK]}
 WORKLOAD = {"params": 1e7, "steps": 12, "batch_tokens": 65536, "layers": 8}
-MORE = {"elastic-diloco": {"replicas": 2, "quorum": 1}, "streaming-diloco": {"fragments": 2}}
+MORE = {
+    "elastic-diloco": {"replicas": 2, "quorum": 1},
+    "gossip-diloco": {"replicas": 2},
+    "two-level-diloco": {"replicas": 2},
+    "streaming-diloco": {"fragments": 2},
+}
 
 
 def scenario(strategies):

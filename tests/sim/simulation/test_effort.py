@@ -14,8 +14,12 @@ from sim.scenario.model import Scenario
 from sim.simulation.run import outcomes
 
 FEW = 2000
-ALL = {("elastic-diloco", "schedule"): 80_000}
-"""A replica that is always late falls ever further behind while the links are thin."""
+ALL = {
+    ("elastic-diloco", "schedule"): 80_000,
+    ("two-level-diloco", "schedule"): 5_000,
+    ("two-level-diloco", "outages"): 5_000,
+}
+"""A replica that is always late falls ever further behind while the links are thin; periods of two levels are longer."""
 QUICK = [each for each in NETWORKS if each != "jittered"]
 
 

@@ -25,6 +25,7 @@ from sim.documents.validation import validate
 from sim.errors import InputError
 from sim.questions.flows import Flows
 from sim.questions.flows import answer as follow
+from sim.questions.goodput.goodput import answer as goodput
 from sim.scenario.model import Scenario
 from sim.simulation.run import run
 from sim.strategies import STRATEGIES
@@ -161,6 +162,8 @@ BASES: dict[str, dict] = {
         "strategies": [
             {"kind": "async-diloco", "replicas": 2, "sync_every": 5, "server": 1},
             {"kind": "elastic-diloco", "replicas": 3, "sync_every": 5, "quorum": 2, "grace": "20 ms"},
+            {"kind": "gossip-diloco", "replicas": 3, "sync_every": 5},
+            {"kind": "two-level-diloco", "replicas": 3, "regions": 3, "sync_every": 5, "across_every": 2},
             {"kind": "data-parallel"},
         ],
         "collective": "star",
@@ -387,6 +390,8 @@ BASES: dict[str, dict] = {
 OTHERS: dict[tuple[str, str], list] = {
     ("Scenario", "strategies"): [[{"kind": "diloco", "replicas": 2, "sync_every": 9}]],
     ("Scenario", "workload"): [{"params": 3e7, "steps": 5, "batch_tokens": 65536}],
+    ("TwoLevelDiLoCo", "regions"): [1],
+    ("TwoLevelDiLoCo", "replicas"): [2],
     ("Topology", "hosts"): [[{"name": name, "slowdown": [1, 3.0]} for name in ("core0", "core1")]],
     ("Topology", "routes"): [[{"from": "a", "to": "b", "via": ["ix"]}], [{"from": "a", "to": "b", "via": ["c"]}]],
     ("Datacenter", "chip"): ["h100", "tpu-v3"],
@@ -435,6 +440,8 @@ NO_PAIR = {
     ("TwoTier", "shape"): "the other shapes refuse its keys",
     ("AsyncDiLoCo", "kind"): "the other kinds refuse its keys",
     ("ElasticDiLoCo", "kind"): "likewise",
+    ("GossipDiLoCo", "kind"): "likewise",
+    ("TwoLevelDiLoCo", "kind"): "likewise",
 }
 """Keys that cannot be changed alone."""
 
@@ -470,7 +477,41 @@ OTHERS_OF_FLOWS = {
     ("Flows", "topology"): [topology()],
 }
 OTHERS |= OTHERS_OF_FLOWS
-ALL = BASES | FLOWS
+BROKEN: dict[str, dict] = {
+    "failures": {
+        "topology": topology(sites=[site("a", chips=4), site("b", chips=4), site("c", chips=4)]),
+        "workload": SMALL | {"steps": 60},
+        "strategies": [
+            {"kind": "data-parallel"},
+            {"kind": "diloco", "replicas": 3, "sync_every": 5},
+            {"kind": "async-diloco", "replicas": 3, "sync_every": 5},
+        ],
+        "failures": {
+            "parts": [
+                {"what": "chip", "mtbf": "40 s", "repair": "1 s", "chips": 1},
+                {"what": "host", "chips": 2, "mtbf": "20 s", "repair": "2 s", "speed": 0.5, "site": "a"},
+            ],
+            "away": [{"site": "b", "at": "2 s", "for": "1 s", "every": "9 s"}],
+            "spares": 1,
+            "detect": "0.1 s",
+            "restart": "0.5 s",
+            "reconfigure": "0.2 s",
+            "checkpoint": {"every": "1 s", "write": "0.05 s"},
+            "shrink": True,
+        },
+    },
+}
+"""Documents that `simulate goodput` is asked about; a few histories of each do."""
+OTHERS |= {
+    ("Part", "what"): ["chip", "reach"],
+    ("Part", "site"): ["b", "c"],
+    ("Away", "site"): ["a", "c"],
+    ("Failures", "policies"): [["elastic", "leave-out"]],
+    ("Failures", "parts"): [[{"what": "site", "mtbf": "9 s", "repair": "1 s"}]],
+    ("Failures", "away"): [[{"site": "a", "at": "1 s", "for": "2 s"}]],
+    ("Scenario", "failures"): [{"away": [{"site": "a", "at": "1 s", "for": "2 s"}]}],
+}
+ALL = BASES | FLOWS | BROKEN
 
 
 def plain(document):
@@ -578,6 +619,9 @@ def _answered(document, asked):
     if "flows" in asked:
         followed = follow(validate(Flows, json.loads(document), source="test"))
         return numbers(followed), followed.notes
+    if "failures" in document:
+        left = goodput(validate(Scenario, json.loads(document), source="test"), histories=5)
+        return numbers(left.rows), left.notes
     result = run(validate(Scenario, json.loads(document), source="test"))
     return numbers(result.runs), result.notes
 

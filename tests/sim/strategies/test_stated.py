@@ -11,7 +11,17 @@ from sim.questions.explain.explain import closed_form
 from sim.scenario.model import Scenario
 from sim.simulation.jobs import jobs
 from sim.simulation.run import run
-from sim.strategies import STRATEGIES, AsyncDiLoCo, DataParallel, DiLoCo, EagerDiLoCo, ElasticDiLoCo, StreamingDiLoCo
+from sim.strategies import (
+    STRATEGIES,
+    AsyncDiLoCo,
+    DataParallel,
+    DiLoCo,
+    EagerDiLoCo,
+    ElasticDiLoCo,
+    GossipDiLoCo,
+    StreamingDiLoCo,
+    TwoLevelDiLoCo,
+)
 from sim.strategies.shared.schedule import Schedule
 
 SIM = Path(sim.__file__).parent
@@ -88,6 +98,10 @@ LABELS = {
         replicas=3, sync_every=5, server=2, payload_bits=16, closing_exchange=False
     ),
     "Elastic DiLoCo M=4 K=3 H=30 grace=2s": ElasticDiLoCo(grace="2 s"),
+    "Gossip DiLoCo M=4 H=30 copies=1 seed=7": GossipDiLoCo(copies=1.0, seed=7),
+    "Two-level DiLoCo M=6 regions=3 H=10 K=5 4-bit": TwoLevelDiLoCo(
+        replicas=6, regions=3, sync_every=10, across_every=5, payload_bits=4
+    ),
 }
 
 

@@ -18,8 +18,10 @@ from sim.strategies import (
     DiLoCo,
     EagerDiLoCo,
     ElasticDiLoCo,
+    GossipDiLoCo,
     Setting,
     StreamingDiLoCo,
+    TwoLevelDiLoCo,
 )
 from sim.topology.model import Route, Topology, load_topology
 from sim.workload.documents import AnalyticWorkload
@@ -50,6 +52,11 @@ TABLE = [
     AsyncDiLoCo(replicas=4, sync_every=30, server=1),
     ElasticDiLoCo(replicas=4, quorum=3, sync_every=30),
     ElasticDiLoCo(replicas=4, quorum=4, sync_every=30, grace="1 s"),
+    GossipDiLoCo(replicas=2, sync_every=30),
+    GossipDiLoCo(replicas=8, sync_every=30, copies=1.0, seed=3),
+    TwoLevelDiLoCo(replicas=4, sync_every=10, across_every=3),
+    TwoLevelDiLoCo(replicas=4, regions=1, sync_every=30),
+    TwoLevelDiLoCo(replicas=8, regions=4, sync_every=30, across_every=1),
 ]
 every = pytest.mark.parametrize(
     "strategy", TABLE, ids=lambda s: s.label + (" bucket" if getattr(s, "bucket_bytes", None) else "")
@@ -158,6 +165,8 @@ WITHOUT_CLOSED_FORM = {
     "Eager DiLoCo M=2 H=30",
     "Eager DiLoCo M=2 H=30 P=3 by layer",
     "Async DiLoCo M=4 H=30 server=1",
+    "Gossip DiLoCo M=8 H=30 copies=1 seed=3",
+    "Two-level DiLoCo M=4 regions=2 H=10 K=3",
 }
 
 

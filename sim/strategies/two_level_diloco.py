@@ -1,0 +1,115 @@
+"""Two-level DiLoCo: outer steps within regions, and now and then one among all replicas."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from ..defaults import SYNC_EVERY
+from ..engine.ops import Collective, Op
+from ..errors import InputError
+from ..units.quantities import MOST_SITES, MOST_STEPS
+from .shared.closed_form import ClosedForm, of_replicas, outer_step
+from .shared.outer_steps import OuterStepStrategy
+from .shared.schedule import Groups, Schedule, count_rounds
+from .shared.setting import Setting
+from .shared.stated import Meetings, open_end
+from .shared.steps import inner_steps
+
+
+class TwoLevelDiLoCo(OuterStepStrategy):
+    """DiLoCo in DiLoCo: after every H inner steps the replicas of a region exchange, after every K-th time all of them.
+
+    Neighbouring replicas, in the order of the datacenters, make a region, all of the same size. Links between regions
+    carry an exchange every K H steps, and those within a region one every H steps. The last exchange of a run is among
+    all.
+
+    Source: arXiv 2506.04531 (HALoS) for two levels; synchronous at both of them here.
+    Limits: replay only; the effect of two levels on the loss is not predicted.
+    """
+
+    kind: Literal["two-level-diloco"] = "two-level-diloco"
+    replicas: int = Field(default=4, gt=1, le=MOST_SITES, examples=[4])
+    """Replicas M, each in its own datacenter."""
+    regions: int = Field(default=2, gt=0, le=MOST_SITES, examples=[2])
+    """Regions, of equally many replicas each."""
+    sync_every: int = Field(default=SYNC_EVERY, gt=0, le=MOST_STEPS, examples=[30])
+    """Inner steps H between two exchanges of a region."""
+    across_every: int = Field(default=4, gt=0, le=MOST_STEPS, examples=[4])
+    """Which exchanges are among all replicas: every K-th; the others are within the regions."""
+    closing_exchange: bool = True
+    """Whether a last round of fewer than H steps ends with an exchange; many trainers stop without one."""
+    name: ClassVar[str] = "Two-level DiLoCo"
+
+    @model_validator(mode="after")
+    def _regions_are_equal(self) -> Self:
+        if self.replicas % self.regions:
+            fits = [n for n in range(1, self.replicas + 1) if self.replicas % n == 0]
+            raise InputError(
+                f"regions: {self.replicas} replicas cannot be shared evenly by {self.regions} regions; write "
+                f"{' or '.join(map(str, fits))}"
+            )
+        return self
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """M, regions, H and K, and the payload."""
+        own = {"M": f"{self.replicas}", "regions": f"{self.regions}"}
+        own |= {"H": f"{self.sync_every}", "K": f"{self.across_every}"}
+        return own | self.payload_parameters() | open_end(self.closing_exchange)
+
+    @property
+    def steps_per_sync(self) -> int:
+        """H K inner steps from one exchange among all replicas to the next."""
+        return self.sync_every * (1 if self._flat else self.across_every)
+
+    @property
+    def _flat(self) -> bool:
+        """Whether all exchanges are among all replicas: it is DiLoCo."""
+        return self.regions == 1 or self.across_every == 1
+
+    @property
+    def meetings(self) -> Meetings:
+        """With one region, or one level, all replicas exchange together; else most exchanges are among some."""
+        return Meetings(of_all=self._flat)
+
+    def with_replicas(self, replicas: int) -> Self:
+        """The same with fewer replicas, and in one region where they do not fill them evenly."""
+        return self.replaced(replicas=replicas, regions=self.regions if replicas % self.regions == 0 else 1)
+
+    def schedule(self, setting: Setting) -> Schedule:
+        """Exchanges within the regions, and among all after every K-th round and the last one."""
+        steps, workers = setting.load.steps, setting.workers
+        last = count_rounds(steps, self.sync_every, closing=self.closing_exchange) - 1
+        size = workers // self.regions
+        regions = tuple(tuple(range(first, first + size)) for first in range(0, workers, size))
+        everyone = (setting.everyone,)
+
+        def groups(number: int) -> Groups:
+            return everyone if number == last or (number + 1) % self.across_every == 0 else regions
+
+        return Schedule((steps,) * workers, self.sync_every, groups, self.closing_exchange)
+
+    def program(self, worker: int, setting: Setting, schedule: Schedule) -> Iterator[Op]:
+        """Repeats H inner steps and an exchange with the region (if there is another in it), or with all."""
+        size_bytes = self.outer_bytes(setting)
+        for each in schedule.rounds(worker):
+            yield from inner_steps(worker, setting, each.first, each.end - each.first)
+            if len(each.members) > 1:
+                yield from self.exchange(setting, Collective("outer", each.number, each.members, size_bytes))
+
+    def closed_form(self, setting: Setting) -> ClosedForm | None:
+        """That of DiLoCo where all exchanges are among all; else None [s]."""
+        if not self._flat:
+            return None
+        shown_s = [setting.inside_exposed_s(worker) for worker in setting.everyone]
+        outer = outer_step(setting, self.outer_bytes(setting))
+        return of_replicas(setting, self.sync_every, shown_s, outer, self.packing_s(setting))
+
+    def link_s(self, setting: Setting) -> float:
+        """(2Nb/W1)(1 - 1/R) x exchanges among all [s]."""
+        rounds = self.outer_steps(setting.load.steps)
+        among_all = rounds if self._flat else rounds // self.across_every
+        return setting.sending_s(self.outer_bytes(setting)) * among_all
