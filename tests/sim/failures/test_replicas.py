@@ -134,6 +134,13 @@ def test_rounds_that_are_passed_over_change_nothing(seed, monkeypatch):
         at_once=draw.random() < 0.5,
         shrinks=draw.random() < 0.5,
         detect_s=draw.choice([0.0, 7.0]),
+        quick=draw.random() < 0.5,
+        majority=draw.random() < 0.3,
+        hang_s=draw.choice([0.0, 15.0]),
+        pause_s=draw.choice([0.0, 2.0]),
+        loads_steps=draw.choice([0.0, 8.0]),
+        checks_every=draw.choice([0, 0, 3]),
+        checks_steps=4.0,
     )
     paces = Paces(count, step_s=[draw.choice([1.0, 1.0, 1.3]) for _ in range(count)])
     end = {"within_s": 12_000.0} if draw.random() < 0.5 else {"tokens": 300_000.0 * count, "within_s": 1e6}
