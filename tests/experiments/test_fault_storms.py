@@ -9,6 +9,7 @@ import pytest
 
 from experiments.fault_storms.check import RESULTS, as_csv, rows, stopped_and_committed, storms
 from experiments.fault_storms.data import measured, table
+from experiments.fault_storms.predict import PREDICTIONS, efficiencies_of_many, run_rows
 from experiments.fault_storms.replay import commits, efficiency, logged, outages
 
 STORMS = [each["run"] for each in storms()]
@@ -66,3 +67,20 @@ def test_results_that_were_held_out_are_not_in_the_tables():
     unknown = [each for each in table("storms.csv") if not each["commits"]]
     assert [each["run"] for each in unknown] == ["storm-n32p"]
     assert all(not each["run_wall_r0_s"] for each in table("runs.csv") if each["measured_held_out"] == "1")
+
+
+def test_the_committed_predictions_of_plain_runs_come_out_again_and_fit_those_that_are_known():
+    with PREDICTIONS.open(newline="") as file:
+        stored = [each for each in csv.DictReader(file) if each["what"] != "efficiency"]
+    assert run_rows(measured()) == stored
+    known = [each for each in stored if each["measured"]]
+    assert len(known) == 12
+    assert all(float(each["predicted"]) == pytest.approx(float(each["measured"]), rel=0.006) for each in known)
+
+
+def test_a_sample_of_the_predicted_storm_lies_in_its_band():
+    storm = next(each for each in table("storms.csv") if each["run"] == "storm-n32p")
+    with PREDICTIONS.open(newline="") as file:
+        own = next(each for each in csv.DictReader(file) if "nothing" in each["how"])
+    found = efficiencies_of_many(storm, measured(), range(1), stops=False)
+    assert sum(float(own["low"]) - 0.15 < each < float(own["high"]) + 0.1 for each in found) >= 6
