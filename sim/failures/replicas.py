@@ -198,7 +198,9 @@ class _Run:
         elif change.kind == "back" and site.doing == "wait" and self._enough(site):
             self._start(number, site, rounds.restart_s, "join")
         elif change.kind == "back" and rounds.shrinks and site.share > before and site.doing != "wait":
-            self._start(number, site, rounds.reconfigure_s, "join" if site.doing == "start" else "compute")
+            starts, under_way_s = site.doing == "start", site.until_s - self.now_s  # what began is not cut short
+            takes_s = max(rounds.reconfigure_s, under_way_s if starts else 0.0)
+            self._start(number, site, takes_s, "join" if starts else "compute")
 
     def _enough(self, site: Seat) -> bool:
         return site.share > 0 if self._rounds.shrinks else site.share == 1

@@ -107,6 +107,14 @@ def test_who_shrinks_keeps_what_it_has():
     assert found.tokens < 100 * 282
 
 
+def test_chips_that_return_do_not_cut_short_what_began():
+    causes = [Cause(0, 1, 2.0, 1e12, repair_s=5.0)]
+    given = hardware(1, causes=causes)
+    given._failing[0][0].at_s = 47.0
+    found = go_through(given, rounds(shrinks=True), Paces(1, exchange_s=0.0), within_s=300.0)
+    assert found.restarting_s == pytest.approx(14.0)
+
+
 @pytest.mark.parametrize("seed", range(40))
 def test_rounds_that_are_passed_over_change_nothing(seed, monkeypatch):
     draw = random.Random(seed)
