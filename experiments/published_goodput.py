@@ -2,21 +2,21 @@
 
 Claim (arXiv 2604.21428, second-hand): 1.2 million chips train 27% of their time with Data-Parallel, 58% with elastic
 Data-Parallel, 88% and 93% with Decoupled DiLoCo of 8 and 16 learners; 2.4 million 18%, 40%, 80%, 86%. A chip fails once
-a year; how long a run stops for a failure (to go on with fewer, and again with more), how long chips are away, how many go
-with one that fails and how much speeds differ are inputs there, too, and not known.
+a year; how long a run stops for a failure (to go on with fewer, and again with more), how long chips are away, how many
+go with one that fails and how much speeds differ are inputs there, too, and not known.
 Here `sim.failures.together` goes through seeded histories over a grid of those inputs: learners are elastic runs of a
 share of the chips each, and Data-Parallel stands until its chips are back. What slow chips take is one factor for all.
 Verdict: all eight come out within 2 points, for instance when a run stops 16 s for a failure and 3 s for a return, slow
 chips take 4.5%, and Data-Parallel stands for 65 s: 28, 57, 88, 91% and 17, 42, 81, 88%. What the numbers tell of the
 missing inputs (39 of 180 points of the grid give the six of elastic runs and learners within 3 points):
 
-- Told: that an elastic run stops for 16 to 23 s in all, for a failure and for the return; that Data-Parallel stands 50 to
-  70 s (closest at 60 to 70 s with the same speed); that chips fail only while they train: were it always, no
+- Told: that an elastic run stops for 16 to 23 s in all, for a failure and for the return; that Data-Parallel stands
+  50 to 70 s (closest at 60 to 70 s with the same speed); that chips fail only while they train: were it always, no
   standing would give 27% and 18% at once.
 - Told as a product: what slow chips leave (0.94 to 1) and the share of chips that is there. Chips in slices of 1,024
   that stay away for an hour do not fit (7 points off): no more than some 4% may be missing.
-- Not told: how the stop is split into going on with fewer and with more (0 to 9 s of it), and how long chips are away and
-  how many go with one, as long as few are missing: 60 s or an hour, 1 or 256 chips fit alike.
+- Not told: how the stop is split into going on with fewer and with more (0 to 9 s of it), and how long chips are away
+  and how many go with one, as long as few are missing: 60 s or an hour, 1 or 256 chips fit alike.
 - The mean time between failures of a chip counts only times these seconds: at half a year all stops are half as long.
 Run: python -m experiments.published_goodput (3 minutes). Writes results/published_goodput.csv, .png and .pdf.
 """
@@ -153,7 +153,7 @@ def draw(table: list[Row], path: Path) -> None:
         figure,
         path,
         "Which stops give the published goodputs of 1.2 and 2.4 million chips",
-        "Each point has the speed of slow chips that fits it best. Grey: 3 points. Published goodputs: arXiv 2604.21428, "
+        "Each point has the speed of slow chips that fits it best. Grey: 3 points. Published: arXiv 2604.21428, "
         "second-hand. A chip fails once a year, and only while it runs; chips are away for 60 s, one by one.",
         [*left.lines[:-1], right.lines[0]],
     )
