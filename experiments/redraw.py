@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from . import bandwidth_sweep, best_batch, compute_utilization, four_fold, idealised_wall_clock, loss_scaling
+from . import published_goodput as goodput
 from . import published_syncs as syncs
 from .small_scale import figure as small_scale
 from .tables import RESULTS, committed
@@ -23,6 +24,7 @@ FIGURES: dict[str, tuple[Path, Callable[[Path], None]]] = {
     "four_fold": (RESULTS, lambda path: four_fold.draw(committed("four_fold"), path)),
     "idealised_wall_clock": (RESULTS, lambda path: idealised_wall_clock.draw(committed("idealised_wall_clock"), path)),
     "loss_scaling": (RESULTS, loss_scaling.draw),
+    "published_goodput": (RESULTS, lambda path: goodput.draw(committed("published_goodput"), path)),
     "published_syncs": (RESULTS, lambda path: syncs.draw(committed("published_syncs"), path)),
     "headline": (FOLDER / "small_scale", lambda path: small_scale.draw_headline(small_scale.read(), path)),
     "ablations": (FOLDER / "small_scale", lambda path: small_scale.draw_ablations(small_scale.read(), path)),

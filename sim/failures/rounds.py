@@ -39,6 +39,15 @@ class Rounds:
       detect_s: until the others know that one is away, and until itself begins to restart [s].
       restart_s: from then until it trains again, with the parameters of the others [s].
       reconfigure_s: until a replica goes on with fewer chips, or with more again [s].
+      quick: whether those who took part in the last exchange begin the next as soon as all of them have come.
+      majority: whether more than half of those that are seen must have come.
+      hang_s: how long an exchange hangs, and then fails, in which somebody is counted on who is away without being
+        missed yet; 0: it is left out at once [s].
+      pause_s: after every exchange, before the next inner step [s].
+      loads_steps: before its first inner step after a restart a replica loads and compiles what it needs, once it can
+        be reached, as long as so many inner steps would take; the others wait for it from then on.
+      checks_every, checks_steps: after so many of its own rounds a replica evaluates its model, as long as so many
+        inner steps would take; 0: never.
     """
 
     steps: float
@@ -50,19 +59,49 @@ class Rounds:
     detect_s: float
     restart_s: float
     reconfigure_s: float
+    quick: bool = False
+    majority: bool = False
+    hang_s: float = 0.0
+    pause_s: float = 0.0
+    loads_steps: float = 0.0
+    checks_every: int = 0
+    checks_steps: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """An exchange that is over.
+
+    Attributes:
+      begin_s, end_s: since the begin of the run [s].
+      members: the replicas whose steps count from now on, or are lost if it failed.
+      fails: whether it hung until its time-out, because of somebody who was away.
+    """
+
+    begin_s: float
+    end_s: float
+    members: frozenset[int]
+    fails: bool = False
 
 
 @dataclass(slots=True)
 class Seat:
-    """Where a replica stands: it may `compute`, have `arrived`, `exchange`, `wait` for hardware, `start`, or `join`."""
+    """Where a replica stands.
+
+    It may `compute`, have `arrived`, `exchange`, `pause` after that, `wait` for hardware, `start`, or `join`.
+    """
 
     doing: str = "compute"
     until_s: float = math.inf
     done: float = 0.0
-    """Inner steps since its last exchange."""
+    """Inner steps since its last exchange; below 0 while it loads or evaluates."""
+    rounds: int = 0
+    """Since it started."""
     arrived_s: float = 0.0
     missed_s: float = math.inf
     """When the others know that it is away; infinite while they wait for it."""
+    counted_s: float = 0.0
+    """Until when it is counted on although it is away, as it had arrived before."""
     then: str = "join"
     """What it does after a start."""
     frozen: str = ""

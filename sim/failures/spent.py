@@ -33,6 +33,12 @@ class Spent:
     wall_clock_s: float = 0.0
     faults: int = 0
 
+    def settle(self, wall_clock_s: float, full_rate: float) -> None:
+        """Ends the run: training is what its tokens need at full rate [token/s], and waiting all that is left."""
+        self.wall_clock_s, self.training_s = wall_clock_s, self.tokens / full_rate
+        others_s = self.training_s + self.redone_s + self.down_s + self.restarting_s + self.saving_s
+        self.waiting_s = wall_clock_s - others_s
+
     @property
     def goodput(self) -> float:
         """The tokens that count over those that the same chips train on in the same time without failures [-]."""

@@ -97,8 +97,10 @@ class _Run:
         happens_s = min(self._hardware.next_s, self._until_s)
         if self._doing != "train":
             return happens_s
-        saves_s = self.now_s + self._manner.every_s - self._since_s
-        return min(happens_s, saves_s, self.now_s + (tokens - self.spent.tokens) / self._now)
+        return min(happens_s, self._saves_s(), self.now_s + (tokens - self.spent.tokens) / self._now)
+
+    def _saves_s(self) -> float:
+        return self.now_s + self._manner.every_s - self._since_s
 
     def leap(self, tokens: float, within_s: float) -> None:
         """Passes over checkpoints between which nothing else happens."""
@@ -127,7 +129,9 @@ class _Run:
             if self._doing == "save":
                 self._unsaved = self._since_s = 0.0
             self._train()
-        elif self._doing == "train" and is_now(self._manner.every_s - self._since_s, moment_s):
+        elif self._doing == "train" and (
+            is_now(self._manner.every_s - self._since_s, moment_s) or self._saves_s() <= moment_s
+        ):
             self._do("save", moment_s + self._manner.write_s)
 
     def _account(self, passed_s: float) -> None:
@@ -172,7 +176,8 @@ class _Run:
         if self._doing == "wait" and self._now:
             self._do("start", self.now_s + max(restart_s, self._owed_s))
         elif self._manner.shrinks and more and self._doing != "wait":
-            self._do("start", self.now_s + self._manner.reconfigure_s)
+            under_way_s = self._until_s if self._doing == "start" else 0.0  # what began is not cut short
+            self._do("start", max(under_way_s, self.now_s + self._manner.reconfigure_s))
 
     def _stops(self, how: str) -> None:
         manner, was = self._manner, self._doing

@@ -146,10 +146,16 @@ class History:
         hardware = Hardware(
             self.chips, self.spares, self.causes, self.outages, (self.seed, number), while_held=self.while_held
         )
-        limits = {"tokens": self.tokens, "within_s": self.within_s}
         if isinstance(self.manner, Rounds):
-            return replicas.go_through(hardware, self.manner, self.paces, **limits)
-        return together.go_through(hardware, self.paces.weights, self.manner, self.paces.rate, **limits)
+            return replicas.go_through(hardware, self.manner, self.paces, tokens=self.tokens, within_s=self.within_s)
+        return together.go_through(
+            hardware,
+            self.paces.weights,
+            self.manner,
+            self.paces.rate,
+            tokens=self.tokens,
+            within_s=self.within_s,
+        )
 
 
 def policies(job: Job) -> tuple[Policy, ...]:

@@ -107,6 +107,14 @@ def test_who_shrinks_keeps_what_it_has():
     assert found.tokens < 100 * 282
 
 
+def test_chips_that_return_do_not_cut_short_what_began():
+    causes = [Cause(0, 1, 2.0, 1e12, repair_s=5.0)]
+    given = hardware(1, causes=causes)
+    given._failing[0][0].at_s = 47.0
+    found = go_through(given, rounds(shrinks=True), Paces(1, exchange_s=0.0), within_s=300.0)
+    assert found.restarting_s == pytest.approx(14.0)
+
+
 @pytest.mark.parametrize("seed", range(40))
 def test_rounds_that_are_passed_over_change_nothing(seed, monkeypatch):
     draw = random.Random(seed)
@@ -134,6 +142,13 @@ def test_rounds_that_are_passed_over_change_nothing(seed, monkeypatch):
         at_once=draw.random() < 0.5,
         shrinks=draw.random() < 0.5,
         detect_s=draw.choice([0.0, 7.0]),
+        quick=draw.random() < 0.5,
+        majority=draw.random() < 0.3,
+        hang_s=draw.choice([0.0, 15.0]),
+        pause_s=draw.choice([0.0, 2.0]),
+        loads_steps=draw.choice([0.0, 8.0]),
+        checks_every=draw.choice([0, 0, 3]),
+        checks_steps=4.0,
     )
     paces = Paces(count, step_s=[draw.choice([1.0, 1.0, 1.3]) for _ in range(count)])
     end = {"within_s": 12_000.0} if draw.random() < 0.5 else {"tokens": 300_000.0 * count, "within_s": 1e6}

@@ -136,6 +136,22 @@ def test_an_elastic_run_goes_on_with_who_is_left():
     assert summed(found) == pytest.approx(500.0)
 
 
+def test_chips_that_return_do_not_cut_short_what_began():
+    """A site of three goes at 100 for 8 s: 30 s to notice and 2 s to go on, whether or not it is back meanwhile."""
+    manner = Manner(True, 30.0, 0.0, 2.0, 0.0)
+    hardware = Hardware([1.0, 2.0], [0.0, 0.0], [], [Outage(0, 100.0, 8.0)], [0])
+    found = go_through(hardware, [1 / 3, 2 / 3], manner, lambda shares, speeds: sum(shares), within_s=500.0)
+    assert (found.restarting_s, found.tokens) == pytest.approx((32.0, 2 * 468.0))
+
+
+def test_many_short_intervals_end_though_the_clock_is_coarser_than_what_is_left_of_one():
+    """After some hours a clock has steps of 4e-12 s, more than the rounding of 0.1 s: this never ended."""
+    cause = Cause(0, 1_200_000, 1.0, 3.156e7, repair_s=65.0)
+    hardware = Hardware([1.2e6], [0.0], [cause], [], [0], while_held=False)
+    found = go_through(hardware, [1.0], Manner(False, 0, 0, 0, 0, every_s=0.1), plain_rate, within_s=31557.6)
+    assert found.goodput == pytest.approx(1 / (1 + 65.0 * 1.2e6 / 3.156e7), abs=0.03)
+
+
 def test_spares_replace_what_is_broken():
     """With a spare the job only restarts; without one it waits for the repair."""
     manner = Manner(False, 0.0, 10.0, 0.0, 0.0, 50.0, 0.0)

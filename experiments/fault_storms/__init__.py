@@ -1,0 +1,1 @@
+"""Measured fault storms of two replicas, replayed from their schedules."""
