@@ -19,7 +19,8 @@ from sim.documents.validation import Frozen, read_mapping, validate
 from sim.errors import InputError
 
 from .by_platform import suited
-from .defaults import OVERLAPPED_MIXING, AlgorithmName, algorithm_mistake, filled
+from .defaults import OVERLAPPED_MIXING, algorithm_mistake, filled
+from .kinds import AlgorithmName
 from .model_shape import BYTE_VOCAB, ModelConfig, family_model
 
 __all__ = ["BYTE_VOCAB", "SYNC_EVERY", "AlgorithmName", "ModelConfig", "Precision", "TrainConfig", "family_model"]

@@ -13,7 +13,8 @@ import numpy as np
 from jax.sharding import Mesh
 
 from ..algorithms import make_algorithm
-from ..algorithms.outer.programs import OuterPrograms, OuterState
+from ..algorithms.outer.programs import OuterPrograms
+from ..algorithms.outer.step import OuterState
 from ..config.run import TrainConfig
 from ..data.batches import Rows
 from ..model.optimizers import inner_optimizer
@@ -179,7 +180,7 @@ class Trainer:
         optimizer = jax.eval_shape(inner_optimizer(self._config).init, params)
         outer = tuple(jax.eval_shape(programs.start, params) for programs in self.outer)
         pending = self.algorithm.schedule.under_way(step) if self.algorithm.schedule else ()
-        # a kept payload is never part of a snapshot: eager updates use it within the step
+        # a kept payload is never part of a snapshot: it is used within the step
         under_way = tuple(
             UnderWay(programs.came, ()) if p in pending else None for p, programs in enumerate(self.outer)
         )
