@@ -78,6 +78,8 @@ class Header(Frozen):
     """Devices over which each copy of the model is sharded; each exchanges its part; 1 in older traces."""
     sync_every: Size | None = None
     """Inner steps H between outer steps; null without outer steps."""
+    inner_optimizer: Name = "adamw"
+    """What a replica trains with between outer steps."""
     steps: Size
     """Inner steps that were asked for."""
     batch_tokens: Size

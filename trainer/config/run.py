@@ -77,6 +77,8 @@ class TrainConfig(Frozen):
     """Whether layers are written out instead of looped over; null: up to 24 layers on a GPU."""
     precision: Precision | None = None
     """Precision of weights and gradients inside the model; null for float32 on a CPU and bfloat16 elsewhere."""
+    inner_optimizer: Literal["adamw", "muon"] = "adamw"
+    """`muon`: for the matrices of the layers; embedding and norms keep AdamW, whose rate and decay it takes over."""
     schedule_steps: int | None = Field(default=None, gt=0, le=10**12, examples=[1000])
     """Steps T of the learning-rate schedule and of the default weight decay; null for `steps`."""
     learning_rate: float = Field(gt=0, examples=[4e-3])

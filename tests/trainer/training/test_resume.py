@@ -90,6 +90,21 @@ def test_resuming_from_any_checkpoint_goes_on_bit_for_bit(algorithm, suffix, tex
     assert_equal(arrays(other), arrays(own))
 
 
+def test_a_run_with_muon_goes_on_with_it_and_with_nothing_else(text, tmp_path, capsys):
+    path, directory = tmp_path / "run.jsonl", tmp_path / "saved"
+    more = ["--checkpoint", directory, "--checkpoint-every", 5]
+    muon = ["--inner-optimizer", "muon"]
+    assert call(*arguments(text, path, "diloco", *more, *muon)) == 0
+    assert read_header(path).inner_optimizer == "muon"
+    whole, state = story(path), arrays(directory)
+    shutil.rmtree(directory / "step-00000012")
+    assert call(*arguments(text, path, "diloco", *more, "--resume")) == 2
+    assert "--resume: inner_optimizer: got 'adamw', and the run in" in capsys.readouterr().err
+    assert call(*arguments(text, path, "diloco", *more, *muon, "--resume")) == 0
+    assert story(path) == whole
+    assert_equal(arrays(directory), state)
+
+
 def test_a_run_killed_again_and_again_is_the_run_that_was_not(text, tmp_path, environment):
     algorithm = "streaming-diloco"
     whole, own = tmp_path / "whole.jsonl", tmp_path / "whole"
