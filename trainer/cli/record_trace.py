@@ -68,6 +68,7 @@ def record_trace(
         saved = None
         if session.checkpoint:
             saved = Checkpoints(session.checkpoint, session.checkpoint_every, session.resume)
+            end.busy, end.finish = saved.saver.is_busy, saved.saver.join
         _run(run, output, session, checkpoints=saved, processes=count)
 
 

@@ -227,6 +227,8 @@ class _Recorder:
         if checkpoints and first == 1:
             checkpoints.save(self._trainer.snapshot(state), config, 0, writer, progress.fingerprint)
         for step in range(first, config.steps + 1):
+            if checkpoints:
+                checkpoints.saver.check()
             state, cost = self._trainer.inner_step(state, step)
             state, parts = self._trainer.outer_step(state, step)
             pending.append(_Taken(step, cost, parts))
@@ -242,6 +244,8 @@ class _Recorder:
             here = [replica for replica, count in enumerate(cost.seen) if count]
             loss, compute_s = (statistics.fmean(each[r] for r in here) for each in (cost.losses, cost.compute_s))
             listener.step(step, loss, compute_s)
+        if checkpoints:
+            checkpoints.saver.wait()
         if writer is None:
             return None
         schedule = self._trainer.algorithm.schedule

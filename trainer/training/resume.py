@@ -6,7 +6,7 @@ import os
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,11 +22,14 @@ from ..algorithms import make_algorithm
 from ..config.run import TrainConfig
 from ..model.transformer import Params, param_shapes
 from ..parallel.processes import gathered, is_first, together
-from .checkpoint import Checkpoint, newest, save
+from .checkpoint import Checkpoint, newest
 from .costs import InnerCost, OuterCost
 from .loop import State
+from .saving import Saver
 
 _LOCK = ".lock"
+_PATIENCE_S = 60.0
+"""Time for which a run of several processes that fails waits for its last checkpoint [s]."""
 
 
 @dataclass(frozen=True)
@@ -55,11 +58,13 @@ class Checkpoints:
       directory: the folder of all its checkpoints.
       every: inner steps between two of them; the last step is saved, too.
       resume: whether the run resumes from the newest undamaged one.
+      saver: writes them while training goes on.
     """
 
     directory: Path
     every: int
     resume: bool
+    saver: Saver = field(default_factory=Saver)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -72,6 +77,8 @@ class Checkpoints:
         try:
             yield
         finally:
+            # of several processes one may be gone, and then the thread of another waits for it in vain
+            self.saver.join(None if jax.process_count() == 1 else _PATIENCE_S)
             if file is not None:
                 os.close(file)
 
@@ -132,7 +139,11 @@ class Checkpoints:
         return step % self.every == 0 or step == config.steps
 
     def save(self, snapshot: Any, config: TrainConfig, step: int, writer: TraceWriter | None, fingerprint: str) -> None:
-        """Writes a checkpoint, with the current position in the trace."""
+        """Begins to write a checkpoint, with the current position in the trace; returns when the state is copied.
+
+        Raises:
+          InputError: the checkpoint before could not be written.
+        """
         facts = {
             "step": step,
             "config": config.model_dump(mode="json"),
@@ -140,7 +151,7 @@ class Checkpoints:
             "trace_bytes": writer.mark() if writer else None,
             "trace_sha256": writer.sha256() if writer else None,
         }
-        save(self.directory, snapshot, facts)
+        self.saver.save(self.directory, snapshot, facts)
 
 
 def check_fingerprint(fingerprint: str, found: Checkpoint | None) -> None:

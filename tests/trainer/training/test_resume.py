@@ -24,7 +24,7 @@ from trainer.cli.record_trace import main  # noqa: E402
 from trainer.parallel.mesh import BY_REPLICA, abstract, make_mesh  # noqa: E402
 from trainer.parallel.stacked import replicate  # noqa: E402
 from trainer.recording.records import recorded, summarize  # noqa: E402
-from trainer.training import checkpoint  # noqa: E402
+from trainer.training import checkpoint, saving  # noqa: E402
 from trainer.training.resume import read_model  # noqa: E402
 
 TINY = ["--layers", "2", "--width", "16", "--heads", "2", "--sequence-length", "16", "--sequences", "2"]
@@ -142,7 +142,7 @@ def saved(tmp_path):
         return replicate(lambda: {"a": jnp.asarray(numbers), "b": (jnp.int32(step),)}, mesh)
 
     for step in (1, 2, 3):
-        checkpoint.save(directory, tree(step), {"step": step, "config": {}})
+        saving.save(directory, tree(step), {"step": step, "config": {}})
 
     def read():
         found, damaged = checkpoint.newest(directory)
