@@ -118,6 +118,7 @@ def _run(
 
     command = shlex.join(["record-trace", *sys.argv[1:]])
     with device_failures(_give_up), _progress(config.steps) as listener:
+        _note_batch(config, listener)
         summary = record(
             config,
             output,
@@ -153,6 +154,7 @@ def _compile(
     )  # batch and steps follow from the devices
     command = shlex.join(["record-trace", *sys.argv[1:]])
     with _progress(config.steps) as listener:
+        _note_batch(config, listener)
         summary = estimate(
             config,
             devices,
@@ -164,6 +166,14 @@ def _compile(
             libraries=target.libraries,
         )
     _close(closing(config, summary, output))
+
+
+def _note_batch(config: TrainConfig, listener: Listener) -> None:
+    from ..config.batch_note import batch_note
+
+    note = batch_note(config)
+    if note is not None:
+        listener.note(note)
 
 
 def _close(words: str) -> None:
