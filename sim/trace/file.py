@@ -28,6 +28,7 @@ from .records import (
     Distribution,
     Exchange,
     Few,
+    HeldOut,
     OuterStep,
     RecordedCollective,
     RecordedDevice,
@@ -45,6 +46,7 @@ __all__ = [
     "Distribution",
     "Exchange",
     "Header",
+    "HeldOut",
     "OuterStep",
     "Record",
     "RecordedCollective",
@@ -114,7 +116,7 @@ class Header(Frozen):
     """The begin of the run (ISO 8601)."""
 
 
-Record = Step | Exchange | OuterStep | RunSummary
+Record = Step | Exchange | OuterStep | HeldOut | RunSummary
 _RECORD: TypeAdapter[Record] = TypeAdapter(Annotated[Record, Field(discriminator="record")])
 
 

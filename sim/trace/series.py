@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
-from .file import Exchange, Header, OuterStep, RunSummary, read_header, read_records
+from .file import Exchange, Header, HeldOut, OuterStep, RunSummary, read_header, read_records
 
 if TYPE_CHECKING:
     import numpy as np
@@ -140,7 +140,7 @@ def _read(path: Path, version: tuple[int, int] | None) -> Recording:
     outer_s: dict[int | None, list[float]] = {}
     sent: Counter[int | None] = Counter()
     for record in read_records(path):
-        if isinstance(record, RunSummary) or record.warmup:
+        if isinstance(record, RunSummary | HeldOut) or record.warmup:
             continue
         if isinstance(record, OuterStep):
             outer_s.setdefault(record.fragment, []).append(record.compute_s)

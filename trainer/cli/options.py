@@ -119,6 +119,9 @@ class Session:
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output file if it exists.")] = False
     checkpoint: Annotated[Path | None, typer.Option("--checkpoint", help="A folder for checkpoints.")] = None
     checkpoint_every: Annotated[int, _rare(help="Inner steps between checkpoints.", min=1)] = 100
+    eval_every: Annotated[
+        int | None, _rare(help="Inner steps between evaluations on the held-out text, into the trace.", min=1)
+    ] = None
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue from the newest checkpoint; begin anew if there is none.")
     ] = False

@@ -118,17 +118,19 @@ def _elsewhere(
     return loss, unigram_loss(data.batches.tokens, share.tokens, data.tokenizer.size)
 
 
+@jax.jit
+def _log_probs(params: Params, tokens_BxL: jax.Array) -> jax.Array:
+    logits_BxLxV = logits(params, tokens_BxL[:, :-1]).astype(jnp.float32)
+    target_BxL = jnp.take_along_axis(logits_BxLxV, tokens_BxL[:, 1:, None], axis=-1)[..., 0]
+    log_probs_BxL: jax.Array = target_BxL - logsumexp(logits_BxLxV, axis=-1)
+    return log_probs_BxL
+
+
 def log_probs_of(params: Params) -> LogProbs:
     """A function that gives a model's log-probabilities of tokens; compiled once for each shape."""
 
-    @jax.jit
-    def program(params: Params, tokens_BxL: jax.Array) -> jax.Array:
-        logits_BxLxV = logits(params, tokens_BxL[:, :-1]).astype(jnp.float32)
-        target_BxL = jnp.take_along_axis(logits_BxLxV, tokens_BxL[:, 1:, None], axis=-1)[..., 0]
-        return target_BxL - logsumexp(logits_BxLxV, axis=-1)
-
     def log_probs(tokens_BxL: NDArray[np.int32]) -> NDArray[np.floating]:
-        return np.asarray(program(params, tokens_BxL))
+        return np.asarray(_log_probs(params, tokens_BxL))
 
     return log_probs
 

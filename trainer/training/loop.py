@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
@@ -29,7 +30,7 @@ from ..parallel.mesh import (
     place_rows,
     ready,
 )
-from ..parallel.stacked import join, of_each_replica, replicate, split
+from ..parallel.stacked import join, of_each_replica, one_copy, replicate, split
 from ..programs.compile import InnerPrograms, compile_inner
 from .costs import InnerCost, OuterCost, paired
 
@@ -162,6 +163,14 @@ class Trainer:
         """The parameters of all replicas, stacked over the whole mesh."""
         params: Params = join([lane.params for lane in state.lanes], self.mesh, self._share)
         return params
+
+    def global_params(self, state: State) -> Params:
+        """One copy of the global parameters; of a run of one process."""
+        whole: Params = jax.tree.map(lambda x: jnp.asarray(one_copy(x)), jax.device_get(self.params(state)))
+        for programs, outer in zip(self.outer, state.outer, strict=True):
+            part = jax.tree.map(one_copy, jax.device_get(outer.params))
+            whole = programs.fragment.put(whole, part)
+        return whole
 
     def snapshot(self, state: State) -> Any:
         """The state as one pytree over the whole mesh, without copying."""

@@ -21,7 +21,8 @@ from sim.trace.file import Record, TraceWriter
 from ..algorithms import make_algorithm
 from ..config.run import TrainConfig
 from ..model.transformer import Params, param_shapes
-from ..parallel.processes import gathered, is_first, together
+from ..parallel.processes import check_same, gathered, is_first, together
+from ..parallel.stacked import one_copy
 from .checkpoint import Checkpoint, newest
 from .costs import InnerCost, OuterCost
 from .loop import State
@@ -135,7 +136,12 @@ class Checkpoints:
         return found
 
     def due(self, step: int, config: TrainConfig) -> bool:
-        """Whether a checkpoint follows a step."""
+        """Whether a checkpoint follows a step.
+
+        Raises:
+          InputError: one before could not be written.
+        """
+        self.saver.check()
         return step % self.every == 0 or step == config.steps
 
     def save(self, snapshot: Any, config: TrainConfig, step: int, writer: TraceWriter | None, fingerprint: str) -> None:
@@ -152,6 +158,22 @@ class Checkpoints:
             "trace_sha256": writer.sha256() if writer else None,
         }
         self.saver.save(self.directory, snapshot, facts)
+
+
+def check_options(config: TrainConfig, checkpoints: Checkpoints | None, profile: Path | None) -> None:
+    """Makes sure that all processes have the same options; their texts are compared after they were read.
+
+    Args:
+      config: the run.
+      checkpoints: where it saves its state, if it does.
+      profile: a directory for a profile; None: no profile.
+    """
+    given = config.model_dump(mode="json", exclude={"corpus", "tokenizer"})
+    saving = {"--checkpoint": False, "--profile": profile is not None, "the version of jax": jax.__version__}
+    if checkpoints is not None:
+        every, resume = checkpoints.every, checkpoints.resume
+        saving |= {"--checkpoint": True, "--checkpoint-every": every, "--resume": resume}
+    check_same({**given, **saving})
 
 
 def check_fingerprint(fingerprint: str, found: Checkpoint | None) -> None:
@@ -226,9 +248,7 @@ def _arrays(found: Checkpoint, prefix: str, shapes: Params) -> Params:
     """Arrays of a checkpoint, averaged over the replicas."""
 
     def one(path: Any, leaf: Any) -> Any:
-        stacked = found.array(prefix + jax.tree_util.keystr(path))
-        # equal replicas are not averaged: the sum of three would be rounded
-        return stacked[0] if (stacked == stacked[0]).all() else stacked.mean(axis=0, dtype=leaf.dtype)
+        return one_copy(found.array(prefix + jax.tree_util.keystr(path)))
 
     arrays: Params = jax.tree_util.tree_map_with_path(one, shapes)
     return arrays
