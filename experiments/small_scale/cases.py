@@ -113,14 +113,17 @@ def _ablations(done: Sequence[Row]) -> Iterator[Case]:
 
 
 def _one_replica() -> Iterator[Case]:
-    """DiLoCo with one replica at the smallest size: other outer steps.
+    """DiLoCo with one replica at the smallest size: other outer steps, and other H.
 
     An outer rate of 1 without momentum is Data-Parallel.
     """
     one = replace(_base(SMALLEST, 1), learning_rate=16e-3)
     for momentum, rates in OUTER_STEPS.items():
         yield from (replace(one, outer_momentum=momentum, outer_learning_rate=rate) for rate in rates)
-    yield replace(one, outer_momentum=0.5, outer_learning_rate=0.5, learning_rate=8e-3)
+    half = replace(one, outer_momentum=0.5, outer_learning_rate=0.5)
+    yield replace(half, learning_rate=8e-3)
+    yield replace(half, seed=1)
+    yield from (replace(one, sync_every=h, learning_rate=rate) for h, rate in ((5, 4e-3), (15, 8e-3)))
     yield replace(_base(SMALLEST, 0), overtraining=4, learning_rate=8e-3)
 
 
