@@ -124,6 +124,7 @@ def _one_replica() -> Iterator[Case]:
     yield replace(half, learning_rate=8e-3)
     yield replace(half, seed=1)
     yield from (replace(one, sync_every=h, learning_rate=rate) for h, rate in ((5, 4e-3), (15, 8e-3), (5, 2e-3)))
+    yield replace(one, sync_every=5, outer_learning_rate=0.1)
     yield replace(_base(SMALLEST, 0), overtraining=4, learning_rate=8e-3)
 
 
