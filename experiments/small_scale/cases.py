@@ -16,9 +16,14 @@ RATES = (2e-3, 4e-3, 8e-3)
 REPLICAS = (0, 1, 2, 4)
 """DiLoCo's replicas; 0 stands for Data-Parallel."""
 ABLATED = "164k"
+SMALLEST = "57k"
+OUTER_STEPS = {0.5: (0.5, 1.0), 0.0: (0.6,), 0.8: (0.2, 0.6), 0.9: (1.0,)}
+"""Outer rates that are tried there with one replica, by momentum."""
 SEEDS = (0, 1)
 OUTER_RATE = 0.6
 """The published outer rate for M = 1, 2, 4."""
+OUTER_MOMENTUM = 0.9
+"""Likewise, of Nesterov's kind."""
 OTHER_OUTER_RATES = (0.1, 0.2, 0.4, 0.8)
 OUTER_SIZES = ("57k", ABLATED)
 """The sizes at which they are tried."""
@@ -37,7 +42,7 @@ class Case:
       sequences: global batch, in sequences of 128 tokens.
       overtraining: lambda; tokens are 20 N lambda.
       payload_bits: bits of a parameter in an outer exchange.
-      outer_learning_rate: of Nesterov momentum 0.9; Data-Parallel has none.
+      outer_learning_rate, outer_momentum: of Nesterov's kind; Data-Parallel has none.
       text: what it is trained and measured on.
     """
 
@@ -51,6 +56,7 @@ class Case:
     overtraining: int = 1
     payload_bits: int = 32
     outer_learning_rate: float | None = None
+    outer_momentum: float | None = None
     text: str = TEXT
 
 
@@ -69,7 +75,7 @@ def wanted(done: Sequence[Row]) -> Iterator[Case]:
     """Cases in the order of their worth, as far as what is done says which they are.
 
     First every size and algorithm on the grid of rates; then, at the best rate of each, two seeds; then, for one size,
-    other H, batches, token budgets and payloads.
+    other H, batches, token budgets and payloads; at last, for the smallest size, what tells why one replica is behind.
     """
     bases = [_base(size, replicas) for size in SIZES for replicas in REPLICAS]
     for base in bases:
@@ -79,6 +85,8 @@ def wanted(done: Sequence[Row]) -> Iterator[Case]:
         if best is not None:
             yield from (replace(best, seed=seed) for seed in SEEDS)
     yield from _ablations(done)
+    if best_case(done, SMALLEST, 1) is not None:
+        yield from _one_replica()
 
 
 def best_case(done: Sequence[Row], size: str, replicas: int) -> Case | None:
@@ -104,11 +112,27 @@ def _ablations(done: Sequence[Row]) -> Iterator[Case]:
                 yield from (replace(found, outer_learning_rate=rate) for rate in OTHER_OUTER_RATES)
 
 
+def _one_replica() -> Iterator[Case]:
+    """DiLoCo with one replica at the smallest size: other outer steps, and other H.
+
+    An outer rate of 1 without momentum is Data-Parallel.
+    """
+    one = replace(_base(SMALLEST, 1), learning_rate=16e-3)
+    for momentum, rates in OUTER_STEPS.items():
+        yield from (replace(one, outer_momentum=momentum, outer_learning_rate=rate) for rate in rates)
+    half = replace(one, outer_momentum=0.5, outer_learning_rate=0.5)
+    yield replace(half, learning_rate=8e-3)
+    yield replace(half, seed=1)
+    yield from (replace(one, sync_every=h, learning_rate=rate) for h, rate in ((5, 4e-3), (15, 8e-3), (5, 2e-3)))
+    yield replace(one, sync_every=5, outer_learning_rate=0.1)
+    yield replace(_base(SMALLEST, 0), overtraining=4, learning_rate=8e-3)
+
+
 def _base(size: str, replicas: int) -> Case:
     """The headline's case of a size, its inner rate still open; no replicas stand for Data-Parallel."""
     if not replicas:
         return Case(size, "data-parallel", 1, 0, 0.0)
-    return Case(size, "diloco", replicas, 30, 0.0, outer_learning_rate=OUTER_RATE)
+    return Case(size, "diloco", replicas, 30, 0.0, outer_learning_rate=OUTER_RATE, outer_momentum=OUTER_MOMENTUM)
 
 
 def _tuned(done: Sequence[Row], base: Case) -> Iterator[Case]:

@@ -19,7 +19,7 @@ from sim.shell.delivery import write_atomically
 
 from .. import style
 from ..tables import read_table
-from .cases import ABLATED, OUTER_SIZES, REPLICAS, SEEDS, SIZES, Case, Row, best_case, cells, key
+from .cases import ABLATED, OUTER_SIZES, REPLICAS, SEEDS, SIZES, SMALLEST, TEXT, Case, Row, best_case, cells, key
 
 HERE = Path(__file__).parent
 BEGIN, END = "<!-- {}: made by figure.py -->", "<!-- end of {} -->"
@@ -134,6 +134,44 @@ def rounds(runs: Sequence[Row]) -> Iterator[str]:
         )
 
 
+def one_replica(runs: Sequence[Row]) -> Iterator[str]:
+    """DiLoCo with one replica at the smallest size, whatever its outer step and H, as lines of Markdown."""
+    yield (
+        "| outer momentum m | outer rate r | r / (1 - m) | H | inner rate | tokens per parameter | outer steps "
+        "| held-out loss | over Data-Parallel |"
+    )
+    yield "|---" * 9 + "|"
+    seeds: dict[tuple[float, ...], list[Row]] = {}
+    own = (run for run in runs if (run["size"], run["replicas"], run["text"]) == (SMALLEST, "1", TEXT))
+    for run in own:
+        if run["algorithm"] == "diloco":
+            seeds.setdefault(tuple(float(run[name]) for name in ONE_REPLICA), []).append(run)
+    for multiple, every, momentum, outer, inner in sorted(seeds, key=lambda key: (key[0], -key[1], key[2:])):
+        same = seeds[multiple, every, momentum, outer, inner]
+        losses = [float(run["held_out_loss"]) for run in sorted(same, key=lambda run: run["seed"])]
+        parallel = _parallel(runs, f"{multiple:g}")
+        over = f"{statistics.fmean(losses) / parallel - 1:+.1%}" if parallel else "-"
+        yield (
+            f"| {momentum:g} | {outer:g} | {outer / (1 - momentum):.3g} | {every:g} | {inner:g} | {20 * multiple:g} | "
+            f"{-(-int(same[0]['steps']) // int(every))} | {' / '.join(f'{loss:.3f}' for loss in losses)} | {over} |"
+        )
+
+
+ONE_REPLICA = ("overtraining", "sync_every", "outer_momentum", "outer_learning_rate", "learning_rate")
+
+
+def _parallel(runs: Sequence[Row], multiple: str) -> float | None:
+    """Data-Parallel's loss at the smallest size and its best inner rate, the mean of its seeds."""
+    case = best_case(runs, SMALLEST, 0)
+    own = [
+        float(run["held_out_loss"])
+        for run in runs
+        for seed in SEEDS
+        if case and key(run) == key(replace(case, overtraining=int(multiple), seed=seed))
+    ]
+    return statistics.fmean(own) if own else None
+
+
 def _at(runs: Sequence[Row], size: str, replicas: int, multiple: str) -> tuple[float, int] | None:
     """Held-out loss of the first seed, and the inner steps, at a token budget."""
     case = best_case(runs, size, replicas)
@@ -167,8 +205,8 @@ def draw_headline(runs: Sequence[Row], path: Path) -> None:
         path,
         "Small models, really trained: 20 tokens per parameter, H = 30, each at its best inner rate",
         "Points: means of two seeds, bars on the left from one seed to the other. Rings: published losses from 35M to "
-        "2.4B (arXiv 2503.09799, Table 4: C4, 10,000 steps and more; here English text and 1,124 to 3,209 steps, which "
-        "is why DiLoCo is further behind).",
+        "2.4B (arXiv 2503.09799, Table 4: C4, 10,000 steps and more; here other English text, and 1,124 to 3,209 steps "
+        "with 38 to 107 outer steps).",
         [
             *(style.key(look_of(replicas).label, **look_of(replicas).both) for replicas in REPLICAS),
             style.key("published", **style.PUBLISHED, marker="o", markeredgecolor=style.GREY),
@@ -230,6 +268,7 @@ TABLES: dict[str, Callable[[Sequence[Row]], Iterator[str]]] = {
     "headline": headline,
     "rounds": rounds,
     "ablations": ablations,
+    "one replica": one_replica,
 }
 """The tables of the page by the name of their marks."""
 

@@ -33,6 +33,8 @@ from .cases import SIZES, TEXT, Case, Row, cells, key, wanted
 
 RUNS = Path(__file__).parent / "runs.csv"
 VOCAB, LENGTH = 1024, 128
+DILOCO = ("sync_every", "payload_bits", "outer_learning_rate", "outer_momentum")
+"""What only DiLoCo has."""
 
 
 class Clock:
@@ -60,7 +62,7 @@ def config_of(case: Case) -> TrainConfig:
     layers, width = SIZES[case.size]
     model = ModelConfig(layers=layers, width=width, heads=2, hidden=4 * width, vocab=VOCAB)
     batch_tokens = case.sequences * LENGTH
-    diloco = {name: getattr(case, name) for name in ("sync_every", "payload_bits", "outer_learning_rate")}
+    diloco = {name: getattr(case, name) for name in DILOCO}
     return TrainConfig.model_validate(
         {
             "model": model.model_dump(),

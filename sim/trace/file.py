@@ -28,6 +28,7 @@ from .records import (
     Distribution,
     Exchange,
     Few,
+    HeldOut,
     OuterStep,
     RecordedCollective,
     RecordedDevice,
@@ -45,6 +46,7 @@ __all__ = [
     "Distribution",
     "Exchange",
     "Header",
+    "HeldOut",
     "OuterStep",
     "Record",
     "RecordedCollective",
@@ -78,6 +80,8 @@ class Header(Frozen):
     """Devices over which each copy of the model is sharded; each exchanges its part; 1 in older traces."""
     sync_every: Size | None = None
     """Inner steps H between outer steps; null without outer steps."""
+    inner_optimizer: Name = "adamw"
+    """What a replica trains with between outer steps."""
     steps: Size
     """Inner steps that were asked for."""
     batch_tokens: Size
@@ -112,7 +116,7 @@ class Header(Frozen):
     """The begin of the run (ISO 8601)."""
 
 
-Record = Step | Exchange | OuterStep | RunSummary
+Record = Step | Exchange | OuterStep | HeldOut | RunSummary
 _RECORD: TypeAdapter[Record] = TypeAdapter(Annotated[Record, Field(discriminator="record")])
 
 

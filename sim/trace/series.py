@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from .file import Exchange, Header, OuterStep, RunSummary, read_header, read_records
+from .file import Exchange, Header, HeldOut, OuterStep, RunSummary, read_header, read_records
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def _read(path: Path, version: tuple[int, int] | None) -> Recording:
     outer_s: dict[int | None, list[float]] = {}
     sent: Counter[int | None] = Counter()
     for record in read_records(path):
-        if isinstance(record, RunSummary) or record.warmup:
+        if isinstance(record, RunSummary | HeldOut) or record.warmup:
             continue
         if isinstance(record, OuterStep):
             outer_s.setdefault(record.fragment, []).append(record.compute_s)

@@ -26,7 +26,9 @@ def made(cases, case, loss):
 
 
 def base(cases, text=None):
-    case = cases.Case("57k", "diloco", 2, 30, 0.0, outer_learning_rate=cases.OUTER_RATE)
+    case = cases.Case(
+        "57k", "diloco", 2, 30, 0.0, outer_learning_rate=cases.OUTER_RATE, outer_momentum=cases.OUTER_MOMENTUM
+    )
     return replace(case, text=text or cases.TEXT)
 
 

@@ -16,6 +16,7 @@ from jax.sharding import Mesh
 from ..config.run import SYNC_EVERY, TrainConfig
 from .outer.fragments import WHOLE, Fragment
 from .outer.programs import OuterPrograms, Schedule, compile_outer
+from .outer.step import mean_step
 
 
 @dataclass(frozen=True)
@@ -36,4 +37,4 @@ class DiLoCo:
 
     def compile_outer(self, mesh: Mesh) -> tuple[OuterPrograms, ...]:
         """Compiles the outer step for the whole mesh: one fragment, all parameters."""
-        return (compile_outer(self.config, mesh, WHOLE),)
+        return (compile_outer(self.config, mesh, WHOLE, mean_step(self.config)),)

@@ -16,13 +16,18 @@ once; the simulator overlaps it with the next round.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
+import jax
+import jax.numpy as jnp
 from jax.sharding import Mesh
 
 from ..config.run import SYNC_EVERY, TrainConfig
+from ..model.transformer import Params
 from .outer.fragments import WHOLE, Fragment
 from .outer.programs import OuterPrograms, Schedule, compile_outer
+from .outer.step import OuterState, OuterStep, mean_step
 
 
 @dataclass(frozen=True)
@@ -43,4 +48,23 @@ class EagerDiLoCo:
 
     def compile_outer(self, mesh: Mesh) -> tuple[OuterPrograms, ...]:
         """Compiles the outer step for the whole mesh: one fragment, all parameters."""
-        return (compile_outer(self.config, mesh, WHOLE, eager=True),)
+        return (compile_outer(self.config, mesh, WHOLE, eager_step(self.config)),)
+
+
+def eager_step(config: TrainConfig) -> OuterStep:
+    """DiLoCo's outer step, with an estimate in the place of the mean change."""
+    plain = mean_step(config)
+
+    def start(theta: Params) -> OuterState:
+        return plain.start(theta)._replace(missing=jax.tree.map(jnp.zeros_like, theta))
+
+    def combine(outer: OuterState, came: Any, kept: Any) -> tuple[Any, Any]:
+        mean, missing = plain.combine(outer, came, kept)
+        share = jax.tree.map(lambda x: x / config.replicas, plain.coding.decode(kept, outer.params))
+        return jax.tree.map(jnp.add, share, missing), jax.tree.map(jnp.subtract, mean, share)
+
+    def combine_last(outer: OuterState, came: Any, kept: Any) -> tuple[Any, Any]:
+        mean, missing = plain.combine(outer, came, kept)
+        return jax.tree.map(jnp.add, mean, missing), jax.tree.map(jnp.zeros_like, missing)
+
+    return replace(plain, start=start, combine=combine, combine_last=combine_last, keeps=True)

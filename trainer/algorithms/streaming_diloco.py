@@ -18,6 +18,7 @@ from jax.sharding import Mesh
 from ..config.run import SYNC_EVERY, TrainConfig
 from .outer.fragments import Fragment, fragments_of
 from .outer.programs import OuterPrograms, Schedule, compile_outer
+from .outer.step import mean_step
 
 
 @dataclass(frozen=True)
@@ -39,4 +40,5 @@ class StreamingDiLoCo:
 
     def compile_outer(self, mesh: Mesh) -> tuple[OuterPrograms, ...]:
         """Compiles the outer step of each fragment for the whole mesh."""
-        return tuple(compile_outer(self.config, mesh, fragment) for fragment in self.fragments)
+        step = mean_step(self.config)
+        return tuple(compile_outer(self.config, mesh, fragment, step) for fragment in self.fragments)

@@ -50,6 +50,9 @@ def rows_of(found: Evaluation) -> list[Row]:
         row(text, "nats_per_token", loss.loss, loss.loss_error, found.unigram_loss, loss.tokens),
         row(text, "bits_per_byte", loss.bits_per_byte, None, None, loss.tokens),
     ]
+    for name, (other, unigram) in found.elsewhere.items():
+        rows.append(row(name, "nats_per_token", other.loss, other.loss_error, unigram, other.tokens))
+        rows.append(row(name, "bits_per_byte", other.bits_per_byte, None, None, other.tokens))
     for name, score in found.zero_shot.items():
         both = (
             ("accuracy", score.accuracy, score.accuracy_error),
@@ -95,6 +98,10 @@ def evaluation_app(load: Loader) -> typer.Typer:
         hellaswag: Annotated[Path | None, typer.Option(help="A file with the questions of HellaSwag.")] = None,
         piqa: Annotated[Path | None, typer.Option(help="A file with the questions of PIQA.")] = None,
         arc_easy: Annotated[Path | None, typer.Option(help="A file with the questions of ARC-Easy.")] = None,
+        corpus: Annotated[
+            str | None,
+            typer.Option(help="Another text, whose documents all count: a name or files as in record-trace."),
+        ] = None,
         batch_tokens: Annotated[int, typer.Option(min=1, help="Tokens in a batch of the evaluation.")] = 4096,
         form: Annotated[
             str | None,
@@ -107,7 +114,8 @@ def evaluation_app(load: Loader) -> typer.Typer:
         sets = {kind: path for kind, path in given.items() if path is not None}
         with exit_codes():
             shape = _format(form, output)
-            deliver(_evaluated(load, checkpoint, sets, batch_tokens, shape), output)
+            texts = [] if corpus is None else [corpus]
+            deliver(_evaluated(load, checkpoint, sets, batch_tokens, shape, texts), output)
 
     return app
 
@@ -121,7 +129,14 @@ def _format(asked: str | None, output: Path | None) -> Format:
     return chosen(Format(asked) if asked else None, output, _FORMATS)
 
 
-def _evaluated(load: Loader, checkpoint: Path, sets: Mapping[Kind, Path], batch_tokens: int, form: Format) -> str:
+def _evaluated(
+    load: Loader,
+    checkpoint: Path,
+    sets: Mapping[Kind, Path],
+    batch_tokens: int,
+    form: Format,
+    texts: Sequence[str],
+) -> str:
     from ..data.batches import load_data
     from ..evaluation.evaluate import evaluate  # imports JAX: only after the options were checked
 
@@ -132,7 +147,7 @@ def _evaluated(load: Loader, checkpoint: Path, sets: Mapping[Kind, Path], batch_
             f"{checkpoint}: the text {config.corpus!r} or the tokenizer differs from that of the run, so the held-out "
             "text may be text of its training; put the same files back"
         )
-    return rendered(rows_of(evaluate(params, config, sets, data=data, batch_tokens=batch_tokens)), form)
+    return rendered(rows_of(evaluate(params, config, sets, data=data, batch_tokens=batch_tokens, texts=texts)), form)
 
 
 def _from_checkpoint(directory: Path) -> tuple[Any, TrainConfig, str]:

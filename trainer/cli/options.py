@@ -93,6 +93,7 @@ class Training:
         bool | None, _rare("--unrolled/--looped", help="Write the layers out, or loop over them [default: by depth].")
     ] = None
     precision: Annotated[Word, _rare(help="float32 (default on a CPU) or bfloat16 (default elsewhere).")] = None
+    inner_optimizer: Annotated[Word, _rare(help="adamw, or muon for the matrices of layers [default: adamw].")] = None
     schedule_steps: Annotated[Whole, _rare(help="Steps of the learning-rate schedule [default: --steps].")] = None
     learning_rate: Annotated[Number, _rare(help="Peak inner learning rate [default: the published fit].")] = None
     learning_rate_warmup_steps: Annotated[
@@ -118,6 +119,9 @@ class Session:
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output file if it exists.")] = False
     checkpoint: Annotated[Path | None, typer.Option("--checkpoint", help="A folder for checkpoints.")] = None
     checkpoint_every: Annotated[int, _rare(help="Inner steps between checkpoints.", min=1)] = 100
+    eval_every: Annotated[
+        int | None, _rare(help="Inner steps between evaluations on the held-out text, into the trace.", min=1)
+    ] = None
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue from the newest checkpoint; begin anew if there is none.")
     ] = False

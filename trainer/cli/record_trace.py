@@ -25,7 +25,11 @@ from .configured import configured
 from .signals import Ending, ending
 
 if TYPE_CHECKING:
+    from sim.trace.file import HeldOut
+
     from ..config.run import TrainConfig
+    from ..data.batches import Data
+    from ..model.transformer import Params
     from ..recording.recorder import Listener
     from ..training.resume import Checkpoints
 
@@ -68,6 +72,7 @@ def record_trace(
         saved = None
         if session.checkpoint:
             saved = Checkpoints(session.checkpoint, session.checkpoint_every, session.resume)
+            end.busy, end.finish = saved.saver.is_busy, saved.saver.join
         _run(run, output, session, checkpoints=saved, processes=count)
 
 
@@ -88,10 +93,11 @@ def _check_target(session: options.Session) -> None:
         ("--profile", session.profile),
         ("--checkpoint", session.checkpoint),
         ("--compile-cache", session.compile_cache),
+        ("--eval-every", session.eval_every),
     )
-    for option, path in beside:
-        if no_run and path is not None:
-            raise InputError(f"{option} {path}: nothing runs with --no-run; leave one of them out")
+    for option, value in beside:
+        if no_run and value is not None:
+            raise InputError(f"{option} {value}: nothing runs with --no-run; leave one of them out")
 
 
 def _keep_compiled(directory: Path) -> None:
@@ -112,11 +118,15 @@ def _keep_compiled(directory: Path) -> None:
 def _run(
     config: TrainConfig, output: Path, session: options.Session, *, checkpoints: Checkpoints | None, processes: int
 ) -> None:
+    from ..recording.evaluations import Evaluations
     from ..recording.recorder import record
     from .backend_errors import device_failures
 
+    if processes > 1 and session.eval_every is not None:
+        raise InputError(f"--eval-every {session.eval_every}: is for a run of one process; leave it or --processes out")
     command = shlex.join(["record-trace", *sys.argv[1:]])
     with device_failures(_give_up), _progress(config.steps) as listener:
+        _note_batch(config, listener)
         summary = record(
             config,
             output,
@@ -126,6 +136,7 @@ def _run(
             checkpoints=checkpoints,
             processes=processes,
             profile=session.profile,
+            evaluations=None if session.eval_every is None else Evaluations(session.eval_every, _held_out),
         )
     if summary is not None:
         _close(closing(config, summary, output))
@@ -152,6 +163,7 @@ def _compile(
     )  # batch and steps follow from the devices
     command = shlex.join(["record-trace", *sys.argv[1:]])
     with _progress(config.steps) as listener:
+        _note_batch(config, listener)
         summary = estimate(
             config,
             devices,
@@ -163,6 +175,24 @@ def _compile(
             libraries=target.libraries,
         )
     _close(closing(config, summary, output))
+
+
+def _held_out(step: int, params: Params, config: TrainConfig, data: Data) -> HeldOut:
+    """The loss of a model on the held-out text of its run."""
+    from sim.trace.file import HeldOut
+
+    from ..evaluation.evaluate import held_out_loss, log_probs_of
+
+    found = held_out_loss(log_probs_of(params), config, data)
+    return HeldOut(step=step, loss=found.loss, loss_error=found.loss_error, tokens=found.tokens)
+
+
+def _note_batch(config: TrainConfig, listener: Listener) -> None:
+    from ..config.batch_note import batch_note
+
+    note = batch_note(config)
+    if note is not None:
+        listener.note(note)
 
 
 def _close(words: str) -> None:

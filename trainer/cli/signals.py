@@ -2,7 +2,8 @@
 
 JAX compiles in C++: an exception raised there may be lost, and a process that unwinds meanwhile dies of SIGSEGV. So a
 thread waits for signals, prints what the run leaves behind, and ends the process. Nothing has to be closed: a trace
-consists of whole lines at every moment, and checkpoints are written atomically.
+consists of whole lines at every moment, and checkpoints are written atomically. Only a checkpoint that is being written
+is waited for; a second signal ends the process without it.
 """
 
 from __future__ import annotations
@@ -27,9 +28,13 @@ class Ending:
 
     Attributes:
       left: returns what the run leaves behind, in a few words; called when the signal comes.
+      busy: whether something is being written that is worth waiting for.
+      finish: waits for it.
     """
 
     left: Callable[[], str] = lambda: "nothing was done yet"
+    busy: Callable[[], bool] = lambda: False
+    finish: Callable[[], None] = lambda: None
 
     def watch(self) -> None:
         """Installs the handlers that let signals reach the thread; called again after a library replaced them.
@@ -43,13 +48,28 @@ class Ending:
     def end(self, number: int) -> None:
         """Ends the process because of a signal."""
         try:
-            # not through sys.stderr: the main thread may be in the middle of writing to it
-            with suppress(OSError):
-                cursor = _SHOW_CURSOR if os.isatty(_STDERR) else ""
-                said = printable(f"{_SAID[signal.Signals(number)]}; {self.left()}")  # a path may be no text
-                os.write(_STDERR, f"{cursor}\n{said}\n".encode())
+            _say(f"{_SAID[signal.Signals(number)]}; {self.left()}")
         finally:  # the signal ends the process even if the message fails
             os._exit(128 + number)
+
+    def end_later(self, number: int) -> None:
+        """Ends the process because of a signal, when what is being written is on the disk; returns before."""
+        _say(f"{_SAID[signal.Signals(number)]}; the last checkpoint is being written (again ends without it)")
+
+        def wait() -> None:
+            try:
+                self.finish()
+            finally:
+                self.end(number)
+
+        threading.Thread(target=wait, daemon=True).start()
+
+
+def _say(words: str) -> None:
+    """Writes a line to stderr, but not through sys.stderr: the main thread may be in the middle of writing to it."""
+    with suppress(OSError):
+        cursor = _SHOW_CURSOR if os.isatty(_STDERR) else ""
+        os.write(_STDERR, f"{cursor}\n{printable(words)}\n".encode())  # a path may be no text
 
 
 @contextmanager
@@ -79,7 +99,10 @@ def ending() -> Iterator[Ending]:
 
 def _wait(inlet: int, said: Ending) -> None:
     """Reads the numbers of signals, which Python writes to the pipe, until the pipe is closed."""
+    first = True
     while numbers := os.read(inlet, 64):
         for number in numbers:
             if number in _SAID:
-                said.end(number)
+                end = said.end_later if first and said.busy() else said.end
+                first = False
+                end(number)

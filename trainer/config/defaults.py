@@ -6,7 +6,7 @@ Source: arXiv 2503.09799 (recipe), arXiv 2501.18512 (fragments and mixing).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, ValidationError
 
@@ -15,13 +15,13 @@ from sim.errors import InputError
 from sim.laws.model_family import FAMILY, SEQUENCE_TOKENS
 
 from ..config import recipe
+from .kinds import KINDS, AlgorithmName, find_kind
 from .model_shape import ModelConfig, family_model
 
 OWN_SEQUENCE_TOKENS = 256
 """Tokens in a sequence of a model that is not of the family."""
 OVERLAPPED_MIXING = 0.5
 """Default share of the local parameters that is kept if exchanges overlap inner steps (arXiv 2501.18512)."""
-AlgorithmName = Literal["data-parallel", "diloco", "streaming-diloco", "eager-diloco"]
 _PLACEHOLDERS = {
     "replicas": 1,
     "steps": 1,
@@ -72,16 +72,17 @@ def filled(data: Mapping[str, Any]) -> dict[str, Any]:
         given["model"] = family_model(given["model"]).model_dump()
     if "steps" in given and "overtraining" in given:
         raise InputError("overtraining: steps are given, too; leave out one of them")
-    given.setdefault("replicas", 1 if given.get("algorithm") == "data-parallel" else REPLICAS)
+    named = find_kind(given.get("algorithm"))
+    given.setdefault("replicas", 1 if named and not named.outer_steps else REPLICAS)
     try:
         basis = _Basis.model_validate(given)
     except ValidationError:
         return {**_PLACEHOLDERS, **given}
-    params, replicas = basis.model.nominal_params, basis.replicas
+    params, replicas, kind = basis.model.nominal_params, basis.replicas, KINDS[basis.algorithm]
     of_family = basis.model.name in FAMILY
     length = basis.sequence_length or (SEQUENCE_TOKENS if of_family else OWN_SEQUENCE_TOKENS)
     devices = replicas * basis.devices_per_replica
-    best = recipe.batch_tokens(params, basis.algorithm, replicas)
+    best = recipe.batch_tokens(params, kind.law, replicas)
     sequences = basis.sequences or max(1, round(best / (devices * length)))
     batch_tokens = devices * sequences * length
     budget = recipe.token_budget(params, basis.overtraining)
@@ -89,12 +90,12 @@ def filled(data: Mapping[str, Any]) -> dict[str, Any]:
         "sequence_length": length,
         "sequences": sequences,
         "steps": max(1, round(budget / batch_tokens)),
-        "learning_rate": recipe.inner_learning_rate(params, basis.algorithm, replicas),
+        "learning_rate": recipe.inner_learning_rate(params, kind.law, replicas),
         "outer_learning_rate": recipe.outer_learning_rate(params, replicas),
     }
-    if basis.algorithm != "data-parallel":
+    if kind.outer_steps:
         defaults["sync_every"] = SYNC_EVERY
-    if basis.algorithm == "streaming-diloco":
+    if kind.fragments:
         fragments = -(-basis.model.layers // LAYERS_PER_FRAGMENT)
         defaults |= {"fragments": min(fragments, basis.sync_every), "overlap_steps": OVERLAP_STEPS}
     given.pop("overtraining", None)
@@ -111,17 +112,18 @@ def algorithm_mistake(fields: Mapping[str, Any]) -> str | None:
       The field, what is wrong with it, and what to write instead.
     """
     algorithm = fields["algorithm"]
-    if algorithm == "data-parallel":
+    kind = KINDS[algorithm]
+    if not kind.outer_steps:
         if fields["replicas"] != 1:
             count = fields["replicas"]
             return (
-                f"replicas: got {count}; data-parallel trains one replica: write --devices-per-replica "
+                f"replicas: got {count}; {algorithm} trains one replica: write --devices-per-replica "
                 f"{count} to spread it, or --algorithm diloco"
             )
         for name in ("sync_every", "payload_bits", "error_feedback"):
             if fields[name]:
-                return f"{name}: data-parallel has no outer steps; leave it out, or write --algorithm diloco"
-    if algorithm != "streaming-diloco":
+                return f"{name}: {algorithm} has no outer steps; leave it out, or write --algorithm diloco"
+    if not kind.fragments:
         for name, default in (("fragments", None), ("overlap_steps", 0), ("mixing", None), ("pattern", "strided")):
             if fields[name] != default:
                 return f"{name}: {algorithm} does not have it; leave it out, or write --algorithm streaming-diloco"

@@ -24,11 +24,10 @@ from sim.laws.published import (
     Law,
 )
 
-DATA_PARALLEL = "data-parallel"
 MOST_REPLICAS_TRUSTED = 4
 
 
-def inner_learning_rate(params: float, algorithm: str, replicas: int) -> float:
+def inner_learning_rate(params: float, law: str, replicas: int) -> float:
     """Peak inner learning rate: A N^alpha, with N at least 35M; for M > 4 the joint form.
 
     The printed exponent for M = 8 contradicts the joint fit of the same data, and gives rates that are too low.
@@ -37,27 +36,27 @@ def inner_learning_rate(params: float, algorithm: str, replicas: int) -> float:
 
     Args:
       params: N.
-      algorithm: `data-parallel`, or any algorithm with outer steps.
+      law: `data-parallel` or `diloco`.
       replicas: M.
 
     Returns:
       The rate.
     """
     sized = max(params, FITTED_PARAMS[0])
-    return _law(INNER_LEARNING_RATE, sized, algorithm, replicas, MOST_REPLICAS_TRUSTED)
+    return _law(INNER_LEARNING_RATE, sized, law, replicas, MOST_REPLICAS_TRUSTED)
 
 
-def batch_tokens(params: float, algorithm: str, replicas: int) -> int:
+def batch_tokens(params: float, law: str, replicas: int) -> int:
     """Global batch B: the power of two nearest (by ratio) to 2,048 A N^alpha, as in the published sweeps [tokens].
 
     Example: 2.4B parameters under Data-Parallel: 2,048 * 0.22592 * 2.4e9^0.281 = 2.0e5, so 2^18 = 262,144 tokens.
 
     Args:
       params: N.
-      algorithm: `data-parallel`, or any algorithm with outer steps.
+      law: `data-parallel` or `diloco`.
       replicas: M.
     """
-    sequences = _law(BATCH_SEQUENCES, params, algorithm, replicas, FITTED_REPLICAS[-1])
+    sequences = _law(BATCH_SEQUENCES, params, law, replicas, FITTED_REPLICAS[-1])
     return int(2 ** round(math.log2(FITTED_SEQUENCE_TOKENS * sequences)))
 
 
@@ -81,9 +80,9 @@ def token_budget(params: float, overtraining: float) -> float:
     return TOKENS_PER_PARAM * params * overtraining
 
 
-def _law(table: dict[str, Law], params: float, algorithm: str, replicas: int, most_replicas: int) -> float:
+def _law(table: dict[str, Law], params: float, law: str, replicas: int, most_replicas: int) -> float:
     """The fit for this number of replicas; beyond `most_replicas`, and where there is none, the joint fit."""
-    row = DATA_PARALLEL if algorithm == DATA_PARALLEL else f"diloco-{replicas}"
-    trusted = row in table and (algorithm == DATA_PARALLEL or replicas <= most_replicas)
-    factor, exponent, by_replicas = table[row if trusted else "diloco"]
+    row = f"{law}-{replicas}"
+    trusted = row in table and replicas <= most_replicas
+    factor, exponent, by_replicas = table[row if trusted else law]
     return float(factor * params**exponent * replicas**by_replicas)

@@ -19,7 +19,8 @@ from sim.documents.validation import Frozen, read_mapping, validate
 from sim.errors import InputError
 
 from .by_platform import suited
-from .defaults import OVERLAPPED_MIXING, AlgorithmName, algorithm_mistake, filled
+from .defaults import OVERLAPPED_MIXING, algorithm_mistake, filled
+from .kinds import AlgorithmName
 from .model_shape import BYTE_VOCAB, ModelConfig, family_model
 
 __all__ = ["BYTE_VOCAB", "SYNC_EVERY", "AlgorithmName", "ModelConfig", "Precision", "TrainConfig", "family_model"]
@@ -76,6 +77,8 @@ class TrainConfig(Frozen):
     """Whether layers are written out instead of looped over; null: up to 24 layers on a GPU."""
     precision: Precision | None = None
     """Precision of weights and gradients inside the model; null for float32 on a CPU and bfloat16 elsewhere."""
+    inner_optimizer: Literal["adamw", "muon"] = "adamw"
+    """`muon`: for the matrices of the layers; embedding and norms keep AdamW, whose rate and decay it takes over."""
     schedule_steps: int | None = Field(default=None, gt=0, le=10**12, examples=[1000])
     """Steps T of the learning-rate schedule and of the default weight decay; null for `steps`."""
     learning_rate: float = Field(gt=0, examples=[4e-3])

@@ -39,6 +39,10 @@ class Split:
         return own < self.fraction * 2**_BITS and own != self.first
 
 
+EVERYTHING = Split(1.0, -1)
+"""Holds out every document, the first one, too: for a text that is only evaluated on."""
+
+
 def split_of(corpus: Corpus, fraction: float) -> Split:
     """The split of a corpus.
 

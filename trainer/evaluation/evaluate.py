@@ -8,8 +8,8 @@ Limits: devices of one process; the sequences of a batch are not distributed ove
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from math import log
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,9 @@ from sim.errors import InputError
 
 from ..config.run import TrainConfig
 from ..data.batches import Data, load_data, windows
-from ..data.token_store import Row
+from ..data.corpus import load_corpus
+from ..data.held_out import EVERYTHING
+from ..data.token_store import Row, Share, tokenize
 from ..model.transformer import Params, logits
 from .question_sets import Kind, read_questions
 from .zero_shot import BATCH_TOKENS, LogProbs, Score, score
@@ -57,11 +59,13 @@ class Evaluation:
       held_out: loss on held-out text.
       unigram_loss: loss there of the unigram model, which knows only the frequency of each token [nats per token].
       zero_shot: scores by the set's name.
+      elsewhere: for each other text its loss, and that of the unigram model of the run's own text.
     """
 
     held_out: HeldOutLoss
     unigram_loss: float
     zero_shot: dict[str, Score]
+    elsewhere: dict[str, tuple[HeldOutLoss, float]] = field(default_factory=dict)
 
 
 def evaluate(
@@ -71,6 +75,7 @@ def evaluate(
     *,
     data: Data | None = None,
     batch_tokens: int = BATCH_TOKENS,
+    texts: Sequence[str] = (),
 ) -> Evaluation:
     """Evaluates a model on the held-out text of its run and on sets of questions.
 
@@ -80,6 +85,7 @@ def evaluate(
       sets: files of questions by kind; may be empty.
       data: the run's text, if it was loaded before.
       batch_tokens: approximate tokens of a batch; logits take 4 bytes for each of them times the vocabulary.
+      texts: other texts, named as a corpus is; every document of them counts.
 
     Raises:
       InputError: a file is wrong, or too little text is held out.
@@ -93,20 +99,38 @@ def evaluate(
         kind: score(model, data.tokenizer, asked, sequence_length=config.sequence_length, batch_tokens=batch_tokens)
         for kind, asked in questions.items()
     }
-    return Evaluation(loss, unigram, scores)
+    return Evaluation(
+        loss, unigram, scores, {text: _elsewhere(model, config, data, text, batch_tokens) for text in texts}
+    )
+
+
+def _elsewhere(
+    model: LogProbs, config: TrainConfig, data: Data, text: str, batch_tokens: int
+) -> tuple[HeldOutLoss, float]:
+    """The loss on all documents of another text, and that of the unigram model of the run's own text."""
+    share = tokenize(load_corpus(text), data.tokenizer, EVERYTHING).held_out
+    loss = loss_on(model, share, config.sequence_length, batch_tokens=batch_tokens)
+    if loss is None:
+        raise InputError(
+            f"--corpus {text}: {len(share.tokens):,} tokens are too few for a sequence of {config.sequence_length:,}; "
+            "give more text"
+        )
+    return loss, unigram_loss(data.batches.tokens, share.tokens, data.tokenizer.size)
+
+
+@jax.jit
+def _log_probs(params: Params, tokens_BxL: jax.Array) -> jax.Array:
+    logits_BxLxV = logits(params, tokens_BxL[:, :-1]).astype(jnp.float32)
+    target_BxL = jnp.take_along_axis(logits_BxLxV, tokens_BxL[:, 1:, None], axis=-1)[..., 0]
+    log_probs_BxL: jax.Array = target_BxL - logsumexp(logits_BxLxV, axis=-1)
+    return log_probs_BxL
 
 
 def log_probs_of(params: Params) -> LogProbs:
     """A function that gives a model's log-probabilities of tokens; compiled once for each shape."""
 
-    @jax.jit
-    def program(params: Params, tokens_BxL: jax.Array) -> jax.Array:
-        logits_BxLxV = logits(params, tokens_BxL[:, :-1]).astype(jnp.float32)
-        target_BxL = jnp.take_along_axis(logits_BxLxV, tokens_BxL[:, 1:, None], axis=-1)[..., 0]
-        return target_BxL - logsumexp(logits_BxLxV, axis=-1)
-
     def log_probs(tokens_BxL: NDArray[np.int32]) -> NDArray[np.floating]:
-        return np.asarray(program(params, tokens_BxL))
+        return np.asarray(_log_probs(params, tokens_BxL))
 
     return log_probs
 
@@ -131,8 +155,28 @@ def held_out_loss(
     Raises:
       InputError: the held-out text is shorter than a sequence.
     """
-    length = config.sequence_length
-    row: Row = data.held_out.tokens
+    loss = loss_on(log_probs, data.held_out, config.sequence_length, max_tokens=max_tokens, batch_tokens=batch_tokens)
+    if loss is None:
+        raise InputError(
+            f"--corpus {config.corpus}: {len(data.held_out.tokens):,} tokens are held out, too few for a sequence of "
+            f"{config.sequence_length:,}; hold out more, or give text of more documents"
+        )
+    return loss
+
+
+def loss_on(
+    log_probs: LogProbs, text: Share, length: int, *, max_tokens: int | None = None, batch_tokens: int = BATCH_TOKENS
+) -> HeldOutLoss | None:
+    """Mean cross-entropy on a text, cut into sequences without overlap; None if it is shorter than a sequence.
+
+    Args:
+      log_probs: the model.
+      text: its tokens.
+      length: tokens L that are predicted in a sequence.
+      max_tokens: only so many of the first tokens; None: all.
+      batch_tokens: approximate tokens of a batch.
+    """
+    row: Row = text.tokens
     if max_tokens is not None:
         row = row[0 : max_tokens + 1]
     size = max(batch_tokens // length, 1)
@@ -143,10 +187,7 @@ def held_out_loss(
         log_probs_BxL = np.asarray(log_probs(full_BxL), np.float64)[: len(tokens_BxL)]
         losses.append(-log_probs_BxL.mean(axis=1))
     if not losses:
-        raise InputError(
-            f"--corpus {config.corpus}: {len(row):,} tokens are held out, too few for a sequence of {length:,}; "
-            "hold out more, or give text of more documents"
-        )
+        return None
     losses_N = np.concatenate(losses)
     loss = float(losses_N.mean())
     error = float(np.std(losses_N, ddof=1) / np.sqrt(len(losses_N))) if len(losses_N) > 1 else 0.0
@@ -154,7 +195,7 @@ def held_out_loss(
         loss=loss,
         loss_error=error,
         tokens=len(losses_N) * length,
-        bits_per_byte=loss * len(data.held_out.tokens) / data.held_out.text_bytes / log(2),
+        bits_per_byte=loss * len(text.tokens) / text.text_bytes / log(2),
     )
 
 

@@ -213,8 +213,11 @@ def gathered(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def barrier(name: str) -> None:
-    """Waits until every process calls it."""
-    if jax.process_count() > 1:
-        from jax.experimental import multihost_utils
+    """Waits until every process calls it; any thread may, as no device takes part.
 
-        multihost_utils.sync_global_devices(name)
+    Args:
+      name: one that is used once in a run.
+    """
+    state = _joined()
+    if state.client is not None:
+        state.client.wait_at_barrier(f"crosshaul/{name}", _AGREE_TIMEOUT_MS)

@@ -71,6 +71,15 @@ def join(parts: Sequence[Any], mesh: Mesh, share: int = 1) -> Any:
     return jax.tree.map(joined, where, *parts)
 
 
+def one_copy(stacked: Any) -> Any:
+    """The same array of all replicas: their mean, or any of them if they are equal, as the sum of three is rounded.
+
+    Args:
+      stacked: an array of the host.
+    """
+    return stacked[0] if (stacked == stacked[0]).all() else stacked.mean(axis=0, dtype=stacked.dtype)
+
+
 def _whole(tree: Any, mesh: Mesh, share: int = 1) -> Any:
     """The shapes of a lane's stacked pytree over the whole mesh."""
     count = share * leading(mesh, BY_REPLICA)

@@ -49,6 +49,7 @@ def make_header(
         replicas=config.replicas,
         shards=config.shards,
         sync_every=config.sync_every,
+        inner_optimizer=config.inner_optimizer,
         steps=config.steps,
         batch_tokens=config.batch_tokens,
         sequence_length=config.sequence_length,

@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import jax
@@ -16,13 +17,15 @@ from sim.trace.file import Header, Record, RunSummary, TraceWriter
 
 from ..config.run import SYNC_EVERY, TrainConfig
 from ..data.batches import Data, load_data
+from ..model.transformer import Params
 from ..parallel.mesh import make_mesh
-from ..parallel.processes import check_same, is_first, together
+from ..parallel.processes import is_first, together
 from ..programs.roofline import Roofline
 from ..training.costs import InnerCost, OuterCost, seen_by_all
 from ..training.loop import Trainer
 from ..training.profiling import PROFILED_STEPS, check_directory, profiled
-from ..training.resume import Checkpoints, Progress, check_fingerprint, write
+from ..training.resume import Checkpoints, Progress, check_fingerprint, check_options, write
+from .evaluations import Evaluations, no_evaluation
 from .header import make_header
 from .inventory import Payload, programs_of
 from .records import inner_records, outer_records, recorded, summarize
@@ -80,6 +83,7 @@ def record(
     checkpoints: Checkpoints | None = None,
     processes: int = 1,
     profile: Path | None = None,
+    evaluations: Evaluations | None = None,
 ) -> Summary | None:
     """Trains and writes the trace; with several processes the first one writes it.
 
@@ -92,6 +96,7 @@ def record(
       checkpoints: where the run saves its state, and whether it resumes from there; None: no checkpoints.
       processes: number of processes of the run.
       profile: a directory for a profile of a few steps before the run; None: no profile.
+      evaluations: when and how the model is evaluated on held-out text; None: never.
 
     Returns:
       A summary; None in a process that writes no trace.
@@ -100,7 +105,7 @@ def record(
       InputError: the output cannot be written, there are too few devices or too little text, or a checkpoint belongs
         to another run.
     """
-    _check_same(config, checkpoints, profile)
+    check_options(config, checkpoints, profile)
     if processes > 1 and config.replicas_per_device > 1:
         raise InputError(
             f"--replicas-per-device {config.replicas_per_device}: is for a run of one process; leave out --processes"
@@ -108,7 +113,7 @@ def record(
     mesh = make_mesh(config.rows, config.devices_per_replica, config.shards, processes=processes)
     config = config.on(mesh.devices.flat[0].platform)
     with checkpoints.locked() if checkpoints else nullcontext():
-        return _recorded(config, output, mesh, command, overwrite, listener, checkpoints, profile)
+        return _recorded(config, output, mesh, command, overwrite, listener, checkpoints, profile, evaluations)
 
 
 def _recorded(
@@ -120,6 +125,7 @@ def _recorded(
     listener: Listener,
     checkpoints: Checkpoints | None,
     profile: Path | None,
+    evaluations: Evaluations | None,
 ) -> Summary | None:
     found = checkpoints.find(config, listener.note) if checkpoints else None
 
@@ -156,17 +162,8 @@ def _recorded(
         state = trainer.restored(found.restore(trainer.snapshot_shapes(found.step))) if found else trainer.start()
         inner, outer = recorded(output) if found and writer else ([], [])
         run = Progress(found.step if found else 0, state, data.fingerprint, inner, outer)
-        return recorder.run(writer, listener, header, run, checkpoints)
-
-
-def _check_same(config: TrainConfig, checkpoints: Checkpoints | None, profile: Path | None) -> None:
-    """Makes sure that all processes have the same options; their texts are compared after they were read."""
-    given = config.model_dump(mode="json", exclude={"corpus", "tokenizer"})
-    saving = {"--checkpoint": False, "--profile": profile is not None, "the version of jax": jax.__version__}
-    if checkpoints is not None:
-        every, resume = checkpoints.every, checkpoints.resume
-        saving |= {"--checkpoint": True, "--checkpoint-every": every, "--resume": resume}
-    check_same({**given, **saving})
+        evaluate = evaluations.into(writer, config, data, listener.note) if evaluations else no_evaluation
+        return recorder.run(writer, listener, header, run, checkpoints, evaluate)
 
 
 class _Recorder:
@@ -216,6 +213,7 @@ class _Recorder:
         header: Header,
         progress: Progress,
         checkpoints: Checkpoints | None,
+        evaluate: Callable[[int, Callable[[], Params]], None],
     ) -> Summary | None:
         """Takes the remaining steps of the run and writes them, with a summary after the last.
 
@@ -224,6 +222,8 @@ class _Recorder:
         config, state, first = self._config, progress.state, progress.step + 1
         inner, outer = progress.inner, progress.outer
         pending: list[_Taken] = []
+        if first == 1:
+            evaluate(0, partial(self._trainer.global_params, state))
         if checkpoints and first == 1:
             checkpoints.save(self._trainer.snapshot(state), config, 0, writer, progress.fingerprint)
         for step in range(first, config.steps + 1):
@@ -235,6 +235,7 @@ class _Recorder:
                 inner += self._settle(writer, pending)
                 outer += [part for taken in pending for part in taken.outer]
                 pending.clear()
+            evaluate(step, partial(self._trainer.global_params, state))
             if step == config.steps and writer is not None:  # before the last checkpoint, which notes the file's size
                 writer.write(summarize(header, inner, outer))
             if checkpoints and saves:
@@ -242,6 +243,8 @@ class _Recorder:
             here = [replica for replica, count in enumerate(cost.seen) if count]
             loss, compute_s = (statistics.fmean(each[r] for r in here) for each in (cost.losses, cost.compute_s))
             listener.step(step, loss, compute_s)
+        if checkpoints:
+            checkpoints.saver.wait()
         if writer is None:
             return None
         schedule = self._trainer.algorithm.schedule

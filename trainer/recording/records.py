@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
-from sim.trace.file import Distribution, Exchange, Header, OuterStep, Record, RunSummary, Step, read_records
+from sim.trace.file import Distribution, Exchange, Header, HeldOut, OuterStep, Record, RunSummary, Step, read_records
 
 from ..config.run import TrainConfig
 from ..training.costs import InnerCost, OuterCost
@@ -112,7 +112,7 @@ def recorded(trace: Path) -> tuple[list[InnerCost], list[OuterCost]]:
     exchange_s: dict[int, float] = {}
     outer: list[OuterCost] = []
     for record in read_records(trace):
-        if isinstance(record, RunSummary) or record.warmup:
+        if isinstance(record, RunSummary | HeldOut) or record.warmup:
             continue
         if isinstance(record, Step):
             steps.setdefault(record.step, []).append(record)

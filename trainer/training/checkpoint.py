@@ -10,7 +10,7 @@ resume with another number of processes or another mesh of the same size, if all
                       index-0.json       of each piece: array, type, shape, range in the array, offset, digest
                       arrays-0.bin       the pieces, one after the other
 
-Limits: the training loop stands still while a checkpoint is written.
+How one is written: `saving.py`.
 """
 
 from __future__ import annotations
@@ -20,8 +20,7 @@ import json
 import math
 import os
 import re
-import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,14 +31,14 @@ from numpy.typing import NDArray
 
 from sim.errors import InputError
 
-from ..parallel.processes import barrier, gathered, is_first
-from .durable_files import digest, sync, write
+from ..parallel.processes import gathered
+from .durable_files import digest
 
 FORMAT = 1
 KEPT = 2
 """Number of checkpoints that are kept: the newest, and the one before in case the newest is damaged."""
 _NAME = re.compile(r"step-(\d{8,})")
-_FACTS = "checkpoint.json"
+FACTS = "checkpoint.json"
 
 
 _MALFORMED = (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, MemoryError, RecursionError)
@@ -141,43 +140,6 @@ class Checkpoint:
         return jax.tree_util.tree_map_with_path(one, like)
 
 
-def save(directory: Path, tree: Any, facts: Mapping[str, Any]) -> None:
-    """Writes a checkpoint; all processes return when it is complete.
-
-    Args:
-      directory: the folder of all checkpoints of a run.
-      tree: a pytree of arrays on devices.
-      facts: further values to save, as JSON, among them `step`.
-
-    Raises:
-      InputError: the folder cannot be written.
-    """
-    step, process = int(facts["step"]), jax.process_index()
-    final, temporary = directory / f"step-{step:08d}", directory / f".step-{step:08d}.tmp"
-    try:
-        if is_first():
-            shutil.rmtree(temporary, ignore_errors=True)
-            temporary.mkdir(parents=True)
-        barrier(f"checkpoint {step} begins")
-        _write_pieces(temporary, process, tree)
-        barrier(f"checkpoint {step} is written")
-        if is_first():
-            indexes = sorted(temporary.glob("index-*.json"))
-            body = {"format": FORMAT, "facts": dict(facts), "indexes": {each.name: digest(each) for each in indexes}}
-            write(temporary / _FACTS, json.dumps({**body, "sha256": _own_digest(body)}).encode())
-            sync(temporary)
-            shutil.rmtree(final, ignore_errors=True)  # a damaged checkpoint of the same step
-            temporary.rename(final)
-            sync(directory)
-            for _, old in _found(directory)[KEPT:]:
-                shutil.rmtree(old, ignore_errors=True)
-        barrier(f"checkpoint {step} is there")
-    except OSError as error:
-        raise InputError(
-            f"--checkpoint {directory}: cannot be written ({error.strerror}); give another folder"
-        ) from None
-
-
 def newest(directory: Path) -> tuple[Checkpoint | None, list[str]]:
     """The newest undamaged checkpoint of a run; every byte of it is read and checked.
 
@@ -191,7 +153,7 @@ def newest(directory: Path) -> tuple[Checkpoint | None, list[str]]:
       InputError: all checkpoints of the folder are damaged or of another format, or processes see different ones.
     """
     passed: list[str] = []
-    found = _found(directory)
+    found = saved_in(directory)
     whole = next((checkpoint for _, path in found if (checkpoint := _whole(path, passed))), None)
     # all processes compare what they see before any of them raises an error
     steps = gathered(np.array([float(whole.step) if whole else -1.0]))
@@ -215,7 +177,7 @@ def _whole(path: Path, passed: list[str]) -> Checkpoint | None:
     return checkpoint
 
 
-def _found(directory: Path) -> list[tuple[int, Path]]:
+def saved_in(directory: Path) -> list[tuple[int, Path]]:
     """The checkpoints in a folder, newest first, damaged ones among them."""
     if not directory.is_dir():
         return []
@@ -224,12 +186,12 @@ def _found(directory: Path) -> list[tuple[int, Path]]:
 
 
 def _read(path: Path) -> Checkpoint:
-    document = json.loads((path / _FACTS).read_bytes())
+    document = json.loads((path / FACTS).read_bytes())
     if not isinstance(document, dict) or not isinstance(document.get("facts"), dict):
-        raise _DamagedError(f"{_FACTS} is damaged")
+        raise _DamagedError(f"{FACTS} is damaged")
     own = document.pop("sha256")
-    if document["format"] != FORMAT or own != _own_digest(document) or not isinstance(document["facts"]["step"], int):
-        raise _DamagedError(f"{_FACTS} is damaged")
+    if document["format"] != FORMAT or own != own_digest(document) or not isinstance(document["facts"]["step"], int):
+        raise _DamagedError(f"{FACTS} is damaged")
     pieces: dict[str, list[_Piece]] = {}
     for name, said in document["indexes"].items():
         if digest(path / name) != said:
@@ -258,35 +220,6 @@ def _check_parts(array: str, parts: list[_Piece]) -> None:
         raise _DamagedError(f"parts of {array} are missing; do all processes see this folder?")
 
 
-def _write_pieces(folder: Path, process: int, tree: Any) -> None:
-    index: list[dict[str, Any]] = []
-    with (folder / f"arrays-{process}.bin").open("wb") as file:
-        for name, shape, ranges, content in _pieces(tree):
-            raw = np.ascontiguousarray(content).tobytes()
-            index.append(
-                {
-                    "array": name,
-                    "dtype": content.dtype.name,
-                    "shape": shape,
-                    "ranges": ranges,
-                    "offset": file.tell(),
-                    "sha256": hashlib.sha256(raw).hexdigest(),
-                }
-            )
-            file.write(raw)
-        file.flush()
-        os.fsync(file.fileno())
-    write(folder / f"index-{process}.json", json.dumps(index).encode())
-
-
-def _pieces(tree: Any) -> Iterator[tuple[str, tuple[int, ...], list[tuple[int, int]], NDArray[Any]]]:
-    """The shards of which this process holds the first copy."""
-    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
-        for shard in leaf.addressable_shards:
-            if shard.replica_id == 0:
-                ranges = [part.indices(size)[:2] for part, size in zip(shard.index, leaf.shape, strict=True)]
-                yield jax.tree_util.keystr(path), leaf.shape, ranges, np.asarray(shard.data)
-
-
-def _own_digest(body: Mapping[str, Any]) -> str:
+def own_digest(body: Mapping[str, Any]) -> str:
+    """The digest of `checkpoint.json`, which stands in it."""
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
 from ..algorithms import make_algorithm
-from ..algorithms.outer.programs import OuterPrograms, OuterState
+from ..algorithms.outer.programs import OuterPrograms
+from ..algorithms.outer.step import OuterState
 from ..config.run import TrainConfig
 from ..data.batches import Rows
 from ..model.optimizers import inner_optimizer
@@ -28,7 +30,7 @@ from ..parallel.mesh import (
     place_rows,
     ready,
 )
-from ..parallel.stacked import join, of_each_replica, replicate, split
+from ..parallel.stacked import join, of_each_replica, one_copy, replicate, split
 from ..programs.compile import InnerPrograms, compile_inner
 from .costs import InnerCost, OuterCost, paired
 
@@ -162,6 +164,14 @@ class Trainer:
         params: Params = join([lane.params for lane in state.lanes], self.mesh, self._share)
         return params
 
+    def global_params(self, state: State) -> Params:
+        """One copy of the global parameters; of a run of one process."""
+        whole: Params = jax.tree.map(lambda x: jnp.asarray(one_copy(x)), jax.device_get(self.params(state)))
+        for programs, outer in zip(self.outer, state.outer, strict=True):
+            part = jax.tree.map(one_copy, jax.device_get(outer.params))
+            whole = programs.fragment.put(whole, part)
+        return whole
+
     def snapshot(self, state: State) -> Any:
         """The state as one pytree over the whole mesh, without copying."""
         lanes = LaneState(*(join(list(parts), self.mesh, self._share) for parts in zip(*state.lanes, strict=True)))
@@ -179,7 +189,7 @@ class Trainer:
         optimizer = jax.eval_shape(inner_optimizer(self._config).init, params)
         outer = tuple(jax.eval_shape(programs.start, params) for programs in self.outer)
         pending = self.algorithm.schedule.under_way(step) if self.algorithm.schedule else ()
-        # a kept payload is never part of a snapshot: eager updates use it within the step
+        # a kept payload is never part of a snapshot: it is used within the step
         under_way = tuple(
             UnderWay(programs.came, ()) if p in pending else None for p, programs in enumerate(self.outer)
         )

@@ -6,7 +6,7 @@ import os
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,12 +21,16 @@ from sim.trace.file import Record, TraceWriter
 from ..algorithms import make_algorithm
 from ..config.run import TrainConfig
 from ..model.transformer import Params, param_shapes
-from ..parallel.processes import gathered, is_first, together
-from .checkpoint import Checkpoint, newest, save
+from ..parallel.processes import check_same, gathered, is_first, together
+from ..parallel.stacked import one_copy
+from .checkpoint import Checkpoint, newest
 from .costs import InnerCost, OuterCost
 from .loop import State
+from .saving import Saver
 
 _LOCK = ".lock"
+_PATIENCE_S = 60.0
+"""Time for which a run of several processes that fails waits for its last checkpoint [s]."""
 
 
 @dataclass(frozen=True)
@@ -55,11 +59,13 @@ class Checkpoints:
       directory: the folder of all its checkpoints.
       every: inner steps between two of them; the last step is saved, too.
       resume: whether the run resumes from the newest undamaged one.
+      saver: writes them while training goes on.
     """
 
     directory: Path
     every: int
     resume: bool
+    saver: Saver = field(default_factory=Saver)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -72,6 +78,8 @@ class Checkpoints:
         try:
             yield
         finally:
+            # of several processes one may be gone, and then the thread of another waits for it in vain
+            self.saver.join(None if jax.process_count() == 1 else _PATIENCE_S)
             if file is not None:
                 os.close(file)
 
@@ -128,11 +136,20 @@ class Checkpoints:
         return found
 
     def due(self, step: int, config: TrainConfig) -> bool:
-        """Whether a checkpoint follows a step."""
+        """Whether a checkpoint follows a step.
+
+        Raises:
+          InputError: one before could not be written.
+        """
+        self.saver.check()
         return step % self.every == 0 or step == config.steps
 
     def save(self, snapshot: Any, config: TrainConfig, step: int, writer: TraceWriter | None, fingerprint: str) -> None:
-        """Writes a checkpoint, with the current position in the trace."""
+        """Begins to write a checkpoint, with the current position in the trace; returns when the state is copied.
+
+        Raises:
+          InputError: the checkpoint before could not be written.
+        """
         facts = {
             "step": step,
             "config": config.model_dump(mode="json"),
@@ -140,7 +157,23 @@ class Checkpoints:
             "trace_bytes": writer.mark() if writer else None,
             "trace_sha256": writer.sha256() if writer else None,
         }
-        save(self.directory, snapshot, facts)
+        self.saver.save(self.directory, snapshot, facts)
+
+
+def check_options(config: TrainConfig, checkpoints: Checkpoints | None, profile: Path | None) -> None:
+    """Makes sure that all processes have the same options; their texts are compared after they were read.
+
+    Args:
+      config: the run.
+      checkpoints: where it saves its state, if it does.
+      profile: a directory for a profile; None: no profile.
+    """
+    given = config.model_dump(mode="json", exclude={"corpus", "tokenizer"})
+    saving = {"--checkpoint": False, "--profile": profile is not None, "the version of jax": jax.__version__}
+    if checkpoints is not None:
+        every, resume = checkpoints.every, checkpoints.resume
+        saving |= {"--checkpoint": True, "--checkpoint-every": every, "--resume": resume}
+    check_same({**given, **saving})
 
 
 def check_fingerprint(fingerprint: str, found: Checkpoint | None) -> None:
@@ -215,9 +248,7 @@ def _arrays(found: Checkpoint, prefix: str, shapes: Params) -> Params:
     """Arrays of a checkpoint, averaged over the replicas."""
 
     def one(path: Any, leaf: Any) -> Any:
-        stacked = found.array(prefix + jax.tree_util.keystr(path))
-        # equal replicas are not averaged: the sum of three would be rounded
-        return stacked[0] if (stacked == stacked[0]).all() else stacked.mean(axis=0, dtype=leaf.dtype)
+        return one_copy(found.array(prefix + jax.tree_util.keystr(path)))
 
     arrays: Params = jax.tree_util.tree_map_with_path(one, shapes)
     return arrays

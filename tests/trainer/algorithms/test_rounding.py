@@ -12,7 +12,8 @@ jnp = jax.numpy
 from hypothesis import given  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 
-from trainer.algorithms.outer.rounding import BLOCK, decode, encode, mean_of, payload_bytes  # noqa: E402
+from trainer.algorithms.outer.rounding import BLOCK, decode, encode, payload_bytes  # noqa: E402
+from trainer.algorithms.outer.step import rounded  # noqa: E402
 from trainer.config.run import ModelConfig, TrainConfig  # noqa: E402
 from trainer.data.batches import rows_of  # noqa: E402
 from trainer.model.transformer import param_shapes  # noqa: E402
@@ -70,7 +71,7 @@ def test_the_mean_is_of_rounded_numbers_in_float32():
         sent = [encode(x, bits) for x in each]
         came = jax.tree.map(lambda *leaves: jnp.stack(leaves), *sent)
         wanted = np.mean([np.asarray(decode(s, each[0], bits)["x"]) for s in sent], axis=0)
-        np.testing.assert_allclose(mean_of(came, each[0], bits)["x"], wanted, rtol=1e-6)
+        np.testing.assert_allclose(rounded(bits).mean(came, each[0])["x"], wanted, rtol=1e-6)
 
 
 def trainer_of(bits, algorithm="diloco", replicas=2, **changes):

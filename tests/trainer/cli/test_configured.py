@@ -19,6 +19,7 @@ OTHER_VALUES = {
     "devices_per_replica": 2,
     "fragments": 1,
     "held_out": 0.5,
+    "inner_optimizer": "muon",
     "learning_rate": 0.125,
     "model": "35m",
     "payload_bits": 8,

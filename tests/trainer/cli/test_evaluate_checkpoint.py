@@ -12,6 +12,8 @@ from trainer.cli.evaluate_checkpoint import evaluation_app, main, rendered, rows
 from trainer.cli.record_trace import main as record_trace  # noqa: E402
 from trainer.config.run import ModelConfig, TrainConfig  # noqa: E402
 from trainer.data.batches import load_data  # noqa: E402
+from trainer.data.corpus import load_corpus  # noqa: E402
+from trainer.data.held_out import split_of  # noqa: E402
 from trainer.evaluation.evaluate import Evaluation, HeldOutLoss, evaluate  # noqa: E402
 from trainer.evaluation.zero_shot import Score  # noqa: E402
 from trainer.model.transformer import init_params  # noqa: E402
@@ -87,12 +89,32 @@ def test_the_command_prints_the_numbers_of_the_model(call, tmp_path):
     assert len(json.loads(call("run", "--format", "json")[1])["evaluation"]) == 2
 
 
+def test_another_text_counts_whole_and_is_told_apart(call, tmp_path):
+    """As much text as is held out of the run's own, split into other documents: the same loss."""
+    own = json.loads(call("run", "--format", "json")[1])["evaluation"]
+    corpus = [json.loads(line)["text"] for line in (tmp_path / "corpus.jsonl").read_text().splitlines()]
+    rule = split_of(load_corpus(str(tmp_path / "corpus.jsonl")), 0.3)
+    kept = [text for text in corpus if rule.held_out(text)]
+    other = tmp_path / "other.jsonl"
+    other.write_text("\n".join(json.dumps({"text": text}) for text in kept), encoding="utf-8")
+    code, output, _ = call("run", "--corpus", other, "--format", "json")
+    assert code == 0
+    rows = json.loads(output)["evaluation"]
+    assert rows[:2] == own
+    assert rows[2:] == [{**row, "set": str(other)} for row in own]
+    other.write_text(json.dumps({"text": "short"}), encoding="utf-8")
+    code, output, errors = call("run", "--corpus", other)
+    assert (code, output) == (2, "")
+    assert "tokens are too few for a sequence of 16; give more text" in errors
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (("gone",), "error: gone: holds no parameters"),
         (("run", "--format", "xml"), "--format: got 'xml'; write table, json, csv"),
         (("run", "--piqa", "gone.jsonl"), "error: gone.jsonl: cannot be read"),
+        (("run", "--corpus", "gone.txt"), "--corpus gone.txt"),
     ],
 )
 def test_wrong_input_is_one_line_and_exit_code_2(call, arguments, words):

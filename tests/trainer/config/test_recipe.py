@@ -82,8 +82,10 @@ def test_a_small_model_takes_the_learning_rate_of_the_smallest_fitted_one():
 
 
 def test_other_algorithms_borrow_the_fits_of_diloco():
+    diloco = TrainConfig(model="90m", algorithm="diloco", replicas=4)
     for algorithm in ("streaming-diloco", "eager-diloco"):
-        assert recipe.inner_learning_rate(90e6, algorithm, 4) == recipe.inner_learning_rate(90e6, "diloco", 4)
+        other = TrainConfig(model="90m", algorithm=algorithm, replicas=4)
+        assert (other.learning_rate, other.batch_tokens) == (diloco.learning_rate, diloco.batch_tokens)
     assert recipe.inner_learning_rate(90e6, "diloco", 3) == pytest.approx(22256 * 90e6**-0.8827 * 3**0.2929)
 
 

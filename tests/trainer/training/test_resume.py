@@ -24,7 +24,7 @@ from trainer.cli.record_trace import main  # noqa: E402
 from trainer.parallel.mesh import BY_REPLICA, abstract, make_mesh  # noqa: E402
 from trainer.parallel.stacked import replicate  # noqa: E402
 from trainer.recording.records import recorded, summarize  # noqa: E402
-from trainer.training import checkpoint  # noqa: E402
+from trainer.training import checkpoint, saving  # noqa: E402
 from trainer.training.resume import read_model  # noqa: E402
 
 TINY = ["--layers", "2", "--width", "16", "--heads", "2", "--sequence-length", "16", "--sequences", "2"]
@@ -90,6 +90,21 @@ def test_resuming_from_any_checkpoint_goes_on_bit_for_bit(algorithm, suffix, tex
     assert_equal(arrays(other), arrays(own))
 
 
+def test_a_run_with_muon_goes_on_with_it_and_with_nothing_else(text, tmp_path, capsys):
+    path, directory = tmp_path / "run.jsonl", tmp_path / "saved"
+    more = ["--checkpoint", directory, "--checkpoint-every", 5]
+    muon = ["--inner-optimizer", "muon"]
+    assert call(*arguments(text, path, "diloco", *more, *muon)) == 0
+    assert read_header(path).inner_optimizer == "muon"
+    whole, state = story(path), arrays(directory)
+    shutil.rmtree(directory / "step-00000012")
+    assert call(*arguments(text, path, "diloco", *more, "--resume")) == 2
+    assert "--resume: inner_optimizer: got 'adamw', and the run in" in capsys.readouterr().err
+    assert call(*arguments(text, path, "diloco", *more, *muon, "--resume")) == 0
+    assert story(path) == whole
+    assert_equal(arrays(directory), state)
+
+
 def test_a_run_killed_again_and_again_is_the_run_that_was_not(text, tmp_path, environment):
     algorithm = "streaming-diloco"
     whole, own = tmp_path / "whole.jsonl", tmp_path / "whole"
@@ -127,7 +142,7 @@ def saved(tmp_path):
         return replicate(lambda: {"a": jnp.asarray(numbers), "b": (jnp.int32(step),)}, mesh)
 
     for step in (1, 2, 3):
-        checkpoint.save(directory, tree(step), {"step": step, "config": {}})
+        saving.save(directory, tree(step), {"step": step, "config": {}})
 
     def read():
         found, damaged = checkpoint.newest(directory)

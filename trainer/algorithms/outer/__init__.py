@@ -1,1 +1,1 @@
-"""The outer step, which the training algorithms share: its programs, fragments of the parameters, and rounding."""
+"""The outer step, which the training algorithms share: its parts and programs, fragments of parameters, rounding."""

@@ -1,13 +1,9 @@
 """The outer step: the schedule of the exchanges, and the programs of the change, the exchange and the update.
 
-Global parameters theta of a fragment move by outer SGD with Nesterov momentum on the mean change of the replicas:
+What happens in an outer step is the algorithm's own (`step.py`): here its parts are compiled, for a fragment and the
+whole mesh. Each replica holds theta and the outer optimizer's state itself, in float32, so only the change is sent.
 
-    change_m = theta - theta_m;  theta <- SGD(theta, mean_m change_m);  theta_m <- a theta_m + (1 - a) theta
-
-with `a` the local share (0 without overlap). Each replica holds theta and the momentum itself, in float32, so only the
-change is sent. Eager updates use another estimate of the mean, see `algorithms/eager_diloco.py`.
-
-Source: arXiv 2311.08105, algorithm 1; arXiv 2501.18512, algorithm 2; arXiv 2502.12996.
+Source: arXiv 2501.18512, algorithm 2 (fragments, and when each is sent).
 """
 
 from __future__ import annotations
@@ -19,11 +15,9 @@ from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import optax
 from jax.sharding import Mesh
 
 from ...config.run import TrainConfig
-from ...model.optimizers import outer_optimizer
 from ...model.transformer import Params, param_shapes
 from ...parallel.mesh import BY_REPLICA, REPLICA_AXIS
 from ...programs.compile import (
@@ -37,26 +31,10 @@ from ...programs.compile import (
 )
 from ...programs.program import Program
 from .fragments import Fragment
-from .rounding import decode, encode, mean_of
+from .step import Combine, OuterState, OuterStep
 
 _shape: Any = jax.ShapeDtypeStruct
 """Untyped in JAX."""
-
-
-class OuterState(NamedTuple):
-    """The state of a fragment in one replica that outer steps change.
-
-    Attributes:
-      params: global parameters theta.
-      optimizer: the outer optimizer's state.
-      error: rounding error of the last exchange; empty without error feedback.
-      missing: the part that the last estimate lacked, which the next one adds; empty without eager updates.
-    """
-
-    params: Params
-    optimizer: Any
-    error: Any
-    missing: Any
 
 
 class Event(NamedTuple):
@@ -143,7 +121,7 @@ class OuterPrograms:
         outer state.
       finish: the same for the exchange after the last step.
       came: shapes of the result, of one replica; replicas that share a device have it in common.
-      keeps: whether a replica keeps its payload until the result comes, as eager updates need.
+      keeps: whether a replica keeps its payload until the result comes, as some algorithms need.
     """
 
     fragment: Fragment
@@ -156,40 +134,28 @@ class OuterPrograms:
     keeps: bool
 
 
-def compile_outer(config: TrainConfig, mesh: Mesh, fragment: Fragment, *, eager: bool = False) -> OuterPrograms:
+def compile_outer(config: TrainConfig, mesh: Mesh, fragment: Fragment, step: OuterStep) -> OuterPrograms:
     """Compiles the outer step of a fragment.
 
     Args:
       config: the run.
       mesh: the whole mesh.
       fragment: the parameters that it moves.
-      eager: whether each replica moves by an estimate of the mean (eager updates).
+      step: what it does, in one replica.
     """
-    optimizer = outer_optimizer(config)
-    alone, share = config.replicas == 1, config.replicas_per_device
-    bits = 32 if alone else config.exchange_bits
+    gathers, on_device = step.coding.gathers, config.replicas_per_device
 
     def start(params: Params) -> OuterState:
-        own = fragment.take(params)
-        zeros = jax.tree.map(jnp.zeros_like, own)
-        feedback = config.error_feedback and bits < 32
-        return OuterState(own, optimizer.init(own), zeros if feedback else (), zeros if eager else ())
+        return step.start(fragment.take(params))
 
     def change(theta: Params, error: Any, params: Params) -> tuple[Any, Any]:
-        changed = jax.tree.map(jnp.subtract, theta, fragment.take(params))
-        if not jax.tree.leaves(error):
-            return error, encode(changed, bits)
-        wanted = jax.tree.map(jnp.add, changed, error)
-        sent = encode(wanted, bits)
-        return jax.tree.map(jnp.subtract, wanted, decode(sent, wanted, bits)), sent
+        return step.encode(jax.tree.map(jnp.subtract, theta, fragment.take(params)), error)
 
-    def move(last: bool, outer: OuterState, came: Any, kept: Any, params: Params) -> tuple[OuterState, Params]:
-        estimate, missing = mean_of(came, outer.params, bits), outer.missing
-        if eager:
-            estimate, missing = _eager(estimate, decode(kept, outer.params, bits), missing, config.replicas, last=last)
-        updates, state = optimizer.update(estimate, outer.optimizer, outer.params)
-        theta = optax.apply_updates(outer.params, updates)
-        share = 0.0 if last else config.local_share
+    def move(
+        combine: Combine, share: float, outer: OuterState, came: Any, kept: Any, params: Params
+    ) -> tuple[OuterState, Params]:
+        moved_by, missing = combine(outer, came, kept)
+        theta, state = step.move(outer, moved_by)
         mixed = (
             theta if not share else jax.tree.map(lambda x, y: share * x + (1 - share) * y, fragment.take(params), theta)
         )
@@ -198,38 +164,31 @@ def compile_outer(config: TrainConfig, mesh: Mesh, fragment: Fragment, *, eager:
     params = param_shapes(config.model)
     outer = jax.eval_shape(start, params)
     _, sent = jax.eval_shape(change, outer.params, outer.error, params)
-    kinds = (mean_over, gather_over) if share == 1 else (mean_of_rows, gather_of_rows)
-    over = partial(kinds[bits < 32], REPLICA_AXIS, bucket=buckets(mesh))
-    came = sent if bits == 32 else jax.tree.map(partial(_gathered, count=config.replicas), sent)
+    kinds = (mean_over, gather_over) if on_device == 1 else (mean_of_rows, gather_of_rows)
+    over = partial(kinds[gathers], REPLICA_AXIS, bucket=buckets(mesh))
+    came = jax.tree.map(partial(_gathered, count=config.replicas), sent) if gathers else sent
 
     two = (BY_REPLICA, BY_REPLICA)
 
-    def compiled_move(*, last: bool) -> Program:
-        arguments = (outer, came, sent if eager else (), params)
-        four, moved = (BY_REPLICA,) * 4, partial(move, last)
-        return compile_program(moved, mesh, arguments, four, two, donate=(0, 3), share=share, common=(1,))
+    def compiled_move(combine: Combine, local_share: float) -> Program:
+        arguments = (outer, came, sent if step.keeps else (), params)
+        four, moved = (BY_REPLICA,) * 4, partial(move, combine, local_share)
+        return compile_program(moved, mesh, arguments, four, two, donate=(0, 3), share=on_device, common=(1,))
 
-    update = compiled_move(last=False)
+    update = compiled_move(step.combine, step.local_share)
+    ends_alike = step.combine_last is None and not step.local_share
     return OuterPrograms(
         fragment=fragment,
         start=start,
         change=compile_program(
-            change, mesh, (outer.params, outer.error, params), (BY_REPLICA, *two), two, donate=(1,), share=share
+            change, mesh, (outer.params, outer.error, params), (BY_REPLICA, *two), two, donate=(1,), share=on_device
         ),
-        exchange=None if alone else compile_exchange(over, mesh, sent, came, BY_REPLICA, share),
+        exchange=None if config.replicas == 1 else compile_exchange(over, mesh, sent, came, BY_REPLICA, on_device),
         update=update,
-        finish=compiled_move(last=True) if eager or config.local_share else update,
+        finish=update if ends_alike else compiled_move(step.combine_last or step.combine, 0.0),
         came=came,
-        keeps=eager,
+        keeps=step.keeps,
     )
-
-
-def _eager(mean: Any, own: Any, missing: Any, replicas: int, *, last: bool) -> tuple[Any, Any]:
-    """A replica's estimate of the mean change, and the part that the estimate lacks."""
-    if last:
-        return jax.tree.map(jnp.add, mean, missing), jax.tree.map(jnp.zeros_like, missing)
-    share = jax.tree.map(lambda x: x / replicas, own)
-    return jax.tree.map(jnp.add, share, missing), jax.tree.map(jnp.subtract, mean, share)
 
 
 def _gathered(leaf: Any, count: int) -> Any:

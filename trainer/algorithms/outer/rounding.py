@@ -61,20 +61,6 @@ def decode(sent: Any, like: Any, bits: int) -> Any:
     return jax.tree.map(lambda x, code: _restored(code, x.shape, bits), like, sent)
 
 
-def mean_of(gathered: Any, like: Any, bits: int) -> Any:
-    """The mean of the payloads of all replicas, in float32.
-
-    Args:
-      gathered: the result of the exchange: the mean for 32 bits, else every array with a leading axis of replicas.
-      like: a pytree with the arrays' shapes.
-      bits: 32, 16, 8 or 4.
-    """
-    if bits == 32:
-        return gathered
-    each = jax.vmap(lambda sent: decode(sent, like, bits))(gathered)
-    return jax.tree.map(lambda x: jnp.mean(x, axis=0), each)
-
-
 def payload_bytes(shapes: list[tuple[int, ...]], bits: int) -> int:
     """Bytes that a replica contributes to an exchange of arrays of these shapes [byte]."""
     sizes = [prod(shape) for shape in shapes]

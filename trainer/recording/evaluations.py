@@ -1,0 +1,50 @@
+"""Evaluations of the global model during a run, as records of its trace."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sim.trace.file import HeldOut, TraceWriter
+
+from ..config.run import TrainConfig
+from ..data.batches import Data
+from ..model.transformer import Params
+from ..training.resume import write
+
+
+@dataclass(frozen=True)
+class Evaluations:
+    """When the model of a run of one process is evaluated on held-out text, and how.
+
+    Attributes:
+      every: inner steps between two of them; there is one before the first step and one after the last, too.
+      measure: (step, one copy of the parameters, the run, its text) -> the record.
+    """
+
+    every: int
+    measure: Callable[[int, Params, TrainConfig, Data], HeldOut]
+
+    def into(
+        self, writer: TraceWriter | None, config: TrainConfig, data: Data, note: Callable[[str], None]
+    ) -> Callable[[int, Callable[[], Params]], None]:
+        """A function of a step and its parameters that evaluates where it is due, and writes the record.
+
+        Args:
+          writer: of the trace.
+          config: the run.
+          data: its text.
+          note: called with a line on each loss.
+        """
+
+        def evaluate(step: int, params: Callable[[], Params]) -> None:
+            if step % self.every == 0 or step == config.steps:
+                line = self.measure(step, params(), config, data)
+                write(writer, line)
+                note(f"held-out loss {line.loss:.4f} after step {step}")
+
+        return evaluate
+
+
+def no_evaluation(step: int, params: Callable[[], Params]) -> None:
+    """Evaluates nothing."""
