@@ -5,15 +5,14 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from multiprocessing import get_context
 
 from ...failures.spent import Spent
 from ...shell.progress import Watch
 from .cases import History
-from .paces import UnknownPaceError
+from .worker import Worker
 
 FEWEST, MOST = 100, 1000
 """Histories of a case, unless their number is given."""
@@ -21,7 +20,6 @@ NARROW = 0.001
 """The median of the goodput is known well enough when the interval around it is this wide to each side [-]."""
 _WORTH_S = 2.0
 """Work on one core that is worth starting processes for [s]."""
-_CHUNK = 25
 
 
 def gather(cases: Sequence[tuple[str, History]], count: int | None, watch: Watch) -> list[list[Spent]]:
@@ -35,14 +33,14 @@ def gather(cases: Sequence[tuple[str, History]], count: int | None, watch: Watch
     """
     found = []
     with ExitStack() as stack:
-        crew = _Crew(stack)
+        crew = Crew(stack)
         for number, (name, history) in enumerate(cases):
             watch.doing(f"going through histories of {name}", number, len(cases))
             found.append(_of_one(history, count, crew))
     return found
 
 
-def _of_one(history: History, count: int | None, crew: _Crew) -> list[Spent]:
+def _of_one(history: History, count: int | None, crew: Crew) -> list[Spent]:
     spent: list[Spent] = []
     while len(spent) < (count or MOST):
         if count is None and len(spent) >= FEWEST and half_width([each.goodput for each in spent]) <= NARROW:
@@ -59,38 +57,37 @@ def half_width(values: Sequence[float]) -> float:
     return (ordered[min(high, len(ordered) - 1)] - ordered[max(low, 0)]) / 2
 
 
-class _Crew:
-    """Goes through histories in this process, or in several once one has shown that it takes long."""
+class Crew:
+    """Goes through histories in this process, and in others beside it once one has shown that it takes long.
 
-    def __init__(self, stack: ExitStack) -> None:
-        self._stack = stack
-        self._pool: Executor | None = None
+    Args:
+      stack: of what is to be ended in the end.
+      cores: how many processes may be at work at once.
+    """
+
+    def __init__(self, stack: ExitStack, cores: int | None = None) -> None:
+        self._stack, self._cores = stack, cores or os.cpu_count() or 1
+        self._workers: list[Worker] = []
         self._each_s = 0.0
 
     def histories(self, history: History, numbers: range) -> list[Spent]:
-        if self._pool is None and self._each_s * len(numbers) > _WORTH_S and (os.cpu_count() or 1) > 1:
-            self._pool = self._stack.enter_context(ProcessPoolExecutor(mp_context=get_context("spawn")))
-        if self._pool is None:
+        """Those of these numbers."""
+        if not self._workers and self._each_s * len(numbers) > _WORTH_S and self._cores > 1:
+            self._workers = [Worker() for _ in range(self._cores)]
+            for worker in self._workers:
+                self._stack.callback(worker.end)
+        if not self._workers:
             began_s = time.monotonic()
             found = [history.number(number) for number in numbers]
             self._each_s = (time.monotonic() - began_s) / len(numbers)
             return found
-        chunks = [numbers[first : first + _CHUNK] for first in range(0, len(numbers), _CHUNK)]
-        futures = [self._pool.submit(_chunk, history, chunk) for chunk in chunks]
-        return [
-            each
-            for chunk, future in zip(chunks, futures, strict=True)
-            for each in self._of(history, chunk, future.result)
-        ]
-
-    def _of(self, history: History, chunk: range, result: Callable[[], list[Spent] | None]) -> list[Spent]:
-        found = result()
-        return [history.number(number) for number in chunk] if found is None else found
-
-
-def _chunk(history: History, numbers: range) -> list[Spent] | None:
-    """Some histories; None where they need a pace that this process cannot replay."""
-    try:
-        return [history.number(number) for number in numbers]
-    except UnknownPaceError:
-        return None
+        shares = [numbers[place :: len(self._workers)] for place in range(len(self._workers))]
+        with ThreadPoolExecutor(len(self._workers)) as threads:
+            told = list(
+                threads.map(lambda pair: pair[0].histories(history, pair[1]), zip(self._workers, shares, strict=True))
+            )
+        by_number: dict[int, Spent] = {}
+        for share, each in zip(shares, told, strict=True):
+            own = [history.number(number) for number in share] if each is None else each
+            by_number |= dict(zip(share, own, strict=True))
+        return [by_number[number] for number in numbers]

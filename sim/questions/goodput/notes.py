@@ -10,6 +10,7 @@ from ...simulation.cost import assumed
 from ...simulation.results import Outcome
 from ...simulation.without_effect.given import given
 from ...simulation.without_effect.keys import Reason, by_path, sentences
+from ...simulation.without_effect.prices import unused_prices
 from ..without_effect import NOT_HELD, of_jobs
 from .assumed import PATIENCE
 from .histories import MOST
@@ -53,7 +54,8 @@ def assumptions(
     if money and failures.spares:
         yield "cost: spare chips are rented, too, and draw nothing"
     jobs = [outcome.job for outcome in found]
-    reasons = [*of_jobs(scenario.replaced(failures=None), jobs), *_of_failures(scenario, failures, asked)]
+    reasons = [*of_jobs(scenario.replaced(failures=None), jobs), *unused_prices(scenario, found)]
+    reasons += _of_failures(scenario, failures, asked)
     yield from sentences(by_path([*reasons, (NOT_HELD, given(scenario.workload, "workload", "memory"))]))
 
 

@@ -224,5 +224,14 @@ TRAINING: tuple[tuple[str, Rule], ...] = (
         "all replicas are waited for",
         lambda s, _: strategies(s, lambda each: each.meetings.of_all, "grace"),
     ),
+    ("two replicas have no other partners", lambda s, _: strategies(s, lambda each: each.replica_count == 2, "seed")),
+    (
+        "there is one region only",
+        lambda s, _: strategies(s, lambda each: getattr(each, "regions", 0) == 1, "across_every"),
+    ),
+    (
+        "every exchange is among all replicas",
+        lambda s, _: strategies(s, lambda each: getattr(each, "across_every", 0) == 1, "regions"),
+    ),
 )
 """Each reason, with the rule that finds its keys."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from contextlib import ExitStack
 
 import pytest
 
 from sim.errors import InputError
 from sim.failures.closed_forms import availability
 from sim.questions.goodput import histories
+from sim.questions.goodput.cases import Case
 from sim.questions.goodput.goodput import answer
 from sim.questions.goodput.paces import Paces
 from sim.scenario.failures import Away, Checkpoint, Failures, Part
@@ -176,15 +176,26 @@ def test_the_same_seed_gives_the_same_answer_on_several_cores(monkeypatch):
     asked = scenario("data-parallel", "diloco", failures=failures)
     one = answer(asked, for_s=2 * DAY_S, histories=60)
     monkeypatch.setattr(histories, "_WORTH_S", -1.0)
-    monkeypatch.setattr(histories._Crew, "__init__", _with_processes)
     assert answer(asked, for_s=2 * DAY_S, histories=60) == one
     other = asked.replaced(failures=failures.replaced(seed=1))
     assert answer(other, for_s=2 * DAY_S, histories=60).rows != one.rows
 
 
-def _with_processes(self, stack):
-    self._stack, self._each_s = stack, 0.0
-    self._pool = stack.enter_context(ProcessPoolExecutor(2, mp_context=get_context("spawn")))
+def test_a_worker_that_is_gone_or_knows_too_little_is_replaced_by_oneself():
+    failures = Failures(parts=(Part(what="site", mtbf=DAY_S / 3, repair=7_200.0),))
+    asked = scenario("diloco", failures=failures.replaced(policies=("leave-out",)))
+    (outcome,) = outcomes(asked)
+    paces = Paces(asked, outcome.job, outcome)
+    case = Case("x", "leave-out", outcome, paces, asked.failures, math.inf, 2 * DAY_S)
+    with ExitStack() as stack:
+        crew = histories.Crew(stack, cores=2)
+        crew._each_s = 1e9
+        assert len(paces._rounds_s) == 1  # nobody was away yet, so that a worker knows only of all
+        found = crew.histories(case.history(), range(6))
+        crew._workers[0]._process.kill()
+        crew._workers[0]._process.wait()
+        assert crew.histories(case.history(), range(6)) == found
+    assert found == [case.history().number(number) for number in range(6)]
 
 
 def test_more_histories_are_gone_through_until_the_median_is_known():
