@@ -15,8 +15,8 @@ _jax: Any = jax
 """Some functions are untyped in JAX."""
 
 
-def replicate(make: Callable[[], Any], mesh: Mesh) -> Any:
-    """Makes the same arrays for every replica of a mesh, stacked, each part on the device that holds it.
+def compile_replicated(make: Callable[[], Any], mesh: Mesh) -> Callable[[], Any]:
+    """Compiles what makes the same arrays for every replica, stacked, each part on the device that holds it.
 
     Args:
       make: returns one replica's arrays; runs on the devices.
@@ -27,15 +27,18 @@ def replicate(make: Callable[[], Any], mesh: Mesh) -> Any:
     def stacked() -> Any:
         return jax.tree.map(lambda x: jnp.broadcast_to(x[None], (count, *x.shape)), make())
 
-    return jax.jit(stacked, out_shardings=shardings(jax.eval_shape(stacked), mesh, BY_REPLICA))()
+    compiled: Callable[[], Any] = (
+        jax.jit(stacked, out_shardings=shardings(jax.eval_shape(stacked), mesh, BY_REPLICA)).lower().compile()
+    )
+    return compiled
 
 
-def of_each_replica(function: Callable[[Any], Any], stacked: Any, mesh: Mesh) -> Any:
-    """Applies a function of one replica's arrays to each replica; no result shares memory with an argument.
+def compile_for_each(function: Callable[[Any], Any], shapes: Any, mesh: Mesh) -> Callable[[Any], Any]:
+    """Compiles a function of one replica's arrays for all replicas; no result shares memory with an argument.
 
     Args:
       function: from a pytree to a pytree.
-      stacked: the arguments of all replicas.
+      shapes: of the stacked arguments, with their shardings.
       mesh: the devices.
     """
 
@@ -43,8 +46,9 @@ def of_each_replica(function: Callable[[Any], Any], stacked: Any, mesh: Mesh) ->
         return jax.tree.map(jnp.copy, function(own))
 
     each = jax.vmap(copied)
-    where = shardings(jax.eval_shape(each, stacked), mesh, BY_REPLICA)
-    return jax.jit(each, out_shardings=where)(stacked)
+    where = shardings(jax.eval_shape(each, shapes), mesh, BY_REPLICA)
+    compiled: Callable[[Any], Any] = jax.jit(each, out_shardings=where).lower(shapes).compile()
+    return compiled
 
 
 def join(parts: Sequence[Any], mesh: Mesh, share: int = 1) -> Any:

@@ -106,7 +106,7 @@ def estimate(
     config = config.on(_platform(devices[0]))
     mesh = make_mesh(config.rows, config.devices_per_replica, config.shards, devices=devices)
     listener.stage("compiling")
-    programs = _compiled(config, mesh)
+    programs = compile_for(config, mesh)
     for note in programs.notes:
         listener.note(note)
     header = make_header(
@@ -168,7 +168,17 @@ def _platform(device: Any) -> str:
     return "gpu" if device.platform == "cuda" else str(device.platform)
 
 
-def _compiled(config: TrainConfig, mesh: Mesh) -> Programs:
+def compile_for(config: TrainConfig, mesh: Mesh) -> Programs:
+    """Compiles the programs of a run for devices that are not there.
+
+    Args:
+      config: the run, as it suits their platform (`TrainConfig.on`).
+      mesh: the devices of a target.
+
+    Raises:
+      InputError: the compiler finds that they do not fit the chip's memory.
+      CrosshaulError: it refuses the run.
+    """
     try:
         with native_log_hidden(), _cache_off():
             algorithm = make_algorithm(config)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 import statistics
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
@@ -28,7 +30,7 @@ from ..parallel.mesh import (
     place_rows,
     ready,
 )
-from ..parallel.stacked import join, of_each_replica, replicate, split
+from ..parallel.stacked import compile_for_each, compile_replicated, join, split
 from ..programs.compile import InnerPrograms, compile_inner
 from .costs import InnerCost, OuterCost, paired
 
@@ -77,19 +79,31 @@ class Trainer:
         self.outer = self.algorithm.compile_outer(mesh)
         self._rows = rows
         self._config = config
+        self._draws: dict[Mesh, Callable[[], LaneState]] = {}
+        self._outer_starts: list[Callable[[Any], OuterState]] = []
 
     def start(self) -> State:
         """The state before the first step: every replica begins with the same parameters."""
-        key, model = jax.random.key(self._config.seed), self._config.model
-        drawn = [replicate(lambda: init_params(key, model), lane.mesh) for lane in self.lanes]
-        begin = inner_optimizer(self._config).init
-        lanes = [
-            LaneState(params, of_each_replica(begin, params, lane.mesh))
-            for params, lane in zip(drawn, self.lanes, strict=True)
-        ]
-        whole = join(drawn, self.mesh, self._share)
-        outer = tuple(of_each_replica(programs.start, whole, self.mesh) for programs in self.outer)
+        self.compile_start()
+        lanes = [self._draws[lane.mesh]() for lane in self.lanes]
+        whole = join([lane.params for lane in lanes], self.mesh, self._share)
+        outer = tuple(begin(whole) for begin in self._outer_starts)
         return State(lanes, outer, (None,) * len(outer))
+
+    def compile_start(self) -> None:
+        """Compiles what `start` runs, once; programs of its own for each lane's devices and each fragment."""
+        if self._draws:
+            return
+        key, model = jax.random.key(self._config.seed), self._config.model
+        begin = inner_optimizer(self._config).init
+
+        def draw() -> LaneState:
+            params = init_params(key, model)
+            return LaneState(params, jax.tree.map(jnp.copy, begin(params)))
+
+        self._draws = {lane.mesh: compile_replicated(draw, lane.mesh) for lane in self.lanes}
+        whole = abstract(param_shapes(model), self.mesh, BY_REPLICA, self._share)
+        self._outer_starts = [compile_for_each(programs.start, whole, self.mesh) for programs in self.outer]
 
     def inner_step(self, state: State, step: int) -> tuple[State, InnerCost]:
         """One optimizer step of every replica.
