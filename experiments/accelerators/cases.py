@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from sim.laws.model_family import FAMILY, VOCAB
 
@@ -20,11 +20,13 @@ class Training:
     Attributes:
       name: of the case and of its files.
       run: fields of a training configuration (`docs/reference.md#record-trace`).
+      clock: `both` takes steps of one program each, too, without waiting (`record-trace --clock`).
       profile: whether a profile of a few further steps is written, too.
     """
 
     name: str
     run: Mapping[str, Any]
+    clock: Literal["split", "both"] = "split"
     profile: bool = False
 
 
@@ -72,13 +74,21 @@ Case = Training | Copy | Products
 
 def program_of(case: Case) -> str:
     """What is compiled for a case, as a text: cases of the same text share their programs."""
-    return json.dumps(case.run, sort_keys=True) if isinstance(case, Training) else repr(case)
+    return f"{case.clock} {json.dumps(case.run, sort_keys=True)}" if isinstance(case, Training) else repr(case)
 
 
-def _trained(name: str, model: Any, sequences: int, *, profile: bool = False, **fields: Any) -> Training:
+def _trained(
+    name: str,
+    model: Any,
+    sequences: int,
+    *,
+    clock: Literal["split", "both"] = "split",
+    profile: bool = False,
+    **fields: Any,
+) -> Training:
     """A run of a few steps, by default Data-Parallel on one device."""
     run = {"model": model, "algorithm": "data-parallel", "sequences": sequences, "steps": 10, "warmup_steps": 2}
-    return Training(name, run | fields, profile)
+    return Training(name, run | fields, clock, profile)
 
 
 def _diloco(name: str, model: Any, sequences: int, replicas: int, sync_every: int, **fields: Any) -> Training:
@@ -101,15 +111,15 @@ def _layers_of(size: str, layers: int) -> dict[str, int]:
 def _on_one_gpu() -> Iterator[Case]:
     yield Copy("copy", 2**30, 20)
     yield _products(4096, 8192)
-    yield _trained("35m", "35m", 32)
-    yield _trained("550m", "550m", 16)
-    yield _trained("180m", "180m", 32)
-    yield _trained("1.3b", "1.3b", 16)
+    yield _trained("35m", "35m", 32, clock="both")
+    yield _trained("550m", "550m", 16, clock="both")
+    yield _trained("180m", "180m", 32, clock="both")
+    yield _trained("1.3b", "1.3b", 16, clock="both")
     yield _diloco("35m-diloco-m1", "35m", 32, 1, 5)
     yield _diloco("35m-diloco-m2", "35m", 16, 2, 5)
-    yield _trained("90m", "90m", 32)
-    yield _trained("335m", "335m", 16)
-    yield _trained("2.4b", "2.4b", 8, steps=6, remat="layer")
+    yield _trained("90m", "90m", 32, clock="both")
+    yield _trained("335m", "335m", 16, clock="both")
+    yield _trained("2.4b", "2.4b", 8, clock="both", steps=6, remat="layer")
     for size in ("4b", "10b"):  # two depths: their difference is the time of layers alone
         for layers in (2, 4):
             yield _trained(f"{size}-{layers}-layers", _layers_of(size, layers), 8)
@@ -131,8 +141,8 @@ def _on_one_gpu() -> Iterator[Case]:
     for size, sequences in (("35m", 32), ("550m", 16)):  # what fused attention and written-out layers are worth
         plain: dict[str, Any] = {"attention": "xla", "unrolled": False, "microbatches": sequences // 2}
         yield _trained(f"{size}-plain", size, sequences, steps=5, **plain)
-    yield _trained("35m-profile", "35m", 32, profile=True)
-    yield _trained("550m-profile", "550m", 16, profile=True)
+    yield _trained("35m-profile", "35m", 32, clock="both", profile=True)
+    yield _trained("550m-profile", "550m", 16, clock="both", profile=True)
 
 
 def _tiny() -> Iterator[Case]:
@@ -140,7 +150,7 @@ def _tiny() -> Iterator[Case]:
     few: dict[str, Any] = {"steps": 4, "warmup_steps": 1, "sequence_length": 32}
     yield Copy("copy", 2**20, 2)
     yield Products("products", 64, 32, "float32", 2)
-    yield _trained("data-parallel", model, 4, **few)
+    yield _trained("data-parallel", model, 4, clock="both", **few)
     yield _diloco("diloco-m2-8-bits", model, 2, 2, 2, payload_bits=8, **few)
     yield _trained("profile", model, 2, profile=True, **few)
 

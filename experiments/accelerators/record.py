@@ -160,7 +160,7 @@ def _compile(cases: Sequence[Case], target: str, out: Path) -> int:
     for each in compile_absent(cases, target):
         compiled.append(each)
         write_atomically(out, table(compiled))
-        print(f"{each.case}: {each.problem or f'{each.memory_gb} GB'} ({each.compile_s:.0f} s)", flush=True)
+        print(f"{each.case} {each.part}: {each.problem or f'{each.memory_gb} GB'} ({each.compile_s:.0f} s)", flush=True)
     return int(any(each.problem for each in compiled))
 
 

@@ -23,6 +23,7 @@ from .cases import Training
 TEXT = "random tokens, of which the r-th most frequent comes 1/r as often as the first"
 _TEXT_TOKENS = 2**21
 _BUSIEST = 12
+_FUSED_STEPS, _FUSED_BLOCKS = 8, 3
 
 
 def run_of(case: Training, platform: str) -> TrainConfig:
@@ -33,7 +34,7 @@ def run_of(case: Training, platform: str) -> TrainConfig:
 def compile_training(case: Training) -> Recorder:
     """Compiles a case for the devices of this machine; nothing runs yet."""
     config = run_of(case, jax.devices()[0].platform)
-    recorder = compile_run(config, make_mesh(config.rows, 1), _text(config).rows)
+    recorder = compile_run(config, make_mesh(config.rows, 1), _text(config).rows, case.clock)
     recorder.trainer.compile_start()
     return recorder
 
@@ -58,6 +59,8 @@ def measure_training(case: Training, recorder: Recorder, out: Path, command: str
         overwrite=True,
         listener=listener,
         profile=profile,
+        fused_steps=_FUSED_STEPS,
+        fused_blocks=_FUSED_BLOCKS,
     )
     if summary is None:
         raise RuntimeError("a recording of one process has a summary")
@@ -87,12 +90,16 @@ def _times(summary: Summary) -> dict[str, Any]:
     times = summary.times
     if times is None:
         return {}
-    exchange, outer = times.outer_exchange, times.outer_compute
+    exchange, outer, header = times.outer_exchange, times.outer_compute, summary.header
+    fused_s = header.fused.step.median_s if header.fused else None
+    peak = header.device.peak_flop_per_s
     return {
         "compute_s": times.compute.median_s,
         "compute_p10_s": times.compute.p10_s,
         "compute_p90_s": times.compute.p90_s,
         "whole_s": times.whole.median_s if times.whole else None,
+        "fused_s": fused_s,
+        "fused_mfu": header.model_flop / fused_s / peak if header.model_flop and fused_s and peak else None,
         "mfu": times.model_utilization,
         "mfu_of_6n": times.rule_utilization,
         "outer_compute_s": outer.median_s if outer else None,

@@ -1,9 +1,11 @@
 """The recording of an accelerator, run as a whole over tiny models on this machine."""
 
+import csv
 import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,16 +14,18 @@ pytest.importorskip("jax")
 pytest.importorskip("optax")
 
 from experiments.accelerators import record
-from experiments.accelerators.cases import LISTS, Copy, Products, Training
+from experiments.accelerators.absent import compile_absent, table
+from experiments.accelerators.cases import LISTS, Copy, Products, Training, program_of
 from experiments.accelerators.results import Results
 from sim.documents.validation import validate
 from sim.trace.file import OuterStep, Step, read_header, read_records
 from trainer.config.run import TrainConfig
+from trainer.recording.targets import has_cuda_compiler
 
 ROOT = Path(__file__).parents[2]
 MODEL = {"layers": 1, "width": 16, "heads": 2, "hidden": 32, "vocab": 64}
 RUN = {"model": MODEL, "sequence_length": 8, "sequences": 2, "steps": 3, "warmup_steps": 1}
-PLAIN = Training("plain", {**RUN, "algorithm": "data-parallel"}, profile=True)
+PLAIN = Training("plain", {**RUN, "algorithm": "data-parallel"}, clock="both", profile=True)
 SHARED = Training(
     "shared",
     {**RUN, "algorithm": "diloco", "replicas": 2, "replicas_per_device": 2, "sync_every": 2, "payload_bits": 8},
@@ -62,6 +66,7 @@ def test_the_traces_are_those_of_the_cases_and_their_medians_stand_in_the_rows(r
         middle = (steps[(len(steps) - 1) // 2] + steps[len(steps) // 2]) / 2
         assert rows[name]["compute_s"] == pytest.approx(middle)
         assert rows[name]["params"] == header.model.params
+        assert rows[name]["fused_s"] == (header.fused.step.median_s if name == "plain" else None)
     outer = [each for each in read_records(out / rows["shared"]["trace"]) if isinstance(each, OuterStep)]
     assert {each.step for each in outer if not each.warmup} == {2, 3}
     assert rows["plain"]["outer_compute_s"] is None
@@ -92,6 +97,14 @@ def test_at_its_budget_the_process_ends_and_what_was_measured_is_there(tmp_path)
     assert len(begun) < len(LISTS["tiny"])
 
 
+def test_cases_of_equal_programs_are_compiled_once():
+    run = {**RUN, "algorithm": "data-parallel"}
+    again = Training("again", dict(reversed(run.items())), clock="both")
+    assert program_of(again) == program_of(PLAIN)
+    assert program_of(Training("other", run)) != program_of(PLAIN)
+    assert program_of(Training("longer", {**run, "steps": 4}, clock="both")) != program_of(PLAIN)
+
+
 def test_an_unknown_case_is_named_beside_those_there_are(capsys):
     assert record.main(["--cases", "tiny", "--only", "copie"]) == 2
     assert capsys.readouterr().out.startswith("--only copie: no such case; write one of copy, products")
@@ -104,3 +117,19 @@ def test_all_cases_are_runs_of_one_device_under_names_of_their_own():
             if isinstance(case, Training):
                 config = validate(TrainConfig, dict(case.run), source=case.name)
                 assert config.rows * config.devices_per_replica * config.shards == 1
+
+
+@pytest.mark.skipif(not has_cuda_compiler(), reason="needs the extra cuda")
+def test_a_case_compiles_for_a_gpu_that_is_not_there(tmp_path):
+    small = replace(PLAIN, run={**PLAIN.run, "model": {**MODEL, "width": 128, "hidden": 256}, "sequence_length": 128})
+    split, fused, loop = compile_absent([small, Products("products", 256, 128, "bfloat16", 3)], "gpu:h100")
+    assert [(each.case, each.part, each.problem) for each in (split, fused, loop)] == [
+        ("plain", "split", ""),
+        ("plain", "fused", ""),
+        ("products", "loop", ""),
+    ]
+    assert split.mfu > split.mfu_of_6n > 0
+    # one program reads and writes gradients once less than two
+    assert fused.roofline_s <= split.roofline_s
+    rows = list(csv.DictReader(table([split, fused, loop]).splitlines()))
+    assert [row["memory_gb"] for row in rows] == [str(each.memory_gb) for each in (split, fused, loop)]

@@ -127,6 +127,9 @@ class Session:
     processes: Annotated[Whole, _rare(help="Number of processes; start all with the same options.")] = None
     process_id: Annotated[Whole, _rare(help="Number of this process, from 0.")] = None
     profile: Annotated[Path | None, _rare(help="A directory for a profile of a few further steps.")] = None
+    clock: Annotated[
+        str, _rare(help="split: parts of a step, each waited for; both: whole steps without waiting, too.")
+    ] = "split"
     compile_cache: Annotated[
         Path | None, _rare(help="A folder that keeps compiled programs, so that the next run like this starts at once.")
     ] = None

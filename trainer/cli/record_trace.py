@@ -84,6 +84,10 @@ def _check_target(session: options.Session) -> None:
             if no_run
             else f"--target {target}: is only for compiling; add --no-run"
         )
+    if session.clock not in {"split", "both"}:
+        raise InputError(f"--clock: got {session.clock!r}; write split or both")
+    if no_run and session.clock != "split":
+        raise InputError(f"--clock {session.clock}: nothing is timed with --no-run; leave one of them out")
     beside = (
         ("--profile", session.profile),
         ("--checkpoint", session.checkpoint),
@@ -126,6 +130,7 @@ def _run(
             checkpoints=checkpoints,
             processes=processes,
             profile=session.profile,
+            clock="both" if session.clock == "both" else "split",
         )
     if summary is not None:
         _close(closing(config, summary, output))

@@ -30,7 +30,7 @@ from ..config.run import TrainConfig
 from ..parallel.chip_rates import find_rates
 from ..parallel.chips import find_chip
 from ..parallel.mesh import make_lanes, make_mesh
-from ..programs.compile import compile_inner
+from ..programs.inner_step import compile_inner
 from ..programs.roofline import Roofline, estimate_roofline
 from ..training.costs import InnerCost
 from .header import make_header

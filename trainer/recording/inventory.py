@@ -14,7 +14,7 @@ from sim.trace.file import RecordedCollective, RecordedMemory, RecordedProgram
 
 from ..algorithms.outer.programs import OuterPrograms, Schedule
 from ..parallel.mesh import DATA_AXIS, REPLICA_AXIS
-from ..programs.compile import InnerPrograms
+from ..programs.inner_step import InnerPrograms
 from ..programs.jaxpr_counts import hlo_type
 from ..programs.program import Program, argument_bytes, describe
 

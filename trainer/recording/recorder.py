@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack, nullcontext
 from pathlib import Path
+from typing import Any, Literal
 
 import jax
 from jax.sharding import Mesh
@@ -14,7 +15,9 @@ from ..config.run import TrainConfig
 from ..data.batches import Data, Rows, load_data
 from ..parallel.mesh import make_mesh
 from ..parallel.processes import check_same, is_first, together
+from ..programs.inner_step import compile_fused
 from ..training.checkpoint import Checkpoint
+from ..training.fused import BLOCKS, STEPS
 from ..training.loop import Trainer
 from ..training.profiling import check_directory
 from ..training.resume import Checkpoints, Progress, check_fingerprint, write
@@ -23,7 +26,9 @@ from .records import recorded
 from .session import Listener, Recorder, Summary
 from .trace_file import check_writable, open_trace
 
-__all__ = ["Listener", "Summary", "compile_run", "record", "take"]
+__all__ = ["Clock", "Listener", "Summary", "compile_run", "record", "take"]
+Clock = Literal["split", "both"]
+"""`split` measures the parts of a step, each waited for; `both` whole steps without waiting, too."""
 
 
 def record(
@@ -36,6 +41,7 @@ def record(
     checkpoints: Checkpoints | None = None,
     processes: int = 1,
     profile: Path | None = None,
+    clock: Clock = "split",
 ) -> Summary | None:
     """Trains and writes the trace; with several processes the first one writes it.
 
@@ -48,6 +54,7 @@ def record(
       checkpoints: where the run saves its state, and whether it resumes from there; None: no checkpoints.
       processes: number of processes of the run.
       profile: a directory for a profile of a few steps before the run; None: no profile.
+      clock: `both` takes a few steps on the fused clock, too, before the run.
 
     Returns:
       A summary; None in a process that writes no trace.
@@ -56,7 +63,7 @@ def record(
       InputError: the output cannot be written, there are too few devices or too little text, or a checkpoint belongs
         to another run.
     """
-    _check_same(config, checkpoints, profile)
+    _check_same(config, checkpoints, profile, clock)
     if processes > 1 and config.replicas_per_device > 1:
         raise InputError(
             f"--replicas-per-device {config.replicas_per_device}: is for a run of one process; leave out --processes"
@@ -64,7 +71,7 @@ def record(
     mesh = make_mesh(config.rows, config.devices_per_replica, config.shards, processes=processes)
     config = config.on(mesh.devices.flat[0].platform)
     with checkpoints.locked() if checkpoints else nullcontext():
-        return _recorded(config, output, mesh, command, overwrite, listener, checkpoints, profile)
+        return _recorded(config, output, mesh, command, overwrite, listener, checkpoints, profile, clock)
 
 
 def _recorded(
@@ -76,6 +83,7 @@ def _recorded(
     listener: Listener,
     checkpoints: Checkpoints | None,
     profile: Path | None,
+    clock: Clock,
 ) -> Summary | None:
     found = checkpoints.find(config, listener.note) if checkpoints else None
 
@@ -90,7 +98,7 @@ def _recorded(
     data = together("text", prepared)
     check_fingerprint(data.fingerprint, found)
     listener.stage("compiling")
-    recorder = compile_run(config, mesh, data.batches.rows)
+    recorder = compile_run(config, mesh, data.batches.rows, clock)
     return take(
         recorder,
         output,
@@ -105,15 +113,24 @@ def _recorded(
     )
 
 
-def compile_run(config: TrainConfig, mesh: Mesh, rows: Rows) -> Recorder:
+def compile_run(config: TrainConfig, mesh: Mesh, rows: Rows, clock: Clock = "split") -> Recorder:
     """Compiles a run; nothing runs yet.
 
     Args:
       config: the run, as it suits the platform of its devices (`TrainConfig.on`).
       mesh: the devices.
       rows: its batches.
+      clock: `both` for the inner step as one program, too.
+
+    Raises:
+      InputError: a sharded model has no fused step.
     """
-    return Recorder(Trainer(config, rows, mesh, alone=_on_cpu(mesh)), config)
+    trainer = Trainer(config, rows, mesh, alone=_on_cpu(mesh))
+    if clock == "split":
+        return Recorder(trainer, config)
+    if config.shards > 1:
+        raise InputError(f"--clock {clock}: is for models that are not sharded; write --clock split, or --shards 1")
+    return Recorder(trainer, config, compile_fused(config, trainer.lanes[0].mesh))
 
 
 def take(
@@ -128,6 +145,8 @@ def take(
     found: Checkpoint | None = None,
     checkpoints: Checkpoints | None = None,
     profile: Path | None = None,
+    fused_steps: int = STEPS,
+    fused_blocks: int = BLOCKS,
 ) -> Summary | None:
     """Runs what was compiled, from the warm-up to the last line of its trace.
 
@@ -142,6 +161,8 @@ def take(
       found: the checkpoint from which the run resumes.
       checkpoints: where it saves its state.
       profile: a directory for a profile of a few steps before the run.
+      fused_steps: steps of a block of the fused clock.
+      fused_blocks: number of its blocks.
 
     Returns:
       A summary; None in a process that writes no trace.
@@ -151,11 +172,12 @@ def take(
         listener.note(note)
     listener.stage("warming up")
     warmup = list(recorder.warm_up())
+    fused = recorder.measure_fused(fused_steps, fused_blocks)
     if profile is not None:
         listener.stage("profiling")
         recorder.profile(profile)
     timing = _timing(config, on_cpu=_on_cpu(mesh))
-    header = make_header(config, mesh, recorder.programs, data=data, command=command, timing=timing)
+    header = make_header(config, mesh, recorder.programs, data=data, command=command, timing=timing, fused=fused)
     with ExitStack() as stack:
         writer = together("trace", lambda: open_trace(output, header, found, checkpoints, overwrite=overwrite))
         if writer is not None:
@@ -173,10 +195,15 @@ def _on_cpu(mesh: Mesh) -> bool:
     return str(mesh.devices.flat[0].platform) == "cpu"
 
 
-def _check_same(config: TrainConfig, checkpoints: Checkpoints | None, profile: Path | None) -> None:
+def _check_same(config: TrainConfig, checkpoints: Checkpoints | None, profile: Path | None, clock: Clock) -> None:
     """Makes sure that all processes have the same options; their texts are compared after they were read."""
     given = config.model_dump(mode="json", exclude={"corpus", "tokenizer"})
-    saving = {"--checkpoint": False, "--profile": profile is not None, "the version of jax": jax.__version__}
+    saving: dict[str, Any] = {
+        "--checkpoint": False,
+        "--profile": profile is not None,
+        "--clock": clock,
+        "the version of jax": jax.__version__,
+    }
     if checkpoints is not None:
         every, resume = checkpoints.every, checkpoints.resume
         saving |= {"--checkpoint": True, "--checkpoint-every": every, "--resume": resume}

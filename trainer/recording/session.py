@@ -9,11 +9,13 @@ from pathlib import Path
 
 import jax
 
-from sim.trace.file import Header, Record, RunSummary, TraceWriter
+from sim.trace.file import Distribution, FusedClock, Header, Record, RunSummary, TraceWriter
 
 from ..config.run import SYNC_EVERY, TrainConfig
+from ..programs.program import Program, describe
 from ..programs.roofline import Roofline
 from ..training.costs import InnerCost, OuterCost, seen_by_all
+from ..training.fused import measure_fused
 from ..training.loop import Trainer
 from ..training.profiling import PROFILED_STEPS, profiled
 from ..training.resume import Checkpoints, Progress, write
@@ -68,11 +70,13 @@ class Recorder:
     Args:
       trainer: the compiled run.
       config: the run.
+      fused: its inner step as one program, for the first lane; None if only the split clock is wanted.
     """
 
-    def __init__(self, trainer: Trainer, config: TrainConfig) -> None:
+    def __init__(self, trainer: Trainer, config: TrainConfig, fused: Program | None = None) -> None:
         self.trainer = trainer
         self.config = config
+        self.fused = fused
         schedule = trainer.algorithm.schedule
         self.programs = programs_of(
             trainer.inner[0],
@@ -98,6 +102,21 @@ class Recorder:
         # after the last step of a run every fragment is exchanged
         _, costs = self.trainer.outer_step(state, self.config.steps)
         yield from outer_records(0, costs, self.outer, len(self.trainer.outer), warmup=True)
+
+    def measure_fused(self, steps: int, blocks: int) -> FusedClock | None:
+        """Takes steps on the fused clock, on a state that is discarded; None if it is not wanted.
+
+        Args:
+          steps: of a block, behind which it waits.
+          blocks: number of blocks.
+        """
+        if self.fused is None:
+            return None
+        times = Distribution.of(measure_fused(self.trainer, self.fused, steps=steps, blocks=blocks))
+        if times is None:
+            raise ValueError("the fused clock takes at least one block")
+        peak_bytes = describe("fused step", self.fused, self.trainer.lanes[0].mesh).peak_bytes
+        return FusedClock(step=times, block_steps=steps, peak_bytes=peak_bytes)
 
     def profile(self, directory: Path) -> None:
         """Takes steps under the profiler, on a state that is discarded; none of them is recorded."""

@@ -31,7 +31,7 @@ from ..parallel.mesh import (
     ready,
 )
 from ..parallel.stacked import compile_for_each, compile_replicated, join, split
-from ..programs.compile import InnerPrograms, compile_inner
+from ..programs.inner_step import InnerPrograms, compile_inner
 from .costs import InnerCost, OuterCost, paired
 
 
@@ -120,12 +120,16 @@ class Trainer:
         numbered = list(enumerate(zip(self.lanes, self.inner, strict=True)))
         # the first lane of a step finds cold caches, so lanes take turns in being first
         for index, (lane, programs) in numbered if step % 2 else reversed(numbered):
-            own = lane.own_devices
-            rows_GxBxL = self._rows(step, [lane.first_device + device for device in own])
-            tokens_GxBxL = ready(place_rows(rows_GxBxL, own, lane.mesh))
+            tokens_GxBxL = ready(self.batch(lane, step))
             lane_states[index], lane_costs[index] = _lane_step(lane, programs, lane_states[index], tokens_GxBxL)
         costs = [lane_costs[index] for index in range(len(self.lanes))]
         return state._replace(lanes=lane_states), self._total(costs)
+
+    def batch(self, lane: Lane, step: int) -> jax.Array:
+        """The tokens of a lane in a step, on their way to its devices."""
+        own = lane.own_devices
+        rows_GxBxL = self._rows(step, [lane.first_device + device for device in own])
+        return place_rows(rows_GxBxL, own, lane.mesh)
 
     def follows(self, step: int) -> bool:
         """Whether an exchange begins or a result arrives after an inner step."""
