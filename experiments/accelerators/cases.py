@@ -114,10 +114,10 @@ def _on_one_gpu() -> Iterator[Case]:
     yield _trained("35m", "35m", 32, clock="both")
     yield _trained("550m", "550m", 16, clock="both")
     yield _trained("180m", "180m", 32, clock="both")
-    yield _trained("1.3b", "1.3b", 16, clock="both")
     yield _diloco("35m-diloco-m1", "35m", 32, 1, 5)
     yield _diloco("35m-diloco-m2", "35m", 16, 2, 5)
     yield _trained("90m", "90m", 32, clock="both")
+    yield _trained("1.3b", "1.3b", 16, clock="both")
     yield _trained("335m", "335m", 16, clock="both")
     yield _trained("2.4b", "2.4b", 8, clock="both", steps=6, remat="layer")
     for size in ("4b", "10b"):  # two depths: their difference is the time of layers alone

@@ -75,6 +75,10 @@ class Training:
         Whole, _rare(help="Replicas that share a device and take turns on it [default: 1].")
     ] = None
     shards: Annotated[Whole, _rare(help="Devices over which each copy of the model is sharded [default: 1].")] = None
+    fully_sharded: Annotated[
+        bool | None,
+        _rare("--fully-sharded", help="Keep parameters, gradients and optimizer state in parts, one on each device."),
+    ] = None
     sequence_length: Annotated[Whole, _rare(help="Tokens in a sequence [default: 2048; 256 for your own model].")] = (
         None
     )

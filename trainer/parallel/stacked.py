@@ -7,7 +7,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.sharding import Mesh, NamedSharding
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from .mesh import BY_REPLICA, Lane, leading, shardings
 
@@ -15,12 +15,13 @@ _jax: Any = jax
 """Some functions are untyped in JAX."""
 
 
-def compile_replicated(make: Callable[[], Any], mesh: Mesh) -> Callable[[], Any]:
+def compile_replicated(make: Callable[[], Any], mesh: Mesh, spec: PartitionSpec = BY_REPLICA) -> Callable[[], Any]:
     """Compiles what makes the same arrays for every replica, stacked, each part on the device that holds it.
 
     Args:
       make: returns one replica's arrays; runs on the devices.
       mesh: the devices.
+      spec: BY_REPLICA or SPREAD.
     """
     count = leading(mesh, BY_REPLICA)
 
@@ -28,7 +29,7 @@ def compile_replicated(make: Callable[[], Any], mesh: Mesh) -> Callable[[], Any]
         return jax.tree.map(lambda x: jnp.broadcast_to(x[None], (count, *x.shape)), make())
 
     compiled: Callable[[], Any] = (
-        jax.jit(stacked, out_shardings=shardings(jax.eval_shape(stacked), mesh, BY_REPLICA)).lower().compile()
+        jax.jit(stacked, out_shardings=shardings(jax.eval_shape(stacked), mesh, spec)).lower().compile()
     )
     return compiled
 
@@ -51,7 +52,7 @@ def compile_for_each(function: Callable[[Any], Any], shapes: Any, mesh: Mesh) ->
     return compiled
 
 
-def join(parts: Sequence[Any], mesh: Mesh, share: int = 1) -> Any:
+def join(parts: Sequence[Any], mesh: Mesh, share: int = 1, spec: PartitionSpec = BY_REPLICA) -> Any:
     """Joins the stacked pytrees of this process's lanes into one over the whole mesh.
 
     Nothing is copied, unless replicas share devices.
@@ -60,8 +61,9 @@ def join(parts: Sequence[Any], mesh: Mesh, share: int = 1) -> Any:
       parts: one for each lane, in order.
       mesh: the devices.
       share: replicas on each row of the mesh.
+      spec: BY_REPLICA or SPREAD.
     """
-    where = shardings(_whole(parts[0], mesh, share), mesh, BY_REPLICA)
+    where = shardings(_whole(parts[0], mesh, share), mesh, spec)
 
     def joined(sharding: NamedSharding, *leaves: jax.Array) -> jax.Array:
         held: dict[Any, list[jax.Array]] = {}
@@ -81,13 +83,14 @@ def _whole(tree: Any, mesh: Mesh, share: int = 1) -> Any:
     return jax.tree.map(lambda x: _jax.ShapeDtypeStruct((count, *x.shape[1:]), x.dtype), tree)
 
 
-def split(tree: Any, lanes: Sequence[Lane], share: int = 1) -> list[Any]:
+def split(tree: Any, lanes: Sequence[Lane], share: int = 1, spec: PartitionSpec = BY_REPLICA) -> list[Any]:
     """Splits a pytree over the whole mesh into the rows of each lane; copies nothing unless replicas share devices.
 
     Args:
       tree: stacked arrays.
       lanes: the lanes of this process.
       share: replicas on each row of the mesh.
+      spec: BY_REPLICA or SPREAD.
     """
 
     def part(leaf: jax.Array, where: NamedSharding, lane: Lane) -> jax.Array:
@@ -103,7 +106,7 @@ def split(tree: Any, lanes: Sequence[Lane], share: int = 1) -> list[Any]:
         jax.tree.map(
             lambda leaf, where, lane=lane: part(leaf, where, lane),
             tree,
-            shardings(_whole(tree, lane.mesh), lane.mesh, BY_REPLICA),
+            shardings(_whole(tree, lane.mesh), lane.mesh, spec),
         )
         for lane in lanes
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import Any, Literal
@@ -13,7 +14,7 @@ from sim.errors import InputError
 
 from ..config.run import TrainConfig
 from ..data.batches import Data, Rows, load_data
-from ..parallel.mesh import make_mesh
+from ..parallel.mesh import make_lanes, make_mesh
 from ..parallel.processes import check_same, is_first, together
 from ..programs.inner_step import compile_fused
 from ..training.checkpoint import Checkpoint
@@ -125,12 +126,18 @@ def compile_run(config: TrainConfig, mesh: Mesh, rows: Rows, clock: Clock = "spl
     Raises:
       InputError: a sharded model has no fused step.
     """
-    trainer = Trainer(config, rows, mesh, alone=_on_cpu(mesh))
+    alone = _on_cpu(mesh)
     if clock == "split":
-        return Recorder(trainer, config)
-    if config.shards > 1:
-        raise InputError(f"--clock {clock}: is for models that are not sharded; write --clock split, or --shards 1")
-    return Recorder(trainer, config, compile_fused(config, trainer.lanes[0].mesh))
+        return Recorder(Trainer(config, rows, mesh, alone=alone), config)
+    if config.shards > 1 or config.fully_sharded:
+        raise InputError(
+            f"--clock {clock}: is for models that are not sharded; write --clock split, or leave out --shards and "
+            "--fully-sharded"
+        )
+    lane = make_lanes(mesh, alone=alone, share=config.replicas_per_device)[0].mesh
+    with ThreadPoolExecutor(1) as beside:  # the programs of both clocks take about as long to compile
+        fused = beside.submit(compile_fused, config, lane)
+        return Recorder(Trainer(config, rows, mesh, alone=alone), config, fused.result())
 
 
 def take(
@@ -218,9 +225,10 @@ def _timing(config: TrainConfig, *, on_cpu: bool) -> str:
         if on_cpu or config.replicas_per_device > 1
         else "all replicas dispatched at once and blocked on in order, so a later one's seconds are an upper bound"
     )
+    gathered = "gathering the parameters belongs to the exchange; " if config.fully_sharded else ""
     return (
         "monotonic host clock around compiled programs, blocking until ready; compute_s = gradients + update (clip "
         f"and AdamW), {config.precision}, exchanges taken out; whole_s = the same with its exchange, one program "
-        f"behind the other, so that nothing overlaps; {order}; compilation and data loading are in no record; an "
-        "exchange's seconds are its own program's on this machine, the slowest replica's"
+        f"behind the other, so that nothing overlaps; {gathered}{order}; compilation and data loading are in no "
+        "record; an exchange's seconds are its own program's on this machine, the slowest replica's"
     )

@@ -24,6 +24,7 @@ from ..parallel.mesh import (
     BY_REPLICA,
     DATA_AXIS,
     REPLICA_AXIS,
+    SPREAD,
     Lane,
     abstract,
     make_lanes,
@@ -72,6 +73,7 @@ class Trainer:
     def __init__(self, config: TrainConfig, rows: Rows, mesh: Mesh, *, alone: bool) -> None:
         self.mesh = mesh
         self._share = config.replicas_per_device
+        self._held = SPREAD if config.fully_sharded else BY_REPLICA
         self.lanes = make_lanes(mesh, alone=alone, share=self._share)
         self.algorithm = make_algorithm(config)
         compiled = {lane.mesh: compile_inner(config, lane.mesh) for lane in self.lanes}
@@ -86,7 +88,7 @@ class Trainer:
         """The state before the first step: every replica begins with the same parameters."""
         self.compile_start()
         lanes = [self._draws[lane.mesh]() for lane in self.lanes]
-        whole = join([lane.params for lane in lanes], self.mesh, self._share)
+        whole = join([lane.params for lane in lanes], self.mesh, self._share, self._held)
         outer = tuple(begin(whole) for begin in self._outer_starts)
         return State(lanes, outer, (None,) * len(outer))
 
@@ -101,7 +103,7 @@ class Trainer:
             params = init_params(key, model)
             return LaneState(params, jax.tree.map(jnp.copy, begin(params)))
 
-        self._draws = {lane.mesh: compile_replicated(draw, lane.mesh) for lane in self.lanes}
+        self._draws = {lane.mesh: compile_replicated(draw, lane.mesh, self._held) for lane in self.lanes}
         whole = abstract(param_shapes(model), self.mesh, BY_REPLICA, self._share)
         self._outer_starts = [compile_for_each(programs.start, whole, self.mesh) for programs in self.outer]
 
@@ -177,18 +179,22 @@ class Trainer:
 
     def params(self, state: State) -> Params:
         """The parameters of all replicas, stacked over the whole mesh."""
-        params: Params = join([lane.params for lane in state.lanes], self.mesh, self._share)
+        params: Params = join([lane.params for lane in state.lanes], self.mesh, self._share, self._held)
         return params
 
     def snapshot(self, state: State) -> Any:
         """The state as one pytree over the whole mesh, without copying."""
-        lanes = LaneState(*(join(list(parts), self.mesh, self._share) for parts in zip(*state.lanes, strict=True)))
+        lanes = LaneState(
+            *(join(list(parts), self.mesh, self._share, self._held) for parts in zip(*state.lanes, strict=True))
+        )
         return lanes, state.outer, state.under_way
 
     def restored(self, snapshot: Any) -> State:
         """The state from its snapshot."""
         lanes, outer, under_way = snapshot
-        params, optimizer = (split(each, self.lanes, self._share) for each in (lanes.params, lanes.optimizer))
+        params, optimizer = (
+            split(each, self.lanes, self._share, self._held) for each in (lanes.params, lanes.optimizer)
+        )
         return State([LaneState(*parts) for parts in zip(params, optimizer, strict=True)], outer, under_way)
 
     def snapshot_shapes(self, step: int) -> Any:
@@ -201,7 +207,8 @@ class Trainer:
         under_way = tuple(
             UnderWay(programs.came, ()) if p in pending else None for p, programs in enumerate(self.outer)
         )
-        lanes, outer = abstract((LaneState(params, optimizer), outer), self.mesh, BY_REPLICA, self._share)
+        lanes = abstract(LaneState(params, optimizer), self.mesh, self._held, self._share)
+        outer = abstract(outer, self.mesh, BY_REPLICA, self._share)
         return lanes, outer, abstract(under_way, self.mesh, BY_REPLICA)
 
     def _total(self, costs: list[_LaneCost]) -> InnerCost:
@@ -236,14 +243,17 @@ class _LaneCost:
 def _lane_step(
     lane: Lane, programs: InnerPrograms, state: LaneState, tokens_GxBxL: jax.Array
 ) -> tuple[LaneState, _LaneCost]:
-    first = begin = time.perf_counter()
-    gradients, cross_entropy_G = programs.gradients(state.params, tokens_GxBxL)
+    first = time.perf_counter()
+    gathered = ready(programs.gather(state.params)) if programs.gather else state.params
+    begin = time.perf_counter()
+    exchange_s = begin - first if programs.gather else None
+    gradients, cross_entropy_G = programs.gradients(gathered, tokens_GxBxL)
     gradients_s = _seconds_to_ready(lane.mesh, (gradients, cross_entropy_G), begin)
-    exchange_s = None
+    del gathered
     if programs.exchange:
         begin = time.perf_counter()
         gradients = ready(programs.exchange(gradients))
-        exchange_s = time.perf_counter() - begin
+        exchange_s = (exchange_s or 0.0) + time.perf_counter() - begin
     begin = time.perf_counter()
     params, optimizer = programs.update(state.params, state.optimizer, gradients)
     update_s = _seconds_to_ready(lane.mesh, (params, optimizer), begin)
