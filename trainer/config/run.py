@@ -68,7 +68,7 @@ class TrainConfig(Frozen):
     microbatches: int | None = Field(default=None, gt=0, le=10**6, examples=[1])
     """Microbatches: equal parts of a device's batch whose gradients are computed one after the other and added.
 
-    Null: the fewest with up to 16,384 tokens each (4,096 on a CPU).
+    Null: the fewest with up to 16,384 tokens each (4,096 on a CPU), and more where the memory of a device asks for it.
     """
     remat: Literal["none", "dots", "layer"] = "none"
     """What the backward pass recomputes instead of keeping: nothing; all but matrix products; whole layers."""

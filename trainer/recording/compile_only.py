@@ -28,14 +28,14 @@ from ..algorithms import make_algorithm
 from ..algorithms.outer.programs import Schedule
 from ..config.run import TrainConfig
 from ..parallel.chip_rates import find_rates
-from ..parallel.chips import find_chip
+from ..parallel.chips import find_chip, recorded_device
 from ..parallel.mesh import make_lanes, make_mesh
 from ..programs.inner_step import compile_inner
 from ..programs.roofline import Roofline, estimate_roofline
 from ..training.costs import InnerCost
 from .header import make_header
 from .inventory import Programs, programs_of
-from .memory_advice import check_memory, smaller
+from .memory_advice import DoesNotFit, check_memory, fitted, smaller
 from .recorder import Listener, Summary
 from .records import exchange_records, inner_records
 from .targets import native_log_hidden
@@ -103,10 +103,16 @@ def estimate(
     check_writable(output, overwrite=overwrite)
     if find_chip(str(devices[0].device_kind)) is None:
         raise InputError(f"--target: the published peak of a {devices[0].device_kind} is unknown; name another chip")
-    config = config.on(_platform(devices[0]))
+    adapts, config = config.microbatches is None, config.on(_platform(devices[0]))
     mesh = make_mesh(config.rows, config.devices_per_replica, config.shards, devices=devices)
     listener.stage("compiling")
-    programs = compile_for(config, mesh)
+    if adapts:
+        there = recorded_device(devices).memory_bytes
+        config, programs = fitted(
+            config, lambda run: compile_for(run, mesh), lambda made: made.memory().peak_bytes, there, listener.note
+        )
+    else:
+        programs = compile_for(config, mesh)
     for note in programs.notes:
         listener.note(note)
     header = make_header(
@@ -176,7 +182,7 @@ def compile_for(config: TrainConfig, mesh: Mesh) -> Programs:
       mesh: the devices of a target.
 
     Raises:
-      InputError: the compiler finds that they do not fit the chip's memory.
+      DoesNotFit: the compiler finds that they do not fit the chip's memory.
       CrosshaulError: it refuses the run.
     """
     try:
@@ -205,7 +211,7 @@ def _compile_error(config: TrainConfig, message: str) -> CrosshaulError:
         used = re.search(r"\(([\d.]+\w)\) exceeds available \w+ \(([\d.]+\w)\)|Used ([\d.]+\w) of ([\d.]+\w)", message)
         have = [amount for amount in used.groups() if amount] if used else []
         needs = f"needs {have[0]} of {have[1]}" if have else f"does not say how much it needs ({first})"
-        return InputError(f"--target: the run does not fit the chip's memory: it {needs}; {smaller(config)}")
+        return DoesNotFit(f"--target: the run does not fit the chip's memory: it {needs}; {smaller(config)}")
     return CrosshaulError(f"the compiler refused the run: {first}")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,6 +15,7 @@ from sim.errors import InputError
 
 from ..config.run import TrainConfig
 from ..data.batches import Data, Rows, load_data
+from ..parallel.chips import usable_bytes
 from ..parallel.mesh import make_lanes, make_mesh
 from ..parallel.processes import check_same, is_first, together
 from ..programs.inner_step import compile_fused
@@ -23,6 +25,7 @@ from ..training.loop import Trainer
 from ..training.profiling import check_directory
 from ..training.resume import Checkpoints, Progress, check_fingerprint, write
 from .header import make_header
+from .memory_advice import fitted
 from .records import recorded
 from .session import Listener, Recorder, Summary
 from .trace_file import check_writable, open_trace
@@ -70,9 +73,9 @@ def record(
             f"--replicas-per-device {config.replicas_per_device}: is for a run of one process; leave out --processes"
         )
     mesh = make_mesh(config.rows, config.devices_per_replica, config.shards, processes=processes)
-    config = config.on(mesh.devices.flat[0].platform)
+    adapts, config = config.microbatches is None, config.on(mesh.devices.flat[0].platform)
     with checkpoints.locked() if checkpoints else nullcontext():
-        return _recorded(config, output, mesh, command, overwrite, listener, checkpoints, profile, clock)
+        return _recorded(config, output, mesh, command, overwrite, listener, checkpoints, profile, clock, adapts)
 
 
 def _recorded(
@@ -85,6 +88,7 @@ def _recorded(
     checkpoints: Checkpoints | None,
     profile: Path | None,
     clock: Clock,
+    adapts: bool,
 ) -> Summary | None:
     found = checkpoints.find(config, listener.note) if checkpoints else None
 
@@ -99,7 +103,13 @@ def _recorded(
     data = together("text", prepared)
     check_fingerprint(data.fingerprint, found)
     listener.stage("compiling")
-    recorder = compile_run(config, mesh, data.batches.rows, clock)
+    if adapts:
+        there = usable_bytes(mesh.devices.flat[0])
+        compile_it = partial(compile_run, mesh=mesh, rows=data.batches.rows, clock=clock)
+        _, recorder = fitted(config, compile_it, Recorder.peak_bytes, there, listener.note)
+        recorder.saved_as = config
+    else:
+        recorder = compile_run(config, mesh, data.batches.rows, clock)
     return take(
         recorder,
         output,

@@ -76,6 +76,8 @@ class Recorder:
     def __init__(self, trainer: Trainer, config: TrainConfig, fused: Program | None = None) -> None:
         self.trainer = trainer
         self.config = config
+        self.saved_as = config
+        """The run as checkpoints name it: before its microbatches were fitted to the memory of this device."""
         self.fused = fused
         schedule = trainer.algorithm.schedule
         self.programs = programs_of(
@@ -89,6 +91,15 @@ class Recorder:
         self.programs.check_compute_alone()
         self.gradient = self.programs.payload("exchange")
         self.outer = self.programs.outer_payloads()
+
+    def peak_bytes(self) -> int:
+        """The memory that a device needs for the largest program of either clock, by the compiler [byte]."""
+        return max(self.programs.memory().peak_bytes, self._fused_bytes())
+
+    def _fused_bytes(self) -> int:
+        if self.fused is None:
+            return 0
+        return describe("fused step", self.fused, self.trainer.lanes[0].mesh).peak_bytes
 
     def warm_up(self) -> Iterator[Record]:
         """Takes steps on a state that is discarded, and then an outer step of every fragment."""
@@ -115,8 +126,7 @@ class Recorder:
         times = Distribution.of(measure_fused(self.trainer, self.fused, steps=steps, blocks=blocks))
         if times is None:
             raise ValueError("the fused clock takes at least one block")
-        peak_bytes = describe("fused step", self.fused, self.trainer.lanes[0].mesh).peak_bytes
-        return FusedClock(step=times, block_steps=steps, peak_bytes=peak_bytes)
+        return FusedClock(step=times, block_steps=steps, peak_bytes=self._fused_bytes())
 
     def profile(self, directory: Path) -> None:
         """Takes steps under the profiler, on a state that is discarded; none of them is recorded."""
@@ -142,7 +152,7 @@ class Recorder:
         inner, outer = progress.inner, progress.outer
         pending: list[_Taken] = []
         if checkpoints and first == 1:
-            checkpoints.save(self.trainer.snapshot(state), config, 0, writer, progress.fingerprint)
+            checkpoints.save(self.trainer.snapshot(state), self.saved_as, 0, writer, progress.fingerprint)
         for step in range(first, config.steps + 1):
             state, cost = self.trainer.inner_step(state, step)
             state, parts = self.trainer.outer_step(state, step)
@@ -155,7 +165,7 @@ class Recorder:
             if step == config.steps and writer is not None:  # before the last checkpoint, which notes the file's size
                 writer.write(summarize(header, inner, outer))
             if checkpoints and saves:
-                checkpoints.save(self.trainer.snapshot(state), config, step, writer, progress.fingerprint)
+                checkpoints.save(self.trainer.snapshot(state), self.saved_as, step, writer, progress.fingerprint)
             here = [replica for replica, count in enumerate(cost.seen) if count]
             loss, compute_s = (statistics.fmean(each[r] for r in here) for each in (cost.losses, cost.compute_s))
             listener.step(step, loss, compute_s)
