@@ -6,7 +6,7 @@ import csv
 import io
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import Any
 
@@ -97,13 +97,22 @@ def _compiled(name: str, part: str, compile_part: Callable[[], dict[str, Any]]) 
     return Compiled(name, part, **made, compile_s=round(time.monotonic() - begin, 1))
 
 
-def table(compiled: Sequence[Compiled]) -> str:
-    """The rows as CSV; compile times are left out, since they are those of this machine."""
+def table(compiled: Sequence[Compiled], before: str, order: Sequence[str]) -> str:
+    """The rows as CSV; compile times are left out, since they are those of this machine.
+
+    Args:
+      compiled: cases that were compiled now.
+      before: the table as it was, of which the rows of all other cases stay; may be empty.
+      order: names of all cases; rows of others are dropped.
+    """
+    names = [each.name for each in fields(Compiled) if each.name != "compile_s"]
+    now = {each.case for each in compiled}
+    kept = [row for row in csv.DictReader(before.splitlines()) if row["case"] in set(order) - now]
+    new = [{name: "" if (value := getattr(each, name)) is None else str(value) for name in names} for each in compiled]
     out = io.StringIO()
-    rows = [{key: value for key, value in asdict(each).items() if key != "compile_s"} for each in compiled]
-    writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
+    writer = csv.DictWriter(out, names, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows(sorted([*kept, *new], key=lambda row: order.index(row["case"])))
     return out.getvalue()
 
 

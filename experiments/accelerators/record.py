@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     cases = [case for case in listed if not given.only or case.name in given.only]
     if given.compile_only:
-        return _compile(cases, given.target, given.out or _TABLE)
+        return _compile(cases, listed, given.target, given.out or _TABLE)
     return record_all(cases, given.out or Path("recording"), budget_s=given.budget_s, workers=given.workers)
 
 
@@ -151,15 +151,17 @@ def _set(*names: str) -> dict[str, str]:
     return {name: os.environ[name] for name in names if name in os.environ}
 
 
-def _compile(cases: Sequence[Case], target: str, out: Path) -> int:
+def _compile(cases: Sequence[Case], listed: Sequence[Case], target: str, out: Path) -> int:
     from sim.shell.delivery import write_atomically
 
     from .absent import Compiled, compile_absent, table
 
+    before = out.read_text(encoding="utf-8") if out.exists() else ""
+    order = [case.name for case in listed]
     compiled: list[Compiled] = []
     for each in compile_absent(cases, target):
         compiled.append(each)
-        write_atomically(out, table(compiled))
+        write_atomically(out, table(compiled, before, order))
         print(f"{each.case} {each.part}: {each.problem or f'{each.memory_gb} GB'} ({each.compile_s:.0f} s)", flush=True)
     return int(any(each.problem for each in compiled))
 

@@ -14,7 +14,7 @@ pytest.importorskip("jax")
 pytest.importorskip("optax")
 
 from experiments.accelerators import record
-from experiments.accelerators.absent import compile_absent, table
+from experiments.accelerators.absent import FITS_BYTES, Compiled, compile_absent, table
 from experiments.accelerators.cases import LISTS, Copy, Products, Training, program_of
 from experiments.accelerators.results import Results
 from sim.documents.validation import validate
@@ -105,6 +105,29 @@ def test_cases_of_equal_programs_are_compiled_once():
     assert program_of(Training("longer", {**run, "steps": 4}, clock="both")) != program_of(PLAIN)
 
 
+def test_a_table_keeps_the_rows_of_cases_that_were_not_compiled_again():
+    first = [
+        Compiled("b", "split", memory_gb=2.0),
+        Compiled("a", "loop", problem="too large"),
+        Compiled("gone", "loop"),
+    ]
+    before = table(first, "", ["a", "b", "gone"])
+    after = table([Compiled("a", "split", 7, mfu=0.5)], before, ["a", "b"])
+    rows = [
+        (row["case"], row["part"], row["memory_gb"], row["mfu"], row["problem"])
+        for row in csv.DictReader(after.splitlines())
+    ]
+    assert rows == [("a", "split", "", "0.5", ""), ("b", "split", "2.0", "", "")]
+
+
+def test_every_case_was_compiled_for_a_gpu_and_fits():
+    rows = list(csv.DictReader((ROOT / "experiments" / "accelerators" / "compiled.csv").read_text().splitlines()))
+    assert {row["case"] for row in rows} <= {case.name for case in LISTS["gpu"]}
+    for row in rows:
+        assert row["problem"] == ""
+        assert 0 < float(row["memory_gb"]) <= FITS_BYTES / 1e9
+
+
 def test_an_unknown_case_is_named_beside_those_there_are(capsys):
     assert record.main(["--cases", "tiny", "--only", "copie"]) == 2
     assert capsys.readouterr().out.startswith("--only copie: no such case; write one of copy, products")
@@ -131,5 +154,5 @@ def test_a_case_compiles_for_a_gpu_that_is_not_there(tmp_path):
     assert split.mfu > split.mfu_of_6n > 0
     # one program reads and writes gradients once less than two
     assert fused.roofline_s <= split.roofline_s
-    rows = list(csv.DictReader(table([split, fused, loop]).splitlines()))
+    rows = list(csv.DictReader(table([split, fused, loop], "", ["plain", "products"]).splitlines()))
     assert [row["memory_gb"] for row in rows] == [str(each.memory_gb) for each in (split, fused, loop)]
