@@ -81,6 +81,19 @@ def test_so_they_are_with_shards_microbatches_clipping_and_rounding(changes, ste
     assert parts == pytest.approx(plain, rel=within)
 
 
+@pytest.mark.parametrize("clip_norm", [0.05, 1e6])
+def test_the_state_of_the_optimizer_is_that_of_whole_replicas(clip_norm):
+    """Losses hardly depend on the scale of gradients: AdamW divides by it. Its sums of gradients and squares do."""
+    parts, _ = losses(compiled(clip_norm=clip_norm), 3)
+    plain, _ = losses(compiled(sharded=False, clip_norm=clip_norm), 3)
+
+    def near(found, wanted):
+        found, wanted = np.asarray(found), np.asarray(wanted)
+        assert np.abs(found - wanted).max() <= 1e-3 * np.abs(wanted).max()
+
+    jax.tree.map(near, parts.lanes[0].optimizer, plain.lanes[0].optimizer)
+
+
 def test_each_device_holds_its_part_between_steps():
     state = compiled().trainer.start()
     for leaf in jax.tree.leaves(state.lanes):

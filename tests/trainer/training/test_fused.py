@@ -36,6 +36,7 @@ def trainer_of(*, devices=1, precision="float32", microbatches=1):
         sequence_length=16,
         steps=STEPS,
         precision=precision,
+        clip_norm=1e6,  # clipping would hide the scale of a wrong gradient, as AdamW does
     ).on("cpu")
 
     def batch(step):
@@ -66,8 +67,11 @@ def test_one_program_takes_the_steps_that_three_take(shape, within):
         fused.append(float(np.mean(losses_G)))
     assert fused == pytest.approx(losses, rel=within)
     assert losses[0] != pytest.approx(losses[-1], rel=1e-3)  # something was learned, so something was compared
-    apart = jax.tree.map(lambda x, y: float(np.abs(x - y).max()), state.lanes[0].params, lane.params)
-    assert max(jax.tree.leaves(apart)) < within
+
+    def near(found, wanted):
+        assert np.abs(np.asarray(found) - wanted).max() <= 10 * within * np.abs(wanted).max()
+
+    jax.tree.map(near, lane, state.lanes[0])
 
 
 def test_the_exchange_of_gradients_is_within_the_program():
