@@ -122,7 +122,7 @@ def _on_one_gpu() -> Iterator[Case]:
     yield _trained("2.4b", "2.4b", 8, clock="both", steps=6, remat="layer")
     for size in ("4b", "10b"):  # two depths: their difference is the time of layers alone
         for layers in (2, 4):
-            yield _trained(f"{size}-{layers}-layers", _layers_of(size, layers), 8)
+            yield _trained(f"{size}-{layers}-layers", _layers_of(size, layers), 8, sequence_length=2048)
     for bits in (16, 8, 4, 32):
         yield _diloco(f"550m-diloco-m2-{bits}-bits", "550m", 1, 2, 1, steps=5, unrolled=False, payload_bits=bits)
     for size in ("35m", "550m"):

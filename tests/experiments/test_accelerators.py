@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -126,6 +127,22 @@ def test_every_case_was_compiled_for_a_gpu_and_fits():
     for row in rows:
         assert row["problem"] == ""
         assert 0 < float(row["memory_gb"]) <= FITS_BYTES / 1e9
+
+
+def test_the_page_shows_the_table():
+    folder = ROOT / "experiments" / "accelerators"
+    shown = [
+        re.split(r" *\| *", line.removeprefix("| ").removesuffix(" |"))
+        for line in (folder / "README.md").read_text().splitlines()
+    ]
+    shown = {(cells[0].strip("`"), cells[1]): cells[2:] for cells in shown if len(cells) == 8}
+    rows = list(csv.DictReader((folder / "compiled.csv").read_text().splitlines()))
+    assert len(rows) > 10
+    for row in rows:
+        cells = shown[row["case"], row["part"]]
+        assert cells[2] == f"{float(row['memory_gb']):.1f} GB"
+        assert cells[3] == f"{1e3 * float(row['roofline_s']):,.1f} ms"
+        assert cells[4] == (f"{float(row['mfu']):.1%}" if row["mfu"] else "")
 
 
 def test_an_unknown_case_is_named_beside_those_there_are(capsys):
