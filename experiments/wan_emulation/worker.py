@@ -29,7 +29,7 @@ from trainer.data.batches import load_data
 from trainer.model.transformer import count_params
 from trainer.parallel.mesh import REPLICA_AXIS, make_mesh, ready
 from trainer.parallel.processes import barrier, start
-from trainer.programs.compile import InnerPrograms
+from trainer.programs.inner_step import InnerPrograms
 from trainer.training.loop import State, Trainer
 
 WARM_UP, ROUNDS = 3, 40

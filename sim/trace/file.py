@@ -28,6 +28,7 @@ from .records import (
     Distribution,
     Exchange,
     Few,
+    FusedClock,
     HeldOut,
     OuterStep,
     RecordedCollective,
@@ -45,6 +46,7 @@ __all__ = [
     "SCHEMA_VERSION",
     "Distribution",
     "Exchange",
+    "FusedClock",
     "Header",
     "HeldOut",
     "OuterStep",
@@ -108,6 +110,8 @@ class Header(Frozen):
     """Memory of one device; null if the compiler did not report it."""
     programs: tuple[RecordedProgram, ...] = ()
     """The compiled programs: flops, memory, and bytes of each collective by mesh axis."""
+    fused: FusedClock | None = None
+    """Steps on the fused clock, measured beside those of the records; null if they were not."""
     timing: Words = ""
     """How times were measured: the clock, and what they contain."""
     command: Words = ""

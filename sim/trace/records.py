@@ -140,6 +140,17 @@ class Distribution(Frozen):
         )
 
 
+class FusedClock(Frozen):
+    """Inner steps of one program each, started one behind the other: the host waits behind the last of a block."""
+
+    step: Distribution
+    """Time of a step, its exchange of gradients within; each value is the mean of a block."""
+    block_steps: int = Field(gt=0)
+    """Steps of a block."""
+    peak_bytes: int = Field(ge=0)
+    """Peak memory of the program on one device [byte]."""
+
+
 class Step(Frozen):
     """One inner step of one replica."""
 

@@ -204,11 +204,12 @@ class TraceWorkload(AbstractWorkload):
         bits = self.payload_bits or 8 * recording.outer_bytes / header.model.params
         origin = "as asked for" if self.payload_bits else _payload_origin(recording)
         payload = f"payload: {bits:g} bits per parameter, {origin}"
+        clock = _clock(recording)
         if not outer_step_s:
-            return was, how, payload
+            return was, how, *clock, payload
         so = "rescaled like it to the slowest chips" if self.rescale else "as recorded"
         outer = f"outer steps: {human_seconds(outer_step_s)} of arithmetic each in addition to the exchange, {so}"
-        return was, how, payload, outer
+        return was, how, *clock, payload, outer
 
     def describe(self) -> str:
         """The workload in a few words."""
@@ -244,6 +245,17 @@ def _origin(recording: Recording) -> str:
         did = f"compiled, never run; seconds from flops at {header.utilization or 0:.0%} of the peak"
     of = f"{header.algorithm} M={header.replicas}" + (f" H={header.sync_every}" if header.sync_every else "")
     return f"{did}: {recording.steps} steps of {of} on {header.device.count} x {header.device.kind}"
+
+
+def _clock(recording: Recording) -> tuple[str, ...]:
+    """Which clock the seconds are of, where the trace has another one beside it."""
+    fused = recording.header.fused
+    if fused is None:
+        return ()
+    return (
+        "clock: split (compute alone, each part waited for); as one program without waiting, its exchange of gradients "
+        f"within, a step took {human_seconds(fused.step.median_s)} in the recording (fused clock, not replayed)",
+    )
 
 
 def _payload_origin(recording: Recording) -> str:

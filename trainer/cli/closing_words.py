@@ -61,6 +61,11 @@ def _measured(times: RunSummary, summary: Summary) -> list[str]:
     lines = [f"  compute          {_spread(times.compute)} a step of a replica ({summary.steps} steps)"]
     if times.whole:
         lines.append(f"  whole step       {_spread(times.whole)}, with its exchange")
+    if fused := summary.header.fused:
+        share = fused.step.median_s / (times.whole or times.compute).median_s
+        lines.append(
+            f"  fused step       {_spread(fused.step)}, one program and no waiting: {share:.2f} of the whole step"
+        )
     if times.outer_compute:
         lines.append(f"  outer steps      {summary.outer_steps}, {_spread(times.outer_compute)} of arithmetic each")
     if times.flop_per_s:

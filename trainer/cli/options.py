@@ -75,6 +75,10 @@ class Training:
         Whole, _rare(help="Replicas that share a device and take turns on it [default: 1].")
     ] = None
     shards: Annotated[Whole, _rare(help="Devices over which each copy of the model is sharded [default: 1].")] = None
+    fully_sharded: Annotated[
+        bool | None,
+        _rare("--fully-sharded", help="Keep parameters, gradients and optimizer state in parts, one on each device."),
+    ] = None
     sequence_length: Annotated[Whole, _rare(help="Tokens in a sequence [default: 2048; 256 for your own model].")] = (
         None
     )
@@ -131,6 +135,9 @@ class Session:
     processes: Annotated[Whole, _rare(help="Number of processes; start all with the same options.")] = None
     process_id: Annotated[Whole, _rare(help="Number of this process, from 0.")] = None
     profile: Annotated[Path | None, _rare(help="A directory for a profile of a few further steps.")] = None
+    clock: Annotated[
+        str, _rare(help="split: parts of a step, each waited for; both: whole steps without waiting, too.")
+    ] = "split"
     compile_cache: Annotated[
         Path | None, _rare(help="A folder that keeps compiled programs, so that the next run like this starts at once.")
     ] = None

@@ -89,6 +89,10 @@ def _check_target(session: options.Session) -> None:
             if no_run
             else f"--target {target}: is only for compiling; add --no-run"
         )
+    if session.clock not in {"split", "both"}:
+        raise InputError(f"--clock: got {session.clock!r}; write split or both")
+    if no_run and session.clock != "split":
+        raise InputError(f"--clock {session.clock}: nothing is timed with --no-run; leave one of them out")
     beside = (
         ("--profile", session.profile),
         ("--checkpoint", session.checkpoint),
@@ -137,6 +141,7 @@ def _run(
             processes=processes,
             profile=session.profile,
             evaluations=None if session.eval_every is None else Evaluations(session.eval_every, _held_out),
+            clock="both" if session.clock == "both" else "split",
         )
     if summary is not None:
         _close(closing(config, summary, output))

@@ -11,7 +11,7 @@ from .model_shape import ModelConfig
 CPU_MICROBATCH_TOKENS = 4_096
 """The most tokens of a microbatch by default on a CPU: two sequences of 2,048."""
 MICROBATCH_TOKENS = 16_384
-"""Likewise elsewhere: products are wide enough by then, and activations leave room for the model."""
+"""Likewise elsewhere: products are wide enough by then; less where the compiled run does not fit (`memory_advice`)."""
 UNROLLED_LAYERS = 24
 """Depth up to which layers are written out on GPUs: a program of more takes minutes to compile, as any does on TPUs."""
 _CUDNN_WIDTHS = 8

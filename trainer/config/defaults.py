@@ -112,6 +112,11 @@ def algorithm_mistake(fields: Mapping[str, Any]) -> str | None:
       The field, what is wrong with it, and what to write instead.
     """
     algorithm = fields["algorithm"]
+    if fields["fully_sharded"] and algorithm != "data-parallel":
+        return (
+            f"fully_sharded: the outer steps of {algorithm} need whole replicas; leave it out, or write --algorithm "
+            "data-parallel"
+        )
     kind = KINDS[algorithm]
     if not kind.outer_steps:
         if fields["replicas"] != 1:

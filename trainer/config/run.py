@@ -41,6 +41,8 @@ class TrainConfig(Frozen):
     """Replicas that share a device (or the devices of a replica) and take turns on it; their mean needs no exchange."""
     shards: int = Field(default=1, gt=0, le=10**6, examples=[1])
     """Devices over which each copy of the model is sharded (the third mesh axis)."""
+    fully_sharded: bool = False
+    """Whether the devices of a replica keep only their parts of parameters, gradients and optimizer state."""
     sync_every: int | None = Field(default=None, gt=0, le=10**12, examples=[SYNC_EVERY])
     """Inner steps H between outer steps; null for an algorithm without outer steps."""
     fragments: int | None = Field(default=None, gt=0, le=10**6, examples=[2])
@@ -67,7 +69,7 @@ class TrainConfig(Frozen):
     microbatches: int | None = Field(default=None, gt=0, le=10**6, examples=[1])
     """Microbatches: equal parts of a device's batch whose gradients are computed one after the other and added.
 
-    Null: the fewest with up to 16,384 tokens each (4,096 on a CPU).
+    Null: the fewest with up to 16,384 tokens each (4,096 on a CPU), and more where the memory of a device asks for it.
     """
     remat: Literal["none", "dots", "layer"] = "none"
     """What the backward pass recomputes instead of keeping: nothing; all but matrix products; whole layers."""
@@ -181,8 +183,10 @@ class TrainConfig(Frozen):
         """The same run with what suits a platform, where it was not given: precision, attention, and how it is run.
 
         Raises:
-          InputError: the attention that was asked for does not run there.
+          InputError: the attention that was asked for does not run there, or there is nothing to spread a model over.
         """
+        if self.fully_sharded and self.devices_per_replica == 1:
+            raise InputError("fully_sharded: a replica has one device; leave it out, or write --devices-per-replica 2")
         fields = suited(self, platform)
         return self if all(getattr(self, name) == value for name, value in fields.items()) else self.replaced(**fields)
 

@@ -42,6 +42,12 @@ def recorded_device(devices: Sequence[Any]) -> RecordedDevice:
     )
 
 
+def usable_bytes(device: Any) -> float | None:
+    """The memory of a device that a program can have; None if it is unknown, as on a CPU [byte]."""
+    limit = (device.memory_stats() or {}).get("bytes_limit") if device.platform != "cpu" else None
+    return float(limit) if limit else None
+
+
 def slice_index(device: Any) -> int:
     """The number of the TPU slice of a device, from 0."""
     return int(getattr(device, "slice_index", 0) or 0)

@@ -36,6 +36,8 @@ BY_REPLICA: PartitionSpec = _jax.P(REPLICA_AXIS)
 """A leading axis of M replicas; all devices of a replica hold the same."""
 BY_DEVICE: PartitionSpec = _jax.P((REPLICA_AXIS, DATA_AXIS))
 """A leading axis of G data-parallel devices, replica by replica."""
+SPREAD: PartitionSpec = _jax.P(REPLICA_AXIS, DATA_AXIS)
+"""A leading axis of M replicas; each device of a replica holds its part of every array, along one dimension."""
 _AXES = (REPLICA_AXIS, DATA_AXIS, MODEL_AXIS)
 _AXIS_TYPES = (AxisType.Auto,) * len(_AXES)
 _HOST_DEVICE_FLAG = "xla_force_host_platform_device_count"
@@ -173,22 +175,45 @@ def shardings(tree: Any, mesh: Mesh, spec: PartitionSpec) -> Any:
     Args:
       tree: stacked arrays, or their shapes.
       mesh: the devices.
-      spec: BY_REPLICA or BY_DEVICE.
+      spec: BY_REPLICA, BY_DEVICE, or SPREAD, with which a dimension of each array lies along the data axis, too.
     """
-    shards = mesh.shape[MODEL_AXIS]
 
     def one(path: tuple[Any, ...], leaf: Any) -> NamedSharding:
-        name = next((key.key for key in reversed(path) if isinstance(key, jax.tree_util.DictKey)), None)
-        spread = _SPREAD_DIMENSION.get(name or "")
-        if shards == 1 or spread is None or len(leaf.shape) < 2:
-            return NamedSharding(mesh, spec)
-        axis = spread + 1 if spread >= 0 else spread + len(leaf.shape)
-        if leaf.shape[axis] % shards:
-            return NamedSharding(mesh, spec)
-        middle = (None,) * (axis - 1)
-        return NamedSharding(mesh, _jax.P(*spec, *middle, MODEL_AXIS))
+        along_model = _model_dimension(path, leaf.shape, int(mesh.shape[MODEL_AXIS]))
+        axes: list[Any] = [None] * len(leaf.shape)
+        axes[0] = REPLICA_AXIS if spec == SPREAD else spec[0]
+        if along_model is not None:
+            axes[along_model] = MODEL_AXIS
+        along_data = spread_dimension(leaf.shape, axes, int(mesh.shape[DATA_AXIS])) if spec == SPREAD else None
+        if along_data is not None:
+            axes[along_data] = DATA_AXIS
+        while axes and axes[-1] is None:
+            axes.pop()
+        return NamedSharding(mesh, _jax.P(*axes))
 
     return jax.tree_util.tree_map_with_path(one, tree)
+
+
+def _model_dimension(path: tuple[Any, ...], shape: tuple[int, ...], shards: int) -> int | None:
+    """The dimension of a stacked array that lies along the model axis; None if none does."""
+    name = next((key.key for key in reversed(path) if isinstance(key, jax.tree_util.DictKey)), None)
+    spread = _SPREAD_DIMENSION.get(name or "")
+    if shards == 1 or spread is None or len(shape) < 2:
+        return None
+    axis = spread + 1 if spread >= 0 else spread + len(shape)
+    return None if shape[axis] % shards else axis
+
+
+def spread_dimension(shape: tuple[int, ...], taken: Sequence[Any], devices: int) -> int | None:
+    """The dimension of a stacked array that its devices divide: the longest that is free; None if none can be.
+
+    Args:
+      shape: with the leading axis.
+      taken: for each dimension the mesh axis along which it lies already, or None.
+      devices: data-parallel devices of a replica.
+    """
+    free = [axis for axis in range(1, len(shape)) if taken[axis] is None and shape[axis] % devices == 0]
+    return max(free, key=lambda axis: shape[axis], default=None) if devices > 1 else None
 
 
 def abstract(tree: Any, mesh: Mesh, spec: PartitionSpec, share: int = 1) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.sharding import Mesh, NamedSharding
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from .mesh import BY_REPLICA, Lane, leading, shardings
 
@@ -15,27 +15,31 @@ _jax: Any = jax
 """Some functions are untyped in JAX."""
 
 
-def replicate(make: Callable[[], Any], mesh: Mesh) -> Any:
-    """Makes the same arrays for every replica of a mesh, stacked, each part on the device that holds it.
+def compile_replicated(make: Callable[[], Any], mesh: Mesh, spec: PartitionSpec = BY_REPLICA) -> Callable[[], Any]:
+    """Compiles what makes the same arrays for every replica, stacked, each part on the device that holds it.
 
     Args:
       make: returns one replica's arrays; runs on the devices.
       mesh: the devices.
+      spec: BY_REPLICA or SPREAD.
     """
     count = leading(mesh, BY_REPLICA)
 
     def stacked() -> Any:
         return jax.tree.map(lambda x: jnp.broadcast_to(x[None], (count, *x.shape)), make())
 
-    return jax.jit(stacked, out_shardings=shardings(jax.eval_shape(stacked), mesh, BY_REPLICA))()
+    compiled: Callable[[], Any] = (
+        jax.jit(stacked, out_shardings=shardings(jax.eval_shape(stacked), mesh, spec)).lower().compile()
+    )
+    return compiled
 
 
-def of_each_replica(function: Callable[[Any], Any], stacked: Any, mesh: Mesh) -> Any:
-    """Applies a function of one replica's arrays to each replica; no result shares memory with an argument.
+def compile_for_each(function: Callable[[Any], Any], shapes: Any, mesh: Mesh) -> Callable[[Any], Any]:
+    """Compiles a function of one replica's arrays for all replicas; no result shares memory with an argument.
 
     Args:
       function: from a pytree to a pytree.
-      stacked: the arguments of all replicas.
+      shapes: of the stacked arguments, with their shardings.
       mesh: the devices.
     """
 
@@ -43,11 +47,12 @@ def of_each_replica(function: Callable[[Any], Any], stacked: Any, mesh: Mesh) ->
         return jax.tree.map(jnp.copy, function(own))
 
     each = jax.vmap(copied)
-    where = shardings(jax.eval_shape(each, stacked), mesh, BY_REPLICA)
-    return jax.jit(each, out_shardings=where)(stacked)
+    where = shardings(jax.eval_shape(each, shapes), mesh, BY_REPLICA)
+    compiled: Callable[[Any], Any] = jax.jit(each, out_shardings=where).lower(shapes).compile()
+    return compiled
 
 
-def join(parts: Sequence[Any], mesh: Mesh, share: int = 1) -> Any:
+def join(parts: Sequence[Any], mesh: Mesh, share: int = 1, spec: PartitionSpec = BY_REPLICA) -> Any:
     """Joins the stacked pytrees of this process's lanes into one over the whole mesh.
 
     Nothing is copied, unless replicas share devices.
@@ -56,8 +61,9 @@ def join(parts: Sequence[Any], mesh: Mesh, share: int = 1) -> Any:
       parts: one for each lane, in order.
       mesh: the devices.
       share: replicas on each row of the mesh.
+      spec: BY_REPLICA or SPREAD.
     """
-    where = shardings(_whole(parts[0], mesh, share), mesh, BY_REPLICA)
+    where = shardings(_whole(parts[0], mesh, share), mesh, spec)
 
     def joined(sharding: NamedSharding, *leaves: jax.Array) -> jax.Array:
         held: dict[Any, list[jax.Array]] = {}
@@ -86,13 +92,14 @@ def _whole(tree: Any, mesh: Mesh, share: int = 1) -> Any:
     return jax.tree.map(lambda x: _jax.ShapeDtypeStruct((count, *x.shape[1:]), x.dtype), tree)
 
 
-def split(tree: Any, lanes: Sequence[Lane], share: int = 1) -> list[Any]:
+def split(tree: Any, lanes: Sequence[Lane], share: int = 1, spec: PartitionSpec = BY_REPLICA) -> list[Any]:
     """Splits a pytree over the whole mesh into the rows of each lane; copies nothing unless replicas share devices.
 
     Args:
       tree: stacked arrays.
       lanes: the lanes of this process.
       share: replicas on each row of the mesh.
+      spec: BY_REPLICA or SPREAD.
     """
 
     def part(leaf: jax.Array, where: NamedSharding, lane: Lane) -> jax.Array:
@@ -108,7 +115,7 @@ def split(tree: Any, lanes: Sequence[Lane], share: int = 1) -> list[Any]:
         jax.tree.map(
             lambda leaf, where, lane=lane: part(leaf, where, lane),
             tree,
-            shardings(_whole(tree, lane.mesh), lane.mesh, BY_REPLICA),
+            shardings(_whole(tree, lane.mesh), lane.mesh, spec),
         )
         for lane in lanes
     ]

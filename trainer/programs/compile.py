@@ -1,30 +1,16 @@
-"""Programs over the mesh, compiled ahead of time, and the inner step that every algorithm shares.
-
-The inner step consists of three programs, so that compute can be timed without the exchange: `gradients` (no
-collectives), `exchange` (mean over the data axis only), `update` (clipping and AdamW; no collectives). If a copy of the
-model is sharded over the model axis, the first and the last have collectives along that axis only.
-
-Parameters and optimizer state are float32. With bfloat16 the model uses a rounded copy of the parameters, and gradients
-are bfloat16 from the backward pass to the exchange; the update, and the sum over microbatches, are float32.
-"""
+"""Programs over the mesh, compiled ahead of time, and the exchanges between its devices."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
 from itertools import accumulate
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import optax
 from jax.sharding import Mesh, PartitionSpec
 
-from ..config.run import TrainConfig
-from ..model.optimizers import inner_optimizer
-from ..model.transformer import Execution, Params, cast, loss, param_shapes
-from ..parallel.mesh import BY_DEVICE, BY_REPLICA, DATA_AXIS, MODEL_AXIS, REPLICA_AXIS, abstract, shardings
+from ..parallel.mesh import BY_REPLICA, DATA_AXIS, MODEL_AXIS, REPLICA_AXIS, abstract, shardings
 from .program import Program, compile_traced
 
 _lax: Any = jax.lax
@@ -158,96 +144,3 @@ def _exchanged(collective: Callable[[jax.Array], jax.Array], tree: Any, *, bucke
             leading = vector.shape[:1] if stacks else ()
             results[place] = part.reshape(*leading, *leaves[place].shape)
     return jax.tree.unflatten(structure, results)
-
-
-@dataclass(frozen=True)
-class InnerPrograms:
-    """The inner step on one lane.
-
-    Attributes:
-      gradients: (parameters, tokens) -> (gradients and cross-entropy of each device).
-      exchange: gradients of each device -> their mean in each replica; None if a replica has one device.
-      update: (parameters, optimizer state, gradients) -> (parameters, optimizer state); reuses the memory of both.
-    """
-
-    gradients: Program
-    exchange: Program | None
-    update: Program
-
-
-def compile_inner(config: TrainConfig, mesh: Mesh) -> InnerPrograms:
-    """Compiles the inner step of a run for a lane or a whole mesh."""
-    params = param_shapes(config.model)
-    gradient = jax.eval_shape(partial(cast, precision=config.precision), params)
-    optimizer = inner_optimizer(config)
-    state = jax.eval_shape(optimizer.init, params)
-    tokens_BxL = jax.eval_shape(lambda: jnp.zeros((config.sequences, config.sequence_length + 1), jnp.int32))
-
-    def gradients(params: Params, tokens_BxL: jax.Array) -> tuple[Params, jax.Array]:
-        # marked as varying, else JAX would sum the gradient over the devices here
-        varying = jax.tree.map(lambda x: jax.lax.pcast(x, DATA_AXIS, to="varying"), cast(params, config.precision))
-        objective = partial(loss, z_loss=config.z_loss, execution=Execution.of(config))
-        return accumulated(objective, varying, tokens_BxL, config.microbatches or 1)
-
-    def update(params: Params, state: Any, gradient: Params) -> tuple[Params, Any]:
-        updates, state = optimizer.update(cast(gradient, "float32"), state, params)
-        return optax.apply_updates(params, updates), state
-
-    exchange = partial(mean_over, DATA_AXIS, bucket=buckets(mesh))
-    once = config.devices_per_replica == 1
-    return InnerPrograms(
-        gradients=compile_program(
-            gradients,
-            mesh,
-            (params, tokens_BxL),
-            (BY_REPLICA, BY_DEVICE),
-            (BY_DEVICE, BY_DEVICE),
-            typed=config.attention != "splash",
-        ),
-        exchange=None if once else compile_exchange(exchange, mesh, gradient, gradient, BY_DEVICE),
-        update=compile_program(
-            update, mesh, (params, state, gradient), (BY_REPLICA,) * 3, (BY_REPLICA, BY_REPLICA), donate=(0, 1)
-        ),
-    )
-
-
-def accumulated(
-    objective: Callable[[Params, jax.Array], tuple[jax.Array, jax.Array]],
-    params: Params,
-    tokens_BxL: jax.Array,
-    microbatches: int,
-) -> tuple[Params, jax.Array]:
-    """Gradient and cross-entropy of a device's batch, computed in equal parts one after the other.
-
-    Args:
-      objective: (parameters, tokens) -> (loss, cross-entropy).
-      params: parameters, which vary over all manual axes of the mesh.
-      tokens_BxL: the batch.
-      microbatches: number of parts.
-
-    Returns:
-      The mean over the parts; gradients in the type of the parameters.
-    """
-    gradient_of = jax.value_and_grad(objective, has_aux=True)
-    if microbatches == 1:
-        (_, cross_entropy), gradient = gradient_of(params, tokens_BxL)
-        return gradient, cross_entropy
-
-    def add(sums: tuple[Params, jax.Array], part_BxL: jax.Array) -> tuple[tuple[Params, jax.Array], None]:
-        (_, cross_entropy), gradient = gradient_of(params, part_BxL)
-        wide = cast(gradient, "float32")
-        return (jax.tree.map(jnp.add, sums[0], wide), sums[1] + cross_entropy), None
-
-    parts_KxBxL = tokens_BxL.reshape(microbatches, -1, tokens_BxL.shape[-1])
-    zeros = jax.tree.map(_zeros, params)
-    nothing = _zeros(parts_KxBxL[0, 0, 0])
-    (total, cross_entropy), _ = jax.lax.scan(add, (zeros, nothing), parts_KxBxL)
-    mean = jax.tree.map(lambda x, like: (x / microbatches).astype(like.dtype), total, params)
-    return mean, cross_entropy / microbatches
-
-
-def _zeros(like: jax.Array) -> jax.Array:
-    """Zeros in float32 that vary over the mesh as gradients do, so that a scan can add gradients to them."""
-    zeros = jnp.zeros(like.shape, jnp.float32)
-    varying: jax.Array = jax.lax.pcast(zeros, (REPLICA_AXIS, DATA_AXIS), to="varying")
-    return varying

@@ -26,6 +26,7 @@ _ARRAY = re.compile(r"\b(pred|token|[a-z]+(\d+)\w*)\[([\d,]*)\](\{[^}]*\})?")
 _FREE = {
     *("parameter", "constant", "get-tuple-element", "tuple", "bitcast", "while", "after-all", "conditional", "call"),
     *("partition-id", "replica-id", "iota", "copy-start", "copy-done", "async-done", "slice-start", "slice-done"),
+    *("fusion-done", "custom-call-done"),
     *("optimization-barrier", "domain", "add-dependency"),
 }
 _EXCHANGES = re.compile(r"(all-|reduce-scatter|collective-|ragged-|send|recv).*")
@@ -125,20 +126,21 @@ def _kernels(module: Module, name: str, times: int, unknown: list[str]) -> Itera
 
 
 def _kernel(module: Module, around: Computation, each: Instruction, times: int) -> Kernel:
-    if each.opcode == "fusion":
+    if each.opcode in {"fusion", "fusion-start"}:  # the latter runs beside others; its shape has the operands, too
         inner = module.computations.get(each.attribute("calls"), {})
-        products = [(made, _product_flop(inner, made)) for made in inner.values()]
+        products = [(made, _product_flop(inner, made) or _library_flop(inner, made)) for made in inner.values()]
         flop = sum(count for _, count in products)
         kind = next((_operand_type(inner, made) for made, count in products if count), "")
-        return Kernel(_read(around, inner, each) + _written(inner, each), flop, kind, times)
+        scratch = sum(_scratch(made.shape) for made, count in products if count and made.opcode == "custom-call")
+        return Kernel(_read(around, inner, each) + _written(inner, each) - scratch, flop, kind, times)
     moved = bytes_of(each.shape) + sum(bytes_of(around[name].shape) for name in each.operands if name in around)
     if each.opcode in {"dynamic-slice", "gather", "slice"}:
         moved = 2 * bytes_of(each.shape)
     if each.opcode == "custom-call" and _ATTENTION.search(each.rest):
         return Kernel(moved, 0.0, ATTENTION, times)
     flop = _product_flop(around, each) or _library_flop(around, each)
-    if each.opcode == "custom-call" and flop:  # a library's scratch space is a result that nobody reads
-        moved -= sum(bytes_of(found) for found in re.findall(r"\bs8\[[\d,]*\]", each.shape))
+    if each.opcode == "custom-call" and flop:
+        moved -= _scratch(each.shape)
     return Kernel(moved, flop, _operand_type(around, each) if flop else "", times)
 
 
@@ -149,6 +151,11 @@ def bytes_of(shape: str) -> float:
         if kind != "token" and "S(" not in layout:
             total += (int(bits) if bits else 8) / 8 * prod(_numbers(sizes))
     return total
+
+
+def _scratch(shape: str) -> float:
+    """Bytes of a library's scratch space, which is a result that nobody reads [byte]."""
+    return sum(bytes_of(found) for found in re.findall(r"\bs8\[[\d,]*\]", shape))
 
 
 def _numbers(text: str) -> list[int]:

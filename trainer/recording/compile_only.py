@@ -28,14 +28,14 @@ from ..algorithms import make_algorithm
 from ..algorithms.outer.programs import Schedule
 from ..config.run import TrainConfig
 from ..parallel.chip_rates import find_rates
-from ..parallel.chips import find_chip
+from ..parallel.chips import find_chip, recorded_device
 from ..parallel.mesh import make_lanes, make_mesh
-from ..programs.compile import compile_inner
+from ..programs.inner_step import compile_inner
 from ..programs.roofline import Roofline, estimate_roofline
 from ..training.costs import InnerCost
 from .header import make_header
 from .inventory import Programs, programs_of
-from .memory_advice import check_memory, smaller
+from .memory_advice import DoesNotFit, check_memory, fitted, smaller
 from .recorder import Listener, Summary
 from .records import exchange_records, inner_records
 from .targets import native_log_hidden
@@ -103,10 +103,9 @@ def estimate(
     check_writable(output, overwrite=overwrite)
     if find_chip(str(devices[0].device_kind)) is None:
         raise InputError(f"--target: the published peak of a {devices[0].device_kind} is unknown; name another chip")
-    config = config.on(_platform(devices[0]))
     mesh = make_mesh(config.rows, config.devices_per_replica, config.shards, devices=devices)
     listener.stage("compiling")
-    programs = _compiled(config, mesh)
+    config, programs = _compiled(config, mesh, devices, listener)
     for note in programs.notes:
         listener.note(note)
     header = make_header(
@@ -134,6 +133,17 @@ def estimate(
         first_loss=None,
         last_loss=None,
         roofline=step_roofline(programs, str(devices[0].device_kind)),
+    )
+
+
+def _compiled(config: TrainConfig, mesh: Mesh, devices: list[Any], listener: Listener) -> tuple[TrainConfig, Programs]:
+    """The programs of a run, in as many microbatches as the memory of the devices asks for, unless they are given."""
+    adapts, config = config.microbatches is None, config.on(_platform(devices[0]))
+    if not adapts:
+        return config, compile_for(config, mesh)
+    there = recorded_device(devices).memory_bytes
+    return fitted(
+        config, lambda run: compile_for(run, mesh), lambda made: made.memory().peak_bytes, there, listener.note
     )
 
 
@@ -168,7 +178,17 @@ def _platform(device: Any) -> str:
     return "gpu" if device.platform == "cuda" else str(device.platform)
 
 
-def _compiled(config: TrainConfig, mesh: Mesh) -> Programs:
+def compile_for(config: TrainConfig, mesh: Mesh) -> Programs:
+    """Compiles the programs of a run for devices that are not there.
+
+    Args:
+      config: the run, as it suits their platform (`TrainConfig.on`).
+      mesh: the devices of a target.
+
+    Raises:
+      DoesNotFit: the compiler finds that they do not fit the chip's memory.
+      CrosshaulError: it refuses the run.
+    """
     try:
         with native_log_hidden(), _cache_off():
             algorithm = make_algorithm(config)
@@ -195,7 +215,7 @@ def _compile_error(config: TrainConfig, message: str) -> CrosshaulError:
         used = re.search(r"\(([\d.]+\w)\) exceeds available \w+ \(([\d.]+\w)\)|Used ([\d.]+\w) of ([\d.]+\w)", message)
         have = [amount for amount in used.groups() if amount] if used else []
         needs = f"needs {have[0]} of {have[1]}" if have else f"does not say how much it needs ({first})"
-        return InputError(f"--target: the run does not fit the chip's memory: it {needs}; {smaller(config)}")
+        return DoesNotFit(f"--target: the run does not fit the chip's memory: it {needs}; {smaller(config)}")
     return CrosshaulError(f"the compiler refused the run: {first}")
 
 

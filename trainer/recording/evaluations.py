@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from sim.trace.file import HeldOut, TraceWriter
 
@@ -11,6 +12,9 @@ from ..config.run import TrainConfig
 from ..data.batches import Data
 from ..model.transformer import Params
 from ..training.resume import write
+
+Evaluate: TypeAlias = Callable[[int, Callable[[], Params]], None]
+"""(step, what gives one copy of its parameters) -> nothing; evaluates where it is due."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,7 @@ class Evaluations:
 
     def into(
         self, writer: TraceWriter | None, config: TrainConfig, data: Data, note: Callable[[str], None]
-    ) -> Callable[[int, Callable[[], Params]], None]:
+    ) -> Evaluate:
         """A function of a step and its parameters that evaluates where it is due, and writes the record.
 
         Args:
@@ -46,5 +50,6 @@ class Evaluations:
         return evaluate
 
 
-def no_evaluation(step: int, params: Callable[[], Params]) -> None:
-    """Evaluates nothing."""
+def never(writer: TraceWriter | None) -> Evaluate:
+    """What evaluates nothing."""
+    return lambda step, params: None

@@ -10,7 +10,7 @@ from jax.sharding import Mesh
 
 from sim.documents.validation import MOST_WORDS
 from sim.errors import printable
-from sim.trace.file import Header, RecordedModel
+from sim.trace.file import FusedClock, Header, RecordedModel
 
 from ..config.run import TrainConfig
 from ..parallel.chips import recorded_device
@@ -29,6 +29,7 @@ def make_header(
     timing: str,
     utilization: float | None = None,
     libraries: tuple[str, ...] = (),
+    fused: FusedClock | None = None,
 ) -> Header:
     """The header of a trace.
 
@@ -41,6 +42,7 @@ def make_header(
       timing: how times were measured.
       utilization: share of the devices' peak from which times were estimated; None if they were measured.
       libraries: further distributions whose versions are recorded.
+      fused: steps on the fused clock, if they were measured.
     """
     params = config.model.params
     return Header(
@@ -64,6 +66,7 @@ def make_header(
         model_flop=model_flop(config),
         memory=programs.memory(),
         programs=tuple(programs.described.values()),
+        fused=fused,
         timing=timing,
         command=_shown(command),
         recorded_at=datetime.now(UTC).isoformat(timespec="seconds"),

@@ -14,12 +14,14 @@ from sim.trace.file import RecordedCollective, RecordedMemory, RecordedProgram
 
 from ..algorithms.outer.programs import OuterPrograms, Schedule
 from ..parallel.mesh import DATA_AXIS, REPLICA_AXIS
-from ..programs.compile import InnerPrograms
+from ..programs.inner_step import InnerPrograms
 from ..programs.jaxpr_counts import hlo_type
 from ..programs.program import Program, argument_bytes, describe
 
 _OUTER_EXCHANGE = "outer exchange"
-_INNER = ("gradients", "exchange", "update")
+_INNER = ("gather", "gradients", "exchange", "update")
+_CLIPPING_BYTES = 1024
+"""Bytes up to which an exchange within the update sums the norm of a gradient that lies in parts [byte]."""
 
 
 class Part(NamedTuple):
@@ -121,7 +123,10 @@ class Programs:
           CrosshaulError: the gradients or the update exchange over the replica axis or the data axis.
         """
         for name in ("gradients", "update"):
-            axes = {axis for each in self.described[name].collectives for axis in each.axis.split(",")}
+            collectives = self.described[name].collectives
+            if "gather" in self.parts and name == "update":
+                collectives = tuple(each for each in collectives if each.payload_bytes > _CLIPPING_BYTES)
+            axes = {axis for each in collectives for axis in each.axis.split(",")}
             if axes & {REPLICA_AXIS, DATA_AXIS}:
                 raise CrosshaulError("the compute programs contain exchanges, so their time would not be compute alone")
 
@@ -153,7 +158,8 @@ def programs_of(
     stays: tuple[int, ...] = (0, 1) if under_way_bytes else (0,)
     stays += (3,) if share == 1 else ()
     parts = {
-        "gradients": Part(inner.gradients, lane, resident=(0,)),
+        "gather": Part(inner.gather, lane, resident=(0,)),
+        "gradients": Part(inner.gradients, lane, resident=() if inner.gather else (0,)),
         "exchange": Part(inner.exchange, lane),
         "update": Part(inner.update, lane, resident=(0, 1), owned=(0, 1)),
     }

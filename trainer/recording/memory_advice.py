@@ -1,4 +1,4 @@
-"""Whether a compiled run fits the memory of its devices, and which option makes it smaller.
+"""Whether a compiled run fits the memory of its devices, how many microbatches do, and which option makes it smaller.
 
 Limits: the advice follows from what fills the memory; the smaller run is not compiled to prove that it fits.
 """
@@ -6,12 +6,62 @@ Limits: the advice follows from what fills the memory; the smaller run is not co
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import TypeVar
 
 from sim.errors import InputError
 from sim.trace.file import Header
 from sim.units.in_words import human_bytes
 
 from ..config.run import TrainConfig
+
+Compiled = TypeVar("Compiled")
+
+
+class DoesNotFit(InputError):
+    """A program needs more memory than its device has."""
+
+
+def fitted(
+    config: TrainConfig,
+    compile_run: Callable[[TrainConfig], Compiled],
+    peak_bytes: Callable[[Compiled], float],
+    there_bytes: float | None,
+    note: Callable[[str], None],
+) -> tuple[TrainConfig, Compiled]:
+    """Compiles a run, again with more microbatches for as long as it does not fit and more are possible.
+
+    Args:
+      config: the run, with the microbatches of its platform.
+      compile_run: compiles it; may raise DoesNotFit.
+      peak_bytes: the memory that the compiled run needs on a device [byte].
+      there_bytes: the memory that is there; None if it is unknown [byte].
+      note: called with a message when microbatches were added.
+
+    Returns:
+      The run as it was compiled last, which may still not fit, and what was compiled.
+    """
+    first = config
+    while True:
+        more = _more_microbatches(config)
+        try:
+            compiled = compile_run(config)
+        except DoesNotFit:
+            if more is None:
+                raise
+        else:
+            if there_bytes is None or peak_bytes(compiled) <= there_bytes or more is None:
+                break
+        config = config.replaced(microbatches=more)
+    if config is not first:
+        there = f" of {human_bytes(there_bytes)}" if there_bytes else ""
+        note(f"{config.microbatches} microbatches instead of {first.microbatches}, for the memory{there} of a device")
+    return config, compiled
+
+
+def _more_microbatches(config: TrainConfig) -> int | None:
+    counts = range((config.microbatches or 1) + 1, config.sequences + 1)
+    return next((count for count in counts if config.sequences % count == 0), None)
 
 
 def check_memory(config: TrainConfig, header: Header) -> None:
@@ -44,8 +94,7 @@ def check_memory(config: TrainConfig, header: Header) -> None:
 
 def smaller(config: TrainConfig) -> str:
     """The option that frees the most activations for the least time."""
-    counts = range((config.microbatches or 1) + 1, config.sequences + 1)
-    more = next((count for count in counts if config.sequences % count == 0), None)
+    more = _more_microbatches(config)
     parts = f"--microbatches {more}" if more else ""
     remat = {"none": "--remat dots", "dots": "--remat layer"}.get(config.remat, "")
     wanted = " or ".join(option for option in (parts, remat) if option)

@@ -15,7 +15,9 @@ from ..parallel.processes import is_first
 from ..training.checkpoint import Checkpoint
 from ..training.resume import Checkpoints
 
-_MAY_DIFFER = {"libraries", "command", "recorded_at", "device", "step_flop", "memory", "programs", "shards", "timing"}
+_MAY_DIFFER = {
+    *("libraries", "command", "recorded_at", "device", "step_flop", "memory", "programs", "shards", "timing", "fused"),
+}
 """Fields of a header that may differ when a run is resumed; the check of the configuration covers those that matter."""
 
 

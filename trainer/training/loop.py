@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -24,14 +25,15 @@ from ..parallel.mesh import (
     BY_REPLICA,
     DATA_AXIS,
     REPLICA_AXIS,
+    SPREAD,
     Lane,
     abstract,
     make_lanes,
     place_rows,
     ready,
 )
-from ..parallel.stacked import join, of_each_replica, one_copy, replicate, split
-from ..programs.compile import InnerPrograms, compile_inner
+from ..parallel.stacked import compile_for_each, compile_replicated, join, one_copy, split
+from ..programs.inner_step import InnerPrograms, compile_inner
 from .costs import InnerCost, OuterCost, paired
 
 
@@ -72,6 +74,7 @@ class Trainer:
     def __init__(self, config: TrainConfig, rows: Rows, mesh: Mesh, *, alone: bool) -> None:
         self.mesh = mesh
         self._share = config.replicas_per_device
+        self._held = SPREAD if config.fully_sharded else BY_REPLICA
         self.lanes = make_lanes(mesh, alone=alone, share=self._share)
         self.algorithm = make_algorithm(config)
         compiled = {lane.mesh: compile_inner(config, lane.mesh) for lane in self.lanes}
@@ -79,19 +82,31 @@ class Trainer:
         self.outer = self.algorithm.compile_outer(mesh)
         self._rows = rows
         self._config = config
+        self._draws: dict[Mesh, Callable[[], LaneState]] = {}
+        self._outer_starts: list[Callable[[Any], OuterState]] = []
 
     def start(self) -> State:
         """The state before the first step: every replica begins with the same parameters."""
-        key, model = jax.random.key(self._config.seed), self._config.model
-        drawn = [replicate(lambda: init_params(key, model), lane.mesh) for lane in self.lanes]
-        begin = inner_optimizer(self._config).init
-        lanes = [
-            LaneState(params, of_each_replica(begin, params, lane.mesh))
-            for params, lane in zip(drawn, self.lanes, strict=True)
-        ]
-        whole = join(drawn, self.mesh, self._share)
-        outer = tuple(of_each_replica(programs.start, whole, self.mesh) for programs in self.outer)
+        self.compile_start()
+        lanes = [self._draws[lane.mesh]() for lane in self.lanes]
+        whole = join([lane.params for lane in lanes], self.mesh, self._share, self._held)
+        outer = tuple(begin(whole) for begin in self._outer_starts)
         return State(lanes, outer, (None,) * len(outer))
+
+    def compile_start(self) -> None:
+        """Compiles what `start` runs, once; programs of its own for each lane's devices and each fragment."""
+        if self._draws:
+            return
+        key, model = jax.random.key(self._config.seed), self._config.model
+        begin = inner_optimizer(self._config).init
+
+        def draw() -> LaneState:
+            params = init_params(key, model)
+            return LaneState(params, jax.tree.map(jnp.copy, begin(params)))
+
+        self._draws = {lane.mesh: compile_replicated(draw, lane.mesh, self._held) for lane in self.lanes}
+        whole = abstract(param_shapes(model), self.mesh, BY_REPLICA, self._share)
+        self._outer_starts = [compile_for_each(programs.start, whole, self.mesh) for programs in self.outer]
 
     def inner_step(self, state: State, step: int) -> tuple[State, InnerCost]:
         """One optimizer step of every replica.
@@ -108,12 +123,16 @@ class Trainer:
         numbered = list(enumerate(zip(self.lanes, self.inner, strict=True)))
         # the first lane of a step finds cold caches, so lanes take turns in being first
         for index, (lane, programs) in numbered if step % 2 else reversed(numbered):
-            own = lane.own_devices
-            rows_GxBxL = self._rows(step, [lane.first_device + device for device in own])
-            tokens_GxBxL = ready(place_rows(rows_GxBxL, own, lane.mesh))
+            tokens_GxBxL = ready(self.batch(lane, step))
             lane_states[index], lane_costs[index] = _lane_step(lane, programs, lane_states[index], tokens_GxBxL)
         costs = [lane_costs[index] for index in range(len(self.lanes))]
         return state._replace(lanes=lane_states), self._total(costs)
+
+    def batch(self, lane: Lane, step: int) -> jax.Array:
+        """The tokens of a lane in a step, on their way to its devices."""
+        own = lane.own_devices
+        rows_GxBxL = self._rows(step, [lane.first_device + device for device in own])
+        return place_rows(rows_GxBxL, own, lane.mesh)
 
     def follows(self, step: int) -> bool:
         """Whether an exchange begins or a result arrives after an inner step."""
@@ -161,7 +180,7 @@ class Trainer:
 
     def params(self, state: State) -> Params:
         """The parameters of all replicas, stacked over the whole mesh."""
-        params: Params = join([lane.params for lane in state.lanes], self.mesh, self._share)
+        params: Params = join([lane.params for lane in state.lanes], self.mesh, self._share, self._held)
         return params
 
     def global_params(self, state: State) -> Params:
@@ -174,13 +193,17 @@ class Trainer:
 
     def snapshot(self, state: State) -> Any:
         """The state as one pytree over the whole mesh, without copying."""
-        lanes = LaneState(*(join(list(parts), self.mesh, self._share) for parts in zip(*state.lanes, strict=True)))
+        lanes = LaneState(
+            *(join(list(parts), self.mesh, self._share, self._held) for parts in zip(*state.lanes, strict=True))
+        )
         return lanes, state.outer, state.under_way
 
     def restored(self, snapshot: Any) -> State:
         """The state from its snapshot."""
         lanes, outer, under_way = snapshot
-        params, optimizer = (split(each, self.lanes, self._share) for each in (lanes.params, lanes.optimizer))
+        params, optimizer = (
+            split(each, self.lanes, self._share, self._held) for each in (lanes.params, lanes.optimizer)
+        )
         return State([LaneState(*parts) for parts in zip(params, optimizer, strict=True)], outer, under_way)
 
     def snapshot_shapes(self, step: int) -> Any:
@@ -193,7 +216,8 @@ class Trainer:
         under_way = tuple(
             UnderWay(programs.came, ()) if p in pending else None for p, programs in enumerate(self.outer)
         )
-        lanes, outer = abstract((LaneState(params, optimizer), outer), self.mesh, BY_REPLICA, self._share)
+        lanes = abstract(LaneState(params, optimizer), self.mesh, self._held, self._share)
+        outer = abstract(outer, self.mesh, BY_REPLICA, self._share)
         return lanes, outer, abstract(under_way, self.mesh, BY_REPLICA)
 
     def _total(self, costs: list[_LaneCost]) -> InnerCost:
@@ -228,14 +252,17 @@ class _LaneCost:
 def _lane_step(
     lane: Lane, programs: InnerPrograms, state: LaneState, tokens_GxBxL: jax.Array
 ) -> tuple[LaneState, _LaneCost]:
-    first = begin = time.perf_counter()
-    gradients, cross_entropy_G = programs.gradients(state.params, tokens_GxBxL)
+    first = time.perf_counter()
+    gathered = ready(programs.gather(state.params)) if programs.gather else state.params
+    begin = time.perf_counter()
+    exchange_s = begin - first if programs.gather else None
+    gradients, cross_entropy_G = programs.gradients(gathered, tokens_GxBxL)
     gradients_s = _seconds_to_ready(lane.mesh, (gradients, cross_entropy_G), begin)
-    exchange_s = None
+    del gathered
     if programs.exchange:
         begin = time.perf_counter()
         gradients = ready(programs.exchange(gradients))
-        exchange_s = time.perf_counter() - begin
+        exchange_s = (exchange_s or 0.0) + time.perf_counter() - begin
     begin = time.perf_counter()
     params, optimizer = programs.update(state.params, state.optimizer, gradients)
     update_s = _seconds_to_ready(lane.mesh, (params, optimizer), begin)

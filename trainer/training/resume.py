@@ -160,16 +160,22 @@ class Checkpoints:
         self.saver.save(self.directory, snapshot, facts)
 
 
-def check_options(config: TrainConfig, checkpoints: Checkpoints | None, profile: Path | None) -> None:
+def check_options(config: TrainConfig, checkpoints: Checkpoints | None, profile: Path | None, clock: str) -> None:
     """Makes sure that all processes have the same options; their texts are compared after they were read.
 
     Args:
       config: the run.
       checkpoints: where it saves its state, if it does.
       profile: a directory for a profile; None: no profile.
+      clock: what is measured.
     """
     given = config.model_dump(mode="json", exclude={"corpus", "tokenizer"})
-    saving = {"--checkpoint": False, "--profile": profile is not None, "the version of jax": jax.__version__}
+    saving: dict[str, Any] = {
+        "--checkpoint": False,
+        "--profile": profile is not None,
+        "--clock": clock,
+        "the version of jax": jax.__version__,
+    }
     if checkpoints is not None:
         every, resume = checkpoints.every, checkpoints.resume
         saving |= {"--checkpoint": True, "--checkpoint-every": every, "--resume": resume}

@@ -121,7 +121,7 @@ class Case:
             at_once=False,
             shrinks=failures.shrink,
             detect_s=failures.detect_s,
-            restart_s=failures.restart_s,
+            restart_s=failures.restart_s + self.paces.fetch_s,
             reconfigure_s=failures.reconfigure_s,
         )
 

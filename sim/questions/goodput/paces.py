@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...errors import InputError
+from ...network.closed_forms import one_way_s
 from ...scenario.model import Scenario
 from ...simulation.alone import shortest
 from ...simulation.jobs import plan_job
@@ -56,6 +57,8 @@ class Paces:
         self.step_tokens: Sequence[float] = [load.batch_tokens * each for each in share]
         chips = load.deal.worker_chips
         self.weights: Sequence[float] = [each / sum(chips) for each in chips]
+        self.fetch_s = _fetch_s(job)
+        """Time in which a replica that comes back gets the parameters from another one [s]."""
         self._everyone = frozenset(job.setting.everyone)
         wall_s = outcome.timeline.wall_clock_s
         self._rounds_s = {self._everyone: wall_s / load.steps * self.steps}
@@ -100,6 +103,19 @@ class Paces:
         strategy = scenario.strategies[0]
         outcome = shortest(scenario, plan_job(scenario, strategy, len(there)), full=scenario.replay == "full")
         return outcome.timeline.wall_clock_s / outcome.job.setting.load.steps * self.steps
+
+
+def _fetch_s(job: Job) -> float:
+    """A whole copy over the best way from another site, for the site where that takes longest [s]."""
+    setting, everyone = job.setting, job.setting.everyone
+    size_bytes = job.strategy.outer_bytes(setting)
+    times = [
+        min(
+            (one_way_s(size_bytes, *setting.route(other, site)[:3]) for other in everyone if other != site), default=0.0
+        )
+        for site in everyone
+    ]
+    return max(times)
 
 
 def among(scenario: Scenario, there: Sequence[Datacenter], batch_tokens: float, job: Job) -> Scenario:

@@ -64,6 +64,11 @@ def test_a_setting_is_what_the_option_and_the_file_are(field, tmp_path):
     value = OTHER_VALUES.get(field, 1)
     if field == "overtraining":
         del base["steps"]
+    if field == "fully_sharded":  # only this algorithm has it
+        base, value = (
+            {key: each for key, each in base.items() if key != "sync_every"} | {"algorithm": "data-parallel"},
+            True,
+        )
     if field == "model":
         base = {key: each for key, each in base.items() if key not in ("layers", "width", "heads")}
     by_option = configured(None, base | {field: value}, ())

@@ -115,7 +115,8 @@ def test_a_run_begins_with_each_part_on_its_device_alone(shards):
     whole = jax.jit(init_params, static_argnums=1)(jax.random.key(run.seed), run.model)
     for lane in (state.lanes[0].params, state.outer[0].params):
         jax.tree.map(
-            lambda found, drawn: np.testing.assert_array_equal(found, np.stack([drawn] * 2)),
+            # to the last bit but one: JAX 0.12 scales what it draws in another order where it draws it in parts
+            lambda found, drawn: np.testing.assert_allclose(found, np.stack([drawn] * 2), rtol=1e-6, atol=1e-7),
             jax.device_get(lane),
             jax.device_get(whole),
         )

@@ -14,7 +14,8 @@ from trainer.algorithms import make_algorithm  # noqa: E402
 from trainer.config.run import ModelConfig, TrainConfig  # noqa: E402
 from trainer.model.transformer import count_params  # noqa: E402
 from trainer.parallel.mesh import BY_REPLICA, make_mesh  # noqa: E402
-from trainer.programs.compile import compile_inner, compile_program  # noqa: E402
+from trainer.programs.compile import compile_program  # noqa: E402
+from trainer.programs.inner_step import compile_inner  # noqa: E402
 from trainer.programs.program import argument_bytes, compile_traced, describe  # noqa: E402
 from trainer.recording.inventory import Part, Programs, count_payload, programs_of  # noqa: E402
 from trainer.training.loop import Trainer  # noqa: E402

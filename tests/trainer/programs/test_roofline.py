@@ -100,6 +100,49 @@ def test_a_fusion_that_updates_a_row_moves_a_row():
     assert estimate_roofline(text, RATES).bytes_moved == 2 * 50 * 4 + 4
 
 
+def test_a_fusion_beside_others_moves_what_it_moves_alone():
+    text = entry(
+        "%p = f32[100,50]{1,0} parameter(0)",
+        "%i = s32[] parameter(1)",
+        "%s = ((f32[100,50]{1,0}, s32[]), f32[100,50]{1,0}, u32[]) fusion-start(%p, %i), kind=kLoop, calls=%inside",
+        "ROOT %f = f32[100,50]{1,0} fusion-done(%s)",
+        before=FUSED,
+    )
+    found = estimate_roofline(text, RATES)
+    assert (found.bytes_moved, found.kernels) == (2 * 50 * 4 + 4, 1)
+
+
+SLICED = """%inside (x: bf16[8,32,64], y: s32[], w: bf16[64,16]) -> (bf16[32,16], s8[999]) {
+  %x = bf16[8,32,64]{2,1,0} parameter(0)
+  %y = s32[] parameter(1)
+  %w = bf16[64,16]{1,0} parameter(2)
+  %z = s32[] constant(0)
+  %layer = bf16[1,32,64]{2,1,0} dynamic-slice(%x, %y, %z, %z), dynamic_slice_sizes={1,32,64}
+  %flat = bf16[32,64]{1,0} bitcast(%layer)
+  %made = (bf16[32,16]{1,0}, s8[999]{0}) custom-call(%flat, %w), custom_call_target="__cublas$gemm", \
+backend_config={"gemm_backend_config":{"dot_dimension_numbers":{"lhs_contracting_dimensions":["1"]}}}
+  %product = bf16[32,16]{1,0} get-tuple-element(%made), index=0
+  %scratch = s8[999]{0} get-tuple-element(%made), index=1
+  ROOT %t = (bf16[32,16]{1,0}, s8[999]{0}) tuple(%product, %scratch)
+}
+
+"""
+
+
+def test_a_librarys_product_of_one_layer_counts_its_flops_and_moves_that_layer():
+    text = entry(
+        "%p = bf16[8,32,64]{2,1,0} parameter(0)",
+        "%i = s32[] parameter(1)",
+        "%w = bf16[64,16]{1,0} parameter(2)",
+        "ROOT %f = (bf16[32,16]{1,0}, s8[999]{0}) fusion(%p, %i, %w), kind=kCustom, calls=%inside",
+        before=SLICED,
+    )
+    found = estimate_roofline(text, RATES)
+    assert found.flop == {"bf16": 2 * 32 * 64 * 16}
+    # a layer, the index, the other operand, and the result; not the library's scratch space
+    assert found.bytes_moved == 2 * 32 * 64 + 4 + 2 * 64 * 16 + 2 * 32 * 16
+
+
 LOOP = """%body (q: (s32[], f32[1000])) -> (s32[], f32[1000]) {
   %q = (s32[], f32[1000]{0}) parameter(0)
   %x = f32[1000]{0} get-tuple-element(%q), index=1

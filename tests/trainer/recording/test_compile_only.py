@@ -130,7 +130,8 @@ def test_a_run_too_large_for_the_chip_says_by_how_much(message):
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({}, "write --microbatches 2 or --remat dots"),
+        ({"microbatches": 1}, "write --microbatches 2 or --remat dots"),
+        ({}, "gradients: write --remat dots"),  # as many microbatches as there are sequences were tried
         ({"microbatches": 4, "remat": "dots"}, "write --remat layer"),
         ({"microbatches": 4, "remat": "layer"}, "write --shards 2, or a shorter --sequence-length"),
     ],

@@ -22,7 +22,7 @@ from sim.errors import InputError  # noqa: E402
 from sim.trace.file import Exchange, Step, read_header, read_records  # noqa: E402
 from trainer.cli.record_trace import main  # noqa: E402
 from trainer.parallel.mesh import BY_REPLICA, abstract, make_mesh  # noqa: E402
-from trainer.parallel.stacked import replicate  # noqa: E402
+from trainer.parallel.stacked import compile_replicated  # noqa: E402
 from trainer.recording.records import recorded, summarize  # noqa: E402
 from trainer.training import checkpoint, saving  # noqa: E402
 from trainer.training.resume import read_model  # noqa: E402
@@ -139,7 +139,7 @@ def saved(tmp_path):
 
     def tree(step):
         numbers = np.arange(6.0, dtype=np.float32).reshape(2, 3) + step
-        return replicate(lambda: {"a": jnp.asarray(numbers), "b": (jnp.int32(step),)}, mesh)
+        return compile_replicated(lambda: {"a": jnp.asarray(numbers), "b": (jnp.int32(step),)}, mesh)()
 
     for step in (1, 2, 3):
         saving.save(directory, tree(step), {"step": step, "config": {}})

@@ -127,6 +127,16 @@ def test_a_site_that_is_alone_exchanges_with_nobody():
     assert paces.exchange_s(frozenset({2})) == 0
 
 
+def test_who_comes_back_fetches_the_parameters():
+    """1e9 parameters of 2 bytes: from b to c 3.2 s at 5 Gbit/s and 20 ms, which is the slowest of the best ways."""
+    asked = scenario("diloco")
+    (outcome,) = outcomes(asked)
+    paces = Paces(asked, outcome.job, outcome)
+    assert paces.fetch_s == pytest.approx(16e9 / 5e9 + 0.02)
+    case = Case("x", "leave-out", outcome, paces, Failures(parts=RARE.parts, restart=100.0), math.inf, DAY_S)
+    assert case.rounds.restart_s == pytest.approx(103.22)
+
+
 def test_slow_chips_hold_up_the_others():
     """A step of Data-Parallel is as long as that of its slowest site: half the speed there adds a step of compute."""
     asked = scenario("data-parallel")
