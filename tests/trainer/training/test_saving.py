@@ -18,7 +18,7 @@ jnp = jax.numpy
 from sim.errors import InputError  # noqa: E402
 from sim.trace.file import read_records  # noqa: E402
 from trainer.parallel.mesh import BY_REPLICA, abstract, make_mesh  # noqa: E402
-from trainer.parallel.stacked import replicate  # noqa: E402
+from trainer.parallel.stacked import compile_replicated  # noqa: E402
 from trainer.training import checkpoint, saving  # noqa: E402
 
 from .test_resume import arguments, arrays, assert_equal, call, story  # noqa: E402
@@ -43,7 +43,7 @@ def gate(monkeypatch):
 
 
 def tree(mesh, step):
-    return replicate(lambda: {"a": jnp.arange(6.0).reshape(2, 3) + step, "b": (jnp.int32(step),)}, mesh)
+    return compile_replicated(lambda: {"a": jnp.arange(6.0).reshape(2, 3) + step, "b": (jnp.int32(step),)}, mesh)()
 
 
 def read_back(directory, mesh):
