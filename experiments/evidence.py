@@ -51,7 +51,7 @@ Pairs = dict[str, tuple[float, float]]
 def gather() -> tuple[list[Row], list[Row]]:
     """The lines of both files that ship: claims with their numbers, and cases."""
     numbers, counts = simgrid()
-    for found in (fits(), laws(), tables(), wall_clocks(), four_fold(), syncs(), conformance(), wan(), folders()):
+    for found in (fits(), laws(), tables(), wall_clocks(), four_fold(), syncs(), conformance(), wan(), failures(), folders()):
         numbers |= found
     claims, cases = [], []
     for words in read_table(HERE / "claims.csv"):
@@ -258,6 +258,27 @@ def wan(folder: Path = HERE / "wan_emulation") -> dict[str, Pairs]:
 def _wan_case(row: Row) -> str:
     rounds = f", H = {row['sync_every']}" if row["sync_every"] not in ("", "0") else ""
     return f"{row['case']}: {row['algorithm']}, {row['sites']} sites{rounds}, {row['links']}"
+
+
+def failures() -> dict[str, Pairs]:
+    """Efficiencies of measured fault storms, and published goodputs at the inputs that come nearest to them."""
+    storms: dict[str, dict[str, float]] = {}
+    for row in read_table(HERE / "fault_storms" / "results.csv"):
+        storms.setdefault(row["storm"], {})[row["what"]] = float(row["efficiency"])
+    replayed = {storm: (each["measured"], each["replayed"]) for storm, each in storms.items()}
+    ours: dict[str, float] = {}
+    for kind, learners in (("standing", ("0",)), ("elastic", ("1", "8", "16"))):
+        rows = [row for row in read_table(RESULTS / "published_goodput.csv") if row["kind"] == kind]
+        nearest = min(rows, key=lambda row: float(row["worst"]))
+        ours |= {f"{chips}_{m}": float(nearest[f"{chips}_{m}"]) for chips in ("1.2M", "2.4M") for m in learners}
+    published = {
+        f"{float(row['chips']) / 1e6:g}M_{row['learners']}": float(row["goodput_percent"]) / 100
+        for row in read_table(REFERENCE / "published_goodput.csv")
+    }
+    return {
+        "storms-efficiency": replayed,
+        "goodput-fitted": {case: (theirs, ours[case]) for case, theirs in published.items()},
+    }
 
 
 def folders() -> dict[str, Pairs]:
