@@ -51,7 +51,19 @@ Pairs = dict[str, tuple[float, float]]
 def gather() -> tuple[list[Row], list[Row]]:
     """The lines of both files that ship: claims with their numbers, and cases."""
     numbers, counts = simgrid()
-    for found in (fits(), laws(), tables(), wall_clocks(), four_fold(), syncs(), conformance(), wan(), failures(), folders()):
+    gathered = (
+        fits(),
+        laws(),
+        tables(),
+        wall_clocks(),
+        four_fold(),
+        syncs(),
+        conformance(),
+        wan(),
+        failures(),
+        folders(),
+    )
+    for found in gathered:
         numbers |= found
     claims, cases = [], []
     for words in read_table(HERE / "claims.csv"):
