@@ -16,7 +16,8 @@ from ..documents.validation import nearest, read_mapping, validate
 from ..errors import ArgumentError, InputError
 from ..laws.model_family import FAMILY
 from ..topology.model import Topology, load_topology, read_topology, topology_path
-from ..trace.series import recording_names
+from ..trace.file import read_header
+from ..trace.series import recording_names, recording_path
 from ..workload.documents import AnalyticWorkload, TraceWorkload
 from .files import Elsewhere, read_scenario
 from .model import Scenario
@@ -101,6 +102,8 @@ def scenario_document(
     if trace:
         document["workload"] = {"trace": Elsewhere(trace)}
     said = dict(words or {})
+    if trace and path is None and not strategies:
+        document["strategies"], said = _as_recorded(trace, document["strategies"], said)
     if "params" in said and (workload or trace):
         raise ArgumentError("{params}: {workload} or {trace} has a model of its own; leave out one of them")
     paths = split_settings(settings)
@@ -201,6 +204,20 @@ def _datacenters(topology: Any, settings: Sequence[tuple[list[str | int], Any]])
         return len(validate(Topology, document["topology"], source="topology").datacenters)
     except InputError:
         return math.inf
+
+
+def _as_recorded(
+    trace: str, strategies: list[dict[str, Any]], said: dict[str, Any]
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Of the strategies that nobody asked for, M and H of the recorded run, unless H is said."""
+    where = recording_path(trace)
+    header = read_header(where) if where.is_file() else None  # what is wrong with it is told later
+    if header is None or header.sync_every is None:
+        return strategies, said
+    if all(each.get("replicas", 1) != header.replicas for each in strategies):
+        strategies = [*strategies, {"kind": "diloco", "replicas": header.replicas}]
+        strategies.sort(key=lambda each: each.get("replicas", 0))
+    return strategies, {"sync_every": header.sync_every} | said
 
 
 def _that_fit(strategies: list[dict[str, Any]], datacenters: float) -> list[dict[str, Any]]:

@@ -173,6 +173,18 @@ def test_a_trace_on_the_command_line_is_relative_to_the_working_directory(simula
     assert simulate("--trace", "run.jsonl", "--set", "workload.steps=7", "--format", "csv")[0] == 0
 
 
+def test_strategies_that_nobody_asked_for_have_the_m_and_h_of_the_recorded_run(simulate, trace):
+    path = trace([[1.0, 2.0], [1.1, 2.1], [1.2, 2.2]], sync_every=4)
+
+    def labels(*words):
+        return [run["label"] for run in json.loads(simulate("--trace", path, *words, "--format", "json")[1])["runs"]]
+
+    assert labels() == ["Data-Parallel", *(f"DiLoCo M={m} H=4" for m in (1, 2, 3, 4, 8))]
+    assert labels("--sync-every", "7")[3] == "DiLoCo M=3 H=7"
+    assert labels("--strategy", "diloco") == ["DiLoCo M=2 H=30"]
+    assert labels("--topology", "h100-two-sites") == ["Data-Parallel", "DiLoCo M=1 H=4", "DiLoCo M=2 H=4"]
+
+
 def test_paths_on_the_command_line_are_relative_to_the_working_directory(simulate, tmp_path, monkeypatch):
     folder = tmp_path / "scenarios"
     folder.mkdir()
