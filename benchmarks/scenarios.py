@@ -25,6 +25,7 @@ STRATEGIES: dict[str, dict[str, Any]] = {
     "eager-diloco": {"kind": "eager-diloco", "sync_every": 30},
     "async-diloco": {"kind": "async-diloco", "sync_every": 30},
     "elastic-diloco": {"kind": "elastic-diloco", "sync_every": 30},
+    "sparseloco": {"kind": "sparseloco", "sync_every": 30},
     "two-level-diloco": {"kind": "two-level-diloco", "sync_every": 30},
 }
 """The strategies; the number of replicas is that of the sites."""

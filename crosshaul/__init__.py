@@ -69,6 +69,7 @@ if TYPE_CHECKING:
         EagerDiLoCo,
         ElasticDiLoCo,
         GossipDiLoCo,
+        SparseLoCo,
         StreamingDiLoCo,
         TwoLevelDiLoCo,
     )
@@ -115,6 +116,7 @@ __all__ = [
     "Run",
     "Runs",
     "Scenario",
+    "SparseLoCo",
     "StreamingDiLoCo",
     "Sweep",
     "Tbit",
@@ -192,6 +194,7 @@ _HOMES = {
         "EagerDiLoCo",
         "ElasticDiLoCo",
         "GossipDiLoCo",
+        "SparseLoCo",
         "StreamingDiLoCo",
         "TwoLevelDiLoCo",
     ),

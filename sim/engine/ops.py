@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
     from .joins import Meeting
@@ -24,6 +24,8 @@ class Join(Protocol):
         ...
 
 
+Shape = Literal["all-reduce", "all-gather"]
+"""What the members of a collective do with each other's payloads: sum them, or keep all of them."""
 Worker = int
 """A worker by its place among those of a replay, from 0. The engine knows neither replicas nor datacenters."""
 
@@ -53,13 +55,13 @@ def group(workers: Iterable[int]) -> tuple[int, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Collective:
-    """An all-reduce among the chips of some workers; or one worker's transfer to or from a server.
+    """An all-reduce among the chips of some workers, an all-gather among them, or a transfer to or from a server.
 
     Attributes:
       name: what is exchanged: `gradients`, `outer`; `push` and `pull` with a server.
       index: which one of that name it is, from 0; members agree on it.
       members: the workers that take part; a single member means among its own chips, inside its datacenter.
-      payload_bytes: what every chip contributes each time [byte].
+      payload_bytes: what every chip contributes each time; in an all-gather every worker, as its chips share it [byte].
       count: how many exchanges in a row this stands for (the H gradient exchanges of an inner round).
       part: which part of it, where it goes in several (layers, fragments).
       behind_s: how much of each such exchange runs behind compute that the program has counted already [s]; of an
@@ -69,6 +71,7 @@ class Collective:
       source, target: for a one-way transfer, the workers in whose datacenters it begins and ends; only the member
         joins.
       join: how its members come together; None: all of them meet at a barrier.
+      shape: what the members get: the sum of all payloads, or all of them.
     """
 
     name: str
@@ -82,6 +85,7 @@ class Collective:
     target: int | None = None
     join: Join | None = None
     parts_inside: bool = True
+    shape: Shape = "all-reduce"
 
     @property
     def touches(self) -> tuple[int, ...]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..engine.ops import Shape
 from ..topology.best_ring import best_ring
-from .collectives import ALGORITHMS, Phase
+from .collectives import ALGORITHMS, GATHERS, Phase
 from .placement import Placement
 
 CHUNKED = "chunked-ring"
@@ -14,21 +15,23 @@ _MOST_SERVERS_TRIED = 16
 
 
 def candidates(
-    placement: Placement, algorithm: str, members: tuple[int, ...], payload_bytes: float
+    placement: Placement, algorithm: str, members: tuple[int, ...], payload_bytes: float, shape: Shape = "all-reduce"
 ) -> Iterator[tuple[str, list[Phase]]]:
     """Algorithms by name with their phases (by worker), for a name in `collectives.ALGORITHMS` or `auto`."""
-    for name in [algorithm] if algorithm != "auto" else _names(len(members)):
-        for phases in _orders(placement, name, members, payload_bytes):
+    for name in [algorithm] if algorithm != "auto" else _names(len(members), shape):
+        for phases in _orders(placement, name, members, payload_bytes, shape):
             yield name, phases
 
 
-def _orders(placement: Placement, name: str, members: tuple[int, ...], payload_bytes: float) -> list[list[Phase]]:
+def _orders(
+    placement: Placement, name: str, members: tuple[int, ...], payload_bytes: float, shape: Shape
+) -> list[list[Phase]]:
     """The phases for the orders of the members to choose from.
 
     For a ring: the order whose narrowest hop is widest, and the order as given. For a star: each of the first
     members as the server.
     """
-    algorithm = ALGORITHMS[name]
+    algorithm = (ALGORITHMS if shape == "all-reduce" else GATHERS)[name]
     if name in ("ring", CHUNKED, "hierarchical"):
         names = placement.names(members)
         best = tuple(members[names.index(site)] for site in best_ring(placement.topology, names))
@@ -39,6 +42,7 @@ def _orders(placement: Placement, name: str, members: tuple[int, ...], payload_b
     return [algorithm(payload_bytes, members)]
 
 
-def _names(sites: int) -> list[str]:
+def _names(sites: int, shape: Shape) -> list[str]:
     left_out = {CHUNKED, "hierarchical"} | ({"direct"} if sites > _MOST_SITES_FOR_DIRECT else set())
+    left_out |= {"halving-doubling"} if shape == "all-gather" else set()
     return [name for name in ALGORITHMS if name not in left_out]  # hierarchical is a ring

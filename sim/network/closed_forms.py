@@ -79,6 +79,23 @@ def ideal_scatter_s(
     return between_s + 8 * payload_bytes / node_bandwidth_bits_per_s * (1 - 1 / of_node) + latency_s + overhead_s
 
 
+def ideal_gather_s(
+    payload_bytes: float, sites: int, bandwidth_bits_per_s: float, latency_s: float, overhead_s: float = 0.0
+) -> float:
+    """Time of an all-gather between sites, each of which gets the payloads of all others: (M - 1) S/W + e + o [s].
+
+    Args:
+      payload_bytes: S, the contribution of each site [byte].
+      sites: M.
+      bandwidth_bits_per_s: W of the narrowest route between them [bit/s].
+      latency_s: e, counted once, as in an all-reduce [s].
+      overhead_s: o, time before the first byte [s].
+    """
+    if sites <= 1:
+        return 0.0
+    return (sites - 1) * 8 * payload_bytes / bandwidth_bits_per_s + latency_s + overhead_s
+
+
 def one_way_s(payload_bytes: float, bandwidth_bits_per_s: float, latency_s: float, overhead_s: float = 0.0) -> float:
     """Time of a transfer from one site to another: S/W + e + o [s]."""
     return 8 * payload_bytes / bandwidth_bits_per_s + latency_s + overhead_s

@@ -127,6 +127,42 @@ def star_s(payload_bytes: float, sites: int, bandwidth_bits_per_s: float, latenc
     return 2 * (8 * payload_bytes / bandwidth_bits_per_s + latency_s) if sites > 1 else 0.0
 
 
+def ring_gather(payload_bytes: float, order: Sequence[int]) -> list[Phase]:
+    """All-gather on a ring: each site passes M - 1 payloads on to the next one, without a gap between them."""
+    sites = len(order)
+    hops = [(order[i], order[(i + 1) % sites]) for i in range(sites)]
+    return [Phase(tuple(Transfer(a, b, (sites - 1) * payload_bytes) for a, b in hops), rounds=sites - 1)]
+
+
+def ring_gather_s(payload_bytes: float, sites: int, bandwidth_bits_per_s: float, latency_s: float) -> float:
+    """(M - 1) (S/W + e) [s]."""
+    return (sites - 1) * (8 * payload_bytes / bandwidth_bits_per_s + latency_s)
+
+
+def direct_gather(payload_bytes: float, order: Sequence[int]) -> list[Phase]:
+    """All-gather at once: every site sends its payload to each other site."""
+    return [Phase(tuple(Transfer(a, b, payload_bytes) for a in order for b in order if a != b))]
+
+
+def direct_gather_s(payload_bytes: float, sites: int, bandwidth_bits_per_s: float, latency_s: float) -> float:
+    """S/W + e, a link for each pair [s]."""
+    return 8 * payload_bytes / bandwidth_bits_per_s + latency_s if sites > 1 else 0.0
+
+
+def star_gather(payload_bytes: float, order: Sequence[int]) -> list[Phase]:
+    """All-gather by a server site, the first of the order, which sends each other site the payloads of all the rest."""
+    server, others = order[0], order[1:]
+    return [
+        Phase(tuple(Transfer(site, server, payload_bytes) for site in others)),
+        Phase(tuple(Transfer(server, site, len(others) * payload_bytes) for site in others)),
+    ]
+
+
+def star_gather_s(payload_bytes: float, sites: int, bandwidth_bits_per_s: float, latency_s: float) -> float:
+    """M S/W + 2 e, a link for each pair [s]."""
+    return sites * 8 * payload_bytes / bandwidth_bits_per_s + 2 * latency_s if sites > 1 else 0.0
+
+
 Algorithm = Callable[[float, Sequence[int]], list[Phase]]
 
 ALGORITHMS: dict[str, Algorithm] = {
@@ -136,6 +172,22 @@ ALGORITHMS: dict[str, Algorithm] = {
     "direct": direct,
     "star": star,
     "hierarchical": ring,
+}
+GATHERS: dict[str, Algorithm] = {
+    "ring": ring_gather,
+    "chunked-ring": ring_gather,
+    "halving-doubling": direct_gather,
+    "direct": direct_gather,
+    "star": star_gather,
+    "hierarchical": ring_gather,
+}
+"""How each algorithm gathers; halving-doubling has nothing to halve, and sends directly."""
+GATHER_FORMS: dict[str, Callable[[float, int, float, float], float]] = {
+    "ring": ring_gather_s,
+    "chunked-ring": ring_gather_s,
+    "halving-doubling": direct_gather_s,
+    "direct": direct_gather_s,
+    "star": star_gather_s,
 }
 CLOSED_FORMS: dict[str, Callable[[float, int, float, float], float]] = {
     "ring": ring_s,

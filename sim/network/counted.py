@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import simpy
 
 from ..engine.calendar import Calendar
-from ..engine.ops import Collective
+from ..engine.ops import Collective, Shape
 from ..engine.ports import Carrier
 from ..engine.timeline import LinkUse
 from .published_cost import PublishedCostNetwork
@@ -33,9 +33,9 @@ class CountingNetwork:
     def __init__(self, network: LinkNetwork | PublishedCostNetwork) -> None:
         self.network = network
 
-    def collective(self, members: tuple[int, ...], payload_bytes: float) -> str:
+    def collective(self, members: tuple[int, ...], payload_bytes: float, shape: Shape = "all-reduce") -> str:
         """How an exchange among some workers is done, by name."""
-        return self.network.collective(members, payload_bytes)
+        return self.network.collective(members, payload_bytes, shape)
 
     def connect(self, env: simpy.Environment) -> Carrier:
         """Puts the network to work under a clock, and begins to count."""
@@ -93,7 +93,7 @@ class _CountingCarrier:
 
 def _alike(collective: Collective) -> Collective:
     """The same bytes between the same workers, without which exchange it is."""
-    source, target = collective.source, collective.target
+    source, target, shape = collective.source, collective.target, collective.shape
     return Collective(
-        "", 0, collective.members, collective.payload_bytes, collective.count, source=source, target=target
+        "", 0, collective.members, collective.payload_bytes, collective.count, source=source, target=target, shape=shape
     )

@@ -10,7 +10,7 @@ from functools import partial
 import simpy
 
 from ..engine.calendar import Calendar
-from ..engine.ops import Collective
+from ..engine.ops import Collective, Shape
 from ..engine.ports import Carrier, Served
 from ..engine.timeline import LinkUse
 from ..topology.model import PUBLISHED
@@ -51,15 +51,15 @@ class LinkNetwork:
         """Where flows and what links carry are put down, for somebody who looks on (see `logged`)."""
         self._wires = self.wiring.wires
         self._algorithm = algorithm
-        self._plans: dict[tuple[tuple[int, ...], float], tuple[str, list[Phase]]] = {}
+        self._plans: dict[tuple[tuple[int, ...], float, Shape], tuple[str, list[Phase]]] = {}
         self._scatters: dict[tuple[int, float], float] = {}
-        self._crossing: dict[tuple[tuple[int, ...], float, bool], float] = {}
+        self._crossing: dict[tuple[tuple[int, ...], float, bool, Shape], float] = {}
 
-    def collective(self, members: tuple[int, ...], payload_bytes: float) -> str:
+    def collective(self, members: tuple[int, ...], payload_bytes: float, shape: Shape = "all-reduce") -> str:
         """The name of the algorithm for an exchange among some workers."""
         if len(members) == 1:
             return PUBLISHED
-        name, _ = self.plan(members, payload_bytes)
+        name, _ = self.plan(members, payload_bytes, shape)
         return f"auto: {name}" if self._algorithm == "auto" else name
 
     def connect(self, env: simpy.Environment) -> Carrier:
@@ -85,11 +85,13 @@ class LinkNetwork:
         across_s, links = self.alone(self.phases(collective))
         return Once(first_s, across_s, last_s, links)
 
-    def plan(self, members: tuple[int, ...], payload_bytes: float) -> tuple[str, list[Phase]]:
+    def plan(
+        self, members: tuple[int, ...], payload_bytes: float, shape: Shape = "all-reduce"
+    ) -> tuple[str, list[Phase]]:
         """The algorithm for an exchange among some workers, and its phases (by worker)."""
-        key = members, payload_bytes
+        key = members, payload_bytes, shape
         if key not in self._plans:
-            plans = list(candidates(self.placement, self._algorithm, members, payload_bytes))
+            plans = list(candidates(self.placement, self._algorithm, members, payload_bytes, shape))
             self._plans[key] = plans[0] if len(plans) == 1 else self._quickest(plans)
         return self._plans[key]
 
@@ -125,7 +127,7 @@ class LinkNetwork:
           members: its members that begin and end together; the slowest of them decides.
         """
         touches = collective.touches
-        if len(touches) == 1 or not collective.parts_inside:
+        if len(touches) == 1 or not collective.parts_inside or collective.shape == "all-gather":
             return 0.0, 0.0
         each_s = max(self._scatter_s(worker, collective.payload_bytes) for worker in members)
         if collective.source is not None:  # the sender does a reduce-scatter at first, the receiver an all-gather last
@@ -143,7 +145,7 @@ class LinkNetwork:
         """Bytes that all its sites send to other sites [byte]."""
         if len(collective.touches) == 1:
             return 0.0
-        key = collective.touches, collective.payload_bytes, collective.source is None
+        key = collective.touches, collective.payload_bytes, collective.source is None, collective.shape
         if key not in self._crossing:
             phases = self.phases(collective)
             self._crossing[key] = math.fsum(t.size_bytes for phase in phases for t in phase.transfers)
@@ -153,7 +155,7 @@ class LinkNetwork:
         """The phases of an exchange between sites."""
         if collective.source is not None and collective.target is not None:
             return [Phase((Transfer(collective.source, collective.target, collective.payload_bytes),))]
-        return self.plan(collective.members, collective.payload_bytes)[1]
+        return self.plan(collective.members, collective.payload_bytes, collective.shape)[1]
 
     def transfers(self, collective: Collective) -> Iterator[Transfer]:
         """What a single exchange between sites sends from one to another."""
@@ -192,7 +194,7 @@ class _FlowCarrier:
         return self._in_turn(collective, collective.members, self._run(collective))
 
     def apart(self, collective: Collective) -> Callable[[int], simpy.Event] | None:
-        if not self._network.chunked or len(collective.members) == 1:
+        if not self._network.chunked or len(collective.members) == 1 or collective.shape == "all-gather":
             return None
         ring = self._ring(collective)
 

@@ -7,11 +7,11 @@ from collections.abc import Hashable, Iterator
 import simpy
 
 from ..engine.calendar import Calendar
-from ..engine.ops import Collective
+from ..engine.ops import Collective, Shape
 from ..engine.ports import Carrier
 from ..engine.timeline import LinkUse
 from ..topology.model import PUBLISHED
-from .closed_forms import ideal_all_reduce_s, ideal_crossing_bytes, ideal_scatter_s, one_way_s
+from .closed_forms import ideal_all_reduce_s, ideal_crossing_bytes, ideal_gather_s, ideal_scatter_s, one_way_s
 from .collectives import Transfer
 from .placement import Placement, published_route, turns
 from .unchanging import UnchangingCarrier
@@ -31,9 +31,9 @@ class PublishedCostNetwork:
 
     def __init__(self, placement: Placement, *, busy_s: float = 0.0) -> None:
         self.placement, self.busy_s = placement, busy_s
-        self._costs: dict[tuple[tuple[int, ...], bool, float], tuple[float, float, float]] = {}
+        self._costs: dict[tuple[tuple[int, ...], bool, float, Shape], tuple[float, float, float]] = {}
 
-    def collective(self, members: tuple[int, ...], payload_bytes: float) -> str:
+    def collective(self, members: tuple[int, ...], payload_bytes: float, shape: Shape = "all-reduce") -> str:
         """The name of the algorithm for an exchange among some workers."""
         return PUBLISHED
 
@@ -54,17 +54,23 @@ class PublishedCostNetwork:
     def cost(self, collective: Collective) -> tuple[float, float, float]:
         """Of a single exchange: its time, the latency in it [s], and the bytes between sites [byte]."""
         one_way = collective.source is not None
-        key = collective.touches, one_way, collective.payload_bytes
+        key = collective.touches, one_way, collective.payload_bytes, collective.shape
         if key not in self._costs:
-            self._costs[key] = self._cost(collective.touches, one_way, collective.payload_bytes)
+            self._costs[key] = self._cost(*key)
         return self._costs[key]
 
-    def _cost(self, touches: tuple[int, ...], one_way: bool, payload_bytes: float) -> tuple[float, float, float]:
+    def _cost(
+        self, touches: tuple[int, ...], one_way: bool, payload_bytes: float, shape: Shape
+    ) -> tuple[float, float, float]:
         peers = self.placement.peers(touches)
         names = self.placement.names(touches)
         if one_way and len(touches) > 1:
             there = self.placement.topology.route(*names)
             return one_way_s(payload_bytes, *there[:3]), there.latency_s, payload_bytes
+        if shape == "all-gather":
+            across, sites = self.placement.topology.narrowest(names), len(touches)
+            sent_bytes = sites * (sites - 1) * payload_bytes
+            return ideal_gather_s(payload_bytes, sites, *across[:3]), across.latency_s, sent_bytes
         route = published_route(self.placement.topology, names, [self.placement.chips[each] for each in touches])
         if one_way:  # to or from a server in the same datacenter
             return ideal_scatter_s(payload_bytes, peers, *route), 0.0, 0.0

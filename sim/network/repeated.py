@@ -68,7 +68,7 @@ class RepeatingCarrier(UnchangingCarrier):
         if len(collective.touches) == 1:
             return self._inside.transfer(collective)
         way = collective.touches, collective.source is not None
-        key = (*way, collective.payload_bytes, collective.behind_s, collective.parts_inside)
+        key = (*way, collective.payload_bytes, collective.behind_s, collective.parts_inside, collective.shape)
         if key not in self._known:
             self._known[key] = self._once(collective)
             self._known_turns[way] = self._turns(collective)

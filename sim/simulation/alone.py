@@ -52,7 +52,7 @@ def shortest(scenario: Scenario, job: Job, *, full: bool) -> Outcome:
             return each_alone(counted(scenario, network_of(scenario, [job])), scenario, job)
     every_step = full or not repeats(scenario, job)
     network = counted(scenario, network_of(scenario, [job], one_at_a_time=not full and alike(scenario, job)))
-    used = network.collective(first_group(job), strategy.outer_bytes(job.setting))
+    used = network.collective(first_group(job), strategy.outer_bytes(job.setting), strategy.shape)
     period = period_of(job)
     first, more = period, period
     if not every_step and not (drains(scenario, job) and not bucketed(scenario)):
@@ -73,7 +73,7 @@ def _with_leaps(network: AnyNetwork, scenario: Scenario, job: Job) -> Outcome:
     from ..engine.leaps import find_leaps
 
     steps = job.setting.load.steps
-    used = network.collective(first_group(job), job.strategy.outer_bytes(job.setting))
+    used = network.collective(first_group(job), job.strategy.outer_bytes(job.setting), job.strategy.shape)
 
     def begin(calendar: Calendar) -> tuple[Replay, Marks]:
         marks: Marks = [[] for _ in job.setting.everyone]

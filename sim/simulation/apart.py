@@ -101,7 +101,7 @@ def each_alone(network: AnyNetwork, scenario: Scenario, job: Job) -> Outcome:
         peak_bytes = _peak_bytes(worker, courses)
         total, most = int(missed.sum()), int(missed.max(initial=0))
         workers.append(replace(own, staleness=total, stalest=most, peak_bytes=peak_bytes))
-    used = network.collective(first_group(job), job.strategy.outer_bytes(job.setting))
+    used = network.collective(first_group(job), job.strategy.outer_bytes(job.setting), job.strategy.shape)
     sent = {pair: size for course in courses for pair, size in course.timeline.sent.items()}
     return Outcome(job, Timeline(tuple(workers), links, sent=sent), used, max(course.replayed for course in courses))
 

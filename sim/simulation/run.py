@@ -109,7 +109,9 @@ def _together(scenario: Scenario, jobs: Sequence[Job]) -> list[Outcome]:
     for job in jobs:
         last = first + job.setting.workers
         used = network.collective(
-            tuple(worker + first for worker in first_group(job)), job.strategy.outer_bytes(job.setting)
+            tuple(worker + first for worker in first_group(job)),
+            job.strategy.outer_bytes(job.setting),
+            job.strategy.shape,
         )
         outcomes.append(Outcome(job, timeline.part(first, last), used, job.setting.load.steps))
         first = last

@@ -14,11 +14,20 @@ from .elastic_diloco import ElasticDiLoCo
 from .gossip_diloco import GossipDiLoCo
 from .shared.setting import Setting
 from .shared.strategy import AbstractStrategy
+from .sparse_loco import SparseLoCo
 from .streaming_diloco import StreamingDiLoCo
 from .two_level_diloco import TwoLevelDiLoCo
 
 Strategy = Annotated[
-    DataParallel | DiLoCo | StreamingDiLoCo | EagerDiLoCo | AsyncDiLoCo | ElasticDiLoCo | GossipDiLoCo | TwoLevelDiLoCo,
+    DataParallel
+    | DiLoCo
+    | StreamingDiLoCo
+    | EagerDiLoCo
+    | AsyncDiLoCo
+    | ElasticDiLoCo
+    | GossipDiLoCo
+    | TwoLevelDiLoCo
+    | SparseLoCo,
     Field(discriminator="kind"),
 ]
 
@@ -50,6 +59,7 @@ __all__ = [
     "GossipDiLoCo",
     "Reference",
     "Setting",
+    "SparseLoCo",
     "Strategy",
     "StreamingDiLoCo",
     "TwoLevelDiLoCo",

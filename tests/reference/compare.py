@@ -55,8 +55,8 @@ def _advice(scenario, sites, chips):
     """Which of several plans that are equally good the product takes: rounding decides that."""
     network = LinkNetwork(Placement(scenario.topology, tuple(sites), tuple(chips)), scenario.algorithm)
 
-    def advise(members, size):
-        _, phases = network.plan(members, size)
+    def advise(members, size, gathers):
+        _, phases = network.plan(members, size, "all-gather" if gathers else "all-reduce")
         return [([(t.source, t.target, t.size_bytes) for t in phase.transfers], phase.rounds) for phase in phases]
 
     return advise

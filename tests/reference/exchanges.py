@@ -41,6 +41,10 @@ class Published:
         if exchange.one_way:
             way = self._way(exchange.one_way)
             bits_s, late_s = 8 * size / way.bandwidth, way.latency_s
+        elif exchange.gathers:
+            ways = [self._way(pair) for pair in pairs]
+            bits_s = (len(sites) - 1) * 8 * size / min(way.bandwidth for way in ways)
+            late_s = max(way.latency_s for way in ways)
         else:
             ways = [self._way(pair) for pair in pairs]
             own = [self.insides[w].bandwidth for w in sites if self.insides[w].chips > 1]
@@ -82,6 +86,8 @@ class Published:
             return 0.0
         if exchange.one_way:
             return exchange.size
+        if exchange.gathers:
+            return len(sites) * (len(sites) - 1) * exchange.size
         return len(sites) * 2 * exchange.size * (1 - 1 / self._chips(sites))
 
 
@@ -105,7 +111,7 @@ class Flowing(Published):
         return self._in_turn(exchange, exchange.sites, self.all_reduce(exchange, self.plan(exchange)))
 
     def plan(self, exchange):
-        return self.choose(tuple(exchange.sites), exchange.size)
+        return self.choose(tuple(exchange.sites), exchange.size, exchange.gathers)
 
     def _in_turn(self, exchange, members, work):
         """Begins when all is over that is in its way."""
@@ -133,7 +139,11 @@ class Flowing(Published):
 
     def _parts_s(self, exchange, workers):
         """The parts inside, before and after, for the slowest; what runs behind the backward pass is done already."""
-        part_s = max(self.insides[w].scatter_s(exchange.size) for w in workers) if exchange.pays_inside else 0.0
+        part_s = (
+            max(self.insides[w].scatter_s(exchange.size) for w in workers)
+            if exchange.pays_inside and not exchange.gathers
+            else 0.0
+        )
         hidden_s = min(exchange.behind_s, part_s)
         return part_s - hidden_s, max(0.0, part_s - (exchange.behind_s - hidden_s))
 
@@ -212,15 +222,15 @@ def choose_plans(alone_s, algorithm, names_of, best_rings, advise=None):
     """
     known, rings = {}, {}
 
-    def choose(members, size):
-        if (members, size) not in known:
+    def choose(members, size, gathers=False):
+        if (members, size, gathers) not in known:
             if members not in rings:
                 names = names_of(members)
                 rings[members] = [[members[names.index(name)] for name in order] for order in best_rings(names)]
-            known[members, size] = decide(members, size)
-        return known[members, size]
+            known[members, size, gathers] = decide(members, size, gathers)
+        return known[members, size, gathers]
 
-    def decide(members, size):
+    def decide(members, size, gathers):
         times = {}  # of plans by what they are
 
         def takes_s(phases):
@@ -231,12 +241,13 @@ def choose_plans(alone_s, algorithm, names_of, best_rings, advise=None):
 
         best = []
         for ring in rings[members]:
-            found = [phases for _, phases in plans.candidates(algorithm, size, members, ring)]
+            of = plans.gathers if gathers else plans.candidates
+            found = [phases for _, phases in of(algorithm, size, members, ring)]
             if len(found) > 1 or len(rings[members]) > 1:
                 least_s = min(map(takes_s, found))
                 found = [phases for phases in found if takes_s(phases) <= least_s * (1 + 1e-9)]
             best += found
-        wanted = advise(members, size) if advise and len(best) > 1 else None
+        wanted = advise(members, size, gathers) if advise and len(best) > 1 else None
         return wanted if wanted in best else best[0]
 
     return choose

@@ -38,6 +38,32 @@ def star(size, order):
     return [([(site, server, size) for site in others], 1), ([(server, site, size) for site in others], 1)]
 
 
+def gather(name, size, order):
+    """Everybody gets the S bytes of each other: passed on along a ring, sent to each, or by the first."""
+    sites = len(order)
+    if name in ("ring", "chunked-ring", "hierarchical"):
+        hops = zip(order, (*order[1:], order[0]), strict=True)
+        return [([(a, b, (sites - 1) * size) for a, b in hops], sites - 1)]
+    if name == "star":
+        server, others = order[0], order[1:]
+        back = [(server, site, (sites - 1) * size) for site in others]
+        return [([(site, server, size) for site in others], 1), (back, 1)]
+    return [([(a, b, size) for a in order for b in order if a != b], 1)]
+
+
+def gathers(algorithm, size, members, best_ring):
+    """Likewise for what is gathered and not summed."""
+    if algorithm == "auto":
+        names = ["ring", *(["direct"] if len(members) <= MOST_SITES_FOR_DIRECT else []), "star"]
+        return [plan for name in names for plan in gathers(name, size, members, best_ring)]
+    orders = [tuple(members)]
+    if algorithm in ("ring", "chunked-ring", "hierarchical"):
+        orders = dict.fromkeys([tuple(best_ring), tuple(members)])
+    if algorithm == "star":
+        orders = [(s, *(m for m in members if m != s)) for s in members[:MOST_SERVERS]]
+    return [(algorithm, gather(algorithm, size, order)) for order in orders]
+
+
 def candidates(algorithm, size, members, best_ring):
     """Every plan that an algorithm (or `auto`) may choose from: (name, phases).
 

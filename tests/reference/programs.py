@@ -17,7 +17,7 @@ def program(w):
         yield from one_replica(w)
     elif kind == "async-diloco":
         yield from asynchronous(w)
-    elif kind in ("diloco", "elastic-diloco", "gossip-diloco", "two-level-diloco") and not w.job.by_layer:
+    elif kind in ("diloco", "elastic-diloco", "gossip-diloco", "two-level-diloco", "sparseloco") and not w.job.by_layer:
         yield from rounds(w)
     else:
         yield from streaming(w)
@@ -58,6 +58,7 @@ def rounds(w):
             if len(members) < 2:
                 continue
             one = w.exchange("outer", step, 0, w.job.size, members=members)
+            one.gathers = strategy.kind == "sparseloco"
             if quorum < strategy.replicas:
                 one.quorum, one.grace_s = quorum, strategy.grace_s
             yield from w.start(one, pack=1.0)

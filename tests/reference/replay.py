@@ -35,6 +35,7 @@ class Exchange:
     joined: list = field(default_factory=list)
     begun: bool = False
     within: bool = False
+    gathers: bool = False
     legs: list = field(default_factory=list)
     own: dict = field(default_factory=dict)
     chunks: dict = field(default_factory=dict)
@@ -187,7 +188,7 @@ class Replay:
         else:
             worker.burst += size / len(one.members)
         one.joined.append(worker.place)
-        apart = getattr(self.net, "chunked", False) and len(one.members) > 1 and one.quorum is None
+        apart = getattr(self.net, "chunked", False) and len(one.members) > 1 and one.quorum is None and not one.gathers
         if apart:
             mine = one.own[worker.place] = Exchange(Signal(self.clock), one.members, one.size, sites=one.sites)
             self.net.enter(one, worker.place).then(lambda: self._over(mine, [worker.place]))

@@ -177,7 +177,7 @@ def _strategy(rng, count, layers):
     kinds = ["data-parallel", "diloco"]
     if count > 1:
         kinds += ["diloco", "streaming-diloco", "eager-diloco", "async-diloco", "elastic-diloco"]
-        kinds += ["gossip-diloco", "two-level-diloco"]
+        kinds += ["gossip-diloco", "two-level-diloco", "sparseloco", "sparseloco"]
     kind = rng.choice(kinds)
     strategy = {"kind": kind}
     if kind != "data-parallel":
@@ -194,6 +194,9 @@ def _strategy(rng, count, layers):
         strategy["server"] = rng.randrange(strategy["replicas"])
     if kind == "gossip-diloco":
         strategy |= {"seed": rng.randrange(9), "copies": rng.choice([1.0, 2.0])}
+    if kind == "sparseloco":
+        strategy |= {"chunk": rng.choice([64, 100, 4096]), "top": rng.choice([1, 8, 64])}
+        strategy |= {"index_bits": rng.choice([7.5, 12.0])} if rng.random() < 0.3 else {}
     if kind == "two-level-diloco":
         many = strategy["replicas"]
         strategy["regions"] = rng.choice([n for n in range(1, many + 1) if many % n == 0])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 from pydantic import Field
 
 from ...documents.validation import Frozen
-from ...engine.ops import Collective, Compute, Op, Start, Wait, Worker
+from ...engine.ops import Collective, Compute, Op, Shape, Start, Wait, Worker
 from ...units.quantities import Bits, Latency
 from .closed_form import ClosedForm
 from .schedule import Schedule
@@ -56,6 +56,8 @@ class AbstractStrategy(Frozen, ABC):
 
     name: ClassVar[str]
     """Its name for people."""
+    shape: ClassVar[Shape] = "all-reduce"
+    """What its replicas do with each other's payloads."""
     one_over_all: ClassVar[bool] = False
     """Whether a search for the best M also tries one replica over all datacenters."""
 

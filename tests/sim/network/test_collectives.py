@@ -1,10 +1,12 @@
+from collections import Counter
+
 import pytest
 
 from sim.documents.validation import validate
 from sim.engine.interpreter import replay
 from sim.engine.ops import Collective, Start, Wait
 from sim.network.closed_forms import ideal_all_reduce_s, ideal_crossing_bytes, ideal_scatter_s
-from sim.network.collectives import ALGORITHMS, CLOSED_FORMS, halving_doubling, ring_s
+from sim.network.collectives import ALGORITHMS, CLOSED_FORMS, GATHER_FORMS, GATHERS, halving_doubling, ring_s
 from sim.network.over_links import LinkNetwork
 from sim.network.placement import Placement
 from sim.topology.model import Topology
@@ -48,6 +50,28 @@ def seconds(network, sites, payload=S):
 @pytest.mark.parametrize("sites", range(2, 17))
 def test_flows_on_a_mesh_take_what_the_closed_form_says(name, sites):
     assert seconds(mesh(sites, algorithm=name), sites) == pytest.approx(CLOSED_FORMS[name](S, sites, W, E), rel=1e-9)
+
+
+@pytest.mark.parametrize("name", GATHER_FORMS)
+@pytest.mark.parametrize("sites", [2, 3, 5, 8])
+def test_an_all_gather_on_a_mesh_takes_what_the_closed_form_says_and_brings_all_of_everybody(name, sites):
+    network, members = mesh(sites, algorithm=name), tuple(range(sites))
+    _, phases = network.plan(members, S, "all-gather")
+    taken_s, links = network.alone(phases)
+    assert taken_s == pytest.approx(GATHER_FORMS[name](S, sites, W, E), rel=1e-9)
+    brought = Counter()
+    for phase in phases:
+        for transfer in phase.transfers:
+            brought[transfer.target] += transfer.size_bytes
+    assert brought == dict.fromkeys(members, (sites - 1) * S)
+    assert sum(link.carried_bytes for link in links) == pytest.approx(sum(brought.values()))
+
+
+def test_of_all_gathers_the_quickest_is_taken():
+    """Each pair has a link of its own: to send directly is quickest, and a ring pays M - 1 latencies."""
+    name, _ = mesh(5, algorithm="auto").plan((0, 1, 2, 3, 4), S, "all-gather")
+    assert name == "direct"
+    assert set(GATHERS) == set(ALGORITHMS)
 
 
 @pytest.mark.parametrize("name", CLOSED_FORMS)

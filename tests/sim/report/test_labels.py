@@ -25,6 +25,7 @@ MORE = {
     "elastic-diloco": {"replicas": 2, "quorum": 1},
     "gossip-diloco": {"replicas": 2},
     "two-level-diloco": {"replicas": 2},
+    "sparseloco": {"replicas": 2},
     "streaming-diloco": {"fragments": 2},
 }
 

@@ -163,6 +163,7 @@ BASES: dict[str, dict] = {
             {"kind": "async-diloco", "replicas": 2, "sync_every": 5, "server": 1},
             {"kind": "elastic-diloco", "replicas": 3, "sync_every": 5, "quorum": 2, "grace": "20 ms"},
             {"kind": "gossip-diloco", "replicas": 3, "sync_every": 5},
+            {"kind": "sparseloco", "replicas": 3, "sync_every": 5, "chunk": 128, "top": 32},
             {"kind": "two-level-diloco", "replicas": 3, "regions": 1, "sync_every": 5, "across_every": 2},
             {"kind": "data-parallel"},
         ],
@@ -444,6 +445,7 @@ NO_PAIR = {
     ("AsyncDiLoCo", "kind"): "the other kinds refuse its keys",
     ("ElasticDiLoCo", "kind"): "likewise",
     ("GossipDiLoCo", "kind"): "likewise",
+    ("SparseLoCo", "kind"): "likewise",
     ("TwoLevelDiLoCo", "kind"): "likewise",
 }
 """Keys that cannot be changed alone."""

@@ -19,6 +19,7 @@ from sim.strategies import (
     EagerDiLoCo,
     ElasticDiLoCo,
     GossipDiLoCo,
+    SparseLoCo,
     StreamingDiLoCo,
     TwoLevelDiLoCo,
 )
@@ -98,6 +99,7 @@ LABELS = {
         replicas=3, sync_every=5, server=2, payload_bits=16, closing_exchange=False
     ),
     "Elastic DiLoCo M=4 K=3 H=30 grace=2s": ElasticDiLoCo(grace="2 s"),
+    "SparseLoCo M=4 H=30 top=64/4096 index=12b 8-bit": SparseLoCo(index_bits=12.0, payload_bits=8),
     "Gossip DiLoCo M=4 H=30 copies=1 seed=7": GossipDiLoCo(copies=1.0, seed=7),
     "Two-level DiLoCo M=6 regions=3 H=10 K=5 4-bit": TwoLevelDiLoCo(
         replicas=6, regions=3, sync_every=10, across_every=5, payload_bits=4

@@ -20,6 +20,7 @@ from sim.strategies import (
     ElasticDiLoCo,
     GossipDiLoCo,
     Setting,
+    SparseLoCo,
     StreamingDiLoCo,
     TwoLevelDiLoCo,
 )
@@ -57,6 +58,8 @@ TABLE = [
     TwoLevelDiLoCo(replicas=4, sync_every=10, across_every=3),
     TwoLevelDiLoCo(replicas=4, regions=1, sync_every=30),
     TwoLevelDiLoCo(replicas=8, regions=4, sync_every=30, across_every=1),
+    SparseLoCo(replicas=4, sync_every=30),
+    SparseLoCo(replicas=8, sync_every=7, chunk=100, top=3, payload_bits=8, index_bits=6.5),
 ]
 every = pytest.mark.parametrize(
     "strategy", TABLE, ids=lambda s: s.label + (" bucket" if getattr(s, "bucket_bytes", None) else "")
@@ -222,6 +225,55 @@ def test_steps_cost_what_the_workload_says_for_each_worker():
 
 
 # Limits: what each algorithm becomes where a parameter goes to its end.
+
+
+def test_two_who_gossip_send_what_two_of_diloco_send():
+    one, other = GossipDiLoCo(replicas=2, copies=1.0), DiLoCo(replicas=2)
+    setting, _ = setting_of(other)
+    assert programs(one, setting) == programs(other, setting)
+
+
+@pytest.mark.parametrize("more", [{"regions": 1}, {"regions": 2, "across_every": 1}])
+def test_one_region_or_one_level_is_diloco_op_for_op(more):
+    two, diloco = TwoLevelDiLoCo(replicas=4, sync_every=7, **more), DiLoCo(replicas=4, sync_every=7)
+    setting, _ = setting_of(diloco, steps=61)
+    assert programs(two, setting) == programs(diloco, setting)
+    assert two.closed_form(setting).seconds == diloco.closed_form(setting).seconds
+
+
+def test_all_replicas_meet_in_every_kth_round_and_in_the_last():
+    two = TwoLevelDiLoCo(replicas=6, regions=3, sync_every=5, across_every=3)
+    setting, _ = setting_of(two, steps=37)
+    sizes = [len(op.collective.members) for op in programs(two, setting)[4] if isinstance(op, Start)]
+    assert sizes == [2, 2, 6, 2, 2, 6, 2, 6]
+
+
+def test_gossip_pairs_everybody_once_a_round_and_differs_from_round_to_round():
+    gossip = GossipDiLoCo(replicas=8, sync_every=1)
+    setting, _ = setting_of(gossip, steps=40)
+    schedule, seen = gossip.schedule(setting), set()
+    for number in range(40):
+        groups = schedule.groups(number)
+        assert sorted(worker for group in groups for worker in group) == list(range(8))
+        seen |= set(groups)
+    assert seen == {(a, b) for b in range(8) for a in range(b)}  # in 40 rounds all 28 pairs have met
+
+
+def test_values_of_all_places_in_no_bits_are_a_dense_payload():
+    """With top = chunk and free places a site gets M - 1 payloads of N bits/8 bytes, by the formula of a ring."""
+    sparse = SparseLoCo(replicas=4, chunk=64, top=64, payload_bits=16, index_bits=1e-9)
+    setting, network = setting_of(sparse, steps=30)
+    assert sparse.outer_bytes(setting) == pytest.approx(2 * setting.load.params)
+    timeline = replay(programs(sparse, setting), network)
+    assert timeline.crossing_bytes == pytest.approx(4 * 3 * 2 * setting.load.params)
+
+
+def test_a_window_of_templar_by_hand():
+    """70e9 parameters, 64 of 4,096 values with 12 and 2 bits: 1.914 GB; at 8 bits a value, 2.734 GB."""
+    for bits, size_bytes in ((None, 70e9 / 64 * 14 / 8), (8, 70e9 / 64 * 20 / 8)):
+        sparse = SparseLoCo(replicas=4, payload_bits=bits)
+        setting, _ = setting_of(sparse, params=70e9)
+        assert sparse.outer_bytes(setting) == pytest.approx(size_bytes)
 
 
 def site_bytes(setting):
