@@ -14,7 +14,7 @@ from .elastic_diloco import ElasticDiLoCo
 from .gossip_diloco import GossipDiLoCo
 from .shared.setting import Setting
 from .shared.strategy import AbstractStrategy
-from .sparse_loco import SparseLoCo
+from .sparseloco import SparseLoCo
 from .streaming_diloco import StreamingDiLoCo
 from .two_level_diloco import TwoLevelDiLoCo
 
