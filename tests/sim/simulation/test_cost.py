@@ -63,7 +63,9 @@ def test_the_sites_add_up_to_the_whole():
 
 
 ALL = [
-    {"kind": kind} | ({"replicas": 3} if "replicas" in strategy.model_fields else {})
+    {"kind": kind}
+    | ({"replicas": 3} if "replicas" in strategy.model_fields else {})
+    | ({"regions": 1} if "regions" in strategy.model_fields else {})
     for kind, strategy in STRATEGIES.items()
 ]
 

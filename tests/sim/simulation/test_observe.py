@@ -211,6 +211,9 @@ def test_the_first_rounds_are_the_beginning_of_the_run(folder, part):
                 assert_consistent(few)
                 slices, loads = before(all_, few.end_s)
                 assert list(few.slices) == slices
+                if strategy.meetings.drawn:  # a link that nobody drew yet is not told of
+                    seen = {each.link for each in few.loads}
+                    loads = [each for each in loads if each.link in seen]
                 assert [each for each in few.loads if each.at_s < few.end_s] == loads
                 assert_rounds_are_in_it(few, all_, rounds * strategy.steps_per_sync)
 
