@@ -19,6 +19,8 @@ FRAGMENTED = ["--strategy", "streaming-diloco"]
 SAVED = ["--scenario", "{scenario}"]
 UNEVEN = ["bandwidth", "--topology", "{uneven}", "--workload", "35m", "--strategy", "diloco", "--target", "0.5"]
 BUDGET = ["budget", "--topology", "low-bw", "--rule", "equal-chips", *SHORT]
+BROKEN = ["--site-mtbf", "2 h", "--histories", "2"]
+GOODPUT = ["goodput", *BROKEN, "--for", "6 h", "--topology", "low-bw"]
 EXPLAIN = ["explain", *DILOCO, *SHORT]
 PLAN = ["plan", "--topology", "h100-two-sites", "--days", "3", "--params", "1e9"]
 PREDICT = ["predict", "--params", "1e9"]
@@ -44,6 +46,25 @@ PAIRS: dict[str, tuple[list[str], str | None]] = {
     " --mfu": ([*SHORT, "--chip", "h100"], "0.3"),
     " --replicas": ([*DILOCO, *SHORT], "4"),
     " --sync-every": ([*DILOCO, *SHORT], "7"),
+    "goodput --set": ([*GOODPUT, *DILOCO, *SHORT], "workload.batch_tokens=262144"),
+    "goodput --topology": ([*GOODPUT[:-2], *DILOCO, *SHORT], "medium-bw"),
+    "goodput --strategy": ([*GOODPUT, *SHORT], "diloco:replicas=2,sync_every=7"),
+    "goodput --scenario": ([*GOODPUT[:-2], *SHORT], "{scenario}"),
+    "goodput --workload": ([*GOODPUT, *DILOCO, *SHORT], "2.4b"),
+    "goodput --trace": (["goodput", *BROKEN, "--for", "6 h", "--topology", "h100-two-sites", *SAVED], "35m-diloco-cpu"),
+    "goodput --params": ([*GOODPUT, *DILOCO, *SHORT], "2e9"),
+    "goodput --tokens": (["goodput", *BROKEN, "--topology", "low-bw", "--workload", "10b", *DILOCO], "3e9"),
+    "goodput --steps": (["goodput", *BROKEN, "--topology", "low-bw", "--workload", "10b", *DILOCO], "900"),
+    "goodput --chips": ([*GOODPUT, *DILOCO, *SHORT], "64"),
+    "goodput --mfu": ([*GOODPUT, *DILOCO, *SHORT, "--chip", "h100"], "0.3"),
+    "goodput --chip-speed": ([*GOODPUT, *DILOCO, *SHORT], "200 Tflop/s"),
+    "goodput --replicas": ([*GOODPUT, *DILOCO, *SHORT], "4"),
+    "goodput --sync-every": ([*GOODPUT, *DILOCO, *SHORT], "7"),
+    "goodput --mtbf": ([*GOODPUT, *DILOCO, *SHORT], "40 h"),
+    "goodput --site-mtbf": (["goodput", *GOODPUT[3:], "--mtbf", "40 h", *DILOCO, *SHORT], "3 h"),
+    "goodput --repair": ([*GOODPUT, *DILOCO, *SHORT], "1 h"),
+    "goodput --for": (["goodput", *BROKEN, "--topology", "low-bw", "--workload", "10b", *DILOCO], "9 h"),
+    "goodput --histories": (["goodput", "--site-mtbf", "2 h", *GOODPUT[5:], *DILOCO, *SHORT], "3"),
     "budget --rule": (["budget", *SHORT], "equal-chips"),
     "budget --set": (["budget", *SHORT], "workload.batch_tokens=262144"),
     "budget --topology": (["budget", *SHORT], "medium-bw"),
@@ -173,6 +194,7 @@ COMMANDS = {
     "budget": [*BUDGET, *DILOCO],
     "explain": EXPLAIN,
     "flows": ["flows", "{flows}"],
+    "goodput": [*GOODPUT, *DILOCO, *SHORT],
     "list": ["list", "topologies"],
     "plan": PLAN,
     "predict": PREDICT,
