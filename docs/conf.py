@@ -54,6 +54,8 @@ NAVIGATION = {
         "Decisions": "docs/decisions",
         "Experiments": "experiments/README",
         "A small real study": "experiments/small_scale/README",
+        "Fault storms, replayed": "experiments/fault_storms/README",
+        "Recording an accelerator": "experiments/accelerators/README",
         "Shaped links": "experiments/wan_emulation/README",
         "Speed": "benchmarks/README",
         "Speed, measured": "benchmarks/results",

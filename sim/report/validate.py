@@ -18,6 +18,7 @@ TOPICS = {
     "conformance": "The replay itself",
     "study": "A small real study",
     "wan": "Real training over shaped links",
+    "failures": "Runs that fail",
 }
 _TINY = 5e-4
 """A relative error below which a percentage would read as zero."""

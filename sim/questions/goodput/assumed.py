@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...errors import InputError
+from ...errors import ArgumentError
 from ...scenario.failures import Failures, Part
 from ...scenario.model import Scenario
 
@@ -38,7 +38,7 @@ def quick(
     """
     times = {"chip": mtbf_s, "site": site_mtbf_s}
     if repair_s is not None and not any(times.values()):
-        raise InputError("--repair: of what? write --mtbf or --site-mtbf, too; or repair in the scenario's failures")
+        raise ArgumentError("{repair}: of what? write {mtbf} or {site_mtbf}, too; or repair in the scenario's failures")
     repair = REPAIR_S if repair_s is None else repair_s
     parts = tuple(Part(what=what, mtbf=life_s, repair=repair) for what, life_s in times.items() if life_s is not None)
     if not parts:
