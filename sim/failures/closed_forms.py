@@ -54,8 +54,3 @@ def daly_wall_clock_s(train_s: float, interval_s: float, mtbf_s: float, write_s:
 def availability(mtbf_s: float, repair_s: float) -> float:
     """Share of the time in which a part works that fails and is repaired: M / (M + repair) [-]."""
     return mtbf_s / (mtbf_s + repair_s)
-
-
-def slowest_of(count: int, mean_s: float) -> float:
-    """Mean of the longest of n exponential times: mean (1 + 1/2 + ... + 1/n) [s]."""
-    return mean_s * math.fsum(1 / k for k in range(1, count + 1))

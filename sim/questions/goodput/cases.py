@@ -23,6 +23,7 @@ IN_WORDS: dict[Policy, str] = {
     "leave-out": "leave out who is away",
     "own-pace": "each alone",
 }
+_MOST_OUTAGES = 100_000
 
 
 @dataclass(frozen=True)
@@ -211,6 +212,3 @@ def _outages(away: Away, place: int, until_s: float) -> Iterator[Outage]:
         )
     for number in range(times):
         yield Outage(place, away.at_s + number * (away.every_s or 0.0), away.for_s, away.how)
-
-
-_MOST_OUTAGES = 100_000

@@ -163,7 +163,7 @@ def _check_sites(failures: Failures, scenario: Scenario) -> None:
 def _row(scenario: Scenario, case: Case, spent: Sequence[Spent]) -> GoodputRow:
     job, money = case.outcome.job, spending(scenario, case.outcome, case.failures.spares)
     wall_s = math.fsum(each.wall_clock_s for each in spent)
-    tokens = _band([each.tokens for each in spent])
+    goodputs, tokens = sorted(each.goodput for each in spent), _band([each.tokens for each in spent])
     unfinished = sum(each.tokens < case.tokens * (1 - 1e-9) for each in spent) if case.tokens < math.inf else 0
     whole = case.policy in ("restart", "elastic")
     return GoodputRow(
@@ -175,7 +175,7 @@ def _row(scenario: Scenario, case: Case, spent: Sequence[Spent]) -> GoodputRow:
         without_s=case.outcome.timeline.wall_clock_s,
         histories=len(spent),
         unfinished=unfinished,
-        goodput=_band([each.goodput for each in spent]),
+        goodput=_band(goodputs),
         wall_clock_s=_band([each.wall_clock_s for each in spent]),
         tokens=tokens,
         predicted_loss=_loss(job, tokens),
@@ -183,20 +183,21 @@ def _row(scenario: Scenario, case: Case, spent: Sequence[Spent]) -> GoodputRow:
         energy_kwh=_band_of(money.kwh if money else None, spent),
         carbon_kg=_band_of(money.kg if money else None, spent),
         faults_per_day=sum(each.faults for each in spent) / wall_s * 86_400,
-        spread=tuple(_reached([each.goodput for each in spent], step / 20) for step in range(21)),
+        spread=tuple(_reached(goodputs, step / 20) for step in range(21)),
         shares={part.removesuffix("_s"): math.fsum(getattr(each, part) for each in spent) / wall_s for part in PARTS},
         checkpoint_s=case.interval_s if whole and case.interval_s < math.inf else None,
         best_checkpoint_s=case.best_interval_s if whole else None,
     )
 
 
-def _reached(values: Sequence[float], share: float) -> float:
-    """What a share of the values came to no more than."""
-    return sorted(values)[max(0, math.ceil(share * len(values) - 1e-9) - 1)]
+def _reached(ordered: Sequence[float], share: float) -> float:
+    """What a share of the values, rising, came to no more than."""
+    return ordered[max(0, math.ceil(share * len(ordered) - 1e-9) - 1)]
 
 
 def _band(values: Sequence[float]) -> Band:
-    return Band(*(_reached(values, share) for share in (0.05, 0.5, 0.95)))
+    ordered = sorted(values)
+    return Band(*(_reached(ordered, share) for share in (0.05, 0.5, 0.95)))
 
 
 def _band_of(amount: Callable[[Spent], float | None] | None, spent: Sequence[Spent]) -> Band | None:

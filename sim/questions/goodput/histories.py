@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 from ...failures.spent import Spent
+from ...shell import other_process
 from ...shell.progress import Watch
 from .cases import History
 from .worker import Worker
@@ -66,7 +66,7 @@ class Crew:
     """
 
     def __init__(self, stack: ExitStack, cores: int | None = None) -> None:
-        self._stack, self._cores = stack, cores or os.cpu_count() or 1
+        self._stack, self._cores = stack, cores or other_process.cores()
         self._workers: list[Worker] = []
         self._each_s = 0.0
 

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from ....errors import ArgumentError, brief
+from ....shell.other_process import cores
 from .engine import Engine
 from .here import Here
-from .processes import Processes, cores
+from .processes import Processes
 
 
 def engine(

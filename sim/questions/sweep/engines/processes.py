@@ -1,29 +1,20 @@
-"""The points in several processes of this machine.
-
-Each is a Python of its own with a pipe each way. (The pools of the standard library run the script that asked once more
-in every process, which a script without `if __name__ == "__main__"` does not survive.)
-"""
+"""The points in several processes of this machine."""
 
 from __future__ import annotations
 
-import os
-import pickle
 import subprocess
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 
+from ....shell.other_process import ask, end, start, tell
 from ..asked import Asked, Work
 from .engine import Part, cut
 from .worker import command
 
 TRIES = 3
 """Times that a point may end its worker, before it is a row with that error."""
-
-
-def cores() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Processes:
@@ -88,11 +79,7 @@ class _Hand(threading.Thread):
         self._over = True
         process, self._process = self._process, None
         if process is not None:
-            process.kill()
-            for pipe in (process.stdin, process.stdout):
-                if pipe is not None:
-                    pipe.close()
-            process.wait()
+            end(process)
 
     def _all_of(self, chunk: range) -> None:
         """All points of a chunk; once the process is gone, the rest of them one by one, to see which one ends it."""
@@ -111,23 +98,15 @@ class _Hand(threading.Thread):
 
     def _ask(self, chunk: range) -> Part | None:
         """The rows of the beginning of a chunk; None if the process ended."""
-        try:
-            process = self._process or self._begun()
-            assert process.stdin is not None
-            assert process.stdout is not None
-            pickle.dump(chunk, process.stdin)
-            process.stdin.flush()
-            part: Part = pickle.load(process.stdout)
-            return part
-        except (EOFError, OSError, pickle.UnpicklingError, ValueError):
-            if not self._over:
-                self.stop()
-                self._over = False
-            return None
+        part: Part | None = None
+        with suppress(OSError):  # it has ended before it was told anything
+            part = ask(self._process or self._begun(), chunk)
+        if part is None and not self._over:
+            self.stop()
+            self._over = False
+        return part
 
     def _begun(self) -> subprocess.Popen[bytes]:
-        process = subprocess.Popen(command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        self._process = process
-        assert process.stdin is not None
-        pickle.dump(self._asked, process.stdin, pickle.HIGHEST_PROTOCOL)
+        self._process = process = start(command())
+        tell(process, self._asked)
         return process
