@@ -7,15 +7,16 @@ Run: python -m experiments.fault_storms.predict (4 minutes). Writes predictions.
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 from sim.failures.hardware import Hardware, Outage
 from sim.failures.replicas import go_through
-from sim.failures.rounds import Exchange, Rounds
+from sim.failures.rounds import Exchange
 
 from .check import as_csv
-from .data import HEARTBEAT_S, HERE, Measured, Row, measured, row, table
+from .data import HERE, Measured, Row, measured, row, table
+from .replay import rounds_of
 
 PREDICTIONS = HERE / "predictions.csv"
 MADE = "2026-11-27"
@@ -78,22 +79,10 @@ def _storm_of_many(storm: Row, known: Measured, seed: int) -> list[Outage]:
 
 def efficiencies_of_many(storm: Row, known: Measured, seeds: range, *, stops: bool) -> list[float]:
     """Committed steps over those of the same replicas without faults, one a step time, spread and seed."""
-    many, steps = int(storm["replicas"]), int(storm["sync_every"])
-    rounds = Rounds(
-        steps=steps,
-        meets=True,
-        quorum=int(storm["lighthouse_min_replicas"]),
-        grace_s=float(storm["lighthouse_join_timeout_s"]),
-        at_once=True,
-        shrinks=False,
-        detect_s=HEARTBEAT_S,
-        restart_s=known.import_s,
-        reconfigure_s=0.0,
-        quick=True,
-        majority=True,
-        hang_s=float(storm["process_group_timeout_s"]),
-        loads_steps=known.load_steps,
-    )
+    many, own = int(storm["replicas"]), rounds_of(storm, known)
+    # its processes hang for the time that its configuration says, and neither hash, save nor evaluate
+    hang_s = float(storm["process_group_timeout_s"])
+    rounds = replace(own, hang_s=hang_s, pause_s=0.0, checks_every=0, checks_steps=0.0)
     found = []
     for step_s, spread, seed in product(_STEPS_S, _SPREADS, seeds):
         dice = random.Random(seed)
