@@ -48,19 +48,32 @@ class Case:
     tokens: float
     within_s: float
 
+    @property
+    def whole(self) -> bool:
+        """Whether all of the run stops at a failure, and checkpoints are taken."""
+        return self.policy in ("restart", "elastic")
+
+    @property
+    def chips(self) -> tuple[float, ...]:
+        """Of each of its sites, without spares."""
+        return self.outcome.job.setting.load.deal.worker_chips
+
+    @property
+    def sites(self) -> list[str]:
+        """The names of its sites."""
+        return [site.name for site in self.outcome.job.sites]
+
     def history(self) -> History:
         """What of it goes through histories, without the replay behind it."""
-        job, failures = self.outcome.job, self.failures
-        chips = tuple(job.setting.load.deal.worker_chips)
-        sites = [site.name for site in job.sites]
+        failures = self.failures
         return History(
-            chips=chips,
-            spares=(float(failures.spares),) * len(chips),
-            causes=tuple(causes(failures, sites, chips)),
-            outages=tuple(outages(failures, sites, self.within_s)),
+            chips=self.chips,
+            spares=(float(failures.spares),) * len(self.chips),
+            causes=tuple(causes(failures, self.sites, self.chips)),
+            outages=tuple(outages(failures, self.sites, self.within_s)),
             seed=failures.seed,
             while_held=failures.ageing == "always",
-            manner=self.manner if self.policy in ("restart", "elastic") else self.rounds,
+            manner=self.manner if self.whole else self.rounds,
             paces=self.paces,
             tokens=self.tokens,
             within_s=self.within_s,
@@ -88,13 +101,11 @@ class Case:
     @property
     def losses_per_s(self) -> float:
         """How often everything since the last checkpoint is lost; an elastic run of several sites keeps it [1/s]."""
-        job = self.outcome.job
-        chips, sites = job.setting.load.deal.worker_chips, [site.name for site in job.sites]
         elastic = self.policy == "elastic"
-        if elastic and len(sites) > 1:
+        if elastic and len(self.sites) > 1:
             return 0.0
-        found = [each for each in causes(self.failures, sites, chips) if not (each.speed or each.cuts)]
-        return math.fsum(each.parts / each.life_s for each in found if not elastic or each.chips >= sum(chips))
+        found = [each for each in causes(self.failures, self.sites, self.chips) if not (each.speed or each.cuts)]
+        return math.fsum(each.parts / each.life_s for each in found if not elastic or each.chips >= sum(self.chips))
 
     @property
     def manner(self) -> Manner:

@@ -165,7 +165,6 @@ def _row(scenario: Scenario, case: Case, spent: Sequence[Spent]) -> GoodputRow:
     wall_s = math.fsum(each.wall_clock_s for each in spent)
     goodputs, tokens = sorted(each.goodput for each in spent), _band([each.tokens for each in spent])
     unfinished = sum(each.tokens < case.tokens * (1 - 1e-9) for each in spent) if case.tokens < math.inf else 0
-    whole = case.policy in ("restart", "elastic")
     return GoodputRow(
         strategy=job.strategy.kind,
         label=case.label,
@@ -185,8 +184,8 @@ def _row(scenario: Scenario, case: Case, spent: Sequence[Spent]) -> GoodputRow:
         faults_per_day=sum(each.faults for each in spent) / wall_s * 86_400,
         spread=tuple(_reached(goodputs, step / 20) for step in range(21)),
         shares={part.removesuffix("_s"): math.fsum(getattr(each, part) for each in spent) / wall_s for part in PARTS},
-        checkpoint_s=case.interval_s if whole and case.interval_s < math.inf else None,
-        best_checkpoint_s=case.best_interval_s if whole else None,
+        checkpoint_s=case.interval_s if case.whole and case.interval_s < math.inf else None,
+        best_checkpoint_s=case.best_interval_s if case.whole else None,
     )
 
 

@@ -59,9 +59,8 @@ class Paces:
         self.weights: Sequence[float] = [each / sum(chips) for each in chips]
         self.fetch_s = _fetch_s(job)
         """Time in which a replica that comes back gets the parameters from another one [s]."""
-        self._everyone = frozenset(job.setting.everyone)
         wall_s = outcome.timeline.wall_clock_s
-        self._rounds_s = {self._everyone: wall_s / load.steps * self.steps}
+        self._rounds_s = {frozenset(job.setting.everyone): wall_s / load.steps * self.steps}
         trained = sum(n * tokens for n, tokens in zip(schedule.steps, self.step_tokens, strict=True))
         own_rates = [tokens / step_s for tokens, step_s in zip(self.step_tokens, self.own_s, strict=True)]
         self.full_rate = sum(own_rates) if strategy.meetings.own_pace else trained / wall_s
