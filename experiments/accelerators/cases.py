@@ -19,7 +19,8 @@ class Training:
 
     Attributes:
       name: of the case and of its files.
-      run: fields of a training configuration (`docs/reference.md#record-trace`).
+      run: fields of a training configuration (`docs/reference.md#record-trace`). With a `corpus` the model is trained
+        on its text and evaluated on what is held out; otherwise on random tokens.
       clock: `both` takes steps of one program each, too, without waiting (`record-trace --clock`).
       profile: whether a profile of a few further steps is written, too.
     """
@@ -146,14 +147,29 @@ def _on_one_gpu() -> Iterator[Case]:
 
 
 def _tiny() -> Iterator[Case]:
-    model = {"layers": 1, "width": 32, "heads": 2, "hidden": 64, "vocab": 256}
+    model = {"layers": 1, "width": 32, "heads": 2, "hidden": 64, "vocab": 264}
     few: dict[str, Any] = {"steps": 4, "warmup_steps": 1, "sequence_length": 32}
     yield Copy("copy", 2**20, 2)
     yield Products("products", 64, 32, "float32", 2)
     yield _trained("data-parallel", model, 4, clock="both", **few)
     yield _diloco("diloco-m2-8-bits", model, 2, 2, 2, payload_bits=8, **few)
     yield _trained("profile", model, 2, profile=True, **few)
+    yield _diloco("read", model, 2, 1, 2, corpus="docstrings", tokenizer="bytes", **few)
 
 
-LISTS: dict[str, tuple[Case, ...]] = {"gpu": tuple(_on_one_gpu()), "tiny": tuple(_tiny())}
-"""`gpu`: for one GPU of 80 GB. `tiny`: for any machine, in seconds, to see the recording work."""
+def _study() -> Iterator[Case]:
+    """Data-Parallel against DiLoCo, trained to the end: 10.7M and 4.8M parameters, 20 bytes of English text each."""
+    read: dict[str, Any] = {"corpus": "packages", "tokenizer": "bytes", "sequence_length": 512, "steps": None}
+    gentle = {"outer_learning_rate": 0.5, "outer_momentum": 0.5}
+    for name, width, sequences in (("10m", 384, 128), ("5m", 256, 64)):
+        model = {"layers": 6, "width": width, "heads": width // 64, "hidden": 4 * width, "vocab": 264}
+        yield _trained(name, model, sequences, **read)
+        for replicas in (1, 2, 4):
+            yield _diloco(f"{name}-diloco-m{replicas}", model, sequences // replicas, replicas, 30, **read)
+        for replicas in (1, 2):
+            own = f"{name}-diloco-m{replicas}-momentum-0.5"
+            yield _diloco(own, model, sequences // replicas, replicas, 30, **read, **gentle)
+
+
+LISTS: dict[str, tuple[Case, ...]] = {"gpu": tuple(_on_one_gpu()), "study": tuple(_study()), "tiny": tuple(_tiny())}
+"""`gpu`: for one GPU of 80 GB. `study`: real training on one GPU. `tiny`: for any machine, to see it work."""

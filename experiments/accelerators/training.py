@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ import numpy as np
 from sim.documents.validation import validate
 from sim.trace.file import Header
 from trainer.config.run import TrainConfig
-from trainer.data.batches import Batches
+from trainer.data.batches import Batches, Data, load_data
+from trainer.evaluation.evaluate import held_out_record
 from trainer.parallel.mesh import make_mesh
+from trainer.recording.evaluations import Evaluations, never
 from trainer.recording.recorder import compile_run, take
 from trainer.recording.session import Listener, Recorder, Summary
 from trainer.training.profiling import busiest
@@ -23,6 +26,7 @@ from .cases import Training
 TEXT = "random tokens, of which the r-th most frequent comes 1/r as often as the first"
 _TEXT_TOKENS = 2**21
 _BUSIEST = 12
+_EVALUATIONS = 8
 _FUSED_STEPS, _FUSED_BLOCKS = 8, 3
 
 
@@ -31,41 +35,52 @@ def run_of(case: Training, platform: str) -> TrainConfig:
     return validate(TrainConfig, dict(case.run), source=f"case {case.name}").on(platform)
 
 
-def compile_training(case: Training) -> Recorder:
-    """Compiles a case for the devices of this machine; nothing runs yet."""
+def compile_training(case: Training) -> tuple[Recorder, Data | None]:
+    """Compiles a case for the devices of this machine; nothing runs yet.
+
+    Returns:
+      The compiled run, and its text; None for random tokens.
+    """
     config = run_of(case, jax.devices()[0].platform)
-    recorder = compile_run(config, make_mesh(config.rows, 1), _text(config).rows, case.clock)
+    data = load_data(config) if "corpus" in case.run else None
+    batches = data.batches if data else _random(config)
+    recorder = compile_run(config, make_mesh(config.rows, 1), batches.rows, case.clock)
     recorder.trainer.compile_start()
-    return recorder
+    return recorder, data
 
 
-def measure_training(case: Training, recorder: Recorder, out: Path, command: str) -> dict[str, Any]:
+def measure_training(case: Training, compiled: tuple[Recorder, Data | None], out: Path, command: str) -> dict[str, Any]:
     """Records a case; its trace and its profile go into folders of `out`.
 
     Returns:
       The figures of its row, as the page of this folder describes them.
     """
+    recorder, data = compiled
     device = recorder.trainer.mesh.devices.flat[0]
-    before, held = _memory(device), []
+    evaluations = Evaluations(-(-recorder.config.steps // _EVALUATIONS), held_out_record)
+    before, held, losses = _memory(device), [], list[str]()
     listener = Listener(lambda name: None, lambda *step: held.append(_memory(device).get("bytes_in_use")))
     trace, profile = out / "traces" / f"{case.name}.jsonl", out / "profiles" / case.name if case.profile else None
     trace.parent.mkdir(parents=True, exist_ok=True)
     summary = take(
         recorder,
         trace,
-        data=TEXT,
-        fingerprint=TEXT,
+        data=data.description if data else TEXT,
+        fingerprint=data.fingerprint if data else TEXT,
         command=command,
         overwrite=True,
         listener=listener,
         profile=profile,
         fused_steps=_FUSED_STEPS,
         fused_blocks=_FUSED_BLOCKS,
+        evaluate=partial(evaluations.into, config=recorder.config, data=data, note=losses.append) if data else never,
     )
     if summary is None:
         raise RuntimeError("a recording of one process has a summary")
     row = {"trace": f"traces/{trace.name}", **described(recorder.config, summary.header), **_times(summary)}
     row |= {"held_bytes": held[-1] if held else None, "peak_bytes": _raised(before, _memory(device))}
+    if losses:
+        row["held_out"] = losses[-1]
     if profile is not None:
         row["busiest"] = [{"name": each.name, "seconds": each.seconds} for each in busiest(profile, _BUSIEST)]
     return row
@@ -107,7 +122,7 @@ def _times(summary: Summary) -> dict[str, Any]:
     }
 
 
-def _text(config: TrainConfig) -> Batches:
+def _random(config: TrainConfig) -> Batches:
     """Batches of random tokens: a step takes as long with them as with English, whose frequencies they have."""
     share = np.cumsum(1 / np.arange(1, config.model.vocab + 1))
     drawn = np.random.default_rng(config.seed).random(_TEXT_TOKENS) * share[-1]

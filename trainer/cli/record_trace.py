@@ -25,11 +25,7 @@ from .configured import configured
 from .signals import Ending, ending
 
 if TYPE_CHECKING:
-    from sim.trace.file import HeldOut
-
     from ..config.run import TrainConfig
-    from ..data.batches import Data
-    from ..model.transformer import Params
     from ..recording.recorder import Listener
     from ..training.resume import Checkpoints
 
@@ -122,6 +118,7 @@ def _keep_compiled(directory: Path) -> None:
 def _run(
     config: TrainConfig, output: Path, session: options.Session, *, checkpoints: Checkpoints | None, processes: int
 ) -> None:
+    from ..evaluation.evaluate import held_out_record
     from ..recording.evaluations import Evaluations
     from ..recording.recorder import record
     from .backend_errors import device_failures
@@ -140,7 +137,7 @@ def _run(
             checkpoints=checkpoints,
             processes=processes,
             profile=session.profile,
-            evaluations=None if session.eval_every is None else Evaluations(session.eval_every, _held_out),
+            evaluations=None if session.eval_every is None else Evaluations(session.eval_every, held_out_record),
             clock="both" if session.clock == "both" else "split",
         )
     if summary is not None:
@@ -180,16 +177,6 @@ def _compile(
             libraries=target.libraries,
         )
     _close(closing(config, summary, output))
-
-
-def _held_out(step: int, params: Params, config: TrainConfig, data: Data) -> HeldOut:
-    """The loss of a model on the held-out text of its run."""
-    from sim.trace.file import HeldOut
-
-    from ..evaluation.evaluate import held_out_loss, log_probs_of
-
-    found = held_out_loss(log_probs_of(params), config, data)
-    return HeldOut(step=step, loss=found.loss, loss_error=found.loss_error, tokens=found.tokens)
 
 
 def _note_batch(config: TrainConfig, listener: Listener) -> None:

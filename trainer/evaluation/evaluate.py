@@ -21,6 +21,7 @@ from jax.scipy.special import logsumexp
 from numpy.typing import NDArray
 
 from sim.errors import InputError
+from sim.trace.file import HeldOut
 
 from ..config.run import TrainConfig
 from ..data.batches import Data, load_data, windows
@@ -102,6 +103,12 @@ def evaluate(
     return Evaluation(
         loss, unigram, scores, {text: _elsewhere(model, config, data, text, batch_tokens) for text in texts}
     )
+
+
+def held_out_record(step: int, params: Params, config: TrainConfig, data: Data) -> HeldOut:
+    """The loss of a model on the held-out text of its run, as a record of a trace."""
+    found = held_out_loss(log_probs_of(params), config, data)
+    return HeldOut(step=step, loss=found.loss, loss_error=found.loss_error, tokens=found.tokens)
 
 
 def _elsewhere(
