@@ -224,9 +224,10 @@ def _on_cpu(mesh: Mesh) -> bool:
 
 def _timing(config: TrainConfig, *, on_cpu: bool) -> str:
     order = (
-        "each replica computed alone, one after the other (turn about), on the cores that all forced host devices share"
+        "each replica computed alone, one after the other (turn about)"
+        + (", on the cores that all forced host devices share" if on_cpu else "")
         + (f"; {config.replicas_per_device} replicas on a device" if config.replicas_per_device > 1 else "")
-        + (" (the devices of one replica at once)" if config.devices_per_replica > 1 else "")
+        + (" (the devices of one replica at once)" if on_cpu and config.devices_per_replica > 1 else "")
         if on_cpu or config.replicas_per_device > 1
         else "all replicas dispatched at once and blocked on in order, so a later one's seconds are an upper bound"
     )

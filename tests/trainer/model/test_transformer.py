@@ -112,3 +112,17 @@ def test_overfits_one_batch():
     _, losses = jax.jit(lambda p: jax.lax.scan(step, (p, optimizer.init(p)), None, 200))(params)
     assert losses[0] > 2.5
     assert losses[-1] < 0.05
+
+
+def test_the_gradient_of_a_frequent_token_is_added_up_in_float32():
+    from trainer.model.transformer import _embed
+
+    tokens_BxL = jnp.zeros((4, 1024), jnp.int32).at[0, 0].set(1)
+
+    def of(dtype):
+        return jax.grad(lambda table: _embed(table, tokens_BxL).astype(jnp.float32).sum())(jnp.ones((3, 2), dtype))
+
+    # 4,095 ones: a sum in bfloat16 stays at 256
+    assert of(jnp.float32).tolist() == [[4095, 4095], [1, 1], [0, 0]]
+    assert of(jnp.bfloat16).dtype == jnp.bfloat16
+    assert of(jnp.bfloat16).astype(jnp.float32).tolist() == [[4096, 4096], [1, 1], [0, 0]]
