@@ -28,6 +28,7 @@ NAVIGATION = {
         "Strategies": "docs/strategies",
         "Networks of links": "docs/network",
         "Topologies": "docs/topologies",
+        "Chips": "docs/chips",
         "Scaling laws": "docs/laws",
         "What each claim rests on": "docs/claims",
     },

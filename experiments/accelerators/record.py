@@ -119,7 +119,8 @@ def _measured(case: Case, programs: Any, out: Path) -> dict[str, Any]:
     if isinstance(case, Training):
         from .training import measure_training
 
-        return measure_training(case, programs, out, shlex.join(sys.argv))
+        command = shlex.join(["python", "-m", "experiments.accelerators.record", *sys.argv[1:]])
+        return measure_training(case, programs, out, command)
     from .ceilings import measure_ceiling
 
     return measure_ceiling(case, programs)

@@ -72,7 +72,9 @@ ChipOption = Annotated[
 ]
 MfuOption = Annotated[
     float | None,
-    typer.Option("--mfu", help="Useful share of the published peak of the chips that are named. [default: 0.4]"),
+    typer.Option(
+        "--mfu", help="Useful share of the published peak of named chips. [default: by the chip's law, or 0.4]"
+    ),
 ]
 ReplicasOption = Annotated[int | None, typer.Option(help="DiLoCo replicas M. [default: 2]")]
 SyncEveryOption = Annotated[int | None, typer.Option(help="Inner steps H between outer steps. [default: 30]")]

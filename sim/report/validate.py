@@ -19,6 +19,7 @@ TOPICS = {
     "study": "A small real study",
     "wan": "Real training over shaped links",
     "failures": "Runs that fail",
+    "chips": "A chip, measured",
 }
 _TINY = 5e-4
 """A relative error below which a percentage would read as zero."""

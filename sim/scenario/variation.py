@@ -126,7 +126,9 @@ class Capacities:
                 before = before.replaced(step_time=shorter.of(before.step_time_s, "a step"))
             elif self.site is None and any(site.chip_flop_per_s is None for site in topology.datacenters):
                 whose = "the speed of the workload's chips"
-                own = speed.of(before.chip_flop_per_s or CHIP_FLOP_PER_S, whose)
+                by_law = _speeds_by_law(before, topology)
+                spoken = next((by_law[site.name] for site in topology.datacenters if site.name in by_law), None)
+                own = speed.of(spoken or before.chip_flop_per_s or CHIP_FLOP_PER_S, whose)
                 before = before.replaced(mfu=None, chip_speed=own)
         return before
 
@@ -172,8 +174,12 @@ class Capacities:
         if not (bandwidth.changes or latency.changes or speeds):
             return ()
 
+        by_law = _speeds_by_law(workload, topology) if speeds else {}
+
         def changed(site: Datacenter) -> Datacenter:
             inside, own = site.inside, site.chip_flop_per_s
+            if own is not None or self.site is not None:
+                own = by_law.get(site.name, own)
             if bandwidth.changes or latency.changes:
                 bits_per_s = bandwidth.of(inside.bandwidth_bits_per_s, f"the bandwidth inside {site.name}")
                 latency_s = latency.of(inside.latency_s, f"the latency inside {site.name}")
@@ -209,6 +215,17 @@ class Capacities:
                     "compute instead, without a site"
                 )
         return factors
+
+
+def _speeds_by_law(workload: Workload, topology: Topology) -> dict[str, float]:
+    """The speed of a chip of each site whose speed the law of the chip says, with all sites at work [flop/s]."""
+    if not isinstance(workload, AnalyticWorkload):
+        return {}
+    sites = topology.datacenters
+    if not any(chips := workload.by_law(sites)):
+        return {}
+    speeds = workload.load(sites, len(sites)).deal.speeds
+    return {site.name: speed for site, chip, speed in zip(sites, chips, speeds, strict=True) if chip}
 
 
 def _measured(workload: Workload) -> bool:

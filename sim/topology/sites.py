@@ -26,7 +26,8 @@ class Datacenter(Frozen):
     chip: ChipName | None = Field(default=None, examples=["h100"])
     """The kind of chip here, by its name; null: the workload's."""
     mfu: Utilization | None = Field(default=None, examples=[0.4])
-    """Useful share of the chip's published bfloat16 peak; default: 0.4 [-]."""
+    """Useful share of the chip's published bfloat16 peak; default: by the law of the chip for a model of the family on
+    a GPU that it covers, else 0.4 [-]."""
     chip_flop_per_s: ChipSpeed | None = Field(default=None, alias="chip_speed", examples=["300 Tflop/s"])
     """Useful flop/s of a chip here (peak times utilisation); null: that of its chip, else the workload's [flop/s]."""
     inside: Inside = Inside()

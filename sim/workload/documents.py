@@ -22,8 +22,10 @@ from ..laws.model_family import FAMILY
 from ..topology.model import Datacenter
 from ..trace.given import GivenSeconds, as_recording
 from ..trace.series import Recording, read_recording, recording_path
+from ..units.chips import Chip
 from ..units.in_words import human_count, human_seconds
 from ..units.quantities import Bits, ChipSpeed, Params, Time
+from .by_law import chips_by_law, dealt, note, sequence_of
 from .extent import CHIP_FLOP_PER_S, TOKENS_PER_CHIP, AbstractWorkload
 from .load import Load
 
@@ -69,6 +71,11 @@ class AnalyticWorkload(AbstractWorkload):
         batch_tokens = self.batch_tokens or default_batch_tokens(params)
         wanted = batch_tokens / (self.tokens_per_chip or TOKENS_PER_CHIP)
         deal = self._deal(sites, wanted, split, self.chip_flop_per_s)
+        law: tuple[str, ...] = ()
+        if self.model and any(by := self.by_law(sites)):
+            shape, sequence = FAMILY[self.model], sequence_of(self.memory)
+            deal = dealt(deal, by, shape, sequence, batch_tokens)
+            law = (note(deal, by, shape, sequence, batch_tokens),)
         flops = deal.flop_per_chip(6 * (self.active_params or params) * batch_tokens)
         step_s = tuple(self.step_time_s or flop / speed for flop, speed in zip(flops, deal.speeds, strict=True))
         compute = (
@@ -90,6 +97,7 @@ class AnalyticWorkload(AbstractWorkload):
             compute_s=lambda worker, first, count: count * step_s[worker],
             notes=(
                 compute,
+                *law,
                 f"payload: {self.payload_bits:g} bits per parameter",
             ),
             layers=self._layers(FAMILY[self.model].layers if self.model else None),
@@ -97,6 +105,11 @@ class AnalyticWorkload(AbstractWorkload):
             inside_included=self.step_time_s is not None,
             active_params=self.active_params,
         )
+
+    def by_law(self, sites: Sequence[Datacenter]) -> tuple[Chip | None, ...]:
+        """The chip of each site whose speed the law of the chip says, since nothing else does; None elsewhere."""
+        known = self.model is not None and self.step_time_s is None and self.active_params is None
+        return chips_by_law(self, sites) if known else (None,) * len(sites)
 
     def describe(self) -> str:
         """The workload in a few words."""
@@ -268,4 +281,4 @@ def _payload_origin(recording: Recording) -> str:
 
 def _range(speeds: Sequence[float]) -> str:
     low, high = min(speeds) / 1e12, max(speeds) / 1e12
-    return f"{low:g}" if low == high else f"{low:g} to {high:g}"
+    return f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}"

@@ -39,7 +39,8 @@ class AbstractWorkload(Frozen):
     chip: ChipName | None = Field(default=None, examples=["h100"])
     """The kind of chip, by its name, where the topology names none."""
     mfu: Utilization | None = Field(default=None, examples=[0.4])
-    """Useful share of the chip's published bfloat16 peak; default: 0.4 [-]."""
+    """Useful share of the chip's published bfloat16 peak; default: by the law of the chip for a model of the family on
+    a GPU that it covers, else 0.4 [-]."""
     split: Literal["even", "by-speed"] = "even"
     """Shares of the batch: equal for all workers, or in proportion to their total chip speed."""
 

@@ -145,6 +145,24 @@ def test_the_page_shows_the_table():
         assert cells[4] == (f"{float(row['mfu']):.1%}" if row["mfu"] else "")
 
 
+def test_the_page_shows_what_was_measured():
+    folder = ROOT / "experiments" / "accelerators"
+    text = (folder / "README.md").read_text().split("<!-- measured -->")[1].split("<!-- end of measured -->")[0]
+    shown = {cells[0].strip("`"): cells for cells in (line.strip("| ").split(" | ") for line in text.splitlines()[3:])}
+    rows = [json.loads(line) for line in (folder / "recorded" / "results.jsonl").read_text().splitlines()]
+    trained = [row for row in rows if "compute_s" in row]
+    assert len(shown) == len(trained) == 27
+    for row in trained:
+        cells = shown[row["case"]]
+        assert cells[1:3] == [f"{row['batch_tokens']:,}", f"{1e3 * row['compute_s']:.2f}"]
+        assert cells[5:8] == [
+            f"{row['mfu']:.1%}",
+            f"{row['mfu_of_6n']:.1%}",
+            f"{row['planned_bytes'] / 1e9:.2f}",
+        ]
+        assert (folder / "recorded" / row["trace"]).exists()
+
+
 def test_an_unknown_case_is_named_beside_those_there_are(capsys):
     assert record.main(["--cases", "tiny", "--only", "copie"]) == 2
     assert capsys.readouterr().out.startswith("--only copie: no such case; write one of copy, products")
