@@ -80,6 +80,8 @@ class Header(Frozen):
     replicas: Few
     shards: Few = 1
     """Devices over which each copy of the model is sharded; each exchanges its part; 1 in older traces."""
+    replicas_per_device: Few | None = None
+    """Replicas that took turns on a device, each as if it had one of its own; null in older traces."""
     sync_every: Size | None = None
     """Inner steps H between outer steps; null without outer steps."""
     inner_optimizer: Name = "adamw"
@@ -118,6 +120,16 @@ class Header(Frozen):
     """The command line of the recording."""
     recorded_at: Words = ""
     """The begin of the run (ISO 8601)."""
+
+    @property
+    def chips(self) -> int:
+        """The devices that the replicas need without taking turns: the recorded seconds are those of as many chips.
+
+        An older trace with fewer devices than replicas was of some that took turns.
+        """
+        if self.replicas_per_device is None:
+            return max(self.device.count, self.replicas * self.shards)
+        return self.device.count * self.replicas_per_device
 
 
 Record = Step | Exchange | OuterStep | HeldOut | RunSummary

@@ -65,6 +65,7 @@ def as_recording(given: GivenSeconds) -> Recording:
         algorithm="given",
         model=shape,
         replicas=len(given.seconds),
+        replicas_per_device=1,
         steps=steps,
         batch_tokens=given.batch_tokens,
         sequence_length=1,

@@ -80,8 +80,8 @@ class Recording:
 
     @property
     def tokens_per_chip(self) -> float:
-        """Tokens of a batch on one recorded device [tokens]."""
-        return self.header.batch_tokens / self.header.device.count
+        """Tokens of a batch on one chip, as if every replica had chips of its own [tokens]."""
+        return self.header.batch_tokens / self.header.chips
 
     @property
     def flop_per_token(self) -> float:
@@ -155,7 +155,9 @@ def _read(path: Path, version: tuple[int, int] | None) -> Recording:
     gradient = payload.get("gradient", payload.get("outer", default))
     outer = payload.get("outer", payload.get("gradient", default))
     # an exchange with overlap has two records: its start, and the use of its result
-    outer_step_s = sum(math.fsum(each) / (sent[fragment] or len(each)) for fragment, each in outer_s.items())
+    # replicas that take turns on a device make their outer steps one after the other, and its seconds are of them all
+    in_turn = header.chips / header.device.count
+    outer_step_s = sum(math.fsum(each) / (sent[fragment] or len(each)) for fragment, each in outer_s.items()) / in_turn
     return Recording(header, replicas, float(gradient), float(outer), bool(payload), outer_step_s)
 
 

@@ -153,7 +153,7 @@ class TraceWorkload(AbstractWorkload):
         recording = self._recording()
         header = recording.header
         tokens_per_chip = self.tokens_per_chip or (TOKENS_PER_CHIP if self.rescale else recording.tokens_per_chip)
-        wanted = self.batch_tokens / tokens_per_chip if self.batch_tokens else header.device.count
+        wanted = self.batch_tokens / tokens_per_chip if self.batch_tokens else header.chips
         deal = self._deal(sites, wanted, split, self.chip_flop_per_s or CHIP_FLOP_PER_S)
         batch_tokens = self.batch_tokens or tokens_per_chip * deal.chips
         tokens_per_chip = batch_tokens / deal.chips
@@ -212,7 +212,7 @@ class TraceWorkload(AbstractWorkload):
             )
         else:
             how = f"seconds replayed as {'given' if recording.given else 'recorded'}, cycled over the steps of the run"
-            if chips != header.device.count:
+            if chips != header.chips:
                 how += f"; on {chips} such chips, so that the datacenters share them evenly"
         bits = self.payload_bits or 8 * recording.outer_bytes / header.model.params
         origin = "as asked for" if self.payload_bits else _payload_origin(recording)
@@ -257,7 +257,12 @@ def _origin(recording: Recording) -> str:
     if header.times == "estimated":
         did = f"compiled, never run; seconds from flops at {header.utilization or 0:.0%} of the peak"
     of = f"{header.algorithm} M={header.replicas}" + (f" H={header.sync_every}" if header.sync_every else "")
-    return f"{did}: {recording.steps} steps of {of} on {header.device.count} x {header.device.kind}"
+    turns = (
+        f", {header.chips // header.device.count} replicas in turn on each"
+        if header.chips > header.device.count
+        else ""
+    )
+    return f"{did}: {recording.steps} steps of {of} on {header.device.count} x {header.device.kind}{turns}"
 
 
 def _clock(recording: Recording) -> tuple[str, ...]:

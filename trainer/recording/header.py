@@ -50,6 +50,7 @@ def make_header(
         model=RecordedModel(params=params, **config.model.model_dump()),
         replicas=config.replicas,
         shards=config.shards,
+        replicas_per_device=config.replicas_per_device,
         sync_every=config.sync_every,
         inner_optimizer=config.inner_optimizer,
         steps=config.steps,

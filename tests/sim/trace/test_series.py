@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -59,3 +61,39 @@ def test_a_file_that_changed_is_read_again(trace):
 def test_a_trace_without_steps_is_an_input_error(trace):
     with pytest.raises(InputError, match="has no inner step of all replicas"):
         read_recording(trace([[1.0], []]))
+
+
+@pytest.mark.parametrize(
+    ("fields", "chips"),
+    [
+        ({"replicas_per_device": 1}, 4),
+        ({"replicas_per_device": 2}, 8),
+        ({"replicas_per_device": 4}, 16),
+        ({}, 4),  # an older trace whose devices were enough
+    ],
+)
+def test_replicas_that_took_turns_count_as_if_each_had_its_chips(trace, fields, chips):
+    device = {"platform": "gpu", "kind": "a test", "count": 4}
+    path = trace([[1.0], [1.0], [1.0], [1.0]], batch_tokens=6400, device=device, **fields)
+    with path.open("a") as file:
+        file.write('{"record":"outer-step","step":1,"compute_s":0.8}\n')
+    recording = read_recording(path)
+    assert recording.tokens_per_chip == 6400 / chips
+    assert recording.chip_flop_per_s == 6 * recording.header.model.params * 6400 / chips
+    assert recording.outer_step_s == pytest.approx(0.8 / (chips / 4))
+
+
+def test_an_older_trace_with_fewer_devices_than_replicas_was_of_some_that_took_turns(trace):
+    device = {"platform": "gpu", "kind": "a test", "count": 1}
+    recording = read_recording(trace([[1.0], [1.0]], batch_tokens=6400, device=device))
+    assert recording.header.replicas_per_device is None
+    assert (recording.header.chips, recording.tokens_per_chip) == (2, 3200)
+    sharded = read_recording(trace([[1.0], [1.0]], name="sharded.jsonl", batch_tokens=6400, device=device, shards=4))
+    assert sharded.header.chips == 8
+
+
+def test_the_recording_of_two_replicas_on_a_gpu_is_as_fast_as_that_of_one():
+    folder = Path(__file__).parents[3] / "experiments" / "accelerators" / "recorded" / "traces"
+    one, two = (read_recording(folder / f"{name}.jsonl") for name in ("35m-diloco-m1", "35m-diloco-m2"))
+    assert (one.tokens_per_chip, two.tokens_per_chip) == (65_536, 32_768)
+    assert two.chip_flop_per_s == pytest.approx(one.chip_flop_per_s, rel=0.05)

@@ -108,6 +108,7 @@ def test_a_trace_of_one_device_says_what_each_replica_would_send(text, tmp_path)
     header = read_header(path)
     assert (header.replicas, header.device.count) == (4, 1)
     assert "4 replicas on a device" in header.timing
+    assert header.chips == 4 * header.device.count
     records = [record for record in read_records(path) if not getattr(record, "warmup", False)]
     exchanges = [record for record in records if isinstance(record, Exchange)]
     found = {(each.step, each.group_size, each.payload_bytes, each.seconds) for each in exchanges}
