@@ -33,6 +33,7 @@ from .records import (
     OuterStep,
     RecordedCollective,
     RecordedDevice,
+    RecordedExecution,
     RecordedMemory,
     RecordedModel,
     RecordedProgram,
@@ -53,6 +54,7 @@ __all__ = [
     "Record",
     "RecordedCollective",
     "RecordedDevice",
+    "RecordedExecution",
     "RecordedMemory",
     "RecordedModel",
     "RecordedProgram",
@@ -93,6 +95,8 @@ class Header(Frozen):
     sequence_length: Size
     """Tokens in a training sequence [tokens]."""
     device: RecordedDevice
+    execution: RecordedExecution | None = None
+    """How the model was computed; null in older traces."""
     libraries: dict[Name, Name] = Field(default_factory=dict)
     """Versions of python, jax, ..."""
     seed: int = 0

@@ -34,6 +34,26 @@ class RecordedModel(Frozen):
     vocab: Size
 
 
+class RecordedExecution(Frozen):
+    """How the model was computed."""
+
+    precision: Literal["float32", "bfloat16"]
+    """Of products and activations; parameters and the optimizer's state are float32."""
+    microbatches: Few
+    """Into how many a device cut its sequences of a step."""
+    attention: Name
+    """The kernel of attention: xla (no fused one), cudnn or splash."""
+    remat: Name
+    """What the backward pass computed again: none, dots (all but products) or layer."""
+    unrolled: bool
+    """Whether the layers were written out, and not looped over."""
+
+    @property
+    def parameter_bytes(self) -> float:
+        """Bytes of a parameter in the model's precision, in which a run with nothing to exchange would send it."""
+        return 2.0 if self.precision == "bfloat16" else 4.0
+
+
 class RecordedDevice(Frozen):
     """The devices on which the run was measured, or for which it was compiled."""
 

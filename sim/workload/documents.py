@@ -280,8 +280,10 @@ def _payload_origin(recording: Recording) -> str:
     """The origin of the bytes of an exchange."""
     if recording.given:
         return "bfloat16, the default"
-    counted = "counted from the compiled program"
-    return counted if recording.counted else "float32, as nothing was exchanged in the recording"
+    if recording.counted:
+        return "counted from the compiled program"
+    execution = recording.header.execution
+    return f"{execution.precision if execution else 'float32'}, as nothing was exchanged in the recording"
 
 
 def _range(speeds: Sequence[float]) -> str:

@@ -10,7 +10,7 @@ from jax.sharding import Mesh
 
 from sim.documents.validation import MOST_WORDS
 from sim.errors import printable
-from sim.trace.file import FusedClock, Header, RecordedModel
+from sim.trace.file import FusedClock, Header, RecordedExecution, RecordedModel
 
 from ..config.run import TrainConfig
 from ..parallel.chips import recorded_device
@@ -57,6 +57,13 @@ def make_header(
         batch_tokens=config.batch_tokens,
         sequence_length=config.sequence_length,
         device=recorded_device(list(mesh.devices.flat)),
+        execution=RecordedExecution(
+            precision=config.precision or "float32",
+            microbatches=config.microbatches or 1,
+            attention=config.attention,
+            remat=config.remat,
+            unrolled=bool(config.unrolled),
+        ),
         libraries={"python": platform.python_version(), **_versions((*_LIBRARIES, *libraries))},
         seed=config.seed,
         data=_shown(data),

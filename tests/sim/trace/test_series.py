@@ -97,3 +97,10 @@ def test_the_recording_of_two_replicas_on_a_gpu_is_as_fast_as_that_of_one():
     one, two = (read_recording(folder / f"{name}.jsonl") for name in ("35m-diloco-m1", "35m-diloco-m2"))
     assert (one.tokens_per_chip, two.tokens_per_chip) == (65_536, 32_768)
     assert two.chip_flop_per_s == pytest.approx(one.chip_flop_per_s, rel=0.05)
+
+
+@pytest.mark.parametrize(("precision", "parameter_bytes"), [("bfloat16", 2), ("float32", 4), (None, 4)])
+def test_a_run_that_exchanged_nothing_would_send_its_own_precision(trace, precision, parameter_bytes):
+    how = {"precision": precision, "microbatches": 1, "attention": "xla", "remat": "none", "unrolled": True}
+    recording = read_recording(trace([[1.0]], payload_bytes=0, execution=how if precision else None))
+    assert (recording.gradient_bytes, recording.outer_bytes) == (parameter_bytes * 1e6, parameter_bytes * 1e6)
