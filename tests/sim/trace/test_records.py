@@ -30,7 +30,8 @@ def test_traces_that_shipped_before_still_read(name):
     header = read_header(recording_path(name))
     assert header.times == "measured"
     kinds = {record.record for record in read_records(recording_path(name))}
-    assert {"step", "exchange"} <= kinds
+    assert "step" in kinds
+    assert ("exchange" in kinds) == (header.replicas > 1)  # one device exchanges nothing
 
 
 @pytest.fixture
