@@ -219,8 +219,6 @@ class Capacities:
 
 def _speeds_by_law(workload: Workload, topology: Topology) -> dict[str, float]:
     """The speed of a chip of each site whose speed the law of the chip says, with all sites at work [flop/s]."""
-    if not isinstance(workload, AnalyticWorkload):
-        return {}
     sites = topology.datacenters
     if not any(chips := workload.by_law(sites)):
         return {}

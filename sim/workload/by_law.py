@@ -1,86 +1,122 @@
-"""How fast chips compute by the law of the chip: where a chip and a model of the family are named, and no speed is."""
+"""How fast chips compute by the law of the chip: where a chip and a model's shape are known, and no speed is given."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from ..laws import chip_step
-from ..laws.model_family import SEQUENCE_TOKENS, ModelShape
+from ..laws.chip_step import Step, applies_to, outside, step_seconds
+from ..laws.model_family import FAMILY, SEQUENCE_TOKENS
 from ..topology.model import Datacenter
-from ..units.chips import Chip, find_chip
+from ..trace.series import Recording
+from ..units.chips import Chip, chips, find_chip
 from .extent import AbstractWorkload
 from .load import Deal
 from .memory import Memory
 
 _ROUNDS = 8
 """Shares by speed move the tokens of a chip, and those its speed; they settle within a few rounds."""
+_GOOD = (
+    "fitted to 23 steps measured on one H200; it misses sizes left out of its fit by 2% in the median, by 8% at most"
+)
 
 
-def chips_by_law(workload: AbstractWorkload, sites: Sequence[Datacenter]) -> tuple[Chip | None, ...]:
+@dataclass(frozen=True)
+class Pace:
+    """The seconds of a step of one model, by chip and tokens.
+
+    Attributes:
+      step: the model's shape and sequences; its tokens do not matter.
+      measured: seconds of a step that was recorded, its tokens on a chip, and that chip; the law then gives the ratio
+        to other tokens and chips. None: the law alone [s], [tokens].
+    """
+
+    step: Step
+    measured: tuple[float, float, Chip] | None = None
+
+    def seconds(self, chip: Chip, tokens: float) -> float:
+        """Seconds of a step of so many tokens on a chip [s]."""
+        law_s = step_seconds(replace(self.step, tokens=tokens), chip)
+        if self.measured is None:
+            return law_s
+        recorded_s, recorded_tokens, recorded_chip = self.measured
+        return law_s / step_seconds(replace(self.step, tokens=recorded_tokens), recorded_chip) * recorded_s
+
+    def note(self, chips: Sequence[Chip | None], tokens: Sequence[float]) -> str:
+        """What stands behind the seconds, in words.
+
+        Args:
+          chips: of each worker; None where a speed was given.
+          tokens: of a step on each of its chips.
+        """
+        said = (outside(replace(self.step, tokens=own), chip) for own, chip in zip(tokens, chips, strict=True) if chip)
+        beyond = "; ".join(dict.fromkeys(filter(None, said)))
+        how = f"chips: by the law of the chip ({_GOOD}), sequences of {self.step.sequence_tokens:,.0f} tokens"
+        if self.measured is not None:
+            how = (
+                f"chips: the recorded seconds, times what other tokens and chips cost by the law of the chip ({_GOOD})"
+            )
+        return f"{how}; write mfu for a share of the peak" + (f"; beyond what was measured: {beyond}" if beyond else "")
+
+
+def chips_by_law(
+    workload: AbstractWorkload, sites: Sequence[Datacenter], unless_named: Chip | None = None
+) -> tuple[Chip | None, ...]:
     """The chip of each site whose speed the law says; None where a speed or a share is given, or another kind named.
 
     Args:
       workload: names the chip of sites that name none.
       sites: of the workers.
+      unless_named: the chip where nobody names one, and no speed.
     """
-    chips = []
+    found = []
     for site in sites:
         says: Datacenter | AbstractWorkload = site if site.chip or site.chip_flop_per_s else workload
-        given = says.model_fields_set & {"chip_flop_per_s"} or says.mfu is not None
-        chip = find_chip(says.chip) if says.chip and not given else None
-        chips.append(chip if chip and chip_step.applies_to(chip) else None)
-    return tuple(chips)
+        given = "chip_flop_per_s" in says.model_fields_set or says.mfu is not None
+        chip = (find_chip(says.chip) if says.chip else unless_named) if not given else None
+        found.append(chip if chip and applies_to(chip) else None)
+    return tuple(found)
 
 
-def sequence_of(memory: Memory | None) -> int:
-    """Tokens of a sequence: those of the workload's `memory`, else those of the family [tokens]."""
-    return memory.sequence_tokens if memory is not None else SEQUENCE_TOKENS
+def of_family(name: str, memory: Memory | None) -> Pace:
+    """The pace of a model of the family.
+
+    Args:
+      name: of the model.
+      memory: says how many tokens a sequence has; None: as many as those of the family.
+    """
+    shape = FAMILY[name]
+    sequence = memory.sequence_tokens if memory is not None else SEQUENCE_TOKENS
+    return Pace(Step(shape.layers, shape.width, shape.hidden, 0, sequence_tokens=sequence))
 
 
-def dealt(
-    deal: Deal, chips: Sequence[Chip | None], shape: ModelShape, sequence_tokens: int, batch_tokens: float
-) -> Deal:
+def of_recording(recording: Recording) -> tuple[Pace, Chip] | None:
+    """The pace of a recorded model, and the chip that it was recorded on; None if the law does not know that chip."""
+    header = recording.header
+    chip = next((each for each in chips() if header.device.kind in each.kinds), None)
+    if recording.given or chip is None or not applies_to(chip) or header.model.active_params is not None:
+        return None
+    model = header.model
+    again = header.execution is not None and header.execution.remat == "layer"
+    step = Step(model.layers, model.width, model.hidden, 0, model.vocab, header.sequence_length, again)
+    return Pace(step, (recording.mean_s, recording.tokens_per_chip, chip)), chip
+
+
+def dealt(deal: Deal, by_law: Sequence[Chip | None], pace: Pace, flop_per_token: float, batch_tokens: float) -> Deal:
     """A deal with the speeds of the law, each at the tokens that the chips of its worker then compute.
 
     Args:
       deal: with assumed speeds.
-      chips: from `chips_by_law`.
-      shape: the model.
-      sequence_tokens: of a sequence.
+      by_law: from `chips_by_law`.
+      pace: of the model.
+      flop_per_token: by which seconds become a speed [flop].
       batch_tokens: of all workers together.
     """
     for _ in range(_ROUNDS if deal.by_speed else 1):
         tokens = deal.flop_per_chip(batch_tokens)
         speeds = (
-            6 * shape.params * own / chip_step.step_seconds(chip_step.step_of(shape, own, sequence_tokens), chip)
-            if chip
-            else speed
-            for chip, own, speed in zip(chips, tokens, deal.speeds, strict=True)
+            flop_per_token * own / pace.seconds(chip, own) if chip else speed
+            for chip, own, speed in zip(by_law, tokens, deal.speeds, strict=True)
         )
         deal = replace(deal, speeds=tuple(speeds))
     return deal
-
-
-def note(deal: Deal, chips: Sequence[Chip | None], shape: ModelShape, sequence_tokens: int, batch_tokens: float) -> str:
-    """What stands behind the speeds, in words.
-
-    Args:
-      deal: from `dealt`.
-      chips: as there.
-      shape: as there.
-      sequence_tokens: as there.
-      batch_tokens: as there.
-    """
-    tokens = deal.flop_per_chip(batch_tokens)
-    said = (
-        chip_step.outside(chip_step.step_of(shape, own, sequence_tokens), chip)
-        for own, chip in zip(tokens, chips, strict=True)
-        if chip
-    )
-    beyond = "; ".join(dict.fromkeys(filter(None, said)))
-    return (
-        "chips: by the law of the chip (23 steps measured on one H200; it misses sizes left out of its fit by "
-        f"2% in the median, by 8% at most), sequences of {sequence_tokens:,} tokens; write mfu for a share of the peak"
-        + (f"; beyond what was measured: {beyond}" if beyond else "")
-    )

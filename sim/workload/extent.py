@@ -13,6 +13,7 @@ from ..documents.chip_keys import ChipName, Utilization, by_name, described
 from ..documents.validation import Frozen
 from ..errors import InputError
 from ..topology.model import Datacenter
+from ..units.chips import Chip
 from ..units.quantities import Chips, Count, Factor, Layers, LayerSizes, Steps
 from .load import Deal, Load, rounded_up
 from .memory import Memory
@@ -108,9 +109,19 @@ class AbstractWorkload(Frozen):
         known = dict.fromkeys(described(self.chip_at(site), speed) for site, speed in pairs)
         return f" ({', '.join(filter(None, known))})" if any(known) else ""
 
+    def by_law(self, sites: Sequence[Datacenter]) -> tuple[Chip | None, ...]:
+        """The chip of each site whose speed the law of the chip says, since nothing else does; None elsewhere."""
+        return (None,) * len(sites)
+
     def _total_steps(self, params: float, batch_tokens: float, budget: float) -> int:
         """T = D / B in whole steps (rounded up)."""
         if self.steps:
             return self.steps
         tokens = self.tokens or budget * (self.overtraining or 1.0)
         return max(1, math.ceil(tokens / batch_tokens * (1 - 1e-12)))
+
+
+def speed_range(speeds: Sequence[float]) -> str:
+    """The slowest and the quickest of some chips [Tflop/s], as text."""
+    low, high = min(speeds) / 1e12, max(speeds) / 1e12
+    return f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}"

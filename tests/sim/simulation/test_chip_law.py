@@ -99,3 +99,55 @@ def test_twice_the_speed_of_the_law_is_half_its_seconds(site, sites):
     )
     factors = tuple(now / then for now, then in zip(after, before, strict=True))
     assert factors == pytest.approx((1.0 if site else 0.5, 0.5))
+
+
+def recorded(**more):
+    fields = ", ".join(
+        f"{key}: {value}" for key, value in {"trace": "35m-diloco-h200", "rescale": "true", **more}.items()
+    )
+    return load_of(f"{{{fields}}}")
+
+
+def measured_s():
+    from sim.trace.series import read_recording, recording_path
+
+    return read_recording(recording_path("35m-diloco-h200")).mean_s
+
+
+@pytest.mark.parametrize(
+    ("asked", "tokens", "chip"),
+    [
+        ({"batch_tokens": 65_536, "chips": 2}, 32_768, "h200"),
+        ({"batch_tokens": 65_536, "chips": 8}, 8_192, "h200"),
+        ({"batch_tokens": 65_536, "chips": 4, "chip": "a100"}, 16_384, "a100"),
+        ({"chips": 4}, 32_768, "h200"),
+    ],
+)
+def test_a_recording_is_rescaled_by_the_ratio_that_the_law_gives(asked, tokens, chip):
+    load = recorded(**asked)
+    ratio = by_law("35m", tokens, chip) / by_law("35m", 32_768)
+    assert sum(load.mean_step_s) / 2 == pytest.approx(measured_s() * ratio)
+    memory = find_chip("h200").memory_bytes_per_s / find_chip(chip).memory_bytes_per_s
+    assert load.outer_step_s == pytest.approx(recorded(chips=2).outer_step_s * memory)
+
+
+@pytest.mark.parametrize(
+    ("asked", "flop_per_s"),
+    [
+        ({"chip_speed": "100 Tflop/s"}, 100e12),
+        ({"chip": "h100", "mfu": 0.5}, 0.5 * 989.5e12),
+        ({"chip": "tpu-v5e"}, 0.4 * 197e12),
+        ({"trace": "35m-diloco-cpu"}, 300e12),
+        ({"trace": "35m-diloco-cpu", "chip": "h100"}, 0.4 * 989.5e12),
+    ],
+)
+def test_a_given_speed_or_an_unknown_chip_rescales_it_by_flops(asked, flop_per_s):
+    load = recorded(batch_tokens=65_536, chips=8, **asked)
+    assert sum(load.mean_step_s) / 2 == pytest.approx(6 * load.params * 8_192 / flop_per_s, rel=1e-6)
+    assert any("rescaled by flops" in note for note in load.notes)
+
+
+def test_recorded_seconds_that_are_not_rescaled_stay_as_they_are():
+    load = load_of("{trace: 35m-diloco-h200}")
+    assert sum(load.mean_step_s) / 2 == pytest.approx(measured_s())
+    assert not any("law of the chip" in note for note in load.notes)

@@ -1,0 +1,109 @@
+"""The analytic workload: a model of any size, by its flops."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from ..defaults import PAYLOAD_BITS
+from ..documents.chip_keys import named_speed, settle
+from ..documents.validation import nearest
+from ..errors import InputError, brief
+from ..laws import TOKENS_PER_PARAM, default_batch_tokens
+from ..laws.model_family import FAMILY
+from ..topology.model import Datacenter
+from ..units.chips import Chip
+from ..units.in_words import human_count, human_seconds
+from ..units.quantities import Bits, ChipSpeed, Params, Time
+from .by_law import chips_by_law, dealt, of_family
+from .extent import CHIP_FLOP_PER_S, TOKENS_PER_CHIP, AbstractWorkload, speed_range
+from .load import Load
+
+
+class AnalyticWorkload(AbstractWorkload):
+    """A model of any size: compute is 6 N_active flops a token at the chips' useful speed.
+
+    Defaults: 20 N tokens; the power of two nearest to Data-Parallel's best batch; 4,096 tokens per chip.
+    """
+
+    model: str | None = Field(default=None, examples=["10b"])
+    """A name of the model family; gives params and token budget."""
+    params: Params | None = Field(default=None, examples=[10e9])
+    """Parameters N, each of which is exchanged."""
+    active_params: Params | None = Field(default=None, examples=[2e9])
+    """Parameters that are active for a token (mixture-of-experts); default: all."""
+    chip_flop_per_s: ChipSpeed = Field(default=CHIP_FLOP_PER_S, alias="chip_speed", examples=["300 Tflop/s"])
+    """Useful flop/s of a chip, Q (peak times utilisation), if the topology gives none; that of `chip`, if named
+    [flop/s]."""
+    step_time_s: Time | None = Field(default=None, alias="step_time", examples=["0.8 s"])
+    """Instead of chip_speed: the time of a step, the same for every worker, as measured in a datacenter; it contains
+    the exchange of gradients inside [s]."""
+    payload_bits: Bits = Field(default=PAYLOAD_BITS, examples=[16])
+    """Bits per exchanged parameter, b [bit]."""
+
+    @model_validator(mode="after")
+    def _names_a_model(self) -> Self:
+        if (self.model is None) == (self.params is None):
+            raise InputError("a workload needs either `model` (a name) or `params` (a number), and not both")
+        if self.model is not None and self.model not in FAMILY:
+            raise InputError(f"model: there is none named {brief(self.model)}; {nearest(self.model, list(FAMILY))}")
+        settle(self)
+        own = named_speed(self.chip, self.mfu) or CHIP_FLOP_PER_S
+        if self.step_time_s is not None and (self.chip_flop_per_s != own or self.mfu is not None):
+            said = "mfu" if self.mfu is not None else "chip_speed"
+            raise InputError(f"`step_time` and `{said}` say the same twice; keep one of them")
+        return self
+
+    def load(self, sites: Sequence[Datacenter], split: int) -> Load:
+        """The load of the sites; the compute time of a step is 6 N_active (B/R) / Q."""
+        params = FAMILY[self.model].params if self.model else self.params or 0.0
+        budget = FAMILY[self.model].token_budget if self.model else TOKENS_PER_PARAM * params
+        batch_tokens = self.batch_tokens or default_batch_tokens(params)
+        wanted = batch_tokens / (self.tokens_per_chip or TOKENS_PER_CHIP)
+        deal = self._deal(sites, wanted, split, self.chip_flop_per_s)
+        law: tuple[str, ...] = ()
+        if self.model and any(by := self.by_law(sites)):
+            pace = of_family(self.model, self.memory)
+            deal = dealt(deal, by, pace, 6 * params, batch_tokens)
+            law = (pace.note(by, deal.flop_per_chip(batch_tokens)),)
+        flops = deal.flop_per_chip(6 * (self.active_params or params) * batch_tokens)
+        step_s = tuple(self.step_time_s or flop / speed for flop, speed in zip(flops, deal.speeds, strict=True))
+        compute = (
+            f"compute: {human_seconds(self.step_time_s)} a step, as given"
+            if self.step_time_s
+            else f"compute: 6 x {human_count(self.active_params or params)} flops a token on chips of "
+            f"{speed_range(deal.speeds)} Tflop/s useful{self.kinds(sites, deal.speeds)}: {human_seconds(max(step_s))} "
+            "a step"
+        )
+        payload_bytes = params * self.payload_bits / 8
+        return Load(
+            params=params,
+            batch_tokens=batch_tokens,
+            deal=deal,
+            steps=self._total_steps(params, batch_tokens, budget),
+            gradient_bytes=payload_bytes,
+            outer_bytes=payload_bytes,
+            mean_step_s=step_s,
+            cycle_steps=1,
+            compute_s=lambda worker, first, count: count * step_s[worker],
+            notes=(
+                compute,
+                *law,
+                f"payload: {self.payload_bits:g} bits per parameter",
+            ),
+            layers=self._layers(FAMILY[self.model].layers if self.model else None),
+            forward_share=self.forward_share,
+            inside_included=self.step_time_s is not None,
+            active_params=self.active_params,
+        )
+
+    def by_law(self, sites: Sequence[Datacenter]) -> tuple[Chip | None, ...]:
+        """The chip of each site whose speed the law of the chip says, since nothing else does; None elsewhere."""
+        known = self.model is not None and self.step_time_s is None and self.active_params is None
+        return chips_by_law(self, sites) if known else (None,) * len(sites)
+
+    def describe(self) -> str:
+        """The workload in a few words."""
+        return f"{self.model} of the published family, analytic" if self.model else "analytic"
