@@ -7,6 +7,7 @@ from ..questions.explain.explain import Explanation
 from ..units.in_words import human_count, human_quantity, human_seconds
 from ..units.quantities import BANDWIDTH, LATENCY
 from .cost import cost_by_site
+from .flops_table import flops_table
 from .memory import memory_table
 from .model import Block, Column, Records, Report, Row, Table, sentences, table
 from .quantities import DURATION, NUMBER, SHARE
@@ -30,6 +31,7 @@ def report(answer: Explanation) -> Report:
             _breakdown(answer),
             *formula,
             sentences([answer.remark]),
+            *([flops_table(answer.flops)] if answer.flops else []),
             _elasticities(answer),
             *cost_by_site(run),
             *memory_table([run]),
@@ -46,7 +48,8 @@ def report(answer: Explanation) -> Report:
             "formula_s": answer.formula_s,
             "remark": answer.remark,
             "elasticities": answer.elasticities,
-        },
+        }
+        | ({"flops": answer.flops} if answer.flops else {}),
         records=Records(["what", "seconds", "share"], [vars(part) for part in answer.parts]),
     )
 

@@ -83,6 +83,9 @@ ENERGY = Quantity(tuple(Scale(f"{unit}Wh", factor, factor) for unit, factor in (
 MASS = Quantity((Scale("kt", 1e6, 1e7), Scale("t", 1e3, 1e3), Scale("kg", 1.0, 0.0)))
 """In kg."""
 POWER = Quantity((Scale("MW", 1e6, 1e5), Scale("kW", 1e3, 1e3), Scale("W", 1.0, 0.0)))
+FLOP = Quantity(
+    tuple(Scale(f"{unit}flop", factor, factor) for unit, factor in (("E", 1e18), ("P", 1e15), ("T", 1e12), ("", 1.0)))
+)
 LOSS = Quantity((Scale("", 1.0, 0.0),), digits=3)
 
 

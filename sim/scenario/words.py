@@ -15,7 +15,7 @@ from .overrides import keys_of, parse_strategy, strategy_documents
 
 Document = dict[str, Any]
 _EXTENT = ("tokens", "overtraining", "steps")
-_OF_A_MODEL = ("step_time", "active_params", "layers", "layer_params")
+_OF_A_MODEL = ("step_time", "active_params", "layers", "layer_params", "attention")
 """Keys of a workload that are true of its own model alone."""
 _OF_A_CHIP = ("chip", "mfu", "chip_speed")
 _PRICES = {"price_chip_hour": "price_chip_hour", "price_gb": "egress"}

@@ -12,18 +12,20 @@ from ..documents.chip_keys import named_speed, settle
 from ..documents.validation import nearest
 from ..errors import InputError, brief
 from ..laws import TOKENS_PER_PARAM, default_batch_tokens
+from ..laws.flops import FLOP_PER_WEIGHT
 from ..laws.model_family import FAMILY
 from ..topology.model import Datacenter
 from ..units.chips import Chip
 from ..units.in_words import human_count, human_seconds
 from ..units.quantities import Bits, ChipSpeed, Params, Time
+from .attention import Attention
 from .by_law import chips_by_law, dealt, of_family
 from .extent import CHIP_FLOP_PER_S, TOKENS_PER_CHIP, AbstractWorkload, speed_range
 from .load import Load
 
 
 class AnalyticWorkload(AbstractWorkload):
-    """A model of any size: compute is 6 N_active flops a token at the chips' useful speed.
+    """A model of any size: compute is 6 N_active flops a token at the chips' useful speed, and `attention` if asked.
 
     Defaults: 20 N tokens; the power of two nearest to Data-Parallel's best batch; 4,096 tokens per chip.
     """
@@ -42,6 +44,8 @@ class AnalyticWorkload(AbstractWorkload):
     the exchange of gradients inside [s]."""
     payload_bits: Bits = Field(default=PAYLOAD_BITS, examples=[16])
     """Bits per exchanged parameter, b [bit]."""
+    attention: Attention | None = Field(default=None, examples=["{sequence_tokens: 8192}"])
+    """Flops of attention in addition to 6 N_active a token; null: not counted."""
 
     @model_validator(mode="after")
     def _names_a_model(self) -> Self:
@@ -54,26 +58,34 @@ class AnalyticWorkload(AbstractWorkload):
         if self.step_time_s is not None and (self.chip_flop_per_s != own or self.mfu is not None):
             said = "mfu" if self.mfu is not None else "chip_speed"
             raise InputError(f"`step_time` and `{said}` say the same twice; keep one of them")
+        if self.step_time_s is not None and self.attention is not None:
+            raise InputError("a measured `step_time` contains its attention; leave out `attention`")
         return self
 
     def load(self, sites: Sequence[Datacenter], split: int) -> Load:
-        """The load of the sites; the compute time of a step is 6 N_active (B/R) / Q."""
-        params = FAMILY[self.model].params if self.model else self.params or 0.0
-        budget = FAMILY[self.model].token_budget if self.model else TOKENS_PER_PARAM * params
+        """The load of the sites; a step computes (6 N_active + attention) (B/R) / Q, or by the law of the chip."""
+        named = FAMILY[self.model] if self.model else None
+        params = named.params if named else self.params or 0.0
+        budget = named.token_budget if named else TOKENS_PER_PARAM * params
+        layers = self._layers(named.layers if named else None)
+        active, attends = self.active_params or params, 0.0
+        if self.attention:
+            attends = self.attention.flop_per_token(len(layers), named, params, self.active_params)
+        flop_per_token = FLOP_PER_WEIGHT * active + attends
         batch_tokens = self.batch_tokens or default_batch_tokens(params)
         wanted = batch_tokens / (self.tokens_per_chip or TOKENS_PER_CHIP)
         deal = self._deal(sites, wanted, split, self.chip_flop_per_s)
         law: tuple[str, ...] = ()
-        if self.model and any(by := self.by_law(sites)):
-            pace = of_family(self.model, self.memory)
-            deal = dealt(deal, by, pace, 6 * params, batch_tokens)
+        if named and any(by := self.by_law(sites)):
+            pace = of_family(named, self.attention, self.memory)
+            deal = dealt(deal, by, pace, flop_per_token, batch_tokens)
             law = (pace.note(by, deal.flop_per_chip(batch_tokens)),)
-        flops = deal.flop_per_chip(6 * (self.active_params or params) * batch_tokens)
+        flops = deal.flop_per_chip(flop_per_token * batch_tokens)
         step_s = tuple(self.step_time_s or flop / speed for flop, speed in zip(flops, deal.speeds, strict=True))
         compute = (
             f"compute: {human_seconds(self.step_time_s)} a step, as given"
             if self.step_time_s
-            else f"compute: 6 x {human_count(self.active_params or params)} flops a token on chips of "
+            else f"compute: 6 x {human_count(active)} flops a token{_attending(self.attention, attends)} on chips of "
             f"{speed_range(deal.speeds)} Tflop/s useful{self.kinds(sites, deal.speeds)}: {human_seconds(max(step_s))} "
             "a step"
         )
@@ -93,7 +105,7 @@ class AnalyticWorkload(AbstractWorkload):
                 *law,
                 f"payload: {self.payload_bits:g} bits per parameter",
             ),
-            layers=self._layers(FAMILY[self.model].layers if self.model else None),
+            layers=layers,
             forward_share=self.forward_share,
             inside_included=self.step_time_s is not None,
             active_params=self.active_params,
@@ -102,8 +114,17 @@ class AnalyticWorkload(AbstractWorkload):
     def by_law(self, sites: Sequence[Datacenter]) -> tuple[Chip | None, ...]:
         """The chip of each site whose speed the law of the chip says, since nothing else does; None elsewhere."""
         known = self.model is not None and self.step_time_s is None and self.active_params is None
+        if self.attention and (self.attention.mask != "causal" or self.attention.width is not None):
+            known = False  # another model than those that were measured
         return chips_by_law(self, sites) if known else (None,) * len(sites)
 
     def describe(self) -> str:
         """The workload in a few words."""
         return f"{self.model} of the published family, analytic" if self.model else "analytic"
+
+
+def _attending(attention: Attention | None, flop: float) -> str:
+    """The flops of a token's attention, if they are counted."""
+    if attention is None:
+        return ""
+    return f" and {human_count(flop)} of {attention.mask} attention over {attention.sequence_tokens:,} tokens"

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ..laws.chip_step import Step, applies_to, outside, step_seconds
-from ..laws.model_family import FAMILY, SEQUENCE_TOKENS
+from ..laws.model_family import SEQUENCE_TOKENS, ModelShape
 from ..topology.model import Datacenter
 from ..trace.series import Recording
 from ..units.chips import Chip, chips, find_chip
+from .attention import Attention
 from .extent import AbstractWorkload
 from .load import Deal
 from .memory import Memory
@@ -78,15 +79,14 @@ def chips_by_law(
     return tuple(found)
 
 
-def of_family(name: str, memory: Memory | None) -> Pace:
+def of_family(shape: ModelShape, *says: Attention | Memory | None) -> Pace:
     """The pace of a model of the family.
 
     Args:
-      name: of the model.
-      memory: says how many tokens a sequence has; None: as many as those of the family.
+      shape: the model.
+      says: what says how many tokens a sequence has, the first that is given; else as many as the family trains with.
     """
-    shape = FAMILY[name]
-    sequence = memory.sequence_tokens if memory is not None else SEQUENCE_TOKENS
+    sequence = next((each.sequence_tokens for each in says if each is not None), SEQUENCE_TOKENS)
     return Pace(Step(shape.layers, shape.width, shape.hidden, 0, sequence_tokens=sequence))
 
 

@@ -30,7 +30,8 @@ class Load:
         even = workload.split == "even"
         self.tokens_share = [1 / len(sites) if even else each / sum(power) for each in power]
         active = (trace.model.get("active_params") if recorded else workload.active_params) or self.params
-        flops = [6 * active * self.batch_tokens * s / c for s, c in zip(self.tokens_share, self.chips, strict=True)]
+        per_token = 6 * active + (0 if recorded else attention(workload, self.params))
+        flops = [per_token * self.batch_tokens * s / c for s, c in zip(self.tokens_share, self.chips, strict=True)]
         step_s = [flop / speed for flop, speed in zip(flops, speeds, strict=True)]
         self.measured = not recorded and workload.step_time_s is not None
         if self.measured:
@@ -71,6 +72,17 @@ class Load:
         """Compute of one step with a host to itself [s]."""
         series = self.series[worker]
         return series[step % len(series)]
+
+
+def attention(workload, params):
+    """Training flops of a token's attention, position by position: two products forward, and twice as much backward."""
+    if workload.attention is None:
+        return 0
+    length, layers = workload.attention.sequence_tokens, workload.layers or len(workload.layer_params)
+    width = workload.attention.width or math.sqrt(params / 12 / layers)
+    seen = length if workload.attention.mask == "full" else length / 2
+    forward = 2 * (2 * width * seen)
+    return layers * (forward + 2 * forward)
 
 
 class Trace:

@@ -60,6 +60,8 @@ def _workload(rng, count, layered, folder):
     extent |= {"rescale": True} if recorded else {"params": params}
     if not recorded and rng.random() < 0.3:
         return extent | {"step_time": f"{_number(rng, 0.1, 10)!r} s"}
+    if not recorded and layered and extent["steps"] % 3 == 0:
+        extent["attention"] = {"sequence_tokens": 4096, "mask": "full" if extent["steps"] == 12 else "causal"}
     return extent | {"chip_speed": f"{speed!r} Tflop/s"}
 
 

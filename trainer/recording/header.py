@@ -10,6 +10,7 @@ from jax.sharding import Mesh
 
 from sim.documents.validation import MOST_WORDS
 from sim.errors import printable
+from sim.laws.flops import attention_flop_per_token, rule_flop
 from sim.trace.file import FusedClock, Header, RecordedExecution, RecordedModel
 
 from ..config.run import TrainConfig
@@ -70,7 +71,7 @@ def make_header(
         times="measured" if utilization is None else "estimated",
         utilization=utilization,
         step_flop=programs.step_flop,
-        rule_flop=6.0 * params * config.batch_tokens / config.mesh_devices,
+        rule_flop=rule_flop(params, config.batch_tokens) / config.mesh_devices,
         model_flop=model_flop(config),
         memory=programs.memory(),
         programs=tuple(programs.described.values()),
@@ -82,13 +83,10 @@ def make_header(
 
 
 def model_flop(config: TrainConfig) -> float:
-    """Flops of a device's step by 6 N a token and causal attention, 6 x layers x width x sequence length [flop].
-
-    Attention: two products of 2 L D flops forward, half of each masked, and twice as much backward.
-    """
+    """Flops of a device's step by 6 N a token and causal attention [flop]."""
     model = config.model
-    attention = 6.0 * model.layers * model.width * config.sequence_length
-    return (6.0 * model.params + attention) * config.batch_tokens / config.mesh_devices
+    attention = attention_flop_per_token(model.layers, model.width, config.sequence_length)
+    return (rule_flop(model.params, 1) + attention) * config.batch_tokens / config.mesh_devices
 
 
 def _shown(text: str) -> str:

@@ -15,6 +15,7 @@ from ...strategies.shared.closed_form import Term
 from ...topology.model import PUBLISHED
 from ...units.in_words import human_seconds
 from .elasticity import Elasticity, elasticities
+from .flops import Flops
 
 _NEGLIGIBLE = 1e-9
 """A share of the wall-clock below which a time is only what rounding left over."""
@@ -64,6 +65,7 @@ class Explanation:
       remark: why the replay differs from the formula, or why there is none.
       elasticities: how sensitive the wall-clock is to each input.
       notes: assumptions.
+      flops: of a step, block by block; None where nobody asked.
     """
 
     scenario: Scenario
@@ -75,6 +77,7 @@ class Explanation:
     remark: str
     elasticities: tuple[Elasticity, ...]
     notes: tuple[str, ...]
+    flops: Flops | None = None
 
 
 def answer(scenario: Scenario, watch: Watch = UNWATCHED) -> Explanation:

@@ -122,8 +122,10 @@ def _by_layer(job: Job) -> bool:
 
 
 def _layers(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
-    if scenario.workload.memory is None and not any(_by_layer(job) for job in jobs):
-        yield from given(scenario.workload, "workload", "layers", "layer_params")
+    workload = scenario.workload
+    counted = workload.memory is not None or (isinstance(workload, AnalyticWorkload) and workload.attention is not None)
+    if not counted and not any(_by_layer(job) for job in jobs):
+        yield from given(workload, "workload", "layers", "layer_params")
 
 
 def _forward(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:

@@ -11,7 +11,7 @@ from sim.report.render import RENDERERS
 from sim.shell import formats
 
 FOLDER = Path(sim.report.__file__).parent
-SHARED = {"__init__", "model", "figures", "quantities", "strategy_name", "run_detail", "cost", "memory"}
+SHARED = {"__init__", "model", "figures", "quantities", "strategy_name", "run_detail", "cost", "memory", "flops_table"}
 BUILDERS = sorted(path for path in FOLDER.glob("*.py") if path.stem not in SHARED)
 
 

@@ -260,6 +260,11 @@ BASES: dict[str, dict] = {
         "workload": {"model": "35m", "steps": 23},
         "strategies": [{"kind": "data-parallel"}, DILOCO],
     },
+    "attention counted": {
+        "topology": topology(),
+        "workload": {**LAYERED, "attention": {"sequence_tokens": 4096, "width": 512}},
+        "strategies": [{"kind": "data-parallel"}, DILOCO],
+    },
     "recorded": {
         "topology": topology(sites=[site("a"), site("b"), site("c")]),
         "workload": {"trace": RECORDING, "tokens": 1e6, "chips": 6},
