@@ -20,7 +20,7 @@ from ..simulation.without_effect.given import given
 from ..simulation.without_effect.keys import Reason, by_path, reasons, sentences
 from ..simulation.without_effect.network import MOST_SITES
 from ..simulation.without_effect.prices import NOT_COUNTED, prices
-from ..simulation.without_effect.training import OWN_BITS, SPEEDS, own_bits
+from ..simulation.without_effect.training import NO_LAYERS, OWN_BITS, SPEEDS, layers_without_memory, own_bits
 from ..topology.model import Topology
 from ..trace.given import GivenSeconds
 from ..workload.documents import AnalyticWorkload, TraceWorkload, Workload
@@ -48,6 +48,7 @@ def in_bandwidth(
     more = [(NOT_COUNTED, prices(scenario.topology)), (NOT_HELD, given(scenario.workload, "workload", "memory")), *more]
     planned = jobs(there)
     found = _renamed(of_jobs(there, planned), scenario, there)
+    found |= by_path([(NO_LAYERS, layers_without_memory(there, planned))])
     found |= by_path(_of_bandwidth(scenario, planned, settled))
     named = by_path(more) | {name: why for path, why in found.items() if (name := called(path)) is not None}
     return tuple(sentences(named))
@@ -193,7 +194,14 @@ def in_budgets(
 def _of_budget(scenario: Scenario, planned: Sequence[Sequence[Job]]) -> dict[str, str]:
     seconds = list(_of_given_seconds(scenario))
     some = [each for each in planned if each]  # a rule may leave no strategy: none of them has a best batch
-    found = [[*reasons(scenario, each, carrying(scenario, each)), *seconds] for each in some]
+    found = [
+        [
+            *reasons(scenario, each, carrying(scenario, each)),
+            (NO_LAYERS, layers_without_memory(scenario, each)),
+            *seconds,
+        ]
+        for each in some
+    ]
     held = list(given(scenario.workload, "workload", "memory"))
     more: list[Reason] = [(NOT_COUNTED, prices(scenario.topology)), (NOT_HELD, held)]
     return in_all([by_path([*more, *own]) for own in found])

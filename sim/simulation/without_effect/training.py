@@ -18,6 +18,7 @@ from .prices import counts_watts
 
 SPEEDS = ("chip", "mfu", "chip_speed")
 """Keys that say how fast chips compute."""
+NO_LAYERS = "no strategy goes by layers"
 OWN_BITS = "every strategy has its own payload bits"
 
 
@@ -122,8 +123,14 @@ def _by_layer(job: Job) -> bool:
 
 
 def _layers(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
+    if scenario.workload.memory is None:
+        yield from layers_without_memory(scenario, jobs)
+
+
+def layers_without_memory(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
+    """Layers of a workload that change no exchange and no compute, where nobody looks at what a chip holds."""
     workload = scenario.workload
-    counted = workload.memory is not None or (isinstance(workload, AnalyticWorkload) and workload.attention is not None)
+    counted = isinstance(workload, AnalyticWorkload) and workload.attention is not None
     if not counted and not any(_by_layer(job) for job in jobs):
         yield from given(workload, "workload", "layers", "layer_params")
 
@@ -210,7 +217,7 @@ TRAINING: tuple[tuple[str, Rule], ...] = (
     ("the speed of the chips is given", _kinds),
     ("how many chips work is said in the workload, or not of every datacenter; it is a limit only", _own_chips),
     ("all datacenters are equally fast", _split),
-    ("no strategy goes by layers", _layers),
+    (NO_LAYERS, _layers),
     ("nothing is exchanged behind a backward pass", _forward),
     ("what a chip holds does not depend on it here", _memory),
     (OWN_BITS, _bits),
