@@ -15,6 +15,7 @@ from .explain import explain
 from .file_or_command import FileOrCommand
 from .flows import flows
 from .goodput import goodput
+from .laws import laws
 from .plan import plan
 from .predict import predict
 from .reproduce import reproduce
@@ -40,6 +41,7 @@ for command in (
     budget,
     explain,
     goodput,
+    laws,
     predict,
     plan,
     validate,

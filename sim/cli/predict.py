@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..errors import InputError
 from ..shell.delivery import check_writable
-from ..shell.formats import FormatOption, OutputOption, chosen
+from ..shell.formats import Format, FormatOption, OutputOption, chosen
 from .handing_over import hand_over
 from .options import ReplicasOption, SyncEveryOption, TokensOption, UniqueTokensOption, count, count_if_given
 
@@ -17,20 +20,38 @@ if TYPE_CHECKING:
 
 ParamsOption = Annotated[str, typer.Option(help="Parameters N of the model, such as 30B.", metavar="COUNT")]
 StrategyOption = Annotated[
-    str,
-    typer.Option(help="data-parallel or diloco.", metavar="NAME", autocompletion=lambda: ["data-parallel", "diloco"]),
+    str | None,
+    typer.Option(
+        help="data-parallel (the default) or diloco.",
+        metavar="NAME",
+        autocompletion=lambda: ["data-parallel", "diloco"],
+    ),
 ]
 BatchTokensOption = Annotated[
     str | None, typer.Option(help="Batch to predict the loss at. [default: the best one]", metavar="COUNT")
 ]
 
 
+LawOption = Annotated[
+    str,
+    typer.Option(
+        help="Law: diloco (all the options), kaplan or c4 (loss after steps at a batch; kaplan also after tokens), "
+        "chinchilla or epoch (after tokens).",
+        metavar="NAME",
+        autocompletion=lambda: ["diloco", "kaplan", "c4", "chinchilla", "epoch"],
+    ),
+]
+StepsOption = Annotated[int | None, typer.Option(help="Steps of --batch-tokens, instead of --tokens.")]
+
+
 def predict(
     params: ParamsOption,
-    strategy: StrategyOption = "data-parallel",
+    law: LawOption = "diloco",
+    strategy: StrategyOption = None,
     replicas: ReplicasOption = None,
     tokens: TokensOption = None,
     sync_every: SyncEveryOption = None,
+    steps: StepsOption = None,
     batch_tokens: BatchTokensOption = None,
     unique_tokens: UniqueTokensOption = None,
     format_: FormatOption = None,
@@ -41,16 +62,25 @@ def predict(
         check_writable(output)
     shape = chosen(format_, output)
     from ..questions.predict import answer
+    from ..questions.predict_by import tokens_of
     from ..report.predict import report
+
+    trained, batch = count_if_given("--tokens", tokens), count_if_given("--batch-tokens", batch_tokens)
+    if law != "diloco":
+        others = (("strategy", strategy), ("replicas", replicas), ("sync-every", sync_every))
+        _refuse(law, dict((*others, ("unique-tokens", unique_tokens))))
+        _by_law(law, count("--params", params), trained, steps, batch, shape, output)
+        return
+    trained = tokens_of(trained, steps, batch)
 
     def ask(size: float) -> LawAnswer:
         return answer(
             size,
-            strategy,
+            strategy or "data-parallel",
             replicas=replicas,
-            tokens=count_if_given("--tokens", tokens),
+            tokens=trained,
             sync_every=sync_every,
-            batch_tokens=count_if_given("--batch-tokens", batch_tokens),
+            batch_tokens=batch,
             unique_tokens=count_if_given("--unique-tokens", unique_tokens),
         )
 
@@ -63,3 +93,25 @@ def predict(
         return page(told, found, around(ask, found.params))
 
     hand_over(report(found), shape, output, illustrated)
+
+
+def _refuse(law: str, others: Mapping[str, object]) -> None:
+    """Refuses what only the law diloco asks for."""
+    if there := [f"--{name}" for name, value in others.items() if value is not None]:
+        raise InputError(f"--law {law}: has no {' and no '.join(there)}; leave it out, or write --law diloco")
+
+
+def _by_law(
+    law: str,
+    params: float,
+    tokens: float | None,
+    steps: int | None,
+    batch_tokens: float | None,
+    shape: Format,
+    output: Path | None,
+) -> None:
+    """Answers by another law."""
+    from ..questions.predict_by import answer
+    from ..report.predict_by import report
+
+    hand_over(report(answer(law, params, tokens=tokens, steps=steps, batch_tokens=batch_tokens)), shape, output)

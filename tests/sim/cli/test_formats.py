@@ -45,6 +45,7 @@ COMMANDS = {
         "--histories",
         "2",
     ],
+    "laws": ["laws"],
     "list": ["list", "topologies"],
     "plan": ["plan", "--topology", "low-bw", "--chips", "8", "--days", "0.1", "--params", "1e7"],
     "predict": ["predict", "--params", "1e9"],

@@ -1,0 +1,179 @@
+"""Every law by name: its form, its constants as the code has them, its source, and the range of its fit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from . import chinchilla, data_constrained, experts, flops, inference, kaplan, published
+from .critical_batch import KAPLAN
+
+
+@dataclass(frozen=True)
+class KnownLaw:
+    """A law.
+
+    Attributes:
+      name: by which commands know it.
+      gives: what it says.
+      form: its formula.
+      constants: by name.
+      fitted: to what it was fitted, and over which range.
+      source: where it was published, or who fitted it.
+    """
+
+    name: str
+    gives: str
+    form: str
+    constants: Mapping[str, float]
+    fitted: str
+    source: str
+
+
+_FAMILY = "35M to 2.4B parameters, 20 tokens a parameter of C4; DiLoCo with H = 30 and M = 1, 2, 4, 8"
+_WEBTEXT = "768 to 1.5B parameters without embeddings, WebText2, sequences of 1,024 tokens"
+_MASSIVETEXT = "44M to 16B parameters, MassiveText"
+
+
+def _table(laws: Mapping[str, published.Law]) -> dict[str, float]:
+    """The constants of a published table, a row after the other."""
+    letters = ("A", "alpha", "beta")
+    return {
+        f"{letter} ({row})": value
+        for row, law in laws.items()
+        for letter, value in zip(letters, law, strict=True)
+        if letter != "beta" or value
+    }
+
+
+def laws() -> tuple[KnownLaw, ...]:
+    """All of them: DiLoCo's, Kaplan's, Chinchilla's, and those of special cases."""
+    return (*_diloco(), *_kaplan(), *_chinchilla(), *_special())
+
+
+def _diloco() -> tuple[KnownLaw, ...]:
+    paper = "arXiv 2503.09799"
+    outer = {f"rate (M={replicas})": rate for replicas, rate in published.OUTER_LEARNING_RATE.items()}
+    return (
+        KnownLaw(
+            "diloco",
+            "loss after 20 N tokens",
+            "A N^alpha M^beta",
+            _table(published.LOSS),
+            _FAMILY,
+            f"{paper}, Tables 7 and 10",
+        ),
+        KnownLaw(
+            "diloco-floor",
+            "loss after 20 N tokens, of models above 2.4B",
+            "C + A (N/1e9)^alpha M^beta",
+            {"C": published.FLOOR} | _table(published.LOSS_OVER_FLOOR),
+            "35M to 10B parameters (M = 8: to 2.4B)",
+            f"fitted here to {paper}, Tables 4, 5 and 12",
+        ),
+        KnownLaw(
+            "best-batch",
+            "best batch [sequences of 2,048 tokens]",
+            "A N^alpha M^beta",
+            _table(published.BATCH_SEQUENCES),
+            _FAMILY,
+            f"{paper}, Tables 9 and 10",
+        ),
+        KnownLaw(
+            "inner-learning-rate",
+            "best peak rate of the inner optimizer",
+            "A N^alpha M^beta",
+            _table(published.INNER_LEARNING_RATE),
+            _FAMILY,
+            f"{paper}, Tables 8 and 10",
+        ),
+        KnownLaw(
+            "outer-learning-rate",
+            "best rate of the outer optimizer",
+            "a constant for each M",
+            outer,
+            "335M to 2.4B parameters; smaller ones scatter between 0.4 and 1.0",
+            f"{paper}, Figure 7",
+        ),
+    )
+
+
+def _kaplan() -> tuple[KnownLaw, ...]:
+    paper = "arXiv 2001.08361"
+    one, both = {"aN": kaplan.A_N, "Nc": kaplan.N_C}, {"aD": kaplan.A_D, "Dc": kaplan.D_C_TOKENS}
+    compute = {"aC": kaplan.A_C, "Cc [petaflop/s days]": kaplan.C_C_PETAFLOP_DAYS}
+    steps = tuple(
+        KnownLaw(
+            f"{name}-steps", "loss after S steps at batch B", "(Nc/N)^aN + (Sc/S_min)^aS, S_min = S/(1 + Bcrit(L)/B)",
+            {
+                "aN": law.a_N, "Nc": law.N_c, "aS": law.a_S, "Sc": law.S_c, "B*": law.batch.tokens,
+                "aB": law.batch.exponent,
+            },
+            fitted, source,
+        )
+        for (name, law), (fitted, source) in zip(
+            kaplan.STEP_LAWS.items(),
+            (
+                (_WEBTEXT, f"{paper}, equation 1.6 and Table 3"),
+                ("C4; no second source confirms them", "arXiv 2403.06563"),
+            ),
+            strict=True,
+        )
+    )  # fmt: skip
+    return (
+        KnownLaw("kaplan-params", "loss with ample data", "(Nc/N)^aN", one, _WEBTEXT, f"{paper}, equation 1.1"),
+        KnownLaw("kaplan-tokens", "loss of a large model", "(Dc/D)^aD", both, _WEBTEXT, f"{paper}, equation 1.2"),
+        KnownLaw(
+            "kaplan-compute", "loss of the best model for C flop", "(Cc/C)^aC", compute, _WEBTEXT,
+            f"{paper}, equation 1.3",
+        ),
+        KnownLaw(
+            "kaplan", "loss from N and D", "[(Nc/N)^(aN/aD) + Dc/D]^aD", one | both, _WEBTEXT,
+            f"{paper}, equation 1.5",
+        ),
+        *steps,
+        KnownLaw(
+            "critical-batch", "batch at which steps and tokens are both twice the fewest [tokens]", "B*/L^(1/aB)",
+            {"B*": KAPLAN.tokens, "aB": KAPLAN.exponent}, f"{_WEBTEXT}; losses above 2",
+            f"arXiv 1812.06162; {paper}, equation 1.4",
+        ),
+    )  # fmt: skip
+
+
+def _chinchilla() -> tuple[KnownLaw, ...]:
+    form = "E + A/N^a + B/D^b"
+    sources = {"hoffmann": "arXiv 2203.15556, approach 3 (digits: arXiv 2404.10102)", "epoch": "arXiv 2404.10102"}
+    names = {"hoffmann": "chinchilla", "epoch": "epoch"}
+    return tuple(
+        KnownLaw(names[fit], "loss from N and D", form, vars(constants), _MASSIVETEXT, sources[fit])
+        for fit, constants in chinchilla.CONSTANTS.items()
+    )
+
+
+def _special() -> tuple[KnownLaw, ...]:
+    return (
+        KnownLaw(
+            "data-constrained", "fresh tokens that D with repeats are worth [tokens]",
+            "U + U R* (1 - exp(-(D/U - 1)/R*))", {"R*": data_constrained.REPEATS_WORTH},
+            "up to 9B parameters and 900B tokens of C4", "arXiv 2305.16264, equation 5",
+        ),
+        KnownLaw(
+            "inference-aware", "N and D with the least flop of training and inference at a loss",
+            "min 6 N D + 2 N D_inference, E + A/N^a + B/D^b = L", vars(inference.CONSTANTS), _MASSIVETEXT,
+            "arXiv 2401.00448, equation 3",
+        ),
+        KnownLaw(
+            "routed-experts", "dense model of the same loss", "log L = a log N + b log E' + c log N log E' + d",
+            {
+                "a": experts.SLOPE_N, "b": experts.SLOPE_E, "c": experts.CROSS, "E_start": experts.EXPERTS_START,
+                "E_max": experts.EXPERTS_MAX,
+            },
+            f"{experts.FITTED_EXPERTS[0]} to {experts.FITTED_EXPERTS[1]} experts, 130B tokens (S-BASE)",
+            "arXiv 2202.01169, equation 1 and Table 3",
+        ),
+        KnownLaw(
+            "flops", "flops of training [flop]", "6 N D + 12 L T W D (half of it if causal)",
+            {"weights": flops.FLOP_PER_WEIGHT, "attention": flops.ATTENTION_FLOP}, "nothing: flops are counted",
+            "arXiv 2001.08361, section 2.1; arXiv 2204.02311, appendix B",
+        ),
+    )  # fmt: skip

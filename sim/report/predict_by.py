@@ -1,0 +1,26 @@
+"""The loss of a model by one law, as a report."""
+
+from __future__ import annotations
+
+from ..questions.predict_by import LawLoss
+from ..units.in_words import human_count
+from .model import Fact, Facts, Records, Report, sentences
+
+
+def report(answer: LawLoss) -> Report:
+    """A line for each number; notes are joined by `; ` in a record."""
+    texts = {"Law": answer.form, "Tokens": human_count(answer.tokens)}
+    if answer.steps is not None and answer.batch_tokens is not None:
+        texts["Steps"] = f"{answer.steps:,.0f} of {human_count(answer.batch_tokens)} tokens"
+    texts["Predicted loss"] = f"{answer.predicted_loss:.3f} nats per token"
+    if answer.critical_batch_tokens is not None:
+        texts["Critical batch"] = f"{human_count(answer.critical_batch_tokens)} tokens at that loss"
+    return Report(
+        title=f"{answer.law}, {human_count(answer.params)} parameters",
+        blocks=(
+            Facts(tuple(Fact(name, (text,)) for name, text in texts.items())),
+            sentences(answer.notes, "quiet", "Notes"),
+        ),
+        document=vars(answer),
+        records=Records(list(vars(answer)), [vars(answer) | {"notes": "; ".join(answer.notes)}]),
+    )
