@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ..laws.chip_step import Step, applies_to, outside, step_seconds
+from ..laws.chip_step import Step, applies_to, outside, step_of, step_seconds
 from ..laws.model_family import SEQUENCE_TOKENS, ModelShape
 from ..topology.model import Datacenter
 from ..trace.series import Recording
@@ -87,7 +87,7 @@ def of_family(shape: ModelShape, *says: Attention | Memory | None) -> Pace:
       says: what says how many tokens a sequence has, the first that is given; else as many as the family trains with.
     """
     sequence = next((each.sequence_tokens for each in says if each is not None), SEQUENCE_TOKENS)
-    return Pace(Step(shape.layers, shape.width, shape.hidden, 0, sequence_tokens=sequence))
+    return Pace(step_of(shape, 0, sequence))
 
 
 def of_recording(recording: Recording) -> tuple[Pace, Chip] | None:

@@ -40,6 +40,10 @@ def by_law(size, tokens, chip="h200", sequence=2_048):
         ("{model: 35m, chip: h200, tokens_per_chip: 2048}", by_law("35m", 2_048)),
         ("{model: 550m, chip: h100, chips: 8, batch_tokens: 262144}", by_law("550m", 32_768, "h100")),
         (
+            f"{{model: 180m, chip: h200, chips: 4, batch_tokens: 65536, attention: {LONG}}}",
+            by_law("180m", 16_384, "h200", 8_192),
+        ),
+        (
             f"{{model: 180m, chip: h200, chips: 4, batch_tokens: 65536, memory: {LONG}}}",
             by_law("180m", 16_384, "h200", 8_192),
         ),
@@ -66,6 +70,12 @@ def test_the_law_says_the_seconds(workload, seconds):
 def test_a_given_speed_or_an_unknown_shape_or_chip_leaves_it_out(workload, flop_per_s):
     load = load_of(workload)
     assert load.mean_step_s[0] == pytest.approx(6 * 1.3e9 * load.batch_tokens / 8 / flop_per_s)
+    assert not any("law of the chip" in note for note in load.notes)
+
+
+@pytest.mark.parametrize("other", ["mask: full", "width: 4096"])
+def test_attention_of_another_model_leaves_it_out(other):
+    load = load_of(f"{{model: 1.3b, chip: h200, chips: 8, attention: {{sequence_tokens: 2048, {other}}}}}")
     assert not any("law of the chip" in note for note in load.notes)
 
 
