@@ -16,7 +16,7 @@ from ..documents.validation import Frozen, requires_one_of
 from ..errors import InputError
 from ..units.quantities import BANDWIDTH, Bandwidth, Latency, Size, SizeOrNone, Streams, to_text
 from .capacity import CapacityOverTime
-from .schedules import Outage, Schedule
+from .schedules import Outages, Schedule
 
 BANDWIDTH_EXAMPLES = ["10 Gbit/s"]
 LATENCY_EXAMPLES = ["10 ms"]
@@ -64,8 +64,8 @@ class Link(Frozen):
     """Size of the token bucket of a shaper or policer, with headers [byte]: a burst that may pass at once; 0: none."""
     schedule: Schedule | None = None
     """Bandwidth over time; default: constant."""
-    outages: tuple[Outage, ...] = ()
-    """Times without any bandwidth."""
+    outages: Outages = ()
+    """Times without any bandwidth: a list, or `{mtbf: ..., repair: ..., until: ...}`, of which they are drawn."""
 
     @model_validator(mode="before")
     @classmethod

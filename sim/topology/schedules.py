@@ -7,13 +7,14 @@ import itertools
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
 
-from ..documents.validation import FileName, Frozen, read_text, requires_one_of
+from ..documents.validation import FileName, Frozen, read_text, requires_one_of, validate
 from ..errors import InputError, brief
-from ..units.quantities import BANDWIDTH, DURATION, BandwidthOrNone, Duration, Moment
+from ..units.quantities import BANDWIDTH, DURATION, IN_SI, BandwidthOrNone, Duration, Moment, to_text
+from .random_links import RandomBandwidth, RandomOutages
 
 _COLUMNS = ["time_s", "bandwidth_bits_per_s"]
 
@@ -27,30 +28,44 @@ class Point(Frozen):
     """Bandwidth from then on [bit/s]; with 0 nothing moves."""
 
 
-class Schedule(Frozen):
-    """Bandwidth over time, piecewise constant: as points, or from a CSV file."""
+_ANY_POINTS = (Point.model_construct(at_s=0.0, bandwidth_bits_per_s=1.0),)
 
-    model_config = ConfigDict(json_schema_extra=lambda schema: requires_one_of(schema, "points", "file"))
+
+class Schedule(Frozen):
+    """Bandwidth over time, piecewise constant: as points, from a CSV file, or drawn at random."""
+
+    model_config = ConfigDict(json_schema_extra=lambda schema: requires_one_of(schema, "points", "file", "random"))
 
     points: tuple[Point, ...] = Field(min_length=1, examples=['[{at: "0 h", bandwidth: "10 Gbit/s"}]'])
     """The changes: the first at 0, the times strictly increasing."""
     file: FileName | None = None
     """Instead of points: a CSV with the columns time_s and bandwidth_bits_per_s; relative to the topology file."""
+    random: RandomBandwidth | None = None
+    """Instead of points: a process of which they are drawn."""
     repeat_s: Duration | None = Field(default=None, alias="repeat", examples=["24 h"])
-    """Time after which the schedule begins again [s]; default: the last bandwidth stays."""
+    """Time after which the schedule begins again [s]; default: the last one stays; if drawn, after its changes."""
 
     @model_validator(mode="before")
     @classmethod
-    def _read(cls, data: Any) -> Any:
-        """Replaces a file by its points, so that the model is complete without the file."""
+    def _read(cls, data: Any, info: ValidationInfo) -> Any:
+        """Replaces a file or a process by its points, so that the model is complete without it."""
         if not isinstance(data, dict):
             return data
-        if ("points" in data) == (data.get("file") is not None):
-            raise InputError('a schedule needs either `points: [{at: "0 h", bandwidth: "10 Gbit/s"}, ...]` or `file`')
-        if not isinstance(data.get("file"), str):
+        if ("points" in data) + (data.get("file") is not None) + (data.get("random") is not None) != 1:
+            raise InputError(
+                'a schedule needs either `points: [{at: "0 h", bandwidth: "10 Gbit/s"}, ...]` or `file` or `random`'
+            )
+        rest = {key: value for key, value in data.items() if key not in ("file", "random")}
+        if isinstance(data.get("file"), str):
+            return rest | {"points": tuple(read_points(Path(data["file"])))}
+        if data.get("random") is None:
             return data
-        rest = {key: value for key, value in data.items() if key != "file"}
-        return rest | {"points": tuple(read_points(Path(data["file"])))}
+        try:
+            process = RandomBandwidth.model_validate(data["random"], context=info.context)
+        except ValidationError:
+            return data | {"points": _ANY_POINTS}  # so that only the mistake in the process is reported
+        drawn = tuple(Point.model_construct(at_s=at_s, bandwidth_bits_per_s=value) for at_s, value in process.drawn())
+        return {"repeat": to_text(process.changes * process.every_s, DURATION)} | rest | {"points": drawn}
 
     @model_validator(mode="after")
     def _runs_forward(self) -> Self:
@@ -84,6 +99,20 @@ class Outage(Frozen):
     def end_s(self) -> float:
         """Its end; infinite if it never ends [s]."""
         return math.inf if self.duration_s is None else self.start_s + self.duration_s
+
+
+def _drawn_outages(data: Any, info: ValidationInfo) -> Any:
+    """Replaces a process by the outages that are drawn of it."""
+    if not isinstance(data, dict):
+        return data
+    process = validate(RandomOutages, data, source="outages", in_si=info.context == IN_SI)
+    return tuple(Outage.model_construct(start_s=start, duration_s=duration) for start, duration in process.drawn())
+
+
+Outages = Annotated[
+    tuple[Outage, ...], BeforeValidator(_drawn_outages, json_schema_input_type=tuple[Outage, ...] | RandomOutages)
+]
+"""Times without any bandwidth, as a list or as a process of which they are drawn."""
 
 
 def read_points(path: Path) -> Iterator[Point]:

@@ -231,6 +231,22 @@ BASES: dict[str, dict] = {
         "workload": {"trace": RECORDING, "steps": 12, "chips": 6},
         "strategies": [DILOCO],
     },
+    "at random": {
+        "topology": {
+            "name": "t",
+            "datacenters": [site("a"), site("b")],
+            "links": [
+                {
+                    "between": ["a", "b"],
+                    "latency": "5 ms",
+                    "schedule": {"random": {"mean": "0.2 Gbit/s", "spread": 0.5, "every": "1 s", "changes": 20}},
+                    "outages": {"mtbf": "5 s", "repair": "1 s", "until": "1 h"},
+                }
+            ],
+        },
+        "workload": SMALL,
+        "strategies": [DILOCO],
+    },
     "measured": {
         "topology": topology(),
         "workload": {"params": 1e7, "tokens": 1e6, "batch_tokens": 65536, "step_time": "50 ms", "split": "by-speed"},
@@ -417,6 +433,10 @@ OTHERS: dict[tuple[str, str], list] = {
     ("Topology", "transport"): [{"exchange_overhead": "5 ms"}],
     ("Link", "schedule"): [{"points": [{"at": "0 s", "bandwidth": each}]} for each in ("0.1 Gbit/s", "1 Mbit/s")],
     ("Link", "outages"): [[{"start": "0.1 s", "duration": "10 s"}], [{"start": "0.1 s", "duration": "1000 s"}]],
+    ("Schedule", "random"): [{"mean": "0.1 Gbit/s", "spread": 0.5, "every": "1 s"}],
+    ("RandomBandwidth", "mean"): ["0.1 Gbit/s"],
+    ("RandomBandwidth", "every"): ["0.3 s"],
+    ("RandomBandwidth", "changes"): [2, 3],
     ("Link", "burst"): ["1 MB"],
     ("Link", "loss"): [0.001, 0.3],
     ("LinkTemplate", "loss"): [0.001],
