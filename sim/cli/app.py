@@ -15,6 +15,7 @@ from .explain import explain
 from .file_or_command import FileOrCommand
 from .flows import flows
 from .goodput import goodput
+from .latency import latency
 from .laws import laws
 from .plan import plan
 from .predict import predict
@@ -41,6 +42,7 @@ for command in (
     budget,
     explain,
     goodput,
+    latency,
     laws,
     predict,
     plan,

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ..shell.delivery import check_writable
 from ..shell.formats import FormatOption, OutputOption, chosen
 from .handing_over import hand_over
+
+if TYPE_CHECKING:
+    from ..report.model import Report
 
 
 def laws(format_: FormatOption = None, output: OutputOption = None) -> None:
@@ -15,4 +20,11 @@ def laws(format_: FormatOption = None, output: OutputOption = None) -> None:
     from ..questions.laws import answer
     from ..report.laws import report
 
-    hand_over(report(answer()), shape, output)
+    found = answer()
+
+    def illustrated(told: Report) -> Report:
+        from ..report.page.laws import page
+
+        return page(told, found)
+
+    hand_over(report(found), shape, output, illustrated)

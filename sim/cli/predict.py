@@ -12,7 +12,15 @@ from ..errors import InputError
 from ..shell.delivery import check_writable
 from ..shell.formats import Format, FormatOption, OutputOption, chosen
 from .handing_over import hand_over
-from .options import ReplicasOption, SyncEveryOption, TokensOption, UniqueTokensOption, count, count_if_given
+from .options import (
+    ReplicasOption,
+    StepsOption,
+    SyncEveryOption,
+    TokensOption,
+    UniqueTokensOption,
+    count,
+    count_if_given,
+)
 
 if TYPE_CHECKING:
     from ..questions.predict import LawAnswer
@@ -41,7 +49,6 @@ LawOption = Annotated[
         autocompletion=lambda: ["diloco", "kaplan", "c4", "chinchilla", "epoch"],
     ),
 ]
-StepsOption = Annotated[int | None, typer.Option(help="Steps of --batch-tokens, instead of --tokens.")]
 
 
 def predict(

@@ -45,6 +45,7 @@ COMMANDS = {
         "--histories",
         "2",
     ],
+    "latency": ["latency", "--chip", "tpu-v5e", "--shape", "llama-3-70b", "--deadline", "3 s", "--output-tokens", "64"],
     "laws": ["laws"],
     "list": ["list", "topologies"],
     "plan": ["plan", "--topology", "low-bw", "--chips", "8", "--days", "0.1", "--params", "1e7"],

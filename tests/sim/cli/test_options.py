@@ -23,6 +23,7 @@ BROKEN = ["--site-mtbf", "2 h", "--histories", "2"]
 GOODPUT = ["goodput", *BROKEN, "--for", "6 h", "--topology", "low-bw"]
 EXPLAIN = ["explain", *DILOCO, *SHORT]
 PLAN = ["plan", "--topology", "h100-two-sites", "--days", "3", "--params", "1e9"]
+LATENCY = ["latency", "--chip", "tpu-v5e", "--shape", "llama-3-70b"]
 PREDICT = ["predict", "--params", "1e9"]
 VARIED = ["sweep", "--vary", "compute=1,2", "--workers", "1", "--workload", "10b"]
 SWEEP = [*VARIED, "--topology", "low-bw"]
@@ -124,6 +125,19 @@ PAIRS: dict[str, tuple[list[str], str | None]] = {
     "bandwidth --chips": (UNEVEN, "64"),
     "bandwidth --mfu": ([*UNEVEN, "--chip", "h100"], "0.3"),
     "bandwidth --chip-speed": (UNEVEN, "200 Tflop/s"),
+    "latency --chip": (LATENCY, "h100"),
+    "latency --shape": (LATENCY, "llama-3-8b"),
+    "latency --params": (["latency", "--chip", "h100"], "7B"),
+    "latency --prompt-tokens": (LATENCY, "1k"),
+    "latency --output-tokens": (LATENCY, "64"),
+    "latency --batch": (LATENCY, "4"),
+    "latency --chips": (LATENCY, "16"),
+    "latency --deadline": (LATENCY, "0.5 s"),
+    "latency --mfu": (LATENCY, "0.5"),
+    "latency --memory-share": ([*LATENCY, "--output-tokens", "9"], "0.5"),
+    "latency --weight-bytes": (LATENCY, "1"),
+    "latency --cache-bytes": (LATENCY, "1"),
+    "latency --interconnect": (LATENCY, "800 Gbit/s"),
     "predict --params": (["predict"], "2e9"),
     "predict --tokens": (PREDICT, "1e9"),
     "predict --law": (PREDICT, "epoch"),
@@ -200,6 +214,7 @@ COMMANDS = {
     "explain": EXPLAIN,
     "flows": ["flows", "{flows}"],
     "goodput": [*GOODPUT, *DILOCO, *SHORT],
+    "latency": LATENCY,
     "laws": ["laws"],
     "list": ["list", "topologies"],
     "plan": PLAN,
