@@ -3,59 +3,88 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-
-import numpy as np
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 
 from .accounting import Tally
 from .calendar import Calendar, Leap
 from .interpreter import Replay
-from .steady_state import MOST_PERIODS, MOST_PERIODS_WAITED, Marks, Rhythm, settled
+from .ops import Op
+from .steady_state import MOST_CYCLES, MOST_MARKS, MOST_PERIODS, MOST_ROUNDS_WAITED, Marks, Rhythm, Rounds
 from .timeline import Timeline
 
 _CLEAR = 1e-6
-"""Nothing may happen so close to a moment at which sums are compared, as a share of a cycle."""
+"""Nothing may happen so close to a moment at which sums are compared, as a share of a round."""
 _INTO = (math.sqrt(5) - 1) / 2
 """Where in a time in which nothing happens sums are compared; its middle is where a phase of an exchange may end."""
-_SAME, _ROUNDING = 1e-9, 1e-12
+_SAME, _ROUNDING, _ULPS = 1e-9, 1e-12, 8
 """Sums of two cycles are the same if they differ by less than this share of the larger, and of the cycle."""
 
 
-def may_leap(period: int, steps: int) -> bool:
-    """Whether a run may leap over one period: after four to settle and two to compare, and before the end."""
-    return steps > (4 + 2 + 1 + MOST_PERIODS_WAITED + 1) * period
+_Cycle = tuple[Timeline, Timeline]
+"""The sums where a cycle begins, and where it ends."""
+
+
+class Program:
+    """The ops of a worker; a run that turns out to be shorter goes on with those of the shorter run."""
+
+    def __init__(self, ops: Iterable[Op]) -> None:
+        self._ops, self._taken = iter(ops), 0
+
+    def __iter__(self) -> Iterator[Op]:
+        return self
+
+    def __next__(self) -> Op:
+        op = next(self._ops)
+        self._taken += 1
+        return op
+
+    def goes_on_as(self, ops: Iterable[Op]) -> None:
+        """Goes on with other ops; so many of them are left out as were taken, which were the same."""
+        self._ops = islice(ops, self._taken, None)
+
+
+def may_leap(length: int, period: int, steps: int) -> bool:
+    """Whether a run may leap over one period: after some rounds to settle, one period to compare, and before the end."""
+    settled = (2 * MOST_ROUNDS_WAITED + 2) * length
+    return steps > settled + 2 * period + (MOST_ROUNDS_WAITED + 1) * length
 
 
 def find_leaps(
-    begin: Callable[[Calendar], tuple[Replay, Marks]], workers: Sequence[int], *, period: int, steps: int, drains: bool
-) -> tuple[Calendar, Timeline | None]:
+    begin: Callable[[Calendar], tuple[Replay, Marks]],
+    workers: Sequence[int],
+    *,
+    length: int,
+    period: int,
+    steps: int,
+    drains: bool,
+) -> tuple[Calendar, Replay]:
     """The leaps that a run can make: wherever it repeats itself until a link changes, or until it ends.
 
     Args:
       begin: begins a replay of the run with a calendar, which is empty at first; it leaves marks of every worker.
       workers: those who compute; others have nothing to do.
-      period: steps after which the programs of all workers repeat.
+      length: inner steps of a round.
+      period: inner steps after which the programs of all workers repeat, a number of rounds.
       steps: inner steps of every worker.
-      drains: whether nothing is under way, and all workers go on at the same time, after every period.
+      drains: whether nothing is under way, and all workers go on at the same time, after every round.
 
     Returns:
-      The leaps; and the sums of the whole run if it makes none.
+      The leaps, and the replay, which stands where no more can be leapt over: before the last rounds of a run that is
+      shorter by them.
 
     Raises:
       InputError, ReplayError: as for `replay`.
     """
     calendar = Calendar()
     replay, marks = begin(calendar)
-    tallies = [replay.traffic.tallies[worker] for worker in workers]
-    own = [marks[worker] for worker in workers]
-    search = _Search(replay, tallies, own, calendar, period, steps, 0 if drains else MOST_PERIODS_WAITED)
-    while search.to_go() > 0 and search.goes_on():
-        search.leap(search.until_it_repeats())
-    if not calendar.leaps:
-        search.replay.env.run()
+    search = _Search(replay, workers, marks, calendar, (length, period, steps), 0 if drains else MOST_ROUNDS_WAITED)
+    while search.to_go() > period and search.goes_on():
+        search.leap()
     if not search.goes_on():
-        search.replay.check_over()
-    return calendar, None if calendar.leaps else search.replay.timeline()
+        replay.check_over()
+    replay.marks = None
+    return calendar, replay
 
 
 class _Search:
@@ -64,112 +93,142 @@ class _Search:
     def __init__(
         self,
         replay: Replay,
-        tallies: list[Tally],
+        workers: Sequence[int],
         marks: Marks,
         calendar: Calendar,
-        period: int,
-        steps: int,
+        extent: tuple[int, int, int],
         waited: int,
     ) -> None:
-        self.replay, self._tallies, self._marks, self._calendar = replay, tallies, marks, calendar
-        self._period, self._steps, self._waited = period, steps, waited
+        self._replay, self._env, self._calendar, self._waited = replay, replay.env, calendar, waited
+        self._tallies: list[Tally] = [replay.traffic.tallies[worker] for worker in workers]
+        self._marks = [marks[worker] for worker in workers]
+        self._length, self._period, self._steps = extent
         self._change_s = self._next_change_s()
 
     def _next_change_s(self) -> float:
-        return self.replay.traffic.carrier.next_change_s()
+        return self._replay.traffic.carrier.next_change_s()
 
     def goes_on(self) -> bool:
         """Whether anything is still to happen."""
-        return self.replay.env.peek() < math.inf
+        return self._env.peek() < math.inf
 
     def to_go(self) -> int:
         """Inner steps that may be leapt over: those that no worker has begun, without the end of the run."""
         ahead = max(tally.steps for tally in self._tallies)
-        return self._steps - self._calendar.steps - ahead - (MOST_PERIODS_WAITED + 1) * self._period
+        return self._steps - self._calendar.steps - ahead - (MOST_ROUNDS_WAITED + 1) * self._length
 
-    def until_it_repeats(self) -> tuple[Rhythm, float] | None:
-        """Replays until the run repeats itself: how, and when a cycle began [s]; None: a link changes first."""
-        first = 1 + max(tally.steps for tally in self._tallies) // self._period
-        for own in self._marks:
-            own.clear()
-        periods = 2 * self._waited + 3
-        while periods <= MOST_PERIODS:
-            target = (first + periods) * self._period
-            while self.replay.env.peek() < self._change_s:
-                if self.to_go() <= 0:
-                    return None
-                if min(tally.steps for tally in self._tallies) >= target:
-                    break
-                self.replay.env.step()
-            else:
-                return None
-            marks = [
-                [
-                    mark._replace(step=mark.step - first * self._period)
-                    for mark in own
-                    if mark.step >= first * self._period
-                ]
-                for own in self._marks
-            ]
-            if found := settled(marks, self._period, periods, self._waited):
-                return found
-            periods *= 2
-        return None
-
-    def leap(self, found: tuple[Rhythm, float] | None) -> None:
-        """Compares the sums of two cycles, and leaps to the next change, or to the end; or goes on to the change."""
-        moment_s = None if found is None else self._clear_moment_s(*found)
-        if found is not None and moment_s is not None and moment_s + 2 * found[0].seconds < self._change_s:
-            cycle_s, steps = found[0].seconds, found[0].cycle * self._period
-            first, before, after = (self._sums_at(moment_s + number * cycle_s) for number in range(3))
-            cycles = self.to_go() // steps
+    def leap(self) -> None:
+        """Leaps to the next change of a link, or to the end, once the run repeats itself; or goes on to the change."""
+        rhythm, sums = self._until_it_repeats()
+        if rhythm is not None and not _alike(sums, rhythm.seconds):
+            return  # something happened at the edge of a cycle; or it is no rhythm: one is looked for anew
+        if rhythm is not None:
+            cycles, now_s = self.to_go() // rhythm.cycle, float(self._env.now)
             if self._change_s < math.inf:
-                left_s = self._change_s - self.replay.env.now
-                cycles = min(cycles, math.floor(left_s / cycle_s * (1 - _ROUNDING)))
-            if cycles > 0 and _alike(first, before, after, cycle_s):
-                now_s = float(self.replay.env.now)
-                self._calendar.add(Leap(now_s, cycle_s, cycles, steps, before, after))
-                self.replay.traffic.carrier.clock_leapt()
+                left_s = self._change_s - now_s
+                cycles = min(cycles, math.floor(left_s / rhythm.seconds * (1 - _ROUNDING)))
+            if cycles > 0:
+                self._calendar.add(Leap(now_s, rhythm.seconds, cycles, rhythm.cycle, *sums[-1]))
+                self._replay.traffic.carrier.clock_leapt()
                 self._change_s = self._next_change_s()
         self._on_to_the_change()
 
+    def _until_it_repeats(self) -> tuple[Rhythm | None, list[_Cycle]]:
+        """Replays until the run repeats itself, and on until the sums of two cycles are known, which overlap.
+
+        Returns:
+          How it repeats itself, and the sums where these cycles begin and end; None: a link changes first, or the run
+          ends.
+        """
+        first = 1 + max(tally.steps for tally in self._tallies) // self._length
+        for own in self._marks:
+            own.clear()
+        every = self._period // self._length
+        rounds = Rounds(len(self._marks), self._length, every, self._waited, first)
+        seen: list[tuple[float, Timeline]] = []
+        for whole in range(1, (MOST_PERIODS + MOST_CYCLES) * every):
+            if rounds.kept > MOST_MARKS or not self._replay_to((first + whole) * self._length):
+                break
+            rounds.take(self._marks)
+            if rhythm := rounds.look(whole):
+                from_s = rounds.begin_s(whole - rhythm.cycle // self._length)
+                return self._cycles(rhythm, [each for each in seen if each[0] >= from_s])
+            if _is_noted(whole):
+                if not self._replay_to_a_gap(_CLEAR * rounds.lasted_s(whole - 2)):
+                    break
+                seen.append((float(self._env.now), self._replay.timeline()))
+        return None, []
+
+    def _cycles(self, rhythm: Rhythm, seen: list[tuple[float, Timeline]]) -> tuple[Rhythm | None, list[_Cycle]]:
+        """The sums of two cycles: of those that begin where sums were taken, else of the next ones."""
+        seen = [each for each in seen if each[0] + rhythm.seconds > self._env.now][:2]
+        if self.to_go() <= (3 - len(seen)) * rhythm.cycle + 2 * self._length:
+            return None, []
+        if not seen:
+            if not self._replay_to_a_gap(_CLEAR * rhythm.seconds * self._length / rhythm.cycle):
+                return None, []
+            seen.append((float(self._env.now), self._replay.timeline()))
+        if seen[-1][0] + (3 - len(seen)) * rhythm.seconds >= self._change_s:
+            return None, []
+        if len(seen) == 1:
+            ((begin_s, before),) = seen
+            between, after = (self._sums_at(begin_s + times * rhythm.seconds) for times in (1, 2))
+            return rhythm, [(before, between), (between, after)]
+        return rhythm, [(before, self._sums_at(begin_s + rhythm.seconds)) for begin_s, before in seen]
+
     def _sums_at(self, moment_s: float) -> Timeline:
-        self.replay.env.run(until=moment_s)
-        return self.replay.timeline()
+        self._env.run(until=moment_s)
+        return self._replay.timeline()
+
+    def _replay_to(self, target: float) -> bool:
+        """Replays until every worker has made so many steps; False: a link changes first, or the run ends."""
+        env, tallies, change_s = self._env, self._tallies, self._change_s
+        ahead = max(tally.steps for tally in tallies) + self.to_go()
+        while env.peek() < change_s:
+            steps = [tally.steps for tally in tallies]
+            if max(steps) >= ahead:
+                return False
+            if min(steps) >= target:
+                return True
+            env.step()
+        return False
+
+    def _replay_to_a_gap(self, least_s: float) -> bool:
+        """Replays into the next time in which nothing happens for so long; False: a link changes first, or it ends."""
+        env = self._env
+        while env.peek() - env.now <= 2 * least_s:
+            if env.peek() >= self._change_s or self.to_go() <= 0:
+                return False
+            env.step()
+        moment_s = env.now + _INTO * (env.peek() - env.now)
+        if not moment_s < self._change_s or self.to_go() <= 0:
+            return False
+        env.run(until=moment_s)
+        return True
 
     def _on_to_the_change(self) -> None:
         """Replays until the next change of a link, if there is one before the end that is not leapt over."""
-        while self.replay.env.peek() < self._change_s and self.to_go() > 0:
-            self.replay.env.step()
+        marks, self._replay.marks = self._replay.marks, None
+        self._replay_to(math.inf)
+        self._replay.marks = marks
         if self.to_go() > 0 and self.goes_on():
-            self.replay.env.run(until=self._change_s)
+            self._env.run(until=self._change_s)
             self._change_s = self._next_change_s()
 
-    def _clear_moment_s(self, rhythm: Rhythm, begin_s: float) -> float | None:
-        """The next moment of a cycle that is as far from everything that happens as any; None: it is not far enough."""
-        moments = np.array(
-            [
-                moment_s
-                for own in self._marks
-                for mark in own
-                for moment_s in (mark.end_s, mark.begin_s, mark.end_s if mark.done_s is None else mark.done_s)
-            ]
-        )
-        happens = np.sort(np.mod(moments - begin_s, rhythm.seconds))
-        gaps = np.diff([*happens, happens[0] + rhythm.seconds])
-        widest = int(gaps.argmax())
-        if gaps[widest] < 2 * _CLEAR * rhythm.seconds:
-            return None
-        after_s = math.fmod(happens[widest] + _INTO * gaps[widest], rhythm.seconds)
-        now_s = self.replay.env.now
-        return begin_s + after_s + rhythm.seconds * max(0, math.ceil((now_s - begin_s - after_s) / rhythm.seconds))
+
+def _is_noted(whole: int) -> bool:
+    """Whether sums are taken after so many rounds: after 4, 5, 8, 9, 16, 17, ..., as nobody knows yet which matter."""
+    return whole >= 4 and 0 in (whole & (whole - 1), (whole - 1) & (whole - 2))
 
 
-def _alike(first: Timeline, second: Timeline, third: Timeline, cycle_s: float) -> bool:
-    """Whether all sums grew as much in one cycle as in the next; where they did not, something happened at its edge."""
-    one, two, three = (np.array(list(_sums(each))) for each in (first, second, third))
-    limit = _SAME * np.maximum(np.abs(three - two), cycle_s) + 8 * np.spacing(np.abs(three))
-    return bool((np.abs((three - two) - (two - one)) <= limit).all())
+def _alike(cycles: Sequence[_Cycle], cycle_s: float) -> bool:
+    """Whether all sums grew as much in one cycle as in the other; where not, something happened at the edge of one."""
+    first, second = ([list(_sums(each)) for each in cycle] for cycle in cycles)
+    for before, after, other_before, other_after in zip(*first, *second, strict=True):
+        grown = other_after - other_before
+        if abs(grown - (after - before)) > _SAME * max(abs(grown), cycle_s) + _ULPS * math.ulp(other_after):
+            return False
+    return True
 
 
 def _sums(timeline: Timeline) -> Iterator[float]:

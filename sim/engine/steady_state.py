@@ -9,22 +9,22 @@ that it waited for began and was done, and what was left in the buckets of the l
 
 from __future__ import annotations
 
+import math
+from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from .accounting import Mark
 
-_TIME_TOLERANCE = 1e-9
-"""Two moments are the same if they differ by less than this share of a period."""
+_TIME_TOLERANCE, _ULPS = 1e-9, 8
+"""Two moments are the same if they differ by less than this share of a round, or than so many steps of the clock."""
 _CREDIT_TOLERANCE = 1e-12
-"""Buckets hold the same if it differs by less than this share of it, or of a period: what still drifts counts."""
-MOST_PERIODS_WAITED = 2
-"""An exchange is waited for this many periods after it began, at the latest."""
-MOST_PERIODS, _MOST_CYCLES, _MOST_MARKS = 1024, 4, 1_000_000
+"""Buckets hold the same if it differs by less than this share of it, or of a round: what still drifts counts."""
+MOST_ROUNDS_WAITED = 2
+"""An exchange is waited for this many rounds after it began, at the latest."""
+MOST_PERIODS, MOST_CYCLES, MOST_MARKS = 1024, 4, 1_000_000
 
 Marks = list[list[Mark]]
-_View = tuple[list[float], Sequence[float]]
-"""All moments of a period from its beginning, and what the buckets hold in its end [s]."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class Rhythm:
     """How a run repeats itself.
 
     Attributes:
-      settled: periods after which it does.
-      cycle: after how many periods.
+      settled: inner steps after which it does.
+      cycle: after how many inner steps.
       seconds: how long such a cycle takes [s].
     """
 
@@ -42,8 +42,107 @@ class Rhythm:
     seconds: float
 
 
+class Rounds:
+    """The rounds of a replay, compared with each other as they come.
+
+    What the workers do in a round follows from their programs and from the moments of a few rounds before it. So the
+    run repeats itself as soon as these look as they did one period of the programs earlier, or several, however many
+    rounds a period has.
+
+    Args:
+      workers: how many there are.
+      length: inner steps of a round.
+      period: rounds after which the programs of all workers repeat.
+      waited: rounds that an exchange is waited for after it began, at the latest; so many and one must repeat.
+      first: the first round that is looked at, of which the first marks may be missing.
+    """
+
+    def __init__(self, workers: int, length: int, period: int, waited: int, first: int = 0) -> None:
+        self._workers, self._length, self._period, self._waited, self._first = workers, length, period, waited, first
+        self._moments: list[list[array[float]]] = []
+        """Of every round and worker the moments, in order [s]."""
+        self._credit_s: dict[int, Sequence[float]] = {}
+        """What the buckets held in the end of a round [s]."""
+        self._begins_s: dict[int, float] = {} if first else {0: 0.0}
+        """When a round began for the first worker: when the last op before it was over [s]."""
+        self._before: tuple[int, float] | None = None
+        self._alike = [0] * MOST_CYCLES
+        """For one period, two, ...: how many rounds in a row looked as they did so much earlier."""
+        self._looked = 0
+        self.kept = 0
+        """Marks that were taken, and credits."""
+
+    def take(self, marks: Marks) -> None:
+        """Takes the marks of every worker since the last time, and removes them."""
+        for worker, own in enumerate(marks):
+            for mark in own:
+                number = mark.step // self._length - self._first
+                if worker == 0:
+                    if self._before is not None and number > self._before[0]:
+                        self._begins_s[number] = self._before[1]
+                    self._before = number, mark.end_s
+                if number < 0:
+                    continue
+                while len(self._moments) <= number:
+                    self._moments.append([array("d") for _ in range(self._workers)])
+                done_s = mark.end_s if mark.done_s is None else mark.done_s
+                self._moments[number][worker].extend((mark.end_s, mark.begin_s, done_s))
+                if worker == 0:
+                    self._credit_s[number] = mark.credit_s
+                self.kept += 1 + len(mark.credit_s)
+            own.clear()
+
+    def look(self, whole: int) -> Rhythm | None:
+        """The rhythm, if so many whole rounds show one; the numbers of earlier calls were smaller."""
+        for last in range(self._looked, min(whole, len(self._moments))):
+            self._looked = last + 1
+            for place in range(MOST_CYCLES):
+                earlier = last - (place + 1) * self._period
+                like = earlier >= max(self._waited - 1, 1) and self._same(last, earlier)
+                self._alike[place] = self._alike[place] + 1 if like else 0
+            most = max(self._alike)
+            if most > self._waited and most > self._waited + self._ahead(last):
+                cycle = (self._alike.index(most) + 1) * self._period
+                seconds = self._begins_s[last] - self._begins_s[last - cycle]
+                return Rhythm((self._first + last) * self._length, cycle * self._length, seconds)
+        return None
+
+    def _ahead(self, number: int) -> int:
+        """How many rounds the first worker was ahead when the last one ended a round: they must repeat, too."""
+        end_s = max(max(own, default=0.0) for own in self._moments[number])
+        later = number + 1
+        while later < len(self._moments) and any(own and own[1] < end_s for own in self._moments[later]):
+            later += 1
+        return later - number - 1
+
+    def begin_s(self, number: int) -> float:
+        """When a round began, by its number from the first that is looked at [s]."""
+        return self._begins_s[number]
+
+    def lasted_s(self, number: int) -> float:
+        """How long a round took; 0 where nobody knows [s]."""
+        return self._begins_s.get(number + 1, 0.0) - self._begins_s.get(number, 0.0)
+
+    def _same(self, number: int, earlier: int) -> bool:
+        """Whether two rounds look the same from their beginning."""
+        begins_s = self._begins_s
+        if number not in begins_s or number - 1 not in begins_s or earlier not in begins_s:
+            return False
+        length_s, later_s = begins_s[number] - begins_s[number - 1], begins_s[number] - begins_s[earlier]
+        least_s = _TIME_TOLERANCE * length_s + _ULPS * math.ulp(begins_s[number])
+        for moments, others in zip(self._moments[number], self._moments[earlier], strict=True):
+            if len(moments) != len(others):
+                return False
+            if not all(abs(a - b - later_s) <= least_s for a, b in zip(moments, others, strict=True)):
+                return False
+        credit_s, others_s = self._credit_s.get(number, ()), self._credit_s.get(earlier, ())
+        return len(credit_s) == len(others_s) and all(
+            abs(a - b) <= _CREDIT_TOLERANCE * max(length_s, a) for a, b in zip(credit_s, others_s, strict=True)
+        )
+
+
 def find_rhythm(
-    replays: Sequence[Callable[[int, Marks], object]], workers: int, period: int, most_periods: int | None = None
+    replays: Sequence[Callable[[int, Marks], object]], workers: int, length: int, period: int
 ) -> Rhythm | None:
     """The rhythm that a run settles into.
 
@@ -52,82 +151,22 @@ def find_rhythm(
         settles counts: how long a cycle takes in the end does not depend on where the workers and the links begin
         (moments are sums and maxima of earlier ones: Baccelli et al., Synchronization and Linearity, 3.2).
       workers: how many there are.
-      period: steps after which the programs of all workers repeat.
-      most_periods: how many there are in the run; None: as many as it takes.
+      length: inner steps of a round.
+      period: rounds after which the programs of all workers repeat.
 
     Returns:
-      The rhythm; None if it has not settled within the run, or within 1,024 periods or a million marks.
+      The rhythm; None if it has not settled within 1,024 periods or a million marks.
     """
-    most = MOST_PERIODS if most_periods is None else min(most_periods, MOST_PERIODS)
-    periods = 2 * MOST_PERIODS_WAITED + 2
-    while periods <= most:
+    more, most = 2 * MOST_ROUNDS_WAITED + 2, MOST_PERIODS * period
+    while period + more <= most:
         for replay in replays:
             marks: Marks = [[] for _ in range(workers)]
-            replay(periods * period, marks)
-            if found := settled(marks, period, periods):
-                return found[0]
-            if sum(1 + len(mark.credit_s) for own in marks for mark in own) > _MOST_MARKS:
+            replay((period + more) * length, marks)
+            rounds = Rounds(workers, length, period, MOST_ROUNDS_WAITED)
+            rounds.take(marks)
+            if found := rounds.look(period + more):
+                return found
+            if rounds.kept > MOST_MARKS:
                 most = 0
-        periods *= 2
+        more *= 2
     return None
-
-
-def settled(marks: Marks, period: int, periods: int, waited: int = MOST_PERIODS_WAITED) -> tuple[Rhythm, float] | None:
-    """The rhythm in the marks of some periods, and when the last period that it was seen in began [s].
-
-    Args:
-      marks: of every worker, from the first period on; of which the first may be a part.
-      period: steps after which the programs of all workers repeat.
-      periods: how many are whole.
-      waited: periods that an exchange is waited for after it began, at the latest; so many and one must repeat.
-
-    Returns:
-      None if there is none.
-    """
-    begin_s = [_begins(own, period, periods) for own in marks]
-    if any(len(own) < periods for own in begin_s):
-        return None
-    views, soonest = _views(marks, period, begin_s[0]), max(2 * waited, 2)
-    for last in range(soonest, periods):
-        length_s = begin_s[0][last] - begin_s[0][last - 1]
-        for cycle in range(1, min(_MOST_CYCLES, last - soonest + 1) + 1):
-            if all(_same(views[k], views[k - cycle], length_s) for k in range(last - waited, last + 1)):
-                return Rhythm(last, cycle, begin_s[0][last] - begin_s[0][last - cycle]), begin_s[0][last]
-    return None
-
-
-def _begins(marks: list[Mark], period: int, periods: int) -> list[float]:
-    """When each period began for a worker: when the last step before it was over."""
-    begins, k = [0.0], 0
-    before = marks[0] if marks else None
-    for mark in marks:
-        if mark.step // period > k and before is not None and k + 1 < periods:
-            begins.append(before.end_s)
-            k += 1
-        before = mark
-    return begins
-
-
-def _views(marks: Marks, period: int, begin_s: Sequence[float]) -> list[_View]:
-    """What each period looks like from its beginning."""
-    views: list[_View] = [([], ()) for _ in begin_s]
-    for worker, own in enumerate(marks):
-        for mark in own:
-            k = mark.step // period
-            if k >= len(begin_s):
-                continue
-            moments, credit_s = views[k]
-            for moment_s in (mark.end_s, mark.begin_s, mark.end_s if mark.done_s is None else mark.done_s):
-                moments.append(moment_s - begin_s[k])
-            views[k] = moments, credit_s if worker else mark.credit_s
-    return views
-
-
-def _same(one: _View, other: _View, length_s: float) -> bool:
-    (moments, credit), (others, others_credit) = one, other
-    if len(moments) != len(others) or len(credit) != len(others_credit):
-        return False
-    least_s = _TIME_TOLERANCE * length_s
-    return all(abs(a - b) <= least_s for a, b in zip(moments, others, strict=True)) and all(
-        abs(a - b) <= _CREDIT_TOLERANCE * max(length_s, a) for a, b in zip(credit, others_credit, strict=True)
-    )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..engine.calendar import Calendar
 from ..engine.interpreter import Replay
+from ..engine.leaps import Program, find_leaps
 from ..engine.steady_state import Marks
 from ..engine.timeline import extrapolate
 from ..scenario.model import Scenario
@@ -20,7 +22,6 @@ from .replays import (
     period_of,
     repeats,
     replay_of,
-    rhythm_of,
 )
 from .results import Job, Outcome
 
@@ -43,46 +44,46 @@ def shortest(scenario: Scenario, job: Job, *, full: bool) -> Outcome:
     every step is replayed.
     """
     strategy, steps = job.strategy, job.setting.load.steps
-    if not full and repeats(scenario, job) and changing(scenario):
-        return _with_leaps(counted(scenario, network_of(scenario, [job])), scenario, job)
     if not full and strategy.meetings.own_pace:
-        from .apart import each_alone, shares_nothing  # with numpy, as leaps: most runs do without
+        from .apart import each_alone, shares_nothing  # with numpy: most runs do without
 
         if shares_nothing(scenario, job):
             return each_alone(counted(scenario, network_of(scenario, [job])), scenario, job)
     every_step = full or not repeats(scenario, job)
-    network = counted(scenario, network_of(scenario, [job], one_at_a_time=not full and alike(scenario, job)))
+    alone = not full and alike(scenario, job)
+    network = counted(scenario, network_of(scenario, [job], one_at_a_time=alone))
+    if not every_step and (changing(scenario) or not drains(scenario, job) or bucketed(scenario)):
+        return _with_leaps(network, scenario, job)
     used = network.collective(first_group(job), strategy.outer_bytes(job.setting), strategy.shape)
-    period = period_of(job)
-    first, more = period, period
-    if not every_step and not (drains(scenario, job) and not bucketed(scenario)):
-        found = rhythm_of([network], job, steps // period)
-        first, more = (found.settled * period, found.cycle * period) if found else (steps, period)
-    shorter = first + (steps - first) % more  # a whole number of cycles is left
-    if every_step or shorter + more >= steps:
+    first, period = strategy.steps_per_sync, period_of(job)
+    shorter = first + (steps - first) % period  # a whole number of periods is left
+    if every_step or shorter + period >= steps:
         return Outcome(job, replay_of(network, job, steps), used, steps)
-    one, two = replay_of(network, job, shorter), replay_of(network, job, shorter + more)
-    return Outcome(job, extrapolate(two, one, two, (steps - shorter) // more - 1), used, shorter + more)
+    one, two = replay_of(network, job, shorter), replay_of(network, job, shorter + period)
+    return Outcome(job, extrapolate(two, one, two, (steps - shorter) // period - 1), used, shorter + period)
 
 
 def _with_leaps(network: AnyNetwork, scenario: Scenario, job: Job) -> Outcome:
-    """Replays a job on links that change, but for what repeats itself from one change to the next.
+    """Replays a job, but for what repeats itself until a link changes, or until the end.
 
-    A first replay finds the leaps; a second one is the rest of the run, with its end.
+    The replay of the whole run stands before the end of one that is shorter by its leaps, and goes on as that.
     """
-    from ..engine.leaps import find_leaps
-
-    steps = job.setting.load.steps
-    used = network.collective(first_group(job), job.strategy.outer_bytes(job.setting), job.strategy.shape)
+    strategy, setting, steps = job.strategy, job.setting, job.setting.load.steps
+    used = network.collective(first_group(job), strategy.outer_bytes(setting), strategy.shape)
+    programs = [Program(program) for program in strategy.programs(setting)]
 
     def begin(calendar: Calendar) -> tuple[Replay, Marks]:
-        marks: Marks = [[] for _ in job.setting.everyone]
-        programs = job.strategy.programs(job.setting)
-        return Replay(programs, network.leaping(calendar), job.setting.places, marks=marks), marks
+        marks: Marks = [[] for _ in setting.everyone]
+        return Replay(programs, network.leaping(calendar), setting.places, marks=marks), marks
 
     clean = drains(scenario, job) and not bucketed(scenario)
-    calendar, found = find_leaps(begin, job.setting.everyone, period=period_of(job), steps=steps, drains=clean)
-    if found is not None:
-        return Outcome(job, found, used, steps)
-    rest = replay_of(network.leaping(calendar), job, steps - calendar.steps)
-    return Outcome(job, calendar.whole(rest), used, steps - calendar.steps)
+    length, period = strategy.steps_per_sync, period_of(job)
+    calendar, replay = find_leaps(begin, setting.everyone, length=length, period=period, steps=steps, drains=clean)
+    left = steps - calendar.steps
+    if calendar.leaps:
+        shorter = replace(setting, load=replace(setting.load, steps=left))
+        for program, ops in zip(programs, strategy.programs(shorter), strict=True):
+            program.goes_on_as(ops)
+    replay.env.run()
+    replay.check_over()
+    return Outcome(job, calendar.whole(replay.timeline()), used, left)

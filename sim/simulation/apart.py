@@ -116,8 +116,9 @@ def _course(network: AnyNetwork, scenario: Scenario, job: Job, schedule: Schedul
         return replay, marks
 
     calendar, period, clean = Calendar(), period_of(job), not bucketed(scenario)
-    if may_leap(period, steps):
-        calendar, _ = find_leaps(begin, [worker], period=period, steps=steps, drains=clean)
+    length = job.strategy.steps_per_sync
+    if may_leap(length, period, steps):
+        calendar, _ = find_leaps(begin, [worker], length=length, period=period, steps=steps, drains=clean)
     rest, marks = begin(calendar, steps - calendar.steps)
     rest.env.run()
     rest.check_over()

@@ -39,7 +39,7 @@ def long_run(scenario: Scenario) -> tuple[float, bool]:
         starts = _starts(scenario, job)
         found = rhythm_of(starts, job)
         if found:
-            first, count = found.settled * period_of(job), found.cycle * period_of(job)
+            first, count = found.settled, found.cycle
             if job.setting.shares_compute:  # how long a step took is not in the workload then
                 one, two = (replay_of(starts[0], job, steps) for steps in (first, first + count))
                 return (two.mean("compute_s") - one.mean("compute_s")) / found.seconds, True

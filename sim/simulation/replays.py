@@ -57,10 +57,11 @@ def replay_of(network: Network, job: Job, steps: int, marks: Marks | None = None
     return replay(job.strategy.programs(setting), network, places=setting.places, marks=marks)
 
 
-def rhythm_of(starts: Sequence[Network], job: Job, most_periods: int | None = None) -> Rhythm | None:
+def rhythm_of(starts: Sequence[Network], job: Job) -> Rhythm | None:
     """The rhythm that a job settles into from one of several starts; None if it does not soon enough."""
     replays = [partial(replay_of, network, job) for network in starts]
-    return find_rhythm(replays, job.setting.workers, period_of(job), most_periods)
+    length = job.strategy.steps_per_sync
+    return find_rhythm(replays, job.setting.workers, length, period_of(job) // length)
 
 
 def repeats(scenario: Scenario, job: Job) -> bool:
