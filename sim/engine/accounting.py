@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from .ops import Compute
+from .ops import Compute, Inside
 from .timeline import Totals
 
 
@@ -21,15 +22,20 @@ class Mark(NamedTuple):
     """What the buckets of the links held when it was over (see `Carrier.credit_s`), where somebody looked [s]."""
 
 
+Doing = tuple[Compute | Inside, float, float]
+"""Something that a worker does by itself, and when it begins and ends, from when the worker sets out [s]."""
+
+
 class Tally:
     """The sums of one worker while time passes."""
 
     __slots__ = (
         "across",
-        "behind",
         "burst",
         "compute",
+        "counted",
         "crossing",
+        "doings",
         "finish",
         "hidden",
         "inside",
@@ -38,6 +44,7 @@ class Tally:
         "merges",
         "packing",
         "peak",
+        "set_out",
         "staleness",
         "stalest",
         "stepped",
@@ -53,11 +60,14 @@ class Tally:
         self.merges = self.late = self.staleness = self.stalest = self.steps = 0
         self.stepped = False
         self.under_way = 0
-        self.behind: bool = False
-        self.known = 0.0
+        self.known = self.set_out = 0.0
+        self.doings: Sequence[Doing] = ()
+        """What the worker does by itself since it set out."""
+        self.counted = 0
+        """How many of these are counted."""
         self.waited_for = [0.0] * workers
 
-    def at(self, now_s: float, *, behind: bool | None = None, under_way: int = 0) -> None:
+    def at(self, now_s: float, under_way: int = 0) -> None:
         """Brings `hidden` up to date, and notes what begins or ends now.
 
         Time counts as hidden while the worker computes and at least one exchange is under way for it; it counts once,
@@ -65,15 +75,47 @@ class Tally:
 
         Args:
           now_s: the moment [s].
-          behind: whether the worker computes from now on; None: as before.
           under_way: exchanges that begin now, or minus those that end.
         """
-        if self.behind and self.under_way:
-            self.hidden += now_s - self.known
+        if self.under_way:
+            for op, begin_s, end_s in self.doings:
+                first_s = max(self.set_out + begin_s, self.known)
+                last_s = min(self.set_out + end_s, now_s)
+                if first_s < last_s and isinstance(op, Compute):
+                    self.hidden += last_s - first_s
         self.known = now_s
         self.under_way += under_way
-        if behind is not None:
-            self.behind = behind
+
+    def sets_out(self, now_s: float, doings: Sequence[Doing]) -> None:
+        """The worker does something by itself from now on; nothing of it is counted before it is over."""
+        self.at(now_s)
+        self.set_out, self.doings, self.counted = now_s, doings, 0
+
+    def comes_back(self, now_s: float) -> None:
+        """All that the worker did by itself is over."""
+        self.at(now_s)
+        self._count(len(self.doings))
+        self.doings = ()
+
+    def stops(self, now_s: float, op: Compute, took_s: float) -> None:
+        """The only thing that the worker did by itself is over, after so long."""
+        self.at(now_s)
+        self.doings = ()
+        self.computed(op, took_s)
+
+    def count_until(self, now_s: float) -> None:
+        """Counts what the worker has done by itself so far, as others are about to give its site something to send."""
+        while self.counted < len(self.doings) and self.set_out + self.doings[self.counted][2] <= now_s:
+            self._count(self.counted + 1)
+
+    def _count(self, first: int) -> None:
+        for op, begin_s, end_s in self.doings[self.counted : first]:
+            if isinstance(op, Compute):
+                self.computed(op, op.seconds)
+            else:
+                self.inside += end_s - begin_s
+                self.hidden += op.collective.count * op.collective.behind_s
+        self.counted = first
 
     def computed(self, op: Compute, took_s: float) -> None:
         """A compute op is over, after so long. A burst is counted from the beginning of a step to that of the next."""

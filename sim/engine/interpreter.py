@@ -8,6 +8,7 @@ which is the order of the workers.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import replace
 
@@ -15,15 +16,17 @@ import simpy
 
 from ..errors import InputError, ReplayError
 from ..topology.hosts import Place
-from .accounting import Mark, Tally
+from .accounting import Doing, Mark, Tally
 from .joins import Exchange, Meeting, meet
-from .ops import Collective, Compute, Inside, Merge, Op, Start
+from .ops import Collective, Compute, Inside, Merge, Op, Start, Wait
 from .ports import Network
 from .processor_sharing import processors
 from .timeline import Span, Timeline
 from .traffic import Traffic
 from .watching import Stretch, Watch
 
+_MOST_AT_ONCE = 64
+"""Ops of a worker by itself that are one event, so that whoever counts its steps hears of them now and then."""
 _Key = tuple[str, int, int, tuple[int, ...]]
 
 
@@ -79,49 +82,79 @@ class Replay:
 
     def worker(self, index: int, program: Iterable[Op]) -> Generator[simpy.Event, object, None]:
         """The process that one worker is."""
-        tally = self.traffic.tallies[index]
-        env = self.env
-        processor = self.processors[index]
-        compute = env.timeout if processor is None else processor.compute
-        for op in program:
-            if isinstance(op, Compute):
-                start_s, step = env.now, tally.steps
-                if self.watch is not None and op.useful:
-                    self.watch.begins_step(index, step)
-                tally.at(start_s, behind=True)
-                yield compute(op.seconds)
-                tally.at(env.now, behind=False)
-                if self.marks is not None:
-                    self.marks[index].append(Mark(tally.steps, env.now, start_s, None, self.credit_s(index)))
-                tally.computed(op, op.seconds if processor is None else env.now - start_s)
-                if self.watch is not None:
-                    what = "compute" if op.useful else "pack"
-                    self.watch.did(Stretch(index, what, start_s, env.now, step, tally.steps - step))
-            elif isinstance(op, Start):
+        env, tally, processor = self.env, self.traffic.tallies[index], self.processors[index]
+        ops, known, known_s = iter(program), None, 0.0
+        op = next(ops, None)
+        while op is not None:
+            if isinstance(op, Start):
                 self.join(index, op.collective)
-            elif isinstance(op, Inside):
-                yield from self.exchange_inside(index, tally, op.collective)
+            elif isinstance(op, Wait):
+                exchange = self.exchange_of(index, op.collective)
+                if exchange.end_s is None:
+                    asked_s = env.now
+                    self.waiting[index] = op.collective
+                    yield exchange.done
+                    self.stood_still(index, op.collective, exchange, asked_s)
+                self.leave(index, op.collective, exchange)
             elif isinstance(op, Merge):
                 self.traffic.merge([index], op.group)
+            elif self.watch is not None or (processor is not None and isinstance(op, Compute)):
+                if isinstance(op, Compute):
+                    yield from self.compute(index, tally, op)
+                else:
+                    self.join(index, op.numbered)
+                    op = Wait(op.numbered)
+                    continue
             else:
-                yield from self.wait(index, tally, op.collective)
+                doings, at_s = [], 0.0
+                while isinstance(op, Inside) or (isinstance(op, Compute) and processor is None):
+                    if isinstance(op, Compute):
+                        took_s = op.seconds
+                    else:
+                        if op.collective is not known:  # it is the same at every step
+                            known, known_s = op.collective, self.traffic.carrier.inside_s(op.collective)
+                        took_s = known_s
+                    doings.append((op, at_s, at_s + took_s))
+                    at_s += took_s
+                    op = next(ops, None)
+                    if len(doings) == _MOST_AT_ONCE:
+                        break
+                tally.sets_out(env.now, doings)
+                yield env.timeout(at_s)
+                if self.marks is not None:
+                    self.mark(index, tally, doings)
+                tally.comes_back(env.now)
+                continue
+            op = next(ops, None)
         tally.end(env.now)
         if self.watch is not None:
             self.watch.ends(index)
 
-    def exchange_inside(self, index: int, tally: Tally, collective: Collective) -> Generator[simpy.Event, object, None]:
-        """Stands still for an exchange that has no other member: nobody meets, and nothing is hidden but `behind_s`."""
-        if self.watch is not None:
-            self.join(index, collective)
-            yield from self.wait(index, tally, collective)
-            return
-        asked_s = self.env.now
-        yield self.traffic.carrier.transfer(collective)
+    def mark(self, index: int, tally: Tally, doings: Sequence[Doing]) -> None:
+        """Leaves marks of what a worker did by itself."""
+        assert self.marks is not None
+        add, start_s, step, credit_s = self.marks[index].append, tally.set_out, tally.steps, self.credit_s(index)
+        for op, begin_s, end_s in doings:
+            if isinstance(op, Compute):
+                add(Mark(step, start_s + end_s, start_s + begin_s, None, credit_s))
+                step += op.steps
+            else:
+                add(Mark(step, start_s + end_s, start_s + begin_s, start_s + end_s, credit_s))
+
+    def compute(self, index: int, tally: Tally, op: Compute) -> Generator[simpy.Event, object, None]:
+        """Computes on a host that others may slow down, or while somebody looks on."""
+        start_s, step, processor = self.env.now, tally.steps, self.processors[index]
+        if self.watch is not None and op.useful:
+            self.watch.begins_step(index, step)
+        tally.sets_out(start_s, [(op, 0.0, math.inf)])
+        yield self.env.timeout(op.seconds) if processor is None else processor.compute(op.seconds)
         now_s = self.env.now
-        tally.inside += now_s - asked_s
-        tally.hidden += collective.count * collective.behind_s
         if self.marks is not None:
-            self.marks[index].append(Mark(tally.steps, now_s, asked_s, now_s, self.credit_s(index)))
+            self.marks[index].append(Mark(step, now_s, start_s, None, self.credit_s(index)))
+        tally.stops(now_s, op, op.seconds if processor is None else now_s - start_s)
+        if self.watch is not None:
+            what = "compute" if op.useful else "pack"
+            self.watch.did(Stretch(index, what, start_s, now_s, step, tally.steps - step))
 
     def join(self, index: int, collective: Collective) -> None:
         """One more member has come to where a collective meets; the first one opens it."""
@@ -131,29 +164,32 @@ class Replay:
             meeting = self.meetings[key] = meet(self.traffic, collective)
         meeting.enter(index)
 
-    def wait(self, index: int, tally: Tally, collective: Collective) -> Generator[simpy.Event, object, None]:
-        """Stands still until the collective is done, then settles what was exposed and what was hidden."""
-        meeting = self.meetings[_key(collective)]
-        exchange = meeting.exchange_of(index)
-        asked_s = self.env.now
-        if exchange.end_s is None:
-            self.waiting[index] = collective
-            yield exchange.done
-            del self.waiting[index]
-            begin_s = _known(exchange.begin_s)
-            straggler_s = max(0.0, begin_s - asked_s)
-            exposed_s = self.env.now - asked_s - straggler_s
-            inside_s = exchange.inside_s(self.env.now, exposed_s)
-            tally.stood_still(straggler_s, inside_s, exposed_s - inside_s, exchange.joined[-1])
-            if self.watch is not None:
-                for stretch in _stood_still(index, tally.steps, collective, exchange, asked_s, self.env.now):
-                    self.watch.did(stretch)
-        begin_s, end_s = _known(exchange.begin_s), _known(exchange.end_s)
+    def exchange_of(self, index: int, collective: Collective) -> Exchange:
+        """What a worker waits for that has joined a collective."""
+        return self.meetings[_key(collective)].exchange_of(index)
+
+    def stood_still(self, index: int, collective: Collective, exchange: Exchange, asked_s: float) -> None:
+        """A worker has waited for an exchange, which is done now: settles what it waited for."""
+        del self.waiting[index]
+        tally, now_s, begin_s = self.traffic.tallies[index], self.env.now, _known(exchange.begin_s)
+        straggler_s = max(0.0, begin_s - asked_s)
+        exposed_s = now_s - asked_s - straggler_s
+        inside_s = exchange.inside_s(now_s, exposed_s)
+        tally.stood_still(straggler_s, inside_s, exposed_s - inside_s, exchange.joined[-1])
+        if self.watch is not None:
+            for stretch in _stood_still(index, tally.steps, collective, exchange, asked_s, now_s):
+                self.watch.did(stretch)
+
+    def leave(self, index: int, collective: Collective, exchange: Exchange) -> None:
+        """A worker goes on with the result of an exchange."""
+        tally = self.traffic.tallies[index]
         tally.hidden += collective.count * collective.behind_s
         if self.marks is not None:
+            begin_s, end_s = _known(exchange.begin_s), _known(exchange.end_s)
             self.marks[index].append(Mark(tally.steps, self.env.now, begin_s, end_s, self.credit_s(index)))
-        if meeting.leave():
-            del self.meetings[_key(collective)]
+        key = _key(collective)
+        if self.meetings[key].leave():
+            del self.meetings[key]
 
     def credit_s(self, index: int) -> tuple[float, ...]:
         """What the buckets of the links hold; only the marks of one worker keep it, as all have the same links [s]."""

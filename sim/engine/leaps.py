@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
+from operator import attrgetter
 
 from .accounting import Tally
 from .calendar import Calendar, Leap
@@ -21,12 +22,33 @@ _SAME, _ROUNDING, _ULPS = 1e-9, 1e-12, 8
 """Sums of two cycles are the same if they differ by less than this share of the larger, and of the cycle."""
 
 
+_STEPS = attrgetter("steps")
 _Cycle = tuple[Timeline, Timeline]
 """The sums where a cycle begins, and where it ends."""
 
 
-class Program:
-    """The ops of a worker; a run that turns out to be shorter goes on with those of the shorter run."""
+class Programs:
+    """The ops of the workers of a run that may turn out to be shorter, or longer: only its last rounds are others then.
+
+    Args:
+      make: makes the ops of every worker of a run of so many inner steps.
+      steps: how many they are at first.
+    """
+
+    def __init__(self, make: Callable[[int], Sequence[Iterable[Op]]], steps: int) -> None:
+        self._make, self.steps = make, steps
+        self.each = [_Program(ops) for ops in make(steps)]
+
+    def become(self, steps: int) -> None:
+        """Goes on as the ops of a run of so many steps, which are the same so far."""
+        if steps != self.steps:
+            self.steps = steps
+            for program, ops in zip(self.each, self._make(steps), strict=True):
+                program.goes_on_as(ops)
+
+
+class _Program:
+    """The ops of a worker, some of which were taken."""
 
     def __init__(self, ops: Iterable[Op]) -> None:
         self._ops, self._taken = iter(ops), 0
@@ -40,12 +62,18 @@ class Program:
         return op
 
     def goes_on_as(self, ops: Iterable[Op]) -> None:
-        """Goes on with other ops; so many of them are left out as were taken, which were the same."""
+        """Goes on with other ops; so many of them are left out as were taken."""
         self._ops = islice(ops, self._taken, None)
 
 
+def first_guess(length: int, period: int, steps: int) -> int:
+    """The inner steps of a run that are replayed at least, if it repeats itself as soon as can be."""
+    few = (2 * MOST_ROUNDS_WAITED + 2 + MOST_ROUNDS_WAITED + 1 + 2) * length
+    return min(steps, period + few + (steps - few) % period)
+
+
 def may_leap(length: int, period: int, steps: int) -> bool:
-    """Whether a run may leap over one period: after some rounds to settle, one period to compare, and before the end."""
+    """Whether a run may leap over one period: after rounds to settle, and a period to compare, and before the end."""
     settled = (2 * MOST_ROUNDS_WAITED + 2) * length
     return steps > settled + 2 * period + (MOST_ROUNDS_WAITED + 1) * length
 
@@ -53,6 +81,7 @@ def may_leap(length: int, period: int, steps: int) -> bool:
 def find_leaps(
     begin: Callable[[Calendar], tuple[Replay, Marks]],
     workers: Sequence[int],
+    programs: Programs | None = None,
     *,
     length: int,
     period: int,
@@ -64,6 +93,7 @@ def find_leaps(
     Args:
       begin: begins a replay of the run with a calendar, which is empty at first; it leaves marks of every worker.
       workers: those who compute; others have nothing to do.
+      programs: their ops, which are made to last; and in the end for as long as is replayed; None: they last.
       length: inner steps of a round.
       period: inner steps after which the programs of all workers repeat, a number of rounds.
       steps: inner steps of every worker.
@@ -78,12 +108,15 @@ def find_leaps(
     """
     calendar = Calendar()
     replay, marks = begin(calendar)
-    search = _Search(replay, workers, marks, calendar, (length, period, steps), 0 if drains else MOST_ROUNDS_WAITED)
+    waited = 0 if drains else MOST_ROUNDS_WAITED
+    search = _Search(replay, workers, marks, calendar, programs, (length, period, steps), waited)
     while search.to_go() > period and search.goes_on():
         search.leap()
     if not search.goes_on():
         replay.check_over()
     replay.marks = None
+    if programs is not None:
+        programs.become(steps - calendar.steps)
     return calendar, replay
 
 
@@ -96,6 +129,7 @@ class _Search:
         workers: Sequence[int],
         marks: Marks,
         calendar: Calendar,
+        programs: Programs | None,
         extent: tuple[int, int, int],
         waited: int,
     ) -> None:
@@ -103,6 +137,7 @@ class _Search:
         self._tallies: list[Tally] = [replay.traffic.tallies[worker] for worker in workers]
         self._marks = [marks[worker] for worker in workers]
         self._length, self._period, self._steps = extent
+        self._programs = programs
         self._change_s = self._next_change_s()
 
     def _next_change_s(self) -> float:
@@ -162,13 +197,13 @@ class _Search:
     def _cycles(self, rhythm: Rhythm, seen: list[tuple[float, Timeline]]) -> tuple[Rhythm | None, list[_Cycle]]:
         """The sums of two cycles: of those that begin where sums were taken, else of the next ones."""
         seen = [each for each in seen if each[0] + rhythm.seconds > self._env.now][:2]
-        if self.to_go() <= (3 - len(seen)) * rhythm.cycle + 2 * self._length:
-            return None, []
         if not seen:
             if not self._replay_to_a_gap(_CLEAR * rhythm.seconds * self._length / rhythm.cycle):
                 return None, []
             seen.append((float(self._env.now), self._replay.timeline()))
-        if seen[-1][0] + (3 - len(seen)) * rhythm.seconds >= self._change_s:
+        until_s = seen[-1][0] + (3 - len(seen)) * rhythm.seconds
+        steps = math.ceil((until_s - self._env.now) / rhythm.seconds * rhythm.cycle) + 2 * self._length
+        if until_s >= self._change_s or not self._may_go_on(steps):
             return None, []
         if len(seen) == 1:
             ((begin_s, before),) = seen
@@ -182,12 +217,13 @@ class _Search:
 
     def _replay_to(self, target: float) -> bool:
         """Replays until every worker has made so many steps; False: a link changes first, or the run ends."""
-        env, tallies, change_s = self._env, self._tallies, self._change_s
-        ahead = max(tally.steps for tally in tallies) + self.to_go()
+        env, tallies, change_s, ahead = self._env, self._tallies, self._change_s, 0
         while env.peek() < change_s:
-            steps = [tally.steps for tally in tallies]
-            if max(steps) >= ahead:
-                return False
+            steps = list(map(_STEPS, tallies))
+            if (most := max(steps)) > ahead:
+                ahead = most
+                if not self._may_go_on(0):
+                    return False
             if min(steps) >= target:
                 return True
             env.step()
@@ -197,13 +233,26 @@ class _Search:
         """Replays into the next time in which nothing happens for so long; False: a link changes first, or it ends."""
         env = self._env
         while env.peek() - env.now <= 2 * least_s:
-            if env.peek() >= self._change_s or self.to_go() <= 0:
+            if env.peek() >= self._change_s or not self._may_go_on(0):
                 return False
             env.step()
         moment_s = env.now + _INTO * (env.peek() - env.now)
-        if not moment_s < self._change_s or self.to_go() <= 0:
+        if not moment_s < self._change_s or not self._may_go_on(0):
             return False
         env.run(until=moment_s)
+        return True
+
+    def _may_go_on(self, steps: int) -> bool:
+        """Whether workers may make so many steps more before the end of the run; the programs then last that long."""
+        to_go = self.to_go()
+        if to_go <= steps:
+            return False
+        if self._programs is not None:
+            left = self._steps - self._calendar.steps
+            made = self._programs.steps
+            while made < left and made - (left - to_go) <= steps:
+                made = min(left, made + max(1, made // (2 * self._period)) * self._period)
+            self._programs.become(made)
         return True
 
     def _on_to_the_change(self) -> None:

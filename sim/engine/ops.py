@@ -136,10 +136,16 @@ class Wait:
 class Inside:
     """The worker exchanges among its own chips, and stands still until that is done: a Start and a Wait at once.
 
-    `collective` has no other member.
+    `collective` has no other member, and is the same for many of them: `first` says which one of its name it is.
     """
 
     collective: Collective
+    first: int = 0
+
+    @property
+    def numbered(self) -> Collective:
+        """The collective with its number."""
+        return replace(self.collective, index=self.first)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,5 +165,7 @@ def moved(program: Iterable[Op], by: int) -> Iterator[Op]:
             yield op
         elif isinstance(op, Merge):
             yield Merge(tuple(member + by for member in op.group))
+        elif isinstance(op, Inside):
+            yield replace(op, collective=op.collective.moved(by))
         else:
             yield type(op)(op.collective.moved(by))

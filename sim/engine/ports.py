@@ -37,6 +37,10 @@ class Carrier(Protocol):
         """
         ...
 
+    def inside_s(self, collective: Collective) -> float:
+        """How long a worker stands still for an exchange among its own chips, all `count` of them [s]."""
+        ...
+
     def apart(self, collective: Collective) -> Callable[[int], simpy.Event] | None:
         """A function that begins a member's part, if each begins and ends by itself; None if all do so together.
 

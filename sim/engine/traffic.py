@@ -56,6 +56,8 @@ class Traffic:
     def hand_over(self, worker: int, collective: Collective, size_bytes: float) -> None:
         """A site is given its share of an exchange to send: all of it where it goes one way."""
         sender, share = (worker, len(collective.members)) if collective.source is None else (collective.source, 1)
+        if sender != worker:
+            self.tallies[sender].count_until(self.env.now)
         self.tallies[sender].handed_over(size_bytes / share)
         if self.told and size_bytes:
             self.handed.append((float(self.env.now), sender, size_bytes / share))

@@ -59,6 +59,9 @@ class _CountingCarrier:
         self._count(collective)
         return self._carrier.transfer(collective)
 
+    def inside_s(self, collective: Collective) -> float:
+        return self._carrier.inside_s(collective)
+
     def apart(self, collective: Collective) -> Callable[[int], simpy.Event] | None:
         begin = self._carrier.apart(collective)
         if begin is not None:

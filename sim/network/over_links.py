@@ -193,6 +193,9 @@ class _FlowCarrier:
             return self._inside.transfer(collective)
         return self._in_turn(collective, collective.members, self._run(collective))
 
+    def inside_s(self, collective: Collective) -> float:
+        return self._inside.inside_s(collective)
+
     def apart(self, collective: Collective) -> Callable[[int], simpy.Event] | None:
         if not self._network.chunked or len(collective.members) == 1 or collective.shape == "all-gather":
             return None

@@ -109,6 +109,9 @@ class _PublishedCostCarrier(UnchangingCarrier):
                 self._free_s[each] = left_s
         return self._env.timeout(free_s - now + seconds)
 
+    def inside_s(self, collective: Collective) -> float:
+        return self._network.seconds(collective)  # nobody else exchanges inside the site meanwhile
+
     def _turns(self, collective: Collective) -> tuple[list[Hashable], list[Hashable]]:
         """What a collective waits for and what it takes, the links on its way among it where it goes one way."""
         touches = collective.touches

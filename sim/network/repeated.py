@@ -81,6 +81,10 @@ class RepeatingCarrier(UnchangingCarrier):
             free_s[each] = max(end_s, free_s.get(each, 0.0))
         return self._env.timeout(end_s - now_s, Served(begin_s, one.first_s, one.last_s))
 
+    def inside_s(self, collective: Collective) -> float:
+        """How long a worker stands still for an exchange among its own chips [s]."""
+        return self._inside.inside_s(collective)
+
     def _turns(self, collective: Collective) -> tuple[list[Hashable], list[Hashable]]:
         if collective.source is None:
             if self._members not in ((), collective.members):

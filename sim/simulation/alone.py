@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..engine.calendar import Calendar
 from ..engine.interpreter import Replay
-from ..engine.leaps import Program, find_leaps
+from ..engine.leaps import Programs, find_leaps, first_guess
+from ..engine.ops import Op
 from ..engine.steady_state import Marks
 from ..engine.timeline import extrapolate
 from ..scenario.model import Scenario
@@ -70,20 +72,21 @@ def _with_leaps(network: AnyNetwork, scenario: Scenario, job: Job) -> Outcome:
     """
     strategy, setting, steps = job.strategy, job.setting, job.setting.load.steps
     used = network.collective(first_group(job), strategy.outer_bytes(setting), strategy.shape)
-    programs = [Program(program) for program in strategy.programs(setting)]
+    length, period = strategy.steps_per_sync, period_of(job)
+
+    def make(steps: int) -> list[Iterator[Op]]:
+        return strategy.programs(replace(setting, load=replace(setting.load, steps=steps)))
+
+    programs = Programs(make, steps if changing(scenario) else first_guess(length, period, steps))
 
     def begin(calendar: Calendar) -> tuple[Replay, Marks]:
         marks: Marks = [[] for _ in setting.everyone]
-        return Replay(programs, network.leaping(calendar), setting.places, marks=marks), marks
+        return Replay(programs.each, network.leaping(calendar), setting.places, marks=marks), marks
 
     clean = drains(scenario, job) and not bucketed(scenario)
-    length, period = strategy.steps_per_sync, period_of(job)
-    calendar, replay = find_leaps(begin, setting.everyone, length=length, period=period, steps=steps, drains=clean)
-    left = steps - calendar.steps
-    if calendar.leaps:
-        shorter = replace(setting, load=replace(setting.load, steps=left))
-        for program, ops in zip(programs, strategy.programs(shorter), strict=True):
-            program.goes_on_as(ops)
+    calendar, replay = find_leaps(
+        begin, setting.everyone, programs, length=length, period=period, steps=steps, drains=clean
+    )
     replay.env.run()
     replay.check_over()
-    return Outcome(job, calendar.whole(replay.timeline()), used, left)
+    return Outcome(job, calendar.whole(replay.timeline()), used, steps - calendar.steps)

@@ -62,7 +62,7 @@ class DataParallel(OverlappingStrategy):
         """Repeats compute and exchange T times."""
         size_bytes, steps = self.gradient_bytes_across(setting), schedule.steps[worker]
         if self.by_layer:
-            yield from self.gradients_by_layer(worker, setting, (0, steps))
+            yield from self.gradients_by_layer(worker, setting, schedule, (0, steps))
             return
         gradients = setting.gradients(size_bytes)
         for step in range(steps):

@@ -67,13 +67,13 @@ class DiLoCo(OuterStepStrategy, OverlappingStrategy):
                 for each in schedule.rounds(worker)
                 if each.members
             )
-            yield from self.overlapped(worker, setting, outer, (0, schedule.steps[worker]))
+            yield from self.overlapped(worker, setting, schedule, outer, (0, schedule.steps[worker]))
             return
         for each in schedule.rounds(worker):
             if not self.spans:
                 yield from inner_steps(worker, setting, each.first, each.end - each.first)
             elif self.by_layer:
-                yield from self.gradients_by_layer(worker, setting, (each.first, each.end))
+                yield from self.gradients_by_layer(worker, setting, schedule, (each.first, each.end))
             else:
                 yield from spanning_steps(worker, setting, each.first, each.end - each.first)
             if each.members:

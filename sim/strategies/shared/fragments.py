@@ -65,7 +65,7 @@ class FragmentedStrategy(OuterStepStrategy, OverlappingStrategy, ABC):
         fragments = self.fragment_count(setting)
         moments = [self.moment(p, fragments) for p in range(fragments)]
         sendings = _sendings(self._fragments(setting, fragments), moments, schedule, worker)
-        return self.overlapped(worker, setting, sendings, (0, schedule.steps[worker]), self.delay)
+        return self.overlapped(worker, setting, schedule, sendings, (0, schedule.steps[worker]), self.delay)
 
     def moment(self, fragment: int, fragments: int) -> int:
         """The step of a round (1 to H) after which a fragment is exchanged."""

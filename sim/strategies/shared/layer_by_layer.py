@@ -21,6 +21,7 @@ from ...topology.model import Route
 from ...units.in_words import human_bytes
 from ...units.quantities import Size
 from .behind_compute import Departure, Leaving, Part, events, steps_between
+from .schedule import Schedule
 from .setting import Setting
 from .strategy import AbstractStrategy
 
@@ -130,29 +131,40 @@ class OverlappingStrategy(AbstractStrategy, ABC):
         step_s = max(setting.load.mean_step_s)
         return self.exposed_s(setting, step_s, payload_bytes, setting.across_s(payload_bytes), setting.across)
 
-    def gradients_by_layer(self, worker: Worker, setting: Setting, span: tuple[int, int]) -> Iterator[Op]:
+    def gradients_by_layer(
+        self, worker: Worker, setting: Setting, schedule: Schedule, span: tuple[int, int]
+    ) -> Iterator[Op]:
         """Steps of a replica that spans all datacenters, with each exchange of gradients behind the backward pass.
 
         Args:
           worker: the worker.
           setting: its setting.
+          schedule: of the run.
           span: the first step, and the one after the last.
         """
         parts = self.whole(setting, self.gradient_bytes_across(setting))
         each = (
             Sending(step, "gradients", setting.everyone, tuple((step, part) for part in parts)) for step in range(*span)
         )
-        return self.overlapped(worker, setting, each, span)
+        return self.overlapped(worker, setting, schedule, each, span)
 
     def overlapped(
-        self, worker: Worker, setting: Setting, sendings: Iterable[Sending], span: tuple[int, int], delay: int = 0
+        self,
+        worker: Worker,
+        setting: Setting,
+        schedule: Schedule,
+        sendings: Iterable[Sending],
+        span: tuple[int, int],
+        delay: int = 0,
     ) -> Iterator[Op]:
         """Inner steps with exchanges across datacenters behind them.
 
         Args:
           worker: the worker.
           setting: its setting.
-          sendings: the exchanges that begin in a step, in order; at most one sending in a step.
+          schedule: of the run.
+          sendings: the exchanges that begin in a step, in order; at most one sending in a step. They are the same for
+            all workers.
           span: the first step, and the one after the last; the worker waits for all exchanges at the end.
           delay: steps that still begin without the result (the tau of Streaming DiLoCo).
         """
@@ -160,7 +172,8 @@ class OverlappingStrategy(AbstractStrategy, ABC):
         departures = (self._departure(setting, sending) for sending in sendings)
         # a replica in a single datacenter also exchanges gradients inside it
         behind_s = None if self.spans else setting.inside_s(worker) - self.inside_exposed_s(worker, setting)
-        return steps_between(events(departures, span[1], delay, below), worker, setting, span, behind_s)
+        found = schedule.shared(worker, span, lambda: events(departures, span[1], delay, below))
+        return steps_between(found, worker, setting, span, behind_s)
 
     def _departure(self, setting: Setting, sending: Sending) -> Departure:
         """A sending as ops. Payloads are packed first; in a strategy with outer steps only those of outer steps are."""

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass, field
+from itertools import tee
+from typing import Any, NamedTuple, TypeVar
 
 from ...engine.ops import Worker
 from .setting import Setting
 
 Groups = tuple[tuple[Worker, ...], ...]
 """Workers who exchange with each other, group by group."""
+
+_T = TypeVar("_T")
 
 
 class Round(NamedTuple):
@@ -46,6 +49,10 @@ class Schedule:
     every: int
     groups: Callable[[int], Groups]
     closing: bool = True
+    _shared: dict[Hashable, dict[Worker, Iterator[Any]]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    """What `shared` has made, for those workers who have not asked for it yet."""
 
     @classmethod
     def among_all(
@@ -68,6 +75,22 @@ class Schedule:
             end = min(first + self.every, self.steps[worker])
             exchanged = self.closing or end - first == self.every
             yield Round(number, first, end, self.members(worker, number) if exchanged else ())
+
+    def shared(self, worker: Worker, name: Hashable, make: Callable[[], Iterator[_T]]) -> Iterator[_T]:
+        """Something that is the same for all workers: each part of it is made once, as the first of them comes to it.
+
+        Args:
+          worker: who asks.
+          name: tells it from others.
+          make: makes it.
+        """
+        left = self._shared.get(name, {})
+        if worker not in left:
+            left = self._shared[name] = dict(enumerate(tee(make(), len(self.steps))))
+        found = left.pop(worker)
+        if not left:
+            del self._shared[name]
+        return found
 
     def members(self, worker: Worker, number: int) -> tuple[Worker, ...]:
         """The workers that exchange with a worker after a round, itself among them."""

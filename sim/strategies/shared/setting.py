@@ -132,6 +132,29 @@ class Setting:
         backward_s = (1 - self.load.forward_share) * self.load.mean_step_s[worker]
         return latency_s + max(0.0, whole_s - latency_s - backward_s)
 
+    def gradients_inside(self, worker: int, count: int, behind_s: float) -> Collective | None:
+        """So many exchanges of all gradients inside the datacenter of a worker; None if there are none to make.
+
+        There are none for a single chip, or if the times of the steps contain them already.
+
+        Args:
+          worker: the worker.
+          count: how many, in a row.
+          behind_s: the part of each that runs behind compute [s].
+        """
+        if self.load.deal.worker_chips[worker] <= 1 or self.load.inside_included:
+            return None
+        key = worker, count, behind_s
+        if key not in self._inside:  # a cache, as every step asks for it
+            self._inside[key] = Collective(
+                "gradients", 0, (worker,), self.load.gradient_bytes, count, behind_s=behind_s
+            )
+        return self._inside[key]
+
+    @cached_property
+    def _inside(self) -> dict[tuple[int, int, float], Collective]:
+        return {}
+
     def gradients(self, payload_bytes: float) -> Callable[[int], Collective]:
         """A function from the number of a step to the exchange of all gradients among all workers after it."""
         everyone, behind_s, unpaid = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...engine.ops import Collective, Compute, Inside, Op, Start, Wait
+from ...engine.ops import Compute, Inside, Op, Start, Wait
 from .setting import Setting
 
 
@@ -25,13 +25,16 @@ def inner_steps(
       behind_s: the part of each exchange that the step's backward pass hides; None: by the setting [s].
       one_by_one: whether each step has its own ops.
     """
-    if count:
-        if behind_s is None:
-            behind_s = setting.inside_behind_s[worker]
-        at_once = 1 if one_by_one or (setting.places and setting.places[worker]) else count
-        for step in range(first, first + count, at_once):
-            yield Compute(setting.load.compute_s(worker, step, at_once), at_once)
-            yield from inside(worker, setting, step, at_once, behind_s)
+    if not count:
+        return
+    if behind_s is None:
+        behind_s = setting.inside_behind_s[worker]
+    at_once = 1 if one_by_one or (setting.places and setting.places[worker]) else count
+    compute_s, gradients = setting.load.compute_s, setting.gradients_inside(worker, at_once, behind_s)
+    for step in range(first, first + count, at_once):
+        yield Compute(compute_s(worker, step, at_once), at_once)
+        if gradients is not None:
+            yield Inside(gradients, step)
 
 
 def spanning_steps(worker: int, setting: Setting, first: int, count: int) -> Iterator[Op]:
@@ -48,7 +51,6 @@ def inside(worker: int, setting: Setting, first: int, count: int, behind_s: floa
 
     There is none for a single chip, or if the times of the steps contain it already.
     """
-    if setting.load.deal.worker_chips[worker] <= 1 or setting.load.inside_included:
-        return
-    gradients = Collective("gradients", first, (worker,), setting.load.gradient_bytes, count, behind_s=behind_s)
-    yield Inside(gradients)
+    gradients = setting.gradients_inside(worker, count, behind_s)
+    if gradients is not None:
+        yield Inside(gradients, first)

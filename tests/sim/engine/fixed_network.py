@@ -11,6 +11,9 @@ class FixedNetwork:
     def apart(self, collective):
         return None
 
+    def inside_s(self, collective):
+        return collective.payload_bytes
+
     def transfer(self, collective):
         return self.env.timeout(collective.payload_bytes)
 
