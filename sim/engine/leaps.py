@@ -160,7 +160,7 @@ class _Search:
         if rhythm is not None:
             cycles, now_s = self.to_go() // rhythm.cycle, float(self._env.now)
             if self._change_s < math.inf:
-                left_s = self._change_s - now_s
+                left_s = self._change_s - max(now_s, self._replay.traffic.carrier.decided_s())
                 cycles = min(cycles, math.floor(left_s / rhythm.seconds * (1 - _ROUNDING)))
             if cycles > 0:
                 self._calendar.add(Leap(now_s, rhythm.seconds, cycles, rhythm.cycle, *sums[-1]))

@@ -69,6 +69,10 @@ class Carrier(Protocol):
         """When the bandwidth of any link changes next, by the clock; infinite: never [s]."""
         ...
 
+    def decided_s(self) -> float:
+        """Until when it is decided how all goes that was handed over: no leap may bring a change nearer [s]."""
+        ...
+
     def sent(self) -> Mapping[tuple[int, int], float]:
         """Bytes between workers so far, by sender and receiver; empty where nobody counts them [byte]."""
         ...

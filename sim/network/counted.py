@@ -83,6 +83,9 @@ class _CountingCarrier:
     def next_change_s(self) -> float:
         return self._carrier.next_change_s()
 
+    def decided_s(self) -> float:
+        return self._carrier.decided_s()
+
     def clock_leapt(self) -> None:
         self._carrier.clock_leapt()
 

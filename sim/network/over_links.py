@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from copy import copy
 from functools import partial
 
@@ -14,6 +14,7 @@ from ..engine.ops import Collective, Shape
 from ..engine.ports import Carrier, Served
 from ..engine.timeline import LinkUse
 from ..topology.model import PUBLISHED
+from .alone import Alone, Trip
 from .candidates import CHUNKED, candidates
 from .chunked_ring import ChunkedRing
 from .collectives import Phase, Transfer
@@ -24,7 +25,7 @@ from .paths import Paths
 from .phase import together
 from .placement import Placement, turns
 from .published_cost import PublishedCostNetwork
-from .repeated import Once, RepeatingCarrier
+from .repeated import RepeatingCarrier
 
 
 class LinkNetwork:
@@ -37,22 +38,20 @@ class LinkNetwork:
       placement: the sites of the workers.
       algorithm: a name in `collectives.ALGORITHMS`, or `auto`: the fastest one on an idle network.
       one_at_a_time: whether exchanges between sites that are under way share no link (see `RepeatingCarrier`), and
-        links never change and have no token buckets. The same exchange then always takes the same time, and is
-        simulated only once.
+        links have no token buckets. The same exchange then takes the same time until a link changes.
     """
 
     def __init__(self, placement: Placement, algorithm: str, *, one_at_a_time: bool = False) -> None:
         self.placement = placement
         self.chunked = algorithm == CHUNKED
         """Whether each member of an exchange begins and ends by itself."""
-        self._one_at_a_time = one_at_a_time and not self.chunked
+        self._one_at_a_time = one_at_a_time
         self.wiring = Paths(placement.topology)
         self.log: FlowLog | None = None
         """Where flows and what links carry are put down, for somebody who looks on (see `logged`)."""
         self._wires = self.wiring.wires
         self._algorithm = algorithm
         self._plans: dict[tuple[tuple[int, ...], float, Shape], tuple[str, list[Phase]]] = {}
-        self._scatters: dict[tuple[int, float], float] = {}
         self._crossing: dict[tuple[tuple[int, ...], float, bool, Shape], float] = {}
 
     def collective(self, members: tuple[int, ...], payload_bytes: float, shape: Shape = "all-reduce") -> str:
@@ -67,10 +66,11 @@ class LinkNetwork:
         if not self._one_at_a_time:
             return _FlowCarrier(self, env, self._wires, self.log)
         inside = PublishedCostNetwork(self.placement).connect(env)
-        return RepeatingCarrier(env, inside, self._once, self.wires, self.crossing_bytes, self.idle_links())
+        changing = [wire.profile for wire in self._wires if not wire.profile.constant]
+        return RepeatingCarrier(env, inside, self._kind, self.wires, self.crossing_bytes, self.idle_links(), changing)
 
     def leaping(self, calendar: Calendar) -> LinkNetwork:
-        """The same network, whose links change by a calendar; not with `one_at_a_time`, on which none changes."""
+        """The same network, whose links change by a calendar."""
         same = copy(self)
         same._wires = [wire.leaping(calendar) for wire in self.wiring.wires]
         return same
@@ -80,10 +80,23 @@ class LinkNetwork:
         self.log = FlowLog(self.wiring.wires)
         return self.log
 
-    def _once(self, collective: Collective) -> Once:
-        first_s, last_s = self.parts_inside_s(collective, collective.members)
-        across_s, links = self.alone(self.phases(collective))
-        return Once(first_s, across_s, last_s, links)
+    def _kind(self, collective: Collective) -> Alone:
+        """How an exchange goes that has its links to itself."""
+        phases, wires = self.phases(collective), self._wires
+        profiles = {w: wires[w].profile for w in self._wires_of(phases) if not wires[w].profile.constant}
+
+        def simulate(capacities: Mapping[int, float] | None, begin_s: float) -> Trip:
+            if capacities is None:
+                return self._simulated(phases, wires, begin_s)
+            return self.trip(phases, capacities)
+
+        return Alone(*self.placement.parts_inside_s(collective, collective.members), profiles, simulate)
+
+    def _wires_of(self, phases: list[Phase]) -> list[int]:
+        """The wires that an exchange uses."""
+        sites, transfers = self.placement.sites, (each for phase in phases for each in phase.transfers)
+        ways = (self.wiring.way(sites[each.source], sites[each.target]) for each in transfers)
+        return sorted({wire for way in ways for wire in way.wires})
 
     def plan(
         self, members: tuple[int, ...], payload_bytes: float, shape: Shape = "all-reduce"
@@ -106,40 +119,24 @@ class LinkNetwork:
 
     def alone(self, phases: list[Phase]) -> tuple[float, tuple[LinkUse, ...]]:
         """The time of the part across of an exchange on an idle network [s], and the use of the links."""
-        known, key = self.placement.topology.known, (self.placement.sites, tuple(phases))
+        return self.trip(phases, {})[:2]
+
+    def trip(self, phases: list[Phase], capacities: Mapping[int, float]) -> Trip:
+        """The part across of an exchange on an idle network, on which some wires have other capacities [bit/s]."""
+        known, key = self.placement.topology.known, (self.placement.sites, tuple(phases), tuple(capacities.items()))
         if key not in known:
-            known[key] = self._simulated_alone(phases)
-        found: tuple[float, tuple[LinkUse, ...]] = known[key]
+            known[key] = self._simulated(phases, self.wiring.idle_wires(capacities), 0.0)
+        found: Trip = known[key]
         return found
 
-    def _simulated_alone(self, phases: list[Phase]) -> tuple[float, tuple[LinkUse, ...]]:
-        env = simpy.Environment()
-        carrier = _FlowCarrier(self, env, self.wiring.idle_wires())
-        env.process(carrier.across(phases))
+    def _simulated(self, phases: list[Phase], wires: Sequence[Wire], begin_s: float) -> Trip:
+        env = simpy.Environment(begin_s)
+        carrier = _FlowCarrier(self, env, wires)
+        done = env.process(carrier.across(phases))
         env.run()
-        return float(env.now), carrier.links()
-
-    def parts_inside_s(self, collective: Collective, members: Sequence[int]) -> tuple[float, float]:
-        """The times of the parts of an exchange inside the sites, at its beginning and at its end [s].
-
-        Args:
-          collective: the exchange.
-          members: its members that begin and end together; the slowest of them decides.
-        """
-        touches = collective.touches
-        if len(touches) == 1 or not collective.parts_inside or collective.shape == "all-gather":
-            return 0.0, 0.0
-        each_s = max(self._scatter_s(worker, collective.payload_bytes) for worker in members)
-        if collective.source is not None:  # the sender does a reduce-scatter at first, the receiver an all-gather last
-            return (each_s, 0.0) if collective.source in members else (0.0, each_s)
-        hidden_s = min(collective.behind_s, each_s)
-        return each_s - hidden_s, each_s - min(collective.behind_s - hidden_s, each_s)
-
-    def _scatter_s(self, worker: int, payload_bytes: float) -> float:
-        key = worker, payload_bytes
-        if key not in self._scatters:
-            self._scatters[key] = self.placement.scatter_s(worker, payload_bytes)
-        return self._scatters[key]
+        if not done.processed:
+            return Trip(math.inf, carrier.links(), tuple(carrier.stalled()))
+        return Trip(float(env.now) - begin_s, carrier.links())
 
     def crossing_bytes(self, collective: Collective) -> float:
         """Bytes that all its sites send to other sites [byte]."""
@@ -202,7 +199,7 @@ class _FlowCarrier:
         ring = self._ring(collective)
 
         def part(member: int) -> simpy.events.ProcessGenerator:
-            first_s, last_s = self._network.parts_inside_s(collective, [member])
+            first_s, last_s = self._network.placement.parts_inside_s(collective, [member])
             yield from self._pause(first_s)
             yield from ring.member(member)
             yield from self._pause(last_s)
@@ -216,7 +213,7 @@ class _FlowCarrier:
         one_way = collective.source is not None
         waits_for, takes = turns(collective, self._network.wires(collective), None if one_way else members)
         before = [event for each in waits_for for event in self._last.get(each, ()) if not event.processed]
-        first_s, last_s = self._network.parts_inside_s(collective, members)
+        first_s, last_s = self._network.placement.parts_inside_s(collective, members)
 
         def turn() -> simpy.events.ProcessGenerator:
             for event in before:  # noqa: UP028 - `yield from` would send the values of the events into the list
@@ -246,7 +243,7 @@ class _FlowCarrier:
 
     def _run(self, collective: Collective) -> simpy.events.ProcessGenerator:
         """An exchange between sites, `count` times: inside, across, inside."""
-        first_s, last_s = self._network.parts_inside_s(collective, collective.members)
+        first_s, last_s = self._network.placement.parts_inside_s(collective, collective.members)
         phases = self._network.phases(collective)
         for _ in range(collective.count):
             yield from self._pause(first_s)
@@ -294,6 +291,9 @@ class _FlowCarrier:
 
     def sent(self) -> dict[tuple[int, int], float]:
         return {}
+
+    def decided_s(self) -> float:
+        return float(self._env.now)
 
     def clock_leapt(self) -> None:
         self._flows.clock_leapt()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..topology.capacity import CapacityOverTime
@@ -104,11 +104,15 @@ class Paths:
         bits_per_s = min(way.cap_bits_per_s, *(self.idle_bits_per_s[wire] for wire in way.wires))
         return Route(bits_per_s, way.latency_s, self.topology.transport.exchange_overhead_s)
 
-    def idle_wires(self) -> list[Wire]:
-        """The wires, with full bandwidth at all times for those that change."""
+    def idle_wires(self, capacities: Mapping[int, float]) -> list[Wire]:
+        """The wires, with one bandwidth at all times.
+
+        Args:
+          capacities: those of some of them; others that change have their full bandwidth [bit/s].
+        """
         return [
-            Wire(wire.name, CapacityOverTime((0.0,), (bits,)), wire.burst_bits)
-            for wire, bits in zip(self.wires, self.idle_bits_per_s, strict=True)
+            Wire(wire.name, CapacityOverTime((0.0,), (capacities.get(number, bits),)), wire.burst_bits)
+            for number, (wire, bits) in enumerate(zip(self.wires, self.idle_bits_per_s, strict=True))
         ]
 
     def least_s(self, sites: Sequence[str], phases: Sequence[Phase]) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from ..engine.ops import Collective
 from ..topology.model import Route, Topology
@@ -38,9 +39,33 @@ class Placement:
         """The job of a worker; exchanges of different jobs do not wait for each other."""
         return self.jobs[worker] if self.jobs else 0
 
+    def parts_inside_s(self, collective: Collective, members: Sequence[int]) -> tuple[float, float]:
+        """The times of the parts of an exchange inside the sites, at its beginning and at its end [s].
+
+        Args:
+          collective: the exchange.
+          members: its members that begin and end together; the slowest of them decides.
+        """
+        touches = collective.touches
+        if len(touches) == 1 or not collective.parts_inside or collective.shape == "all-gather":
+            return 0.0, 0.0
+        each_s = max(self.scatter_s(worker, collective.payload_bytes) for worker in members)
+        if collective.source is not None:  # the sender does a reduce-scatter at first, the receiver an all-gather last
+            return (each_s, 0.0) if collective.source in members else (0.0, each_s)
+        hidden_s = min(collective.behind_s, each_s)
+        return each_s - hidden_s, each_s - min(collective.behind_s - hidden_s, each_s)
+
     def scatter_s(self, worker: int, payload_bytes: float) -> float:
         """A reduce-scatter, or an all-gather, among the chips of a worker [s]."""
-        return ideal_scatter_s(payload_bytes, self.chips[worker], *self.topology.narrowest((self.sites[worker],)))
+        key = worker, payload_bytes
+        if key not in self._scatters:  # a cache, as every exchange asks for it
+            route = self.topology.narrowest((self.sites[worker],))
+            self._scatters[key] = ideal_scatter_s(payload_bytes, self.chips[worker], *route)
+        return self._scatters[key]
+
+    @cached_property
+    def _scatters(self) -> dict[tuple[int, float], float]:
+        return {}
 
 
 def published_route(topology: Topology, sites: Sequence[str], chips: Sequence[float]) -> Route:

@@ -1,10 +1,9 @@
-"""Exchanges that share no link with another one under way, on links that never change: each kind is simulated once."""
+"""Exchanges that share no link with another one under way: how each goes is known when it begins."""
 
 from __future__ import annotations
 
-from collections import Counter
+import math
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from typing import NamedTuple
 
 import simpy
 
@@ -12,22 +11,9 @@ from ..engine.ops import Collective
 from ..engine.ports import Carrier, Served
 from ..engine.timeline import LinkUse
 from ..errors import ReplayError
+from .alone import Alone, Profile
 from .placement import turns
 from .unchanging import UnchangingCarrier
-
-
-class Once(NamedTuple):
-    """The result of simulating one exchange between sites.
-
-    Attributes:
-      first_s, across_s, last_s: times inside the sites, between them, and inside them again [s].
-      links: the use of each link.
-    """
-
-    first_s: float
-    across_s: float
-    last_s: float
-    links: tuple[LinkUse, ...]
 
 
 class RepeatingCarrier(UnchangingCarrier):
@@ -39,25 +25,26 @@ class RepeatingCarrier(UnchangingCarrier):
     Args:
       env: the clock.
       inside: the carrier of exchanges inside a site.
-      once: simulates an exchange between sites; called once for each kind of exchange.
+      alone: the kind of an exchange between sites; called once for each.
       hops: the links of a one-way transfer.
       crossing_bytes: bytes that all sites of an exchange send to other sites [byte].
       links: all links without any use.
+      profiles: the capacity over time of all links that change.
     """
 
     def __init__(
         self,
         env: simpy.Environment,
         inside: Carrier,
-        once: Callable[[Collective], Once],
+        alone: Callable[[Collective], Alone],
         hops: Callable[[Collective], Sequence[Hashable]],
         crossing_bytes: Callable[[Collective], float],
         links: Iterable[LinkUse],
+        profiles: Sequence[Profile] = (),
     ) -> None:
-        self._env, self._inside = env, inside
-        self._once, self._hops, self._crossing_bytes, self._links = once, hops, crossing_bytes, tuple(links)
-        self._known: dict[tuple[object, ...], Once] = {}
-        self._times: Counter[tuple[object, ...]] = Counter()
+        self._env, self._inside, self._profiles = env, inside, profiles
+        self._alone, self._hops, self._crossing_bytes, self._links = alone, hops, crossing_bytes, tuple(links)
+        self._known: dict[tuple[object, ...], Alone] = {}
         self._members: tuple[int, ...] = ()
         self._free_s: dict[Hashable, float] = {}
         """Until when what exchanges wait for and take is taken [s]."""
@@ -70,16 +57,30 @@ class RepeatingCarrier(UnchangingCarrier):
         way = collective.touches, collective.source is not None
         key = (*way, collective.payload_bytes, collective.behind_s, collective.parts_inside, collective.shape)
         if key not in self._known:
-            self._known[key] = self._once(collective)
+            self._known[key] = self._alone(collective)
             self._known_turns[way] = self._turns(collective)
         one, (waits_for, takes) = self._known[key], self._known_turns[way]
-        self._times[key] += collective.count
         now_s, free_s = float(self._env.now), self._free_s
         begin_s = max(now_s, *(free_s.get(each, 0.0) for each in waits_for))
-        end_s = begin_s + collective.count * (one.first_s + one.across_s + one.last_s)
+        end_s = self._end_s(one, begin_s, collective.count)
         for each in takes:
             free_s[each] = max(end_s, free_s.get(each, 0.0))
+        if end_s == math.inf:
+            return self._env.event()
         return self._env.timeout(end_s - now_s, Served(begin_s, one.first_s, one.last_s))
+
+    @staticmethod
+    def _end_s(one: Alone, begin_s: float, count: int) -> float:
+        """When so many exchanges in a row are over [s]."""
+        if begin_s == math.inf:
+            return math.inf
+        if not one.changes:
+            return begin_s + count * (one.first_s + one.across_s(begin_s, count) + one.last_s)
+        end_s = begin_s
+        for _ in range(count):
+            if end_s < math.inf:
+                end_s += one.first_s + one.across_s(end_s + one.first_s) + one.last_s
+        return end_s
 
     def inside_s(self, collective: Collective) -> float:
         """How long a worker stands still for an exchange among its own chips [s]."""
@@ -98,7 +99,26 @@ class RepeatingCarrier(UnchangingCarrier):
 
     def links(self) -> tuple[LinkUse, ...]:
         """The use of every link so far."""
-        uses = list(self._links)
-        for key, times in self._times.items():
-            uses = [total.plus(once, times) for total, once in zip(uses, self._known[key].links, strict=True)]
-        return tuple(uses)
+        found = list(self._links)
+        for one in self._known.values():
+            for uses, times in one.uses():
+                found = [total.plus(use, times) for total, use in zip(found, uses, strict=True)]
+        return tuple(found)
+
+    def stalled(self) -> list[str]:
+        """Links that never return, for which an exchange waits."""
+        return [name for one in self._known.values() for name in one.stalled]
+
+    def next_change_s(self) -> float:
+        """When the bandwidth of any link changes next, by the clock; infinite: never [s]."""
+        changes = (profile.next_change_s(float(self._env.now)) for profile in self._profiles)
+        return min((change_s for change_s in changes if change_s is not None), default=math.inf)
+
+    def decided_s(self) -> float:
+        """When the last exchange will be over that has begun, or that waits for its turn [s]."""
+        return max(self._free_s.values(), default=0.0)
+
+    def clock_leapt(self) -> None:
+        """The calendar has leapt: links have other times."""
+        for one in self._known.values():
+            one.clock_leapt()

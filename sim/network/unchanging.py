@@ -31,3 +31,7 @@ class UnchangingCarrier:
 
     def clock_leapt(self) -> None:
         """Nothing, as links never change."""
+
+    def decided_s(self) -> float:
+        """Nothing: 0, as links never change [s]."""
+        return 0.0

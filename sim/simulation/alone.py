@@ -14,12 +14,12 @@ from ..engine.steady_state import Marks
 from ..engine.timeline import extrapolate
 from ..scenario.model import Scenario
 from .replays import (
-    alike,
     bucketed,
     changing,
     counted,
     drains,
     first_group,
+    in_turn,
     network_of,
     period_of,
     repeats,
@@ -46,14 +46,14 @@ def shortest(scenario: Scenario, job: Job, *, full: bool) -> Outcome:
     every step is replayed.
     """
     strategy, steps = job.strategy, job.setting.load.steps
+    every_step = full or not repeats(scenario, job)
+    one_at_a_time = not full and in_turn(scenario, job)
+    network = counted(scenario, network_of(scenario, [job], one_at_a_time=one_at_a_time))
     if not full and strategy.meetings.own_pace:
         from .apart import each_alone, shares_nothing  # with numpy: most runs do without
 
         if shares_nothing(scenario, job):
-            return each_alone(counted(scenario, network_of(scenario, [job])), scenario, job)
-    every_step = full or not repeats(scenario, job)
-    alone = not full and alike(scenario, job)
-    network = counted(scenario, network_of(scenario, [job], one_at_a_time=alone))
+            return each_alone(network, scenario, job)
     if not every_step and (changing(scenario) or not drains(scenario, job) or bucketed(scenario)):
         return _with_leaps(network, scenario, job)
     used = network.collective(first_group(job), strategy.outer_bytes(job.setting), strategy.shape)

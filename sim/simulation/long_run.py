@@ -12,7 +12,7 @@ from ..scenario.model import Scenario
 from ..topology.model import PUBLISHED
 from .alone import shortest
 from .jobs import check_chips, plan_job, workers_of
-from .replays import alike, changing, drains, network_of, period_of, repeats, replay_of, rhythm_of
+from .replays import changing, drains, in_turn, network_of, period_of, repeats, replay_of, rhythm_of
 from .results import Job
 
 _FEW = 4
@@ -70,7 +70,7 @@ def _starts(scenario: Scenario, job: Job) -> list[Network]:
     Where workers share a host's compute, moments are no longer sums and maxima of earlier ones, and how a run begins
     may decide how it goes on.
     """
-    network = network_of(scenario, [job], one_at_a_time=alike(scenario, job))
+    network = network_of(scenario, [job], one_at_a_time=in_turn(scenario, job))
     if drains(scenario, job) or job.setting.shares_compute or not isinstance(network, PublishedCostNetwork):
         return [network]
     period = replace(job.setting, load=replace(job.setting.load, steps=period_of(job)))

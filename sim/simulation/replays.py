@@ -87,14 +87,15 @@ def _changes(link: Link) -> bool:
     return profile.next_change_s(0.0) is not None or not profile.capacity_at(0.0)
 
 
-def alike(scenario: Scenario, job: Job) -> bool:
-    """Whether an exchange always takes the same time, as none shares a link with another, and links never change.
+def in_turn(scenario: Scenario, job: Job) -> bool:
+    """Whether exchanges that are under way share no link, so that how one goes depends on when it begins alone.
 
     They go one after the other where all are among all sites; so do those with a link in common where all go one way.
+    Buckets of links would remember those before.
     """
     meetings = job.strategy.meetings
-    in_turn = meetings.of_all or meetings.own_pace
-    return in_turn and scenario.algorithm != CHUNKED and not bucketed(scenario) and not changing(scenario)
+    together = meetings.of_all and scenario.algorithm != CHUNKED
+    return (together or meetings.own_pace) and not bucketed(scenario)
 
 
 def bucketed(scenario: Scenario) -> bool:
