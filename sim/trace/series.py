@@ -84,6 +84,12 @@ class Recording:
         return self.header.batch_tokens / self.header.chips
 
     @property
+    def tokens_of_a_microbatch(self) -> float:
+        """Tokens that a chip computed at a time; all of a step in older traces [tokens]."""
+        execution = self.header.execution
+        return self.tokens_per_chip / (execution.microbatches if execution else 1)
+
+    @property
     def flop_per_token(self) -> float:
         """6 flops for each parameter that is active for a token [flop]."""
         return 6.0 * (self.header.model.active_params or self.header.model.params)

@@ -35,7 +35,7 @@ class TraceWorkload(AbstractWorkload):
 
     Defaults: the model's full budget of 20 N tokens, and the batch, chips and bytes of the recording. If the
     datacenters cannot share the recorded chips evenly, more such chips are taken, and the batch grows with them. With
-    `rescale` the default is 4,096 tokens per chip if no accelerator was recorded.
+    `rescale` the default is a recorded microbatch per chip, or 4,096 tokens if no accelerator was recorded.
     """
 
     trace: FileOrSeconds = Field(examples=["run.jsonl"])
@@ -62,8 +62,13 @@ class TraceWorkload(AbstractWorkload):
         """The load of the sites; times that are rescaled by flops have the mean 6 N_active (B/R) / Q."""
         recording = self._recording()
         header = recording.header
-        other = self.rescale and (recording.given or header.device.platform == "cpu")
-        tokens_per_chip = self.tokens_per_chip or (TOKENS_PER_CHIP if other else recording.tokens_per_chip)
+        tokens_per_chip = self.tokens_per_chip or (
+            recording.tokens_per_chip
+            if not self.rescale
+            else TOKENS_PER_CHIP
+            if recording.given or header.device.platform == "cpu"
+            else recording.tokens_of_a_microbatch
+        )
         wanted = self.batch_tokens / tokens_per_chip if self.batch_tokens else header.chips
         deal = self._deal(sites, wanted, split, self.chip_flop_per_s or CHIP_FLOP_PER_S)
         batch_tokens = self.batch_tokens or tokens_per_chip * deal.chips

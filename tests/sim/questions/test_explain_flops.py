@@ -44,7 +44,7 @@ def test_a_shape_is_the_model_of_the_run(simulate):
 
 def test_a_recording_has_its_own_shape_and_sequence(simulate):
     found = flops(simulate)["flops"]
-    assert (found["sequence_tokens"], found["blocks"][0]["formula"]) == (256, "12 B T D F L")
+    assert (found["sequence_tokens"], found["blocks"][0]["formula"]) == (2048, "12 B T D F L")
 
 
 @pytest.mark.parametrize(

@@ -130,7 +130,8 @@ def measured_s():
         ({"batch_tokens": 65_536, "chips": 2}, 32_768, "h200"),
         ({"batch_tokens": 65_536, "chips": 8}, 8_192, "h200"),
         ({"batch_tokens": 65_536, "chips": 4, "chip": "a100"}, 16_384, "a100"),
-        ({"chips": 4}, 32_768, "h200"),
+        ({"chips": 4}, 16_384, "h200"),
+        ({"batch_tokens": 131_072}, 16_384, "h200"),
     ],
 )
 def test_a_recording_is_rescaled_by_the_ratio_that_the_law_gives(asked, tokens, chip):

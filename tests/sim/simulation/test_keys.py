@@ -234,14 +234,16 @@ BASES: dict[str, dict] = {
     "at random": {
         "topology": {
             "name": "t",
-            "datacenters": [site("a"), site("b")],
+            "datacenters": [site("a"), site("b"), site("c")],
             "links": [
+                link("a", "c"),
+                link("b", "c"),
                 {
                     "between": ["a", "b"],
                     "latency": "5 ms",
                     "schedule": {"random": {"mean": "0.2 Gbit/s", "spread": 0.5, "every": "1 s", "changes": 20}},
                     "outages": {"mtbf": "5 s", "repair": "1 s", "until": "1 h"},
-                }
+                },
             ],
         },
         "workload": SMALL,
