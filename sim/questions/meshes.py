@@ -53,7 +53,8 @@ _KINDS = {
 }
 """Source: docs.cloud.google.com/tpu/docs/v5e and /v5p (slices, and the bandwidth of a chip to all its neighbours, half
 of the bidirectional number); on v5e only axes of 16 chips are rings, on v5p those of whole cubes of four by four by
-four: said by others, and not read at the maker's. A lone chip of v5p is no slice that can be had. GPUs: of one node, behind its switch."""
+four: said by others, and not read at the maker's. A lone chip of v5p is no slice that can be had. GPUs: of one node,
+behind its switch."""
 
 
 @dataclass(frozen=True)

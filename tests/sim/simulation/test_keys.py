@@ -278,11 +278,6 @@ BASES: dict[str, dict] = {
         "workload": {"model": "35m", "steps": 23},
         "strategies": [{"kind": "data-parallel"}, DILOCO],
     },
-    "attention counted": {
-        "topology": topology(),
-        "workload": {**LAYERED, "attention": {"sequence_tokens": 4096, "width": 512}},
-        "strategies": [{"kind": "data-parallel"}, DILOCO],
-    },
     "recorded": {
         "topology": topology(sites=[site("a"), site("b"), site("c")]),
         "workload": {"trace": RECORDING, "tokens": 1e6, "chips": 6},
@@ -409,6 +404,11 @@ BASES: dict[str, dict] = {
         "star": {"datacenters": 3},
         "two-tier": {"regions": 2, "sites": 2, "trunk": {"bandwidth": "0.5 Gbit/s", "latency": "20 ms"}},
     }.items()
+}
+BASES["attention counted"] = {
+    "topology": topology(),
+    "workload": {**LAYERED, "attention": {"sequence_tokens": 4096, "width": 512}},
+    "strategies": [{"kind": "data-parallel"}, DILOCO],
 }
 
 OTHERS: dict[tuple[str, str], list] = {
