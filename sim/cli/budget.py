@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from ..shell.delivery import check_writable
 from ..shell.formats import FormatOption, OutputOption, chosen
@@ -13,6 +10,8 @@ from ..shell.option_groups import given
 from .handing_over import hand_over
 from .options import (
     FileArgument,
+    LossOption,
+    RuleOption,
     ScenarioOption,
     SetOption,
     StrategiesOption,
@@ -29,20 +28,6 @@ if TYPE_CHECKING:
     from ..report.model import Report
 
 ARCHETYPES = ("high-bw", "medium-bw", "low-bw")
-
-
-class RuleName(StrEnum):
-    """What is held equal when budgets are compared."""
-
-    equal_chips = "equal-chips"
-    best_batch = "best-batch"
-
-
-RuleOption = Annotated[list[RuleName] | None, typer.Option(help="Compare by this rule; repeat. [default: both]")]
-LossOption = Annotated[
-    list[float] | None,
-    typer.Option(help="Also say when each strategy reaches this loss [nats per token]; repeat.", metavar="LOSS"),
-]
 
 
 def budget(

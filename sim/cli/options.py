@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -78,6 +79,20 @@ MfuOption = Annotated[
 ]
 ReplicasOption = Annotated[int | None, typer.Option(help="DiLoCo replicas M. [default: 2]")]
 SyncEveryOption = Annotated[int | None, typer.Option(help="Inner steps H between outer steps. [default: 30]")]
+
+
+class RuleName(StrEnum):
+    """What is held equal when budgets are compared."""
+
+    equal_chips = "equal-chips"
+    best_batch = "best-batch"
+
+
+RuleOption = Annotated[list[RuleName] | None, typer.Option(help="Compare by this rule; repeat. [default: both]")]
+LossOption = Annotated[
+    list[float] | None,
+    typer.Option(help="Also say when each strategy reaches this loss [nats per token]; repeat.", metavar="LOSS"),
+]
 UniqueTokensOption = Annotated[
     str | None, typer.Option(help="Tokens of data before they repeat. [default: enough]", metavar="COUNT")
 ]

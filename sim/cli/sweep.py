@@ -20,6 +20,7 @@ from .options import (
     TraceOption,
     Words,
     WorkloadOption,
+    count,
     placed,
 )
 from .sweep_options import PlotOption, Points, Question, Where
@@ -167,8 +168,7 @@ def _of_scenario(
 
     if question.days is not None:
         raise InputError("--days: goes with --answer plan; leave it out")
-    if question.target and answer != "bandwidth":
-        raise InputError("--target: goes with --answer bandwidth; leave it out")
+    options = _options(question, answer)
     of_all = {"replicas", "sync_every"} if STRATEGY in space.keys else set()
     shared = {key: words[key] for key in words if key in of_all}
     own = {key: value for key, value in words.items() if key not in of_all}
@@ -177,7 +177,35 @@ def _of_scenario(
         return scenario_document(source, words=own, opened=opened, sweep=True, **names)
 
     base = base_of(read, space, shared, str(source) if source else "scenario")
-    return Asked(answer, base, space, {"targets": tuple(question.target)} if question.target else {})
+    return Asked(answer, base, space, options)
+
+
+def _options(question: Question, answer: str) -> dict[str, Any]:
+    """The options that go with one answer alone, as its question has them.
+
+    Raises:
+      InputError: one goes with another answer, or its value is wrong.
+    """
+    fitting = {"bandwidth": ("target",), "budget": ("rule", "target_loss", "unique_tokens"), "plan": ("unique_tokens",)}
+    for key in ("target", "rule", "target_loss", "unique_tokens"):
+        if getattr(question, key) and key not in fitting.get(answer, ()):
+            with_it = " or ".join(each for each, keys in fitting.items() if key in keys)
+            raise InputError(f"--{key.replace('_', '-')}: goes with --answer {with_it}; leave it out")
+    options: dict[str, Any] = {}
+    if question.target:
+        options["targets"] = tuple(question.target)
+    if question.rule:
+        from ..questions.budget.comparison_rules import RULES
+
+        options["rules"] = tuple(each for each in RULES if each in {rule.value for rule in question.rule})
+    if question.target_loss:
+        from ..questions.budget.budget import check_losses
+
+        options["target_losses"] = tuple(dict.fromkeys(question.target_loss))
+        check_losses(options["target_losses"])
+    if question.unique_tokens is not None:
+        options["unique_tokens"] = count("--unique-tokens", question.unique_tokens)
+    return options
 
 
 def _of_plan(
@@ -186,8 +214,7 @@ def _of_plan(
     from ..questions.sweep.asked import Asked
     from ..questions.sweep.asks import ask_of
 
-    if question.target:
-        raise InputError("--target: goes with --answer bandwidth; leave it out")
+    options = _options(question, "plan")
     for key in ("workload", "trace", "settings"):
         if key in names:
             raise ArgumentError(f"{{{key}}}: a plan chooses what is trained; leave it out")
@@ -196,7 +223,9 @@ def _of_plan(
         fixed = _place_in(source) | fixed
     if question.days is not None and "days" in space.keys:
         raise InputError("--days: what is varied replaces it; leave it out")
-    fixed |= {} if question.days is None else {"days": question.days}
+    for key in options.keys() & {*space.keys}:
+        raise ArgumentError(f"{{{key}}}: what is varied replaces it; leave it out")
+    fixed |= options | ({} if question.days is None else {"days": question.days})
     return Asked("plan", ask_of(space, fixed, names.get("strategies")), space)
 
 

@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from .options import RuleName
+
 
 class Answer(StrEnum):
     """What a point answers."""
@@ -60,6 +62,22 @@ class Question:
     answer: Annotated[Answer | None, typer.Option(help="What each point answers. [default: run]")] = None
     target: Annotated[
         list[float] | None, typer.Option(help="With --answer bandwidth: share of the time to compute; repeat.")
+    ] = None
+    rule: Annotated[
+        list[RuleName] | None, typer.Option(help="With --answer budget: compare by this rule; repeat. [default: both]")
+    ] = None
+    target_loss: Annotated[
+        list[float] | None,
+        typer.Option(
+            help="With --answer budget: when does each strategy reach this loss [nats per token]? Repeat.",
+            metavar="LOSS",
+        ),
+    ] = None
+    unique_tokens: Annotated[
+        str | None,
+        typer.Option(
+            help="With --answer budget or plan: tokens of data before they repeat. [default: enough]", metavar="COUNT"
+        ),
     ] = None
     days: Annotated[float | None, typer.Option(help="With --answer plan: the deadline [days].")] = None
     metric: Annotated[

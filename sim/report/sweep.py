@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..questions.sweep.columns import Axis
-from ..questions.sweep.summary import HIGHER, Effect, Summary
+from ..questions.sweep.summary import Effect, Summary, more_is_better
 from ..questions.sweep.sweep import Stored, Swept
 from ..units.in_words import human_bytes, human_count, human_quantity, human_seconds
 from ..units.quantities import BANDWIDTH, CHIP_SPEED
@@ -99,7 +99,7 @@ def finding(swept: Swept, summary: Summary) -> str:
     if best is None:
         why = f": {summary.errors[0][0]}" if summary.failed == summary.points else "."
         return f"No point has an answer for {metric}{why}"
-    most = "Most" if metric in HIGHER else "Least"
+    most = "Most" if more_is_better(swept, metric) else "Least"
     if metric == "wall_clock_s":
         most = "Shortest"
     at = pairs({key: value for key, value in best.values.items() if key != "strategy"}, swept.axes)

@@ -123,9 +123,7 @@ def answer(
     Raises:
       InputError: strategies compete in a scenario, the chips cannot be shared, or a loss is out of range.
     """
-    for target in target_losses:
-        if not (math.isfinite(target) and target > 0):
-            raise ArgumentError(f"{{target_losses}}: got {target:g}; write a loss in nats per token, such as 2.3")
+    check_losses(target_losses)
     rows: list[BudgetRow] = []
     times: list[LossRow] = []
     notes: list[str] = []
@@ -145,6 +143,17 @@ def answer(
         times += [_time(there, job, target) for target in target_losses for job in found]
     notes += in_budgets(names, scenarios, planned)
     return BudgetAnswer(tuple(resolved), tuple(rows), tuple(times), tuple(dict.fromkeys(notes)))
+
+
+def check_losses(target_losses: Sequence[float]) -> None:
+    """Refuses what is no loss.
+
+    Raises:
+      InputError: a loss is out of range.
+    """
+    for target in target_losses:
+        if not (math.isfinite(target) and target > 0):
+            raise ArgumentError(f"{{target_losses}}: got {target:g}; write a loss in nats per token, such as 2.3")
 
 
 def most_steps(wall_clock_s: Callable[[int], float], limit_s: float, guess: int, *, beyond: int = 0) -> int:

@@ -48,6 +48,11 @@ class Asked:
     space: Space
     options: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def of_losses(self) -> bool:
+        """Whether the rows say when losses are reached, and not what a budget buys."""
+        return bool(self.options.get("target_losses"))
+
     def identity(self) -> str:
         """All that the rows depend on, as JSON: two sweeps with the same one have the same rows."""
         whole = [
@@ -100,7 +105,7 @@ class Work:
         self._points = (
             Scenarios(asked.base, asked.space) if isinstance(asked.base, Base) else Asks(asked.base, asked.space)
         )
-        self.answered = answered(asked.answer)
+        self.answered = answered(asked.answer, of_losses=asked.of_losses)
         self.columns: tuple[Column, ...] = (
             Column(POINT, "int64"),
             *(axis.column for axis in self.axes),
@@ -133,7 +138,7 @@ class Work:
         return None
 
     def rows(self, number: int) -> list[Row]:
-        """The rows of a point: one for each strategy (and rule, or target); of one that fails, a row with its error."""
+        """The rows of a point: one for each strategy (rule, loss, target); of one that fails, a row with its error."""
         values = self._asked.space.point(number)
         used: Mapping[str, Any] = values
         try:
@@ -157,8 +162,8 @@ class Work:
 
 
 @cache
-def answered(kind: Answer) -> Answered:
-    """The columns of an answer."""
+def answered(kind: Answer, *, of_losses: bool = False) -> Answered:
+    """The columns of an answer; of a budget those of the times to reach losses, where some are asked for."""
     match kind:
         case "run":
             from ...simulation.results import Run
@@ -169,9 +174,9 @@ def answered(kind: Answer) -> Answered:
 
             return columns_of(Need)
         case "budget":
-            from ..budget.budget import BudgetRow
+            from ..budget.budget import BudgetRow, LossRow
 
-            return columns_of(BudgetRow)
+            return columns_of(LossRow if of_losses else BudgetRow)
         case "plan":
             from ..plan.replay import Entry
 
@@ -197,7 +202,7 @@ def _answer(kind: Answer, there: Any, options: Mapping[str, Any]) -> tuple[Itera
             afforded = budgets([there], **options)
             if not afforded.rows:
                 raise InputError(f"budget: no strategy has a row here: {'; '.join(afforded.notes)}")
-            return afforded.rows, afforded.notes
+            return afforded.times if options.get("target_losses") else afforded.rows, afforded.notes
         case "plan":
             from ..plan.plan import answer as plan
 

@@ -23,7 +23,7 @@ METRICS: dict[Answer, str] = {
     "plan": "predicted_loss",
 }
 """What is looked at unless somebody asks for another column."""
-HIGHER = frozenset(
+_HIGHER = frozenset(
     {
         "compute_utilization",
         "speedup",
@@ -116,7 +116,7 @@ def metric_of(swept: Swept, asked: str | None) -> str:
       InputError: there is no such column of numbers.
     """
     numbers = [column.name for column in swept.columns if column.type in ("int64", "double") and column.name != POINT]
-    found = asked or METRICS[swept.asked.answer]
+    found = asked or ("wall_clock_s" if swept.asked.of_losses else METRICS[swept.asked.answer])
     if found not in numbers:
         raise ArgumentError(
             "{metric}: there is no column {found!r} of numbers; {known}", found=found, known=nearest(found, numbers)
@@ -124,10 +124,15 @@ def metric_of(swept: Swept, asked: str | None) -> str:
     return found
 
 
+def more_is_better(swept: Swept, metric: str) -> bool:
+    """Whether more of a column is better: tokens that a budget buys, but not those that it takes to reach a loss."""
+    return metric in _HIGHER and not swept.asked.of_losses
+
+
 def seen(swept: Swept, metric: str) -> list[Seen]:
     """The rows with a number, in their order."""
     columns = {column.name for column in swept.columns}
-    parts = [name for name in ("label", "rule", "target") if name in columns]
+    parts = [name for name in ("label", "rule", "target", "target_loss") if name in columns]
     hidden = _letters(swept.asked.space.keys)
     names = [swept.rows.column(name) for name in parts]
     values = [swept.rows.column(axis.column.name) for axis in swept.axes]
@@ -152,7 +157,7 @@ def _letters(keys: Iterable[str]) -> tuple[str, ...]:
 
 
 def _series(parts: Sequence[Any], hidden: tuple[str, ...]) -> str:
-    """What a row is of: the label of its strategy without what is varied, its rule or its target."""
+    """What a row is of: the label of its strategy without what is varied, its rule, its target or its loss."""
     label = " ".join(word for word in str(parts[0]).split() if not (hidden and word.startswith(hidden)))
     return ", ".join([label, *(f"{part:.4g}" if isinstance(part, float) else str(part) for part in parts[1:])])
 
@@ -171,19 +176,19 @@ def summarise(swept: Swept, metric: str) -> Summary:
         metric=metric,
         points=swept.asked.space.count,
         failed=len(errors),
-        best=_best(swept.axes, rows, metric),
+        best=_best(swept, rows, metric),
         effects=tuple(_effects(swept, rows)),
         errors=tuple((error, count, first[error]) for error, count in counts.most_common(_ERRORS)),
         notes=(*_without_effect(swept), *_ignored(swept)),
     )
 
 
-def _best(axes: Sequence[Axis], rows: Sequence[Seen], metric: str) -> Best | None:
+def _best(swept: Swept, rows: Sequence[Seen], metric: str) -> Best | None:
     if not rows:
         return None
-    sign = -1 if metric in HIGHER else 1
+    sign = -1 if more_is_better(swept, metric) else 1
     found = min(rows, key=lambda row: sign * row.value)
-    values = {axis.key: value for axis, value in zip(axes, found.values, strict=True) if value is not None}
+    values = {axis.key: value for axis, value in zip(swept.axes, found.values, strict=True) if value is not None}
     return Best(found.point, values, found.series, found.value)
 
 

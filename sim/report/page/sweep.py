@@ -8,7 +8,7 @@ from dataclasses import replace
 from statistics import fmean, quantiles
 
 from ...questions.sweep.columns import Axis
-from ...questions.sweep.summary import HIGHER, Seen, Summary, seen
+from ...questions.sweep.summary import Seen, Summary, more_is_better, seen
 from ...questions.sweep.sweep import Swept
 from .. import quantities
 from ..figures import Bar, Bars, Heat, Series
@@ -47,7 +47,7 @@ def pictures(swept: Swept, summary: Summary) -> list[Drawn]:
     drawn = [keys.index(key) for group in swept.asked.space.groups if group.drawn for key in group.keys]
     varied = [place for place, axis in enumerate(swept.axes) if axis.numeric and len(_values(rows, place)) > 1]
     fixed = [place for place in varied if place not in drawn]
-    view = _View(swept.axes, summary.metric, rows)
+    view = _View(swept.axes, summary.metric, rows, most=more_is_better(swept, summary.metric))
     if len(fixed) > 1:
         return [*view.heats(fixed[0], fixed[1]), *view.clouds(drawn)]
     if fixed:
@@ -78,9 +78,9 @@ def quantity_of(name: str) -> Quantity:
 class _View:
     """The rows of a sweep as somebody looks at one column of them."""
 
-    def __init__(self, axes: Sequence[Axis], metric: str, rows: Sequence[Seen]) -> None:
-        self._axes, self._metric, self._rows = axes, metric, rows
-        self._best: Callable[[float, float], float] = max if metric in HIGHER else min
+    def __init__(self, axes: Sequence[Axis], metric: str, rows: Sequence[Seen], *, most: bool) -> None:
+        self._axes, self._metric, self._rows, self._most = axes, metric, rows, most
+        self._best: Callable[[float, float], float] = max if most else min
 
     def _scale(self, name: str, title: str, values: Sequence[float]) -> tuple[Scale, float]:
         """An axis for values, and what one of its unit is."""
@@ -96,7 +96,7 @@ class _View:
             for place, axis in enumerate(self._axes)
             if place not in places and len({row.values[place] for row in self._rows}) > 1
         ]
-        how = "most" if self._metric in HIGHER else "least"
+        how = "most" if self._most else "least"
         return f"The {how} over all values of {', '.join(left)}." if left else ""
 
     def curves(self, place: int) -> Picture:

@@ -192,6 +192,9 @@ PAIRS: dict[str, tuple[list[str], str | None]] = {
     "sweep --method": (DRAWN, "random"),
     "sweep --answer": ([*SWEEP, *DILOCO, *SHORT], "budget"),
     "sweep --target": ([*SWEEP, *DILOCO, "--answer", "bandwidth"], "0.7"),
+    "sweep --rule": ([*SWEEP, *DILOCO, *SHORT, "--answer", "budget"], "equal-chips"),
+    "sweep --target-loss": ([*SWEEP, *DILOCO, *SHORT, "--answer", "budget"], "5.5"),
+    "sweep --unique-tokens": ([*SWEEP, *DILOCO, *SHORT, "--answer", "budget"], "2e6"),
     "sweep --days": (
         ["sweep", "--answer", "plan", "--topology", "h100-two-sites", "--days", "3", "--vary", "params=1B"],
         "5",

@@ -77,6 +77,49 @@ def test_what_is_not_installed_is_told_before_the_work(simulate, monkeypatch, tm
     assert "pip install 'crosshaul[sweep]'" in error
 
 
+BUDGET = ["--workload", "10b", "--topology", "h100-two-sites", "--steps", "60"]
+
+
+def test_budgets_by_one_rule_and_of_data_that_repeat_are_those_of_the_command(simulate):
+    words = ["--rule", "equal-chips", "--unique-tokens", "50M"]
+    swept = rows(simulate, *WORDS, "--answer", "budget", *words, "--vary", "sync_every=5,10")
+    for every in (5, 10):
+        code, text, error = simulate("budget", *BUDGET, *words, "--sync-every", every, "--format", "csv")
+        assert code == 0, error
+        found = list(csv.DictReader(io.StringIO(text)))
+        own = [row for row in swept if row["vary_sync_every"] == str(every)]
+        assert len(own) == len(found) > 1
+        assert [row["label"] for row in own] == [row["label"] for row in found]
+        for name in ("tokens", "predicted_loss", "wall_clock_s"):
+            assert [float(row[name]) for row in own] == [float(row[name]) for row in found]
+    assert {row["rule"] for row in swept} == {"equal-chips"}
+    enough = rows(simulate, *WORDS, "--answer", "budget", *words[:2], "--vary", "sync_every=5,10")
+    assert [row["predicted_loss"] for row in swept] != [row["predicted_loss"] for row in enough]
+
+
+def test_of_losses_the_rows_say_when_each_is_reached(simulate):
+    losses = ["--target-loss", "2.6", "--target-loss", "2.4"]
+    words = [*WORDS, "--answer", "budget", "--rule", "equal-chips", *losses, "--vary", "sync_every=5,10"]
+    swept = rows(simulate, *words)
+    _, text, _ = simulate("budget", *BUDGET, "--rule", "equal-chips", *losses, "--sync-every", 10, "--format", "csv")
+    found = list(csv.DictReader(io.StringIO(text)))
+    own = [row for row in swept if row["vary_sync_every"] == "10"]
+    assert [row["label"] for row in own] == [row["label"] for row in found]
+    for name in ("target_loss", "steps", "wall_clock_s"):
+        assert [float(row[name]) for row in own] == [float(row[name]) for row in found]
+    assert {row["target_loss"] for row in swept} == {"2.6", "2.4"}
+    assert "Shortest wall-clock" in simulate("sweep", *words)[1]
+    assert "Least tokens" in simulate("sweep", *words, "--metric", "tokens")[1]
+
+
+def test_a_plan_is_told_of_data_that_repeat(simulate):
+    words = ["--topology", "h100-two-sites", "--workers", "1", "--answer", "plan", "--days", "10"]
+    enough, few = (rows(simulate, *words, *more, "--vary", "params=1B,3B") for more in ([], ["--unique-tokens", "10M"]))
+    assert all(float(b["predicted_loss"]) > float(a["predicted_loss"]) for a, b in zip(enough, few, strict=True))
+    code, _, error = simulate("sweep", *words, "--vary", "unique_tokens=1B,2B", "--unique-tokens", "10M")
+    assert (code, error.count("--unique-tokens: what is varied replaces it")) == (2, 1)
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
@@ -91,6 +134,14 @@ def test_what_is_not_installed_is_told_before_the_work(simulate, monkeypatch, tm
         (["--draw", "compute=uniform:1:2"], "--count 1000"),
         (["--vary", "sync_every=5", "--target", "0.5"], "--answer bandwidth"),
         (["--vary", "sync_every=5", "--days", "3"], "--answer plan"),
+        (["--vary", "sync_every=5", "--rule", "best-batch"], "--rule: goes with --answer budget; leave it out"),
+        (["--vary", "sync_every=5", "--target-loss", "2"], "--target-loss: goes with --answer budget; leave it out"),
+        (["--vary", "sync_every=5", "--unique-tokens", "1B"], "--unique-tokens: goes with --answer budget or plan;"),
+        (
+            ["--vary", "sync_every=5", "--answer", "budget", "--target-loss", "-2"],
+            "--target-loss: got -2; write a loss",
+        ),
+        (["--vary", "sync_every=5", "--answer", "budget", "--unique-tokens", "few"], "--unique-tokens: "),
         (["--vary", "sync_every=5", "--output", "x.parquet"], "write --results x.parquet"),
         (["--vary", "sync_every=5", "--results", "x.csv"], "such as x.parquet"),
         (["--vary", "sync_every=5", "--on", "cloud"], "--on: there is no engine 'cloud'"),
