@@ -16,7 +16,7 @@ from .shared.outer_steps import OuterStepStrategy
 from .shared.schedule import Schedule
 from .shared.setting import Setting
 from .shared.stated import Meetings, open_end
-from .shared.steps import inner_steps, spanning_steps
+from .shared.steps import spanning_steps
 
 
 class DiLoCo(OuterStepStrategy, OverlappingStrategy):
@@ -69,10 +69,11 @@ class DiLoCo(OuterStepStrategy, OverlappingStrategy):
             )
             yield from self.overlapped(worker, setting, schedule, outer, (0, schedule.steps[worker]))
             return
+        if not self.spans:
+            yield from self.rounds_apart(worker, setting, schedule)
+            return
         for each in schedule.rounds(worker):
-            if not self.spans:
-                yield from inner_steps(worker, setting, each.first, each.end - each.first)
-            elif self.by_layer:
+            if self.by_layer:
                 yield from self.gradients_by_layer(worker, setting, schedule, (each.first, each.end))
             else:
                 yield from spanning_steps(worker, setting, each.first, each.end - each.first)

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from ..defaults import SYNC_EVERY
 from ..engine.joins import Quorum
-from ..engine.ops import Collective, Op
+from ..engine.ops import Op
 from ..errors import InputError
 from ..units.quantities import MOST_SITES, MOST_STEPS, Latency
 from .shared.closed_form import ClosedForm, of_replicas, outer_step
@@ -17,7 +17,6 @@ from .shared.outer_steps import OuterStepStrategy
 from .shared.schedule import Schedule
 from .shared.setting import Setting
 from .shared.stated import Meetings, open_end
-from .shared.steps import inner_steps
 
 
 class ElasticDiLoCo(OuterStepStrategy):
@@ -71,13 +70,8 @@ class ElasticDiLoCo(OuterStepStrategy):
 
     def program(self, worker: int, setting: Setting, schedule: Schedule) -> Iterator[Op]:
         """Repeats H inner steps and an outer exchange with the replicas that have arrived."""
-        size_bytes = self.outer_bytes(setting)
         join = None if self.meetings.of_all else Quorum(self.quorum, self.grace_s)
-        for each in schedule.rounds(worker):
-            yield from inner_steps(worker, setting, each.first, each.end - each.first)
-            if each.members:
-                outer = Collective("outer", each.number, each.members, size_bytes, join=join)
-                yield from self.exchange(setting, outer)
+        return self.rounds_apart(worker, setting, schedule, join)
 
     def closed_form(self, setting: Setting) -> ClosedForm | None:
         """That of DiLoCo if all replicas take part in every outer step; else None [s]."""

@@ -11,7 +11,7 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from ..defaults import SYNC_EVERY
-from ..engine.ops import Collective, Op, Shape
+from ..engine.ops import Op, Shape
 from ..errors import InputError
 from ..network.closed_forms import ideal_gather_s
 from ..units.in_words import human_seconds
@@ -21,7 +21,6 @@ from .shared.outer_steps import OuterStepStrategy
 from .shared.schedule import Schedule
 from .shared.setting import Setting
 from .shared.stated import Meetings, open_end
-from .shared.steps import inner_steps
 
 _VALUE_BITS = 2.0
 
@@ -91,12 +90,7 @@ class SparseLoCo(OuterStepStrategy):
 
     def program(self, worker: int, setting: Setting, schedule: Schedule) -> Iterator[Op]:
         """Repeats H inner steps and an all-gather."""
-        size_bytes = self.outer_bytes(setting)
-        for each in schedule.rounds(worker):
-            yield from inner_steps(worker, setting, each.first, each.end - each.first)
-            if each.members:
-                gather = Collective("outer", each.number, each.members, size_bytes, shape=self.shape)
-                yield from self.exchange(setting, gather)
+        return self.rounds_apart(worker, setting, schedule)
 
     def closed_form(self, setting: Setting) -> ClosedForm | None:
         """Compute + inner exchanges x T + [(M - 1) S/W + e] T/H, S what a replica sends [s]."""

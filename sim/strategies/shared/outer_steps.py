@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar
 
-from .schedule import count_rounds
+from ...engine.ops import Collective, Join, Op, Worker
+from .schedule import Round, Schedule, count_rounds
 from .setting import Setting
 from .stated import Law
+from .steps import inner_steps
 from .strategy import AbstractStrategy
 
 
@@ -40,6 +43,28 @@ class OuterStepStrategy(AbstractStrategy, ABC):
     def outer_copies(self, setting: Setting) -> float:
         """The parameters of the last outer step, and the momentum of the outer optimizer."""
         return 2.0
+
+    def rounds_apart(
+        self, worker: Worker, setting: Setting, schedule: Schedule, join: Join | None = None
+    ) -> Iterator[Op]:
+        """Rounds of inner steps inside the worker's datacenter, each with an exchange of all replicas after it.
+
+        Args:
+          worker: the worker.
+          setting: its setting.
+          schedule: of the run, in which all workers exchange after every round.
+          join: how they come together; None: all of them meet at a barrier.
+        """
+        size_bytes = self.outer_bytes(setting)
+
+        def exchanges() -> Iterator[tuple[Round, tuple[Op, ...]]]:
+            for each in schedule.rounds(worker):
+                outer = Collective("outer", each.number, each.members, size_bytes, join=join, shape=self.shape)
+                yield each, tuple(self.exchange(setting, outer)) if each.members else ()
+
+        for each, exchange in schedule.shared(worker, "outer", exchanges):
+            yield from inner_steps(worker, setting, each.first, each.end - each.first)
+            yield from exchange
 
     def outer_steps(self, steps: int) -> int:
         """Outer steps of a replica that makes T inner steps: T/H, rounded up with a closing exchange, else down."""
