@@ -140,9 +140,10 @@ class LinkNetwork:
 
     def crossing_bytes(self, collective: Collective) -> float:
         """Bytes that all its sites send to other sites [byte]."""
-        if len(collective.touches) == 1:
+        touches = collective.touches
+        if len(touches) == 1:
             return 0.0
-        key = collective.touches, collective.payload_bytes, collective.source is None, collective.shape
+        key = touches, collective.payload_bytes, collective.source is None, collective.shape
         if key not in self._crossing:
             phases = self.phases(collective)
             self._crossing[key] = math.fsum(t.size_bytes for phase in phases for t in phase.transfers)

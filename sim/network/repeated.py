@@ -52,16 +52,17 @@ class RepeatingCarrier(UnchangingCarrier):
 
     def transfer(self, collective: Collective) -> simpy.Event:
         """Begins a collective now; the event fires when every member has the result."""
-        if len(collective.touches) == 1:
+        touches = collective.touches
+        if len(touches) == 1:
             return self._inside.transfer(collective)
-        way = collective.touches, collective.source is not None
+        way = touches, collective.source is not None
         key = (*way, collective.payload_bytes, collective.behind_s, collective.parts_inside, collective.shape)
         if key not in self._known:
             self._known[key] = self._alone(collective)
             self._known_turns[way] = self._turns(collective)
         one, (waits_for, takes) = self._known[key], self._known_turns[way]
         now_s, free_s = float(self._env.now), self._free_s
-        begin_s = max(now_s, *(free_s.get(each, 0.0) for each in waits_for))
+        begin_s = max(now_s, *[free_s.get(each, 0.0) for each in waits_for])
         end_s = self._end_s(one, begin_s, collective.count)
         for each in takes:
             free_s[each] = max(end_s, free_s.get(each, 0.0))

@@ -89,7 +89,7 @@ class AsyncDiLoCo(OuterStepStrategy):
 
     def program(self, worker: int, setting: Setting, schedule: Schedule) -> Iterator[Op]:
         """Repeats H inner steps, a push, a merge and a pull."""
-        size_bytes, server = self.outer_bytes(setting), self.worker_of(self.server)
+        size_bytes, server, merge = self.outer_bytes(setting), self.worker_of(self.server), Merge(setting.everyone)
         for each in schedule.rounds(worker):
             if self.spans:
                 yield from spanning_steps(worker, setting, each.first, each.end - each.first)
@@ -103,7 +103,7 @@ class AsyncDiLoCo(OuterStepStrategy):
             push = Collective("push", each.number, (worker,), size_bytes, source=worker, target=server)
             pull = Collective("pull", each.number, (worker,), size_bytes, source=server, target=worker)
             yield from self.exchange(setting, push)
-            yield Merge(setting.everyone)
+            yield merge
             yield from (Start(pull), Wait(pull))
 
     def closed_form(self, setting: Setting) -> ClosedForm | None:
