@@ -26,6 +26,7 @@ STRATEGIES: dict[str, dict[str, Any]] = {
     "async-diloco": {"kind": "async-diloco", "sync_every": 30},
     "elastic-diloco": {"kind": "elastic-diloco", "sync_every": 30},
     "sparseloco": {"kind": "sparseloco", "sync_every": 30},
+    "decoupled-diloco": {"kind": "decoupled-diloco", "sync_every": 30},
     "two-level-diloco": {"kind": "two-level-diloco", "sync_every": 30},
 }
 """The strategies; the number of replicas is that of the sites."""
@@ -63,6 +64,8 @@ def scenario(strategy: str, sites: int, network: str) -> dict[str, Any]:
         chosen["replicas"] = sites
     if chosen["kind"] == "elastic-diloco":
         chosen["quorum"] = sites - 1
+    if chosen["kind"] == "decoupled-diloco":
+        chosen["quorum"] = sites
     if chosen["kind"] == "two-level-diloco":
         chosen["regions"] = 2 if sites % 2 == 0 else sites
     workload: dict[str, Any] = {"params": "1B", "batch_tokens": 393_216, "layers": 16, "steps": STEPS}

@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from sim.strategies import (
         AsyncDiLoCo,
         DataParallel,
+        DecoupledDiLoCo,
         DiLoCo,
         EagerDiLoCo,
         ElasticDiLoCo,
@@ -91,6 +92,7 @@ __all__ = [
     "CrosshaulError",
     "DataParallel",
     "Datacenter",
+    "DecoupledDiLoCo",
     "DiLoCo",
     "EagerDiLoCo",
     "ElasticDiLoCo",
@@ -190,6 +192,7 @@ _HOMES = {
     "sim.strategies": (
         "AsyncDiLoCo",
         "DataParallel",
+        "DecoupledDiLoCo",
         "DiLoCo",
         "EagerDiLoCo",
         "ElasticDiLoCo",

@@ -72,6 +72,8 @@ class Collective:
         joins.
       join: how its members come together; None: all of them meet at a barrier.
       shape: what the members get: the sum of all payloads, or all of them.
+      batch: one-way transfers of the same batch share their links, and wait for those of others; None: each waits for
+        all before it, as at the published cost in any case.
     """
 
     name: str
@@ -86,6 +88,7 @@ class Collective:
     join: Join | None = None
     parts_inside: bool = True
     shape: Shape = "all-reduce"
+    batch: str | None = None
 
     @property
     def touches(self) -> tuple[int, ...]:

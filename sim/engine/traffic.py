@@ -48,6 +48,8 @@ class Traffic:
         self.env = simpy.Environment()
         self.carrier = network.connect(self.env)
         self.tallies = [Tally(workers) for _ in range(workers)]
+        self.shared: dict[tuple[int, ...], object] = {}
+        """What the meetings of a group of workers have in common, where they go by more than one collective."""
         self._updates: dict[tuple[int, ...], int] = {}
         """Of the parameters that a group of workers shares, so far."""
         self._seen: dict[int, int] = {}

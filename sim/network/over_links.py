@@ -182,7 +182,8 @@ class _FlowCarrier:
     ) -> None:
         self._network, self._env, self._log = network, env, log
         self._wires = wires
-        self._last: dict[Hashable, list[simpy.Event]] = {}
+        self._last: dict[Hashable, list[tuple[simpy.Event, str | None]]] = {}
+        """What is under way with each resource of `turns`, with its batch."""
         self._flows = FluidNetwork(env, wires, log)
         self._inside = PublishedCostNetwork(network.placement).connect(env)
 
@@ -213,7 +214,9 @@ class _FlowCarrier:
         """Runs the work of some members after all exchanges that it must wait for; later exchanges wait for it."""
         one_way = collective.source is not None
         waits_for, takes = turns(collective, self._network.wires(collective), None if one_way else members)
-        before = [event for each in waits_for for event in self._last.get(each, ()) if not event.processed]
+        own = collective.batch
+        last = [one for each in waits_for for one in self._last.get(each, ())]
+        before = [event for event, batch in last if not event.processed and (own is None or batch != own)]
         first_s, last_s = self._network.placement.parts_inside_s(collective, members)
 
         def turn() -> simpy.events.ProcessGenerator:
@@ -224,9 +227,9 @@ class _FlowCarrier:
             return Served(began_s, first_s, last_s)
 
         done = self._env.process(turn())
-        for each in takes:  # who waits for this waits for all that this waits for
-            still = () if each in waits_for else self._last.get(each, ())
-            self._last[each] = [*(event for event in still if not event.processed), done]
+        for each in takes:  # who waits for this waits for all that this waits for, but for others of the same batch
+            still = () if each in waits_for and own is None else self._last.get(each, ())
+            self._last[each] = [*(one for one in still if not one[0].processed), (done, own)]
         return done
 
     def _ring(self, collective: Collective) -> ChunkedRing:

@@ -73,7 +73,7 @@ class PublishedCostNetwork:
             return ideal_gather_s(payload_bytes, sites, *across[:3]), across.latency_s, sent_bytes
         route = published_route(self.placement.topology, names, [self.placement.chips[each] for each in touches])
         if one_way:  # to or from a server in the same datacenter
-            return ideal_scatter_s(payload_bytes, peers, *route), 0.0, 0.0
+            return ideal_scatter_s(payload_bytes, peers, *route), route.latency_s if peers > 1 else 0.0, 0.0
         return (
             ideal_all_reduce_s(payload_bytes, peers, *route),
             route.latency_s if peers > 1 else 0.0,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 from functools import cache
 from itertools import islice
@@ -72,6 +72,8 @@ def plan_job(scenario: Scenario, strategy: AbstractStrategy, split: int) -> Job:
         ),
         parts_inside=not published,
         way=_ways(topology, names, published=published),
+        hops=_hops(topology, names),
+        sites=names,
     )
     return Job(strategy, setting, sites)
 
@@ -82,6 +84,14 @@ def _ways(topology: Topology, names: Sequence[str], *, published: bool) -> Calla
         return lambda start, end: topology.route(names[start], names[end])
     wiring = cache(lambda: Paths(topology))  # few strategies ask
     return lambda start, end: wiring().idle_route(names[start], names[end])
+
+
+def _hops(topology: Topology, names: Sequence[str]) -> Callable[[int, int], dict[Hashable, float]]:
+    """The links from one worker to another, with what each can carry of payload [bit/s]."""
+    share = topology.transport.payload_share
+    return lambda start, end: {
+        hop: topology.wires[hop].bandwidth_bits_per_s * share for hop in topology.path(names[start], names[end])
+    }
 
 
 def workers_of(scenario: Scenario, position: int) -> int:

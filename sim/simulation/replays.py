@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -59,9 +59,23 @@ def replay_of(network: Network, job: Job, steps: int, marks: Marks | None = None
 
 def rhythm_of(starts: Sequence[Network], job: Job) -> Rhythm | None:
     """The rhythm that a job settles into from one of several starts; None if it does not soon enough."""
-    replays = [partial(replay_of, network, job) for network in starts]
+    own_pace = job.strategy.meetings.own_pace
+    replays = [partial(replay_of, network, job) for network in (starts[:1] if own_pace else starts)]
     length = job.strategy.steps_per_sync
-    return find_rhythm(replays, job.setting.workers, length, period_of(job) // length)
+    found = find_rhythm(replays, job.setting.workers, length, period_of(job) // length)
+    return None if found and own_pace and not _in_step(replays[0], job, found) else found
+
+
+def _in_step(replay_steps: Callable[[int, Marks], object], job: Job, found: Rhythm) -> bool:
+    """Whether workers with a pace of their own were all at the same place at all times until the rhythm was found.
+
+    Only then is what happens next told by moments alone: else it also matters who was there how often.
+    """
+    marks: Marks = [[] for _ in job.setting.everyone]
+    steps = found.settled + period_of(job)
+    replay_steps(steps, marks)
+    ends_s = [[each.end_s for each in own if each.done_s is None and each.step < steps] for own in marks]
+    return all(each == ends_s[0] for each in ends_s)
 
 
 def repeats(scenario: Scenario, job: Job) -> bool:
@@ -71,7 +85,8 @@ def repeats(scenario: Scenario, job: Job) -> bool:
     of earlier ones, and what looks like a rhythm may drift.
     """
     apart = job.setting.shares_compute and not drains(scenario, job)
-    return job.strategy.repeats and not apart
+    drift = job.strategy.meetings.own_pace and changing(scenario)
+    return job.strategy.repeats_in(job.setting) and not apart and not drift
 
 
 def changing(scenario: Scenario) -> bool:
@@ -95,7 +110,7 @@ def in_turn(scenario: Scenario, job: Job) -> bool:
     """
     meetings = job.strategy.meetings
     together = meetings.of_all and scenario.algorithm != CHUNKED
-    return (together or meetings.own_pace) and not bucketed(scenario)
+    return (together or meetings.own_pace) and not meetings.at_once and not bucketed(scenario)
 
 
 def bucketed(scenario: Scenario) -> bool:

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from .async_diloco import AsyncDiLoCo
 from .data_parallel import DataParallel
+from .decoupled_diloco import DecoupledDiLoCo
 from .diloco import DiLoCo
 from .eager_diloco import EagerDiLoCo
 from .elastic_diloco import ElasticDiLoCo
@@ -27,7 +28,8 @@ Strategy = Annotated[
     | ElasticDiLoCo
     | GossipDiLoCo
     | TwoLevelDiLoCo
-    | SparseLoCo,
+    | SparseLoCo
+    | DecoupledDiLoCo,
     Field(discriminator="kind"),
 ]
 
@@ -52,6 +54,7 @@ __all__ = [
     "AbstractStrategy",
     "AsyncDiLoCo",
     "DataParallel",
+    "DecoupledDiLoCo",
     "Default",
     "DiLoCo",
     "EagerDiLoCo",

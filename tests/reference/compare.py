@@ -86,7 +86,10 @@ def is_tie(document, unlike, excused):
     """
     if all(excused(document, key) for key in differences(jittered(document))):
         return True
-    if not all(key.endswith("held_up_s") for key in unlike):
+    decoupled = any(strategy["kind"] == "decoupled-diloco" for strategy in document["strategies"])
+    # fragments come to a syncer and leave it at the same moment: which of them is within the site first is not said
+    among = ("held_up_s", "exposed_inside_s", "exposed_across_s") if decoupled else ("held_up_s",)
+    if not all(key.endswith(among) for key in unlike):
         return False
     sums = [math.fsum(values[side] for values in unlike.values()) for side in (0, 1)]
     return math.isclose(*sums, rel_tol=TOLERANCE)
@@ -107,7 +110,13 @@ def jittered(document, seed=0):
     for strategy in moved["strategies"]:
         if strategy.get("grace") == "0 s":  # who comes at the very end of it is in, or is not
             strategy["grace"] = "1e-7 s"
-    if any(strategy["kind"] in ("async-diloco", "elastic-diloco") for strategy in moved["strategies"]):
+    if any(strategy["kind"] == "decoupled-diloco" for strategy in moved["strategies"]):
+        moved["topology"]["links"] = [one for link in moved["topology"]["links"] for one in _both_ways(link)]
+        for host in moved["topology"].get("hosts", []):
+            host.pop("part_of", None)  # so that each datacenter gets a host of its own
+    if any(
+        strategy["kind"] in ("async-diloco", "elastic-diloco", "decoupled-diloco") for strategy in moved["strategies"]
+    ):
         _give_hosts(moved["topology"], rng)
     for path in list(paths(moved["topology"])):
         value, parent = at(moved["topology"], path), at(moved["topology"], path[:-1])
@@ -115,6 +124,14 @@ def jittered(document, seed=0):
             number, unit = value.split(" ", 1)
             parent[path[-1]] = f"{float(number) * (1 + 1e-6 * rng.random())!r} {unit}"
     return moved
+
+
+def _both_ways(link):
+    """A link as two, one for each direction, as what goes to a syncer and from it may arrive at the same moment."""
+    if "between" not in link or link.get("duplex") == "half":
+        return [link]
+    same = {key: copy.deepcopy(value) for key, value in link.items() if key not in ("between", "duplex")}
+    return [{"from": a, "to": b, **copy.deepcopy(same)} for a, b in (link["between"], link["between"][::-1])]
 
 
 def _give_hosts(topology, rng):
@@ -202,7 +219,7 @@ def by_the_round(document, figure):
     is given to send meanwhile counts as one burst, where the reference cuts at every inner step.
     """
     strategy = document["strategies"][int(figure[figure.index("[") + 1 : figure.index("]")])]
-    return "peak_bandwidth" in figure and strategy["kind"] in ("async-diloco", "elastic-diloco")
+    return "peak_bandwidth" in figure and strategy["kind"] in ("async-diloco", "elastic-diloco", "decoupled-diloco")
 
 
 def compare(seeds, folder, *, report=print, shrinking=True, most=20, excused=by_the_round):

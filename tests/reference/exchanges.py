@@ -117,7 +117,8 @@ class Flowing(Published):
         """Begins when all is over that is in its way."""
         hops = self._way(exchange.one_way).pipes if exchange.one_way else ()
         waits, takes = queues(exchange, hops, members)
-        before = [over for each in waits for over in self._before.get(each, [])]
+        batch = getattr(exchange, "batch", None) or object()  # of the same batch nobody waits for the others
+        before = [over for each in waits for over, other in self._before.get(each, []) if other != batch]
 
         def turn():
             yield from before
@@ -125,7 +126,7 @@ class Flowing(Published):
 
         over = self.clock.start(turn())
         for each in takes:
-            self._before.setdefault(each, []).append(over)
+            self._before.setdefault(each, []).append((over, batch))
         return over
 
     def all_reduce(self, exchange, phases):

@@ -3,6 +3,7 @@
 import math
 
 from .insides import behind_s, hidden_by_layer_s
+from .syncer import steps_of
 
 
 class Job:
@@ -25,6 +26,8 @@ class Job:
         self.pack_s = self._pack_s()
         self.size = self._packed(load.gradient_bytes if spans else load.outer_bytes) * getattr(strategy, "copies", 1.0)
         self.steps = self._async_steps() if strategy.kind == "async-diloco" and strategy.replicas > 1 else None
+        if strategy.kind == "decoupled-diloco":
+            self.steps = steps_of(self)
 
     def _pack_s(self):
         """Compute for one exchange of everything: as asked for, else what the outer optimizer took in a recording."""

@@ -7,6 +7,9 @@ pack first, and `yield from w.wait(...)`. Steps count from 0.
 import math
 import random
 
+from .syncer import fragment_count as fragment_count_of
+from .syncer import handed_in, overlap_steps
+
 
 def program(w):
     """The program of a worker."""
@@ -17,6 +20,8 @@ def program(w):
         yield from one_replica(w)
     elif kind == "async-diloco":
         yield from asynchronous(w)
+    elif kind == "decoupled-diloco":
+        yield from decoupled(w)
     elif kind in ("diloco", "elastic-diloco", "gossip-diloco", "two-level-diloco", "sparseloco") and not w.job.by_layer:
         yield from rounds(w)
     else:
@@ -250,3 +255,24 @@ def asynchronous(w):
             pull = w.exchange("pull", step, 0, job.size, one_way=(server, w.place))
             yield from w.start(pull)
             yield from w.wait(pull)
+
+
+def decoupled(w):
+    """A fragment handed in to the syncer every H/P steps, and waited for tau steps later."""
+    job, strategy = w.job, w.job.strategy
+    steps, count = job.steps[w.number], fragment_count_of(strategy)
+    moments, under_way, number = handed_in(strategy, steps, job.closing), {}, 0
+    for step in range(steps):
+        for part in [part for part, (due, _) in under_way.items() if due <= step]:
+            yield from w.wait_for_syncer(under_way.pop(part)[1])
+        yield from inner_step(w, step)
+        begun = {}
+        for _ in range(moments.count(step)):
+            number += 1
+            part = number % count
+            if part in under_way:
+                yield from w.wait_for_syncer(under_way.pop(part)[1])
+            begun[part] = step + 1 + overlap_steps(strategy), (yield from w.hand_in(1 / count))
+        under_way |= begun
+    for _, one in under_way.values():
+        yield from w.wait_for_syncer(one)

@@ -11,6 +11,7 @@ from .load import Load
 from .pipes import Pipes
 from .programs import program
 from .routes import Map
+from .syncer import Syncer
 
 
 @dataclass(eq=False)
@@ -36,6 +37,7 @@ class Exchange:
     begun: bool = False
     within: bool = False
     gathers: bool = False
+    batch: tuple | None = None
     legs: list = field(default_factory=list)
     own: dict = field(default_factory=dict)
     chunks: dict = field(default_factory=dict)
@@ -103,6 +105,17 @@ class Worker:
             self.doing = None
         self.s["hidden"] += one.behind_s
 
+    def hand_in(self, pack):
+        """Packs so large a share of the parameters, and hands it in to the syncer."""
+        if self.job.pack_s:
+            yield from self.compute(self.job.pack_s * pack, pack=True)
+        new = Exchange(Signal(self.run.clock), (self.place,), self.job.size, sites=(self.place, "syncer"))
+        return self.job.syncer.hand_in(self, new)
+
+    def wait_for_syncer(self, one):
+        if self.job.syncer.is_open(one):
+            yield from self.wait(one)
+
     def merge(self, places):
         """One update of what all replicas share, from some of them, who then know all updates so far."""
         workers = [self.run.workers[place] for place in places]
@@ -145,6 +158,7 @@ class Replay:
             names = [site.name for site in own]
             job = Job(strategy, load, nets, roads, names, published=published, first=len(sites))
             job.updates = 0
+            job.syncer = Syncer(self, job) if strategy.kind == "decoupled-diloco" else None
             self.jobs.append(job)
             sites += own
             insides += nets
@@ -176,6 +190,11 @@ class Replay:
         self.clock.run()
         if not all(end.fired for end in ends):
             raise RuntimeError(f"somebody waits for ever; stalled: {pipes.stalled()}")
+
+    def leg(self, worker, way, size, batch):
+        """One way between a worker and the syncer."""
+        sites = tuple(dict.fromkeys(way))
+        return Exchange(None, (worker.place,), size, way, worker.place, sites=sites, job=worker.job, batch=batch)
 
     def join(self, worker, one):
         """One more member has come; the last, or a quorum after its grace, begins it."""

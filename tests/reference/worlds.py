@@ -180,6 +180,7 @@ def _strategy(rng, count, layers):
     if count > 1:
         kinds += ["diloco", "streaming-diloco", "eager-diloco", "async-diloco", "elastic-diloco"]
         kinds += ["gossip-diloco", "two-level-diloco", "sparseloco", "sparseloco"]
+        kinds += ["decoupled-diloco", "decoupled-diloco"]
     kind = rng.choice(kinds)
     strategy = {"kind": kind}
     if kind != "data-parallel":
@@ -203,6 +204,11 @@ def _strategy(rng, count, layers):
         many = strategy["replicas"]
         strategy["regions"] = rng.choice([n for n in range(1, many + 1) if many % n == 0])
         strategy["across_every"] = rng.choice([1, 2, 3, 5])
+    if kind == "decoupled-diloco":
+        strategy |= {"fragments": rng.randint(1, every)} if rng.random() < 0.7 else {}
+        strategy |= {"overlap_steps": rng.randrange(every)} if rng.random() < 0.7 else {}
+        strategy |= {"quorum": rng.randint(1, strategy["replicas"]), "margin": rng.choice([0.0, 0.5, 1.0])}
+        strategy |= {"syncer": f"s{rng.randrange(strategy['replicas'])}"} if rng.random() < 0.5 else {}
     if kind == "elastic-diloco":
         strategy["quorum"] = rng.randint(1, strategy["replicas"])
         strategy["grace"] = rng.choice(["0 s", f"{_number(rng, 0.01, 5)!r} s"])

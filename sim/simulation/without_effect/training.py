@@ -119,7 +119,8 @@ def _by_layer(job: Job) -> bool:
     """Whether the layers of the model matter to a strategy, or would if nobody said how many there are."""
     strategy, setting = job.strategy, job.setting
     unsaid = replace(setting, load=replace(setting.load, layers=()))
-    return strategy.by_layer or max(map(strategy.fragment_count, (setting, unsaid))) > 1
+    of_layers = "pattern" in strategy.public_keys()  # else fragments are of equal size, whatever the layers
+    return strategy.by_layer or (of_layers and max(map(strategy.fragment_count, (setting, unsaid))) > 1)
 
 
 def _layers(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
@@ -183,6 +184,13 @@ def _patterns(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
             yield from given(job.strategy, f"strategies[{position}]", "pattern")
 
 
+def _margins(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
+    for position, job in _with_jobs(scenario, jobs):
+        slack_s = getattr(job.strategy, "slack_s", None)
+        if slack_s is not None and slack_s(job.setting) <= 0:
+            yield from given(job.strategy, f"strategies[{position}]", "margin")
+
+
 def _closing(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
     for position, job in _with_jobs(scenario, jobs):
         strategy, setting = job.strategy, job.setting
@@ -231,8 +239,9 @@ TRAINING: tuple[tuple[str, Rule], ...] = (
     ),
     (
         "all replicas are waited for",
-        lambda s, _: strategies(s, lambda each: each.meetings.of_all, "grace"),
+        lambda s, _: strategies(s, lambda each: each.meetings.of_all, "grace", "margin"),
     ),
+    ("the steps behind which an exchange hides leave no time to wait for more learners", _margins),
     ("two replicas have no other partners", lambda s, _: strategies(s, lambda each: each.replica_count == 2, "seed")),
     (
         "there is one region only",

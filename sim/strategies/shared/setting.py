@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -26,6 +26,8 @@ class Setting:
         pass; empty: none does.
       parts_inside: whether an exchange between sites has parts inside them (the published formula has none).
       way: the route between two workers, if it differs from `across`.
+      hops: the links from one worker to another, each with its bandwidth [bit/s]; None: no two ways share a link.
+      sites: the names of the workers' datacenters; empty: nobody asks by name.
     """
 
     load: Load
@@ -35,6 +37,8 @@ class Setting:
     behind_backward: tuple[bool, ...] = ()
     parts_inside: bool = False
     way: Callable[[int, int], Route] | None = None
+    hops: Callable[[int, int], dict[Hashable, float]] | None = None
+    sites: tuple[str, ...] = ()
 
     @property
     def shares_compute(self) -> bool:

@@ -32,12 +32,14 @@ class Meetings(NamedTuple):
       linger: whether an exchange may last into the next round.
       own_pace: whether workers make steps at their own pace, so that their relative positions never repeat.
       drawn: whether partners are drawn at random, so that rounds differ.
+      at_once: whether transfers share links at the same time.
     """
 
     of_all: bool = True
     linger: bool = False
     own_pace: bool = False
     drawn: bool = False
+    at_once: bool = False
 
 
 def open_end(closing: bool) -> dict[str, str]:

@@ -106,6 +106,10 @@ class AbstractStrategy(Frozen, ABC):
         """Whether a long run reaches a steady state."""
         return not (self.meetings.own_pace or self.meetings.drawn)
 
+    def repeats_in(self, setting: Setting) -> bool:
+        """Whether a long run in a setting may reach a steady state; a replay finds out whether it does."""
+        return self.repeats
+
     @property
     def by_layer(self) -> bool:
         """Whether it needs the number of layers."""

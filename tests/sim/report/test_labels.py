@@ -26,6 +26,7 @@ MORE = {
     "gossip-diloco": {"replicas": 2},
     "two-level-diloco": {"replicas": 2},
     "sparseloco": {"replicas": 2},
+    "decoupled-diloco": {"replicas": 2},
     "streaming-diloco": {"fragments": 2},
 }
 

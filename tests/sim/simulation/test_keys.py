@@ -164,6 +164,7 @@ BASES: dict[str, dict] = {
             {"kind": "elastic-diloco", "replicas": 3, "sync_every": 5, "quorum": 2, "grace": "20 ms"},
             {"kind": "gossip-diloco", "replicas": 3, "sync_every": 5},
             {"kind": "sparseloco", "replicas": 3, "sync_every": 5, "chunk": 128, "top": 32},
+            {"kind": "decoupled-diloco", "replicas": 3, "sync_every": 5, "quorum": 2, "overlap_steps": 3},
             {"kind": "two-level-diloco", "replicas": 3, "regions": 1, "sync_every": 5, "across_every": 2},
             {"kind": "data-parallel"},
         ],
@@ -417,6 +418,8 @@ OTHERS: dict[tuple[str, str], list] = {
     ("TwoLevelDiLoCo", "regions"): [3],
     ("GossipDiLoCo", "seed"): [1, 2, 3, 4],
     ("TwoLevelDiLoCo", "replicas"): [2],
+    ("DecoupledDiLoCo", "fragments"): [1, 2],
+    ("DecoupledDiLoCo", "syncer"): ["a", "b", "c"],
     ("Topology", "hosts"): [[{"name": name, "slowdown": [1, 3.0]} for name in ("core0", "core1")]],
     ("Topology", "routes"): [[{"from": "a", "to": "b", "via": ["ix"]}], [{"from": "a", "to": "b", "via": ["c"]}]],
     ("Datacenter", "chip"): ["h100", "tpu-v3"],
@@ -473,6 +476,7 @@ NO_PAIR = {
     ("ElasticDiLoCo", "kind"): "likewise",
     ("GossipDiLoCo", "kind"): "likewise",
     ("SparseLoCo", "kind"): "likewise",
+    ("DecoupledDiLoCo", "kind"): "likewise",
     ("TwoLevelDiLoCo", "kind"): "likewise",
 }
 """Keys that cannot be changed alone."""

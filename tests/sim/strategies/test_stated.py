@@ -15,6 +15,7 @@ from sim.strategies import (
     STRATEGIES,
     AsyncDiLoCo,
     DataParallel,
+    DecoupledDiLoCo,
     DiLoCo,
     EagerDiLoCo,
     ElasticDiLoCo,
@@ -100,6 +101,18 @@ LABELS = {
     ),
     "Elastic DiLoCo M=4 K=3 H=30 grace=2s": ElasticDiLoCo(grace="2 s"),
     "SparseLoCo M=4 H=30 top=64/4096 index=12b 8-bit": SparseLoCo(index_bits=12.0, payload_bits=8),
+    "Decoupled DiLoCo M=4 K=1 H=24 P=24 tau=2": DecoupledDiLoCo(),
+    "Decoupled DiLoCo M=3 K=2 H=10 P=5 tau=4 margin=0.5 syncer=tokyo 4-bit open end": DecoupledDiLoCo(
+        replicas=3,
+        quorum=2,
+        sync_every=10,
+        fragments=5,
+        overlap_steps=4,
+        margin=0.5,
+        syncer="tokyo",
+        payload_bits=4,
+        closing_exchange=False,
+    ),
     "Gossip DiLoCo M=4 H=30 copies=1 seed=7": GossipDiLoCo(copies=1.0, seed=7),
     "Two-level DiLoCo M=6 regions=3 H=10 K=5 4-bit": TwoLevelDiLoCo(
         replicas=6, regions=3, sync_every=10, across_every=5, payload_bits=4
