@@ -61,7 +61,7 @@ def draw(table: list[Row], path: Path) -> None:
     style.finish(
         figure,
         path,
-        "The recorded 35M-parameter run over eight datacenters: 700M tokens, 32 chips of 300 Tflop/s",
+        "The recorded 35M-parameter run over eight datacenters: 700M tokens, 8 chips like an H200",
         "Dotted upright: 400 Gbit/s, what a chip has inside a datacenter. No published seconds or utilisations of this "
         "run are known; published bandwidths are in compute_utilization, measured synchronisations in published_syncs.",
         left.lines[:-1],

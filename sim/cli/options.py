@@ -74,7 +74,8 @@ ChipOption = Annotated[
 MfuOption = Annotated[
     float | None,
     typer.Option(
-        "--mfu", help="Useful share of the published peak of named chips. [default: by the chip's law, or 0.4]"
+        "--mfu",
+        help="Useful share of the published peak of named chips. [default: by the law of the chip, or 0.4]",
     ),
 ]
 ReplicasOption = Annotated[int | None, typer.Option(help="DiLoCo replicas M. [default: 2]")]

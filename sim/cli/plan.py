@@ -13,7 +13,7 @@ from ..errors import InputError
 from ..shell.formats import FormatOption, OutputOption, chosen
 from .handing_over import hand_over
 from .names import strategies_from, topologies_from
-from .options import ChipOption, ChipsOption, Prices, UniqueTokensOption, count, count_if_given
+from .options import ChipOption, ChipsOption, MfuOption, Prices, UniqueTokensOption, count, count_if_given
 
 if TYPE_CHECKING:
     from ..report.model import Report
@@ -84,9 +84,7 @@ class Equipment:
 
     chips: ChipsOption = None
     chip: ChipOption = None
-    mfu: Annotated[
-        float | None, typer.Option(help="Useful share of the published peak of named chips. [default: 0.4]")
-    ] = None
+    mfu: MfuOption = None
     sharding: Annotated[
         Sharded, typer.Option(help="What chips of a datacenter share out, if named: a model must fit their memory.")
     ] = Sharded.parameters

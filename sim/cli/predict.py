@@ -40,20 +40,22 @@ BatchTokensOption = Annotated[
 ]
 
 
+_STUDY = "diloco"
+"""The law of arXiv 2503.09799, for all strategies that it fitted."""
 LawOption = Annotated[
     str,
     typer.Option(
         help="Law: diloco (all the options), kaplan or c4 (loss after steps at a batch; kaplan also after tokens), "
         "chinchilla or epoch (after tokens).",
         metavar="NAME",
-        autocompletion=lambda: ["diloco", "kaplan", "c4", "chinchilla", "epoch"],
+        autocompletion=lambda: [_STUDY, "kaplan", "c4", "chinchilla", "epoch"],
     ),
 ]
 
 
 def predict(
     params: ParamsOption,
-    law: LawOption = "diloco",
+    law: LawOption = _STUDY,
     strategy: StrategyOption = None,
     replicas: ReplicasOption = None,
     tokens: TokensOption = None,
@@ -73,7 +75,7 @@ def predict(
     from ..report.predict import report
 
     trained, batch = count_if_given("--tokens", tokens), count_if_given("--batch-tokens", batch_tokens)
-    if law != "diloco":
+    if law != _STUDY:
         others = (("strategy", strategy), ("replicas", replicas), ("sync-every", sync_every))
         _refuse(law, dict((*others, ("unique-tokens", unique_tokens))))
         _by_law(law, count("--params", params), trained, steps, batch, shape, output)

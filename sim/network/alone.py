@@ -106,6 +106,7 @@ class Alone:
     def uses(self) -> Iterator[tuple[Sequence[LinkUse], int]]:
         """What its exchanges so far have used, and how many times."""
         for state, times in self._times.items():
-            yield self._known[state].links, times
+            if times:  # else a link changed before the only one was over, which was simulated by itself
+                yield self._known[state].links, times
         if self._others:
             yield self._others, 1

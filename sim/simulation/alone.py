@@ -24,6 +24,7 @@ from .replays import (
     period_of,
     repeats,
     replay_of,
+    rhythm_of,
 )
 from .results import Job, Outcome
 
@@ -54,15 +55,18 @@ def shortest(scenario: Scenario, job: Job, *, full: bool) -> Outcome:
 
         if shares_nothing(scenario, job):
             return each_alone(network, scenario, job)
+    first, more = strategy.steps_per_sync, period_of(job)
     if not every_step and (changing(scenario) or not drains(scenario, job) or bucketed(scenario)):
-        return _with_leaps(network, scenario, job)
+        if not strategy.meetings.knows_the_end:
+            return _with_leaps(network, scenario, job)
+        found = None if changing(scenario) else rhythm_of([network], job)
+        first, more = (found.settled, found.cycle) if found else (steps, more)
     used = network.collective(first_group(job), strategy.outer_bytes(job.setting), strategy.shape)
-    first, period = strategy.steps_per_sync, period_of(job)
-    shorter = first + (steps - first) % period  # a whole number of periods is left
-    if every_step or shorter + period >= steps:
+    shorter = first + (steps - first) % more  # a whole number of cycles is left
+    if every_step or shorter + more >= steps:
         return Outcome(job, replay_of(network, job, steps), used, steps)
-    one, two = replay_of(network, job, shorter), replay_of(network, job, shorter + period)
-    return Outcome(job, extrapolate(two, one, two, (steps - shorter) // period - 1), used, shorter + period)
+    one, two = replay_of(network, job, shorter), replay_of(network, job, shorter + more)
+    return Outcome(job, extrapolate(two, one, two, (steps - shorter) // more - 1), used, shorter + more)
 
 
 def _with_leaps(network: AnyNetwork, scenario: Scenario, job: Job) -> Outcome:

@@ -23,6 +23,7 @@ from .shared.own_pace import Pace, deal_steps
 from .shared.schedule import Schedule
 from .shared.setting import Setting
 from .shared.stated import Meetings, open_end
+from .shared.steps import in_turn_inside
 
 _FRAGMENTS, _OVERLAP_STEPS = 24, 2
 _ROUNDING = 1e-9
@@ -109,7 +110,7 @@ class DecoupledDiLoCo(OuterStepStrategy):
     def meetings(self) -> Meetings:
         """With K = M all learners are in every exchange; else each goes at its own pace."""
         everybody = self.quorum == self.replicas
-        return Meetings(of_all=everybody, linger=True, own_pace=not everybody, at_once=True)
+        return Meetings(of_all=everybody, linger=True, own_pace=not everybody, at_once=True, knows_the_end=True)
 
     def repeats_in(self, setting: Setting) -> bool:
         """Learners who are alike may keep their positions, and all make T steps; others drift apart with K < M."""
@@ -233,7 +234,8 @@ class DecoupledDiLoCo(OuterStepStrategy):
             times[part] += 1
         departures = (Departure(step, tuple(leaving)) for step, leaving in by_step.items())
         found = events(departures, steps, self.delay, None)
-        return steps_between(found, worker, setting, (0, steps), setting.inside_behind_s[worker])
+        ops = steps_between(found, worker, setting, (0, steps), setting.inside_behind_s[worker])
+        return in_turn_inside(ops) if worker == schedule.beside else ops
 
     def _handed_in(self, steps: int) -> Iterator[int]:
         """The inner steps, from 0, after which a learner that makes so many hands in a fragment, in order."""

@@ -33,6 +33,8 @@ class Meetings(NamedTuple):
       own_pace: whether workers make steps at their own pace, so that their relative positions never repeat.
       drawn: whether partners are drawn at random, so that rounds differ.
       at_once: whether transfers share links at the same time.
+      knows_the_end: whether exchanges depend on how long the run is, so that a replay cannot go on for longer than it
+        was to.
     """
 
     of_all: bool = True
@@ -40,6 +42,7 @@ class Meetings(NamedTuple):
     own_pace: bool = False
     drawn: bool = False
     at_once: bool = False
+    knows_the_end: bool = False
 
 
 def open_end(closing: bool) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ...engine.ops import Compute, Inside, Op, Start, Wait
 from .setting import Setting
@@ -35,6 +35,15 @@ def inner_steps(
         yield Compute(compute_s(worker, step, at_once), at_once)
         if gradients is not None:
             yield Inside(gradients, step)
+
+
+def in_turn_inside(ops: Iterable[Op]) -> Iterator[Op]:
+    """The ops of a worker in whose datacenter others exchange, too: its exchanges there wait their turn."""
+    for op in ops:
+        if isinstance(op, Inside):
+            yield from (Start(op.numbered), Wait(op.numbered))
+        else:
+            yield op
 
 
 def spanning_steps(worker: int, setting: Setting, first: int, count: int) -> Iterator[Op]:

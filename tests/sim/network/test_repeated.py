@@ -83,3 +83,27 @@ def test_a_link_that_never_returns_is_named():
     with pytest.raises(InputError, match=r"a -> b.*never return.*outer 1"):
         ends_s(two_sites(bandwidth="1 Gbit/s", outages=[{"start": "12 s"}]), 0, 0)
     assert math.isfinite(ends_s(two_sites(bandwidth="1 Gbit/s", outages=[{"start": "12 s"}]), 0)[0])
+
+
+def test_what_an_exchange_would_have_used_had_its_link_not_changed_does_not_count():
+    hop = {"latency": "1 s"}
+    points = [{"at": f"{at} s", "bandwidth": f"{gbit} Gbit/s"} for at, gbit in ((0, 1), (1, 2), (7, 1))]
+    topology = {
+        "name": "t",
+        "collective": "star",
+        "datacenters": [
+            {"name": "a", "chip_speed": "2e15 flop/s", "chips": 3},
+            *({"name": n, "chips": 1} for n in "bc"),
+        ],
+        "links": [
+            {"between": ["a", "c"], "schedule": {"points": points}} | hop,
+            {"between": ["b", "c"], "bandwidth": "4 Gbit/s"} | hop,
+        ],
+    }
+    workload = {"params": 8e9, "batch_tokens": 4e5, "split": "by-speed", "steps": 2}
+    document = {"topology": topology, "workload": workload, "strategies": [{"kind": "sparseloco", "replicas": 2}]}
+    short, full = (outcomes(Scenario.model_validate(document | {"replay": how}))[0] for how in ("steady", "full"))
+    check_same(short, full)
+    assert [use.peak_utilization for use in short.timeline.links] == [
+        use.peak_utilization for use in full.timeline.links
+    ]

@@ -8,6 +8,8 @@ import pytest
 from sim.documents.chip_keys import described
 from sim.documents.validation import validate
 from sim.errors import InputError
+from sim.laws.chip_step import step_of, step_seconds
+from sim.laws.model_family import FAMILY
 from sim.topology.model import Topology
 from sim.units.chips import chips, find_chip
 from sim.units.quantities import read_chip_speed
@@ -167,7 +169,7 @@ def seconds(simulate, *arguments):
 
 
 def test_the_option_says_the_share(simulate):
-    one = seconds(simulate, *BASE, "--chip", "h100")
+    one = seconds(simulate, *BASE, "--chip", "h100", "--mfu", "0.4")
     assert seconds(simulate, *BASE, "--chip", "h100", "--mfu", "0.2") == pytest.approx(2 * one)
     assert seconds(simulate, *BASE, "--set", "workload.chip=h100", "--set", "workload.mfu=0.8") == pytest.approx(
         one / 2
@@ -179,7 +181,9 @@ def test_the_option_changes_the_share_of_chips_that_a_topology_names(simulate, s
     link = {"between": ["a", "b"], "bandwidth": "1 Gbit/s", "latency": "1 ms"}
     path = scenario_file({"name": "t", "datacenters": sites, "links": [link]}, "t.yaml")
     asked = ["--workload", "1.3b", "--topology", path, "--steps", "20", "--format", "csv"]
-    assert seconds(simulate, *asked, "--mfu", "0.2") == pytest.approx(2 * seconds(simulate, *asked))
+    assert seconds(simulate, *asked, "--mfu", "0.2") == pytest.approx(2 * seconds(simulate, *asked, "--mfu", "0.4"))
+    step = step_of(FAMILY["1.3b"], 4_096)
+    assert seconds(simulate, *asked) == pytest.approx(20 * step_seconds(step, find_chip("h100")))
 
 
 def test_a_share_of_nothing_is_refused(simulate):
