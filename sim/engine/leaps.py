@@ -217,15 +217,15 @@ class _Search:
 
     def _replay_to(self, target: float) -> bool:
         """Replays until every worker has made so many steps; False: a link changes first, or the run ends."""
-        env, tallies, change_s, ahead = self._env, self._tallies, self._change_s, 0
+        env, tallies, change_s, before = self._env, self._tallies, self._change_s, list[int]()
         while env.peek() < change_s:
             steps = list(map(_STEPS, tallies))
-            if (most := max(steps)) > ahead:
-                ahead = most
+            if steps != before:
+                before = steps
                 if not self._may_go_on(0):
                     return False
-            if min(steps) >= target:
-                return True
+                if min(steps) >= target:
+                    return True
             env.step()
         return False
 

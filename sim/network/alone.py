@@ -35,7 +35,8 @@ class Alone:
 
     Args:
       first_s, last_s: its parts inside the sites, in its beginning and in its end [s].
-      profiles: the capacity over time of those of its links that change.
+      wires: its links.
+      profiles: the capacity over time of those of them that change.
       simulate: simulates its part across: on links that stay as they are said to be (those that change, in the order of
         `profiles`), or, where nobody says, as they are by the clock from a moment on [s].
     """
@@ -44,10 +45,11 @@ class Alone:
         self,
         first_s: float,
         last_s: float,
+        wires: frozenset[int],
         profiles: Mapping[int, Profile],
         simulate: Callable[[Mapping[int, float] | None, float], Trip],
     ) -> None:
-        self.first_s, self.last_s = first_s, last_s
+        self.first_s, self.last_s, self.wires = first_s, last_s, wires
         self._profiles, self._simulate = profiles, simulate
         self._known: dict[tuple[float, ...], Trip] = {}
         self._times: dict[tuple[float, ...], int] = {}

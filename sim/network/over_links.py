@@ -83,20 +83,19 @@ class LinkNetwork:
     def _kind(self, collective: Collective) -> Alone:
         """How an exchange goes that has its links to itself."""
         phases, wires = self.phases(collective), self._wires
-        profiles = {w: wires[w].profile for w in self._wires_of(phases) if not wires[w].profile.constant}
+        used = self._wires_of(phases)
+        profiles = {wire: wires[wire].profile for wire in sorted(used) if not wires[wire].profile.constant}
 
         def simulate(capacities: Mapping[int, float] | None, begin_s: float) -> Trip:
-            if capacities is None:
-                return self._simulated(phases, wires, begin_s)
-            return self.trip(phases, capacities)
+            return self._simulated(phases, wires, begin_s) if capacities is None else self.trip(phases, capacities)
 
-        return Alone(*self.placement.parts_inside_s(collective, collective.members), profiles, simulate)
+        return Alone(*self.placement.parts_inside_s(collective, collective.members), used, profiles, simulate)
 
-    def _wires_of(self, phases: list[Phase]) -> list[int]:
+    def _wires_of(self, phases: list[Phase]) -> frozenset[int]:
         """The wires that an exchange uses."""
         sites, transfers = self.placement.sites, (each for phase in phases for each in phase.transfers)
         ways = (self.wiring.way(sites[each.source], sites[each.target]) for each in transfers)
-        return sorted({wire for way in ways for wire in way.wires})
+        return frozenset(wire for way in ways for wire in way.wires)
 
     def plan(
         self, members: tuple[int, ...], payload_bytes: float, shape: Shape = "all-reduce"

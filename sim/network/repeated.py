@@ -19,8 +19,8 @@ from .unchanging import UnchangingCarrier
 class RepeatingCarrier(UnchangingCarrier):
     """A carrier for a network on which no two exchanges that are under way share a link.
 
-    That is so where every exchange is among all sites, as the next one waits for it; and where every one goes one way,
-    as those with a link in common go one after the other (see `turns`).
+    That is so where every exchange is among all sites, or among those of groups without a common link, as the next one
+    waits for it; and where every one goes one way, as those with a link in common go one after the other (see `turns`).
 
     Args:
       env: the clock.
@@ -45,7 +45,8 @@ class RepeatingCarrier(UnchangingCarrier):
         self._env, self._inside, self._profiles = env, inside, profiles
         self._alone, self._hops, self._crossing_bytes, self._links = alone, hops, crossing_bytes, tuple(links)
         self._known: dict[tuple[object, ...], Alone] = {}
-        self._members: tuple[int, ...] = ()
+        self._groups: dict[tuple[int, ...], frozenset[int]] = {}
+        """The links of exchanges among some workers."""
         self._free_s: dict[Hashable, float] = {}
         """Until when what exchanges wait for and take is taken [s]."""
         self._known_turns: dict[tuple[object, ...], tuple[list[Hashable], list[Hashable]]] = {}
@@ -59,7 +60,8 @@ class RepeatingCarrier(UnchangingCarrier):
         key = (*way, collective.payload_bytes, collective.behind_s, collective.parts_inside, collective.shape)
         if key not in self._known:
             self._known[key] = self._alone(collective)
-            self._known_turns[way] = self._turns(collective)
+            self._known_turns[way] = turns(collective, self._hops(collective))
+            self._check_apart(collective, self._known[key])
         one, (waits_for, takes) = self._known[key], self._known_turns[way]
         now_s, free_s = float(self._env.now), self._free_s
         begin_s = max(now_s, *[free_s.get(each, 0.0) for each in waits_for])
@@ -87,12 +89,15 @@ class RepeatingCarrier(UnchangingCarrier):
         """How long a worker stands still for an exchange among its own chips [s]."""
         return self._inside.inside_s(collective)
 
-    def _turns(self, collective: Collective) -> tuple[list[Hashable], list[Hashable]]:
-        if collective.source is None:
-            if self._members not in ((), collective.members):
-                raise ReplayError("exchanges among some sites on a network for exchanges among all of them")
-            self._members = collective.members
-        return turns(collective, self._hops(collective))
+    def _check_apart(self, collective: Collective, one: Alone) -> None:
+        """Demands that exchanges which do not wait for each other, as they have no member in common, share no link."""
+        if collective.source is not None:
+            return
+        members = set(collective.members)
+        for others, links in self._groups.items():
+            if members.isdisjoint(others) and links & one.wires:
+                raise ReplayError("exchanges of two groups share a link on a network for one exchange at a time")
+        self._groups[collective.members] = self._groups.get(collective.members, frozenset()) | one.wires
 
     def crossing_bytes(self, collective: Collective) -> float:
         """Bytes that all its sites send to other sites [byte]."""

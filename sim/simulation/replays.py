@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import permutations
 from typing import TYPE_CHECKING
 
 from ..engine.interpreter import replay
@@ -105,12 +106,26 @@ def _changes(link: Link) -> bool:
 def in_turn(scenario: Scenario, job: Job) -> bool:
     """Whether exchanges that are under way share no link, so that how one goes depends on when it begins alone.
 
-    They go one after the other where all are among all sites; so do those with a link in common where all go one way.
-    Buckets of links would remember those before.
+    They go one after the other where all are among all sites, or among those of regions without a common link; so do
+    those with a link in common where all go one way. Buckets of links would remember those before.
     """
     meetings = job.strategy.meetings
-    together = meetings.of_all and scenario.algorithm != CHUNKED
+    together = scenario.algorithm != CHUNKED and (meetings.of_all or _in_regions(scenario, job))
     return (together or meetings.own_pace) and not meetings.at_once and not bucketed(scenario)
+
+
+def _in_regions(scenario: Scenario, job: Job) -> bool:
+    """Whether workers exchange in fixed groups, between whose members no link is one of another group's."""
+    meetings, groups = job.strategy.meetings, job.strategy.schedule(job.setting).groups(0)
+    if scenario.algorithm == PUBLISHED or meetings.own_pace or meetings.drawn or len(groups) < 2:
+        return False
+    from ..network.paths import Paths
+
+    paths, used = Paths(scenario.topology), list[int]()
+    for group in groups:
+        ways = (paths.way(job.sites[one].name, job.sites[other].name) for one, other in permutations(group, 2))
+        used += {wire for way in ways for wire in way.wires}
+    return len(used) == len(set(used))
 
 
 def bucketed(scenario: Scenario) -> bool:

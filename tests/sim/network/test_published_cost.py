@@ -169,7 +169,7 @@ def test_a_link_that_never_returns_ends_the_run_and_says_who_waits_for_what():
         replay([[Start(c), Wait(c)]] * 2, network(broken))
 
 
-def test_exchanges_among_all_sites_come_one_after_the_other_and_others_are_refused():
+def test_exchanges_among_all_sites_come_one_after_the_other():
     """Simulated once and repeated, or as flows: the second begins when the first is over."""
     wire = {"bandwidth": "1 Gbit/s", "latency": "1 ms"}
     there = validate(Topology, {"name": "t", "generate": {"shape": "full-mesh", "datacenters": 3, **wire}}, source="t")
@@ -183,10 +183,33 @@ def test_exchanges_among_all_sites_come_one_after_the_other_and_others_are_refus
         assert one.sums() == pytest.approx(other.sums(), rel=1e-9)
     for one, other in zip(repeated.links, simulated.links, strict=True):
         assert one[1:] == pytest.approx(other[1:], rel=1e-9)
-    among_two = Collective("outer", 2, (0, 1), 1e9)
-    programs = [[Start(first), Wait(first), Start(among_two), Wait(among_two)]] * 2 + [[Start(first), Wait(first)]]
-    with pytest.raises(ReplayError, match="exchanges among some sites"):
-        replay(programs, once)
+
+
+def test_groups_exchange_at_once_where_they_share_no_link_and_are_refused_where_they_do():
+    wire = {"bandwidth": "1 Gbit/s", "latency": "1 ms"}
+    mesh = {"generate": {"shape": "full-mesh", "datacenters": 4, **wire}}
+    hub = {
+        "datacenters": [{"name": f"dc{n}"} for n in range(1, 5)],
+        "routers": ["x", "y"],
+        "links": [{"between": [f"dc{n}", "xxyy"[i]], **wire} for i, n in enumerate((1, 3, 2, 4))]
+        + [{"between": ["x", "y"], **wire}],
+    }
+    programs = []
+    for pair in ((0, 1), (2, 3)):
+        own, all_of_them = Collective("outer", 0, pair, 1e9), Collective("outer", 1, (0, 1, 2, 3), 1e9)
+        programs += [[Start(own), Wait(own), Start(all_of_them), Wait(all_of_them)]] * 2
+    for there, apart in ((mesh, True), (hub, False)):
+        topology = validate(Topology, {"name": "t", **there}, source="t")
+        placement = Placement(topology, ("dc1", "dc2", "dc3", "dc4"), (1.0,) * 4)
+        once, flowing = (LinkNetwork(placement, "ring", one_at_a_time=alike) for alike in (True, False))
+        if apart:
+            repeated, simulated = (replay(programs, network) for network in (once, flowing))
+            assert repeated.wall_clock_s == pytest.approx(8 + 2e-3 + 12 + 6e-3, rel=1e-9)
+            for one, other in zip(repeated.workers, simulated.workers, strict=True):
+                assert one.sums() == pytest.approx(other.sums(), rel=1e-9)
+        else:
+            with pytest.raises(ReplayError, match="two groups share a link"):
+                replay(programs, once)
 
 
 # Several exchanges of a site under way at once: one after the other, in the order in which they begin.

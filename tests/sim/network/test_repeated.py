@@ -20,6 +20,7 @@ OF_ALL = (
     {"kind": "data-parallel", "overlap": "layers"},
     {"kind": "streaming-diloco", "fragments": 2, "overlap_steps": 1},
     {"kind": "eager-diloco"},
+    {"kind": "two-level-diloco", "regions": 2},
 )
 OWN_PACE = ({"kind": "async-diloco"}, {"kind": "async-diloco", "server": 1})
 
@@ -38,6 +39,8 @@ def test_one_after_the_other_is_as_flows(seed):
     draw = random.Random(seed)
     own_pace = seed % 2
     document = changing_world(draw, OWN_PACE if own_pace else OF_ALL)
+    if document["strategies"][0].get("replicas") == 3:
+        document["strategies"][0] |= {"regions": 3} if "regions" in document["strategies"][0] else {}
     for link in document["topology"]["links"]:
         link.pop("burst", None)
     if own_pace:
