@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from copy import copy
 from functools import partial
+from types import MappingProxyType
 
 import simpy
 
@@ -112,15 +113,11 @@ class LinkNetwork:
         best, best_s = plans[0], math.inf
         for plan in plans:
             if self.wiring.least_s(self.placement.sites, plan[1]) <= best_s * (1 + 1e-9):  # up to rounding
-                taken_s, _ = self.alone(plan[1])
+                taken_s = self.trip(plan[1]).across_s
                 best, best_s = (plan, taken_s) if taken_s < best_s else (best, best_s)
         return best
 
-    def alone(self, phases: list[Phase]) -> tuple[float, tuple[LinkUse, ...]]:
-        """The time of the part across of an exchange on an idle network [s], and the use of the links."""
-        return self.trip(phases, {})[:2]
-
-    def trip(self, phases: list[Phase], capacities: Mapping[int, float]) -> Trip:
+    def trip(self, phases: list[Phase], capacities: Mapping[int, float] = MappingProxyType({})) -> Trip:
         """The part across of an exchange on an idle network, on which some wires have other capacities [bit/s]."""
         known, key = self.placement.topology.known, (self.placement.sites, tuple(phases), tuple(capacities.items()))
         if key not in known:

@@ -43,7 +43,7 @@ def mesh(sites, chips=1.0, algorithm="ring", latency="3 ms"):
 def seconds(network, sites, payload=S):
     members = tuple(range(sites))
     _, phases = network.plan(members, payload)
-    return network.alone(phases)[0]
+    return network.trip(phases).across_s
 
 
 @pytest.mark.parametrize("name", CLOSED_FORMS)
@@ -57,7 +57,7 @@ def test_flows_on_a_mesh_take_what_the_closed_form_says(name, sites):
 def test_an_all_gather_on_a_mesh_takes_what_the_closed_form_says_and_brings_all_of_everybody(name, sites):
     network, members = mesh(sites, algorithm=name), tuple(range(sites))
     _, phases = network.plan(members, S, "all-gather")
-    taken_s, links = network.alone(phases)
+    taken_s, links, _ = network.trip(phases)
     assert taken_s == pytest.approx(GATHER_FORMS[name](S, sites, W, E), rel=1e-9)
     brought = Counter()
     for phase in phases:
