@@ -79,15 +79,17 @@ def chips_by_law(
     return tuple(found)
 
 
-def of_family(shape: ModelShape, *says: Attention | Memory | None) -> Pace:
+def of_family(shape: ModelShape, attention: Attention | None, memory: Memory | None) -> Pace:
     """The pace of a model of the family.
 
     Args:
       shape: the model.
-      says: what says how many tokens a sequence has, the first that is given; else as many as the family trains with.
+      attention: says how many tokens a sequence has; else `memory` does, else they are those of the family.
+      memory: says whether layers are computed again in the backward pass; None: they are not.
     """
-    sequence = next((each.sequence_tokens for each in says if each is not None), SEQUENCE_TOKENS)
-    return Pace(step_of(shape, 0, sequence))
+    says = attention or memory
+    step = step_of(shape, 0, says.sequence_tokens if says else SEQUENCE_TOKENS)
+    return Pace(replace(step, rematerialised=memory is not None and memory.rematerialise == "layer"))
 
 
 def of_recording(recording: Recording) -> tuple[Pace, Chip] | None:

@@ -1,6 +1,7 @@
 """A named model on a named chip computes at the pace of the law of the chip, unless something else says how fast."""
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -29,8 +30,9 @@ def load_of(workload, **options):
     return jobs(scenario_of(workload, **options))[0].setting.load
 
 
-def by_law(size, tokens, chip="h200", sequence=2_048):
-    return step_seconds(step_of(FAMILY[size], tokens, sequence), find_chip(chip))
+def by_law(size, tokens, chip="h200", sequence=2_048, *, again=False):
+    step = replace(step_of(FAMILY[size], tokens, sequence), rematerialised=again)
+    return step_seconds(step, find_chip(chip))
 
 
 @pytest.mark.parametrize(
@@ -45,7 +47,11 @@ def by_law(size, tokens, chip="h200", sequence=2_048):
         ),
         (
             f"{{model: 180m, chip: h200, chips: 4, batch_tokens: 65536, memory: {LONG}}}",
-            by_law("180m", 16_384, "h200", 8_192),
+            by_law("180m", 16_384, "h200", 8_192, again=True),
+        ),
+        (
+            "{model: 180m, chip: h200, chips: 4, batch_tokens: 65536, memory: {rematerialise: attention}}",
+            by_law("180m", 16_384),
         ),
     ],
 )
