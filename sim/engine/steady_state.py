@@ -142,7 +142,11 @@ class Rounds:
 
 
 def find_rhythm(
-    replays: Sequence[Callable[[int, Marks], object]], workers: int, length: int, period: int
+    replays: Sequence[Callable[[int, Marks], object]],
+    workers: int,
+    length: int,
+    period: int,
+    most_steps: float = math.inf,
 ) -> Rhythm | None:
     """The rhythm that a run settles into.
 
@@ -153,11 +157,12 @@ def find_rhythm(
       workers: how many there are.
       length: inner steps of a round.
       period: rounds after which the programs of all workers repeat.
+      most_steps: a rhythm that shows later than after so many inner steps is of no use.
 
     Returns:
-      The rhythm; None if it has not settled within 1,024 periods or a million marks.
+      The rhythm; None if it has not settled within 1,024 periods, a million marks, or those steps.
     """
-    more, most = 2 * MOST_ROUNDS_WAITED + 2, MOST_PERIODS * period
+    more, most = 2 * MOST_ROUNDS_WAITED + 2, min(MOST_PERIODS * period, most_steps / length)
     while period + more <= most:
         for replay in replays:
             marks: Marks = [[] for _ in range(workers)]

@@ -59,7 +59,7 @@ def shortest(scenario: Scenario, job: Job, *, full: bool) -> Outcome:
     if not every_step and (changing(scenario) or not drains(scenario, job) or bucketed(scenario)):
         if not strategy.meetings.knows_the_end:
             return _with_leaps(network, scenario, job)
-        found = None if changing(scenario) else rhythm_of([network], job)
+        found = None if changing(scenario) else rhythm_of([network], job, steps)
         first, more = (found.settled, found.cycle) if found else (steps, more)
     used = network.collective(first_group(job), strategy.outer_bytes(job.setting), strategy.shape)
     shorter = first + (steps - first) % more  # a whole number of cycles is left

@@ -58,12 +58,12 @@ def replay_of(network: Network, job: Job, steps: int, marks: Marks | None = None
     return replay(job.strategy.programs(setting), network, places=setting.places, marks=marks)
 
 
-def rhythm_of(starts: Sequence[Network], job: Job) -> Rhythm | None:
+def rhythm_of(starts: Sequence[Network], job: Job, most_steps: float = math.inf) -> Rhythm | None:
     """The rhythm that a job settles into from one of several starts; None if it does not soon enough."""
     own_pace = job.strategy.meetings.own_pace
     replays = [partial(replay_of, network, job) for network in (starts[:1] if own_pace else starts)]
     length = job.strategy.steps_per_sync
-    found = find_rhythm(replays, job.setting.workers, length, period_of(job) // length)
+    found = find_rhythm(replays, job.setting.workers, length, period_of(job) // length, most_steps)
     return None if found and own_pace and not _in_step(replays[0], job, found) else found
 
 
