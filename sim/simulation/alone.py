@@ -57,9 +57,9 @@ def shortest(scenario: Scenario, job: Job, *, full: bool) -> Outcome:
             return each_alone(network, scenario, job)
     first, more = strategy.steps_per_sync, period_of(job)
     if not every_step and (changing(scenario) or not drains(scenario, job) or bucketed(scenario)):
-        if not strategy.meetings.knows_the_end:
+        if changing(scenario) or not strategy.meetings.knows_the_end:
             return _with_leaps(network, scenario, job)
-        found = None if changing(scenario) else rhythm_of([network], job, steps)
+        found = rhythm_of([network], job, steps)
         first, more = (found.settled, found.cycle) if found else (steps, more)
     used = network.collective(first_group(job), strategy.outer_bytes(job.setting), strategy.shape)
     shorter = first + (steps - first) % more  # a whole number of cycles is left
@@ -72,7 +72,8 @@ def shortest(scenario: Scenario, job: Job, *, full: bool) -> Outcome:
 def _with_leaps(network: AnyNetwork, scenario: Scenario, job: Job) -> Outcome:
     """Replays a job, but for what repeats itself until a link changes, or until the end.
 
-    The replay of the whole run stands before the end of one that is shorter by its leaps, and goes on as that.
+    The replay of the whole run stands before the end of one that is shorter by its leaps, and goes on as that; where
+    exchanges depend on how long the run is, the shorter one is replayed from its beginning.
     """
     strategy, setting, steps = job.strategy, job.setting, job.setting.load.steps
     used = network.collective(first_group(job), strategy.outer_bytes(setting), strategy.shape)
@@ -81,7 +82,8 @@ def _with_leaps(network: AnyNetwork, scenario: Scenario, job: Job) -> Outcome:
     def make(steps: int) -> list[Iterator[Op]]:
         return strategy.programs(replace(setting, load=replace(setting.load, steps=steps)))
 
-    programs = Programs(make, steps if changing(scenario) else first_guess(length, period, steps))
+    known = strategy.meetings.knows_the_end
+    programs = Programs(make, steps if known or changing(scenario) else first_guess(length, period, steps))
 
     def begin(calendar: Calendar) -> tuple[Replay, Marks]:
         marks: Marks = [[] for _ in setting.everyone]
@@ -89,8 +91,11 @@ def _with_leaps(network: AnyNetwork, scenario: Scenario, job: Job) -> Outcome:
 
     clean = drains(scenario, job) and not bucketed(scenario)
     calendar, replay = find_leaps(
-        begin, setting.everyone, programs, length=length, period=period, steps=steps, drains=clean
+        begin, setting.everyone, None if known else programs, length=length, period=period, steps=steps, drains=clean
     )
+    if known and calendar.steps:
+        rest = replay_of(network.leaping(calendar), job, steps - calendar.steps)
+        return Outcome(job, calendar.whole(rest), used, steps - calendar.steps)
     replay.env.run()
     replay.check_over()
     return Outcome(job, calendar.whole(replay.timeline()), used, steps - calendar.steps)

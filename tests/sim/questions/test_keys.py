@@ -94,6 +94,7 @@ LOOKED_AT = {
     ("Link", "duplex"): "exchanges go around a ring, so one direction is idle",
     ("FullMesh", "duplex"): "likewise",
     ("TwoTier", "duplex"): "likewise",
+    ("Star", "hub"): "the slowest hop of a ring is that between two of its points, wherever the hub is",
     ("Link", "bandwidth"): "the way that is chosen is another; for that it was looked at",
     ("Link", "latency"): "likewise",
     ("Link", "from"): "likewise",

@@ -235,6 +235,7 @@ BASES: dict[str, dict] = {
     "at random": {
         "topology": {
             "name": "t",
+            "collective": "ring",
             "datacenters": [site("a"), site("b"), site("c")],
             "links": [
                 link("a", "c"),
@@ -242,7 +243,7 @@ BASES: dict[str, dict] = {
                 {
                     "between": ["a", "b"],
                     "latency": "5 ms",
-                    "schedule": {"random": {"mean": "0.2 Gbit/s", "spread": 0.5, "every": "1 s", "changes": 20}},
+                    "schedule": {"random": {"mean": "50 Mbit/s", "spread": 0.5, "every": "1 s", "changes": 5}},
                     "outages": {"mtbf": "5 s", "repair": "1 s", "until": "1 h"},
                 },
             ],
@@ -439,6 +440,7 @@ OTHERS: dict[tuple[str, str], list] = {
     ("Link", "schedule"): [{"points": [{"at": "0 s", "bandwidth": each}]} for each in ("0.1 Gbit/s", "1 Mbit/s")],
     ("Link", "outages"): [[{"start": "0.1 s", "duration": "10 s"}], [{"start": "0.1 s", "duration": "1000 s"}]],
     ("Schedule", "random"): [{"mean": "0.1 Gbit/s", "spread": 0.5, "every": "1 s"}],
+    ("Schedule", "repeat"): ["4.5 s"],
     ("RandomBandwidth", "mean"): ["0.1 Gbit/s"],
     ("RandomBandwidth", "every"): ["0.3 s"],
     ("RandomBandwidth", "changes"): [2, 3],
