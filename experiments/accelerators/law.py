@@ -13,12 +13,10 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from scipy.optimize import lsq_linear
@@ -29,6 +27,7 @@ from sim.units.chips import Chip, find_chip
 from trainer.parallel.chip_rates import ATTENTION_SHARE
 
 from .cases import LISTS, Training
+from .results import Results, Row
 from .training import run_of
 
 HERE = Path(__file__).parent
@@ -58,13 +57,7 @@ class Measured:
         return self.case.split("-")[0]
 
 
-def rows(path: Path = RESULTS) -> dict[str, dict[str, Any]]:
-    """The results of a recording, by case."""
-    read = (json.loads(line) for line in path.read_text(encoding="utf-8").splitlines())
-    return {row["case"]: row for row in read}
-
-
-def measured(results: dict[str, dict[str, Any]]) -> list[Measured]:
+def measured(results: Mapping[str, Row]) -> list[Measured]:
     """The steps to fit: all trainings of the list whose layers are written out."""
     found = []
     for case in LISTS["gpu"]:
@@ -104,7 +97,7 @@ def left_out(steps: Sequence[Measured], chip: Chip, product_share: float) -> lis
     ]
 
 
-def shares(results: dict[str, dict[str, Any]], chip: Chip) -> tuple[float, float]:
+def shares(results: Mapping[str, Row], chip: Chip) -> tuple[float, float]:
     """The shares of the published peak and bandwidth that the largest product and the copy reached."""
     product, copied = results[_LARGEST_PRODUCT]["flop_per_s"], results["copy"]["bytes_per_s"]
     return product / chip.peak_flop_per_s, copied / chip.memory_bytes_per_s
@@ -112,7 +105,7 @@ def shares(results: dict[str, dict[str, Any]], chip: Chip) -> tuple[float, float
 
 def main() -> int:
     """The command."""
-    results, chip = rows(), find_chip(MEASURED_ON)
+    results, chip = Results(RESULTS).rows, find_chip(MEASURED_ON)
     if chip is None:
         raise RuntimeError(f"{MEASURED_ON} is in the catalogue")
     product_share, copy_share = shares(results, chip)

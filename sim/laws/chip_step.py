@@ -20,6 +20,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..units.chips import Chip
+from .flops import FLOP_PER_WEIGHT, attention_flop_per_token
 from .model_family import SEQUENCE_TOKENS, VOCAB, ModelShape
 
 MEASURED_ON = "h200"
@@ -107,10 +108,11 @@ def terms(step: Step, chip: Chip) -> tuple[Terms, float]:
     head = step.vocab * step.width
     body = step.layers * (4 * step.width**2 + 2 * step.width * step.hidden)
     moved = (head + body) * (_UPDATE_BYTES + _MICROBATCH_BYTES * count)
+    attention = attention_flop_per_token(step.layers, step.width, step.sequence_tokens)
     return (
-        6 * (again * body + head) * step.tokens / peak,
+        FLOP_PER_WEIGHT * (again * body + head) * step.tokens / peak,
         again * 2 * step.tokens * step.layers * step.width / bandwidth,
-        again * 6 * step.layers * step.sequence_tokens * step.width * step.tokens / peak,
+        again * attention * step.tokens / peak,
         2 * step.tokens * step.vocab / bandwidth,
         again * count * step.layers,
         float(count),

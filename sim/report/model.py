@@ -188,3 +188,20 @@ def table(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], *, title: s
 def sentences(texts: Sequence[str], tone: Literal["strong", "plain", "quiet"] = "plain", title: str = "") -> Sentences:
     """Paragraphs of a sequence of texts."""
     return Sentences(tuple(texts), tone, title)
+
+
+def of_facts(title: str, texts: Mapping[str, str], document: Mapping[str, Any]) -> Report:
+    """A line for each number, and the notes beneath.
+
+    Args:
+      title: of the report.
+      texts: the lines, by what they are about.
+      document: the numbers, and `notes`, which are joined by `; ` in a record.
+    """
+    notes = document["notes"]
+    return Report(
+        title=title,
+        blocks=(Facts(tuple(Fact(name, (text,)) for name, text in texts.items())), sentences(notes, "quiet", "Notes")),
+        document=document,
+        records=Records(list(document), [{**document, "notes": "; ".join(notes)}]),
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..questions.predict import LawAnswer
 from ..units.in_words import human_count
-from .model import Fact, Facts, Records, Report, sentences
+from .model import Report, of_facts
 
 
 def report(answer: LawAnswer) -> Report:
@@ -22,12 +22,4 @@ def report(answer: LawAnswer) -> Report:
         "Inner learning rate": f"{answer.inner_learning_rate:.3g}",
         "Outer learning rate": rate,
     }
-    return Report(
-        title=f"{answer.strategy}{synced}, {human_count(answer.params)} parameters",
-        blocks=(
-            Facts(tuple(Fact(name, (text,)) for name, text in texts.items())),
-            sentences(answer.notes, "quiet", "Notes"),
-        ),
-        document=vars(answer),
-        records=Records(list(vars(answer)), [vars(answer) | {"notes": "; ".join(answer.notes)}]),
-    )
+    return of_facts(f"{answer.strategy}{synced}, {human_count(answer.params)} parameters", texts, vars(answer))

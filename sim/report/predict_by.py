@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..questions.predict_by import LawLoss
 from ..units.in_words import human_count
-from .model import Fact, Facts, Records, Report, sentences
+from .model import Report, of_facts
 
 
 def report(answer: LawLoss) -> Report:
@@ -15,12 +15,4 @@ def report(answer: LawLoss) -> Report:
     texts["Predicted loss"] = f"{answer.predicted_loss:.3f} nats per token"
     if answer.critical_batch_tokens is not None:
         texts["Critical batch"] = f"{human_count(answer.critical_batch_tokens)} tokens at that loss"
-    return Report(
-        title=f"{answer.law}, {human_count(answer.params)} parameters",
-        blocks=(
-            Facts(tuple(Fact(name, (text,)) for name, text in texts.items())),
-            sentences(answer.notes, "quiet", "Notes"),
-        ),
-        document=vars(answer),
-        records=Records(list(vars(answer)), [vars(answer) | {"notes": "; ".join(answer.notes)}]),
-    )
+    return of_facts(f"{answer.law}, {human_count(answer.params)} parameters", texts, vars(answer))

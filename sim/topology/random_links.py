@@ -16,8 +16,6 @@ from ..documents.validation import Frozen
 from ..errors import InputError
 from ..units.quantities import BANDWIDTH, Bandwidth, Duration
 
-Seed = int
-
 
 class RandomBandwidth(Frozen):
     """Bandwidth that changes at fixed intervals: log-normal, each value correlated with the one before.
@@ -36,7 +34,7 @@ class RandomBandwidth(Frozen):
     """Correlation of the logarithms of neighbouring values [-]; 0: independent ones."""
     changes: int = Field(default=1_000, gt=1, le=100_000, examples=[1_000])
     """Values that are drawn; then the history begins again, unless the schedule says after how long."""
-    seed: Seed = Field(default=0, ge=0, le=2**63, examples=[1])
+    seed: int = Field(default=0, ge=0, le=2**63, examples=[1])
     """Decides the history; links with the same seed and process have the same."""
 
     def drawn(self) -> list[tuple[float, float]]:
@@ -70,7 +68,7 @@ class RandomOutages(Frozen):
     """Whether every repair takes that time, or it is drawn."""
     until_s: Duration = Field(alias="until", examples=["180 days"])
     """No outage begins after this time of the run [s]."""
-    seed: Seed = Field(default=0, ge=0, le=2**63, examples=[1])
+    seed: int = Field(default=0, ge=0, le=2**63, examples=[1])
     """Decides the history; links with the same seed and process have the same."""
 
     @model_validator(mode="after")

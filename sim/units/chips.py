@@ -87,6 +87,11 @@ def chip_names() -> list[str]:
     return [chip.name for chip in chips()]
 
 
+def chip_of_kind(kind: str) -> Chip | None:
+    """The chip that JAX calls `kind`; None if it is not in the catalogue."""
+    return next((chip for chip in chips() if kind in chip.kinds), None)
+
+
 def find_chip(name: str) -> Chip | None:
     """The chip of that name, in any case; None if it is unknown. What begins like a number is no name."""
     wanted = name.strip().casefold()

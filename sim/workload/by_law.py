@@ -9,7 +9,7 @@ from ..laws.chip_step import Step, applies_to, outside, step_of, step_seconds
 from ..laws.model_family import SEQUENCE_TOKENS, ModelShape
 from ..topology.model import Datacenter
 from ..trace.series import Recording
-from ..units.chips import Chip, chips, find_chip
+from ..units.chips import Chip, chip_of_kind, find_chip
 from .attention import Attention
 from .extent import AbstractWorkload
 from .load import Deal
@@ -95,7 +95,7 @@ def of_family(shape: ModelShape, attention: Attention | None, memory: Memory | N
 def of_recording(recording: Recording) -> tuple[Pace, Chip] | None:
     """The pace of a recorded model, and the chip that it was recorded on; None if the law does not know that chip."""
     header = recording.header
-    chip = next((each for each in chips() if header.device.kind in each.kinds), None)
+    chip = chip_of_kind(header.device.kind)
     if recording.given or chip is None or not applies_to(chip) or header.model.active_params is not None:
         return None
     model = header.model

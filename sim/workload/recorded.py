@@ -20,7 +20,7 @@ from ..trace.series import Recording, read_recording, recording_path
 from ..units.chips import Chip
 from ..units.in_words import human_seconds
 from ..units.quantities import Bits, ChipSpeed
-from .by_law import chips_by_law, dealt, of_recording
+from .by_law import Pace, chips_by_law, dealt, of_recording
 from .extent import CHIP_FLOP_PER_S, TOKENS_PER_CHIP, AbstractWorkload, speed_range
 from .load import Deal, Load
 
@@ -82,9 +82,11 @@ class TraceWorkload(AbstractWorkload):
                 f"{what}: was recorded with {recording.tokens_per_chip:g} tokens per chip, and "
                 f"{tokens_per_chip:g} are asked for; add `rescale: true` to the workload, or keep the recorded batch"
             )
-        by_law, known = self.by_law(sites), of_recording(recording)
+        by_law, known = self._law(sites)
+        notes: tuple[str, ...] = ()
         if known and any(by_law):
             deal = dealt(deal, by_law, known[0], recording.flop_per_token, batch_tokens)
+            notes = (known[0].note(by_law, deal.flop_per_chip(batch_tokens)),)
         flops = deal.flop_per_chip(recording.flop_per_token * batch_tokens)
         factors = [
             flop / speed / recording.mean_s if self.rescale else 1.0
@@ -112,10 +114,7 @@ class TraceWorkload(AbstractWorkload):
             mean_step_s=tuple(factor * each.mean_s for factor, each in zip(factors, series, strict=True)),
             cycle_steps=recording.steps,
             compute_s=lambda worker, first, count: factors[worker] * series[worker].seconds(first, count),
-            notes=(
-                *self._notes(recording, sites, deal, batch_tokens, outer_step_s),
-                *((known[0].note(by_law, deal.flop_per_chip(batch_tokens)),) if known and any(by_law) else ()),
-            ),
+            notes=self._notes(recording, sites, deal, batch_tokens, outer_step_s, by_flops=not notes) + notes,
             layers=self._layers(None if recording.given else header.model.layers),
             forward_share=self.forward_share,
             outer_step_s=outer_step_s,
@@ -123,11 +122,22 @@ class TraceWorkload(AbstractWorkload):
 
     def by_law(self, sites: Sequence[Datacenter]) -> tuple[Chip | None, ...]:
         """The chip of each site whose speed the law of the chip says; the recorded one where nobody names another."""
+        return self._law(sites)[0]
+
+    def _law(self, sites: Sequence[Datacenter]) -> tuple[tuple[Chip | None, ...], tuple[Pace, Chip] | None]:
+        """The same, and the recorded pace and chip where the law knows them."""
         known = of_recording(self._recording()) if self.rescale else None
-        return chips_by_law(self, sites, known[1]) if known else (None,) * len(sites)
+        return chips_by_law(self, sites, known[1]) if known else (None,) * len(sites), known
 
     def _notes(
-        self, recording: Recording, sites: Sequence[Datacenter], deal: Deal, batch_tokens: float, outer_step_s: float
+        self,
+        recording: Recording,
+        sites: Sequence[Datacenter],
+        deal: Deal,
+        batch_tokens: float,
+        outer_step_s: float,
+        *,
+        by_flops: bool,
     ) -> tuple[str, ...]:
         header, chips = recording.header, deal.chips
         was = (
@@ -138,9 +148,9 @@ class TraceWorkload(AbstractWorkload):
         if self.rescale:
             tokens = deal.flop_per_chip(batch_tokens)
             step_s = max(recording.flop_per_token * own / speed for own, speed in zip(tokens, deal.speeds, strict=True))
-            by_flops = "" if any(self.by_law(sites)) else " by flops"
-            how = (
-                f"rescaled{by_flops} to {speed_range(deal.speeds)} Tflop/s{self.kinds(sites, deal.speeds)} and "
+            how = "rescaled by flops" if by_flops else "rescaled"
+            how += (
+                f" to {speed_range(deal.speeds)} Tflop/s{self.kinds(sites, deal.speeds)} and "
                 f"{batch_tokens / chips:,.0f} tokens per chip: {human_seconds(step_s)} a step, varying from step to "
                 "step as recorded"
             )

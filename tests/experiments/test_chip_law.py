@@ -9,11 +9,12 @@ import pytest
 pytest.importorskip("jax")
 
 from experiments.accelerators import law
+from experiments.accelerators.results import Results
 from sim.laws.chip_step import COPY_SHARE, FITTED, MEASURED_ON, Constants, step_seconds
 from sim.units.chips import find_chip
 
 CHIP = find_chip(MEASURED_ON)
-RESULTS = law.rows()
+RESULTS = Results(law.RESULTS).rows
 STEPS = law.measured(RESULTS)
 PRODUCT_SHARE, COPIED = law.shares(RESULTS, CHIP)
 

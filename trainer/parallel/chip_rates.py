@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .chips import find_chip
+from sim.units.chips import chip_of_kind
 
 MEMORY_SHARE = 0.9
 PRODUCT_SHARE = 0.8
@@ -40,7 +40,7 @@ class Rates:
 
 def find_rates(kind: str) -> Rates | None:
     """The rates of the chip that JAX calls `kind`; None if it is unknown."""
-    chip = find_chip(kind)
+    chip = chip_of_kind(kind)
     if chip is None:
         return None
     on_tpu = chip.name.startswith("tpu")

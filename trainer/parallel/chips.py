@@ -9,12 +9,7 @@ from platform import machine, processor
 from typing import Any, Literal
 
 from sim.trace.file import RecordedDevice
-from sim.units.chips import Chip, chips
-
-
-def find_chip(kind: str) -> Chip | None:
-    """The chip that JAX calls `kind`; None if it is not in the table."""
-    return next((chip for chip in chips() if kind in chip.kinds), None)
+from sim.units.chips import chip_of_kind
 
 
 def recorded_device(devices: Sequence[Any]) -> RecordedDevice:
@@ -28,7 +23,7 @@ def recorded_device(devices: Sequence[Any]) -> RecordedDevice:
     first = devices[0]
     kinds: dict[str, Literal["cpu", "gpu", "tpu"]] = {"cpu": "cpu", "tpu": "tpu"}
     kind = _processor() if first.platform == "cpu" else str(first.device_kind)
-    chip = find_chip(kind)
+    chip = chip_of_kind(kind)
     share = _devices_of_a_chip(first)
     unknown = "the published bfloat16 peak of this kind of device is unknown, so no utilisation is given"
     return RecordedDevice(

@@ -23,12 +23,13 @@ from jax.sharding import Mesh
 
 from sim.errors import CrosshaulError, InputError
 from sim.trace.file import Header, Record, TraceWriter
+from sim.units.chips import chip_of_kind
 
 from ..algorithms import make_algorithm
 from ..algorithms.outer.programs import Schedule
 from ..config.run import TrainConfig
 from ..parallel.chip_rates import find_rates
-from ..parallel.chips import find_chip, recorded_device
+from ..parallel.chips import recorded_device
 from ..parallel.mesh import make_lanes, make_mesh
 from ..programs.inner_step import compile_inner
 from ..programs.roofline import Roofline, estimate_roofline
@@ -101,7 +102,7 @@ def estimate(
     if not 0 < utilization <= 1:
         raise InputError(f"--utilization: got {utilization:g}; write a fraction of the peak, such as 0.4")
     check_writable(output, overwrite=overwrite)
-    if find_chip(str(devices[0].device_kind)) is None:
+    if chip_of_kind(str(devices[0].device_kind)) is None:
         raise InputError(f"--target: the published peak of a {devices[0].device_kind} is unknown; name another chip")
     mesh = make_mesh(config.rows, config.devices_per_replica, config.shards, devices=devices)
     listener.stage("compiling")

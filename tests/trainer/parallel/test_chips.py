@@ -6,8 +6,8 @@ import pytest
 
 jax = pytest.importorskip("jax")
 
-from sim.units.chips import chips  # noqa: E402
-from trainer.parallel.chips import find_chip, recorded_device  # noqa: E402
+from sim.units.chips import chip_of_kind, chips  # noqa: E402
+from trainer.parallel.chips import recorded_device  # noqa: E402
 
 
 def tpus(kind, chips, *, cores=1, slices=1):
@@ -50,7 +50,7 @@ def test_every_chip_is_named_once_and_has_a_source():
     ],
 )
 def test_peaks_are_the_published_dense_ones(kind, tflop_per_s, memory_gb):
-    chip = find_chip(kind)
+    chip = chip_of_kind(kind)
     assert chip.peak_flop_per_s == pytest.approx(tflop_per_s * 1e12)
     assert chip.memory_bytes == pytest.approx(memory_gb * 1e9)
 

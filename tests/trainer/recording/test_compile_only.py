@@ -10,6 +10,7 @@ pytest.importorskip("optax")
 
 from sim.errors import CrosshaulError, InputError  # noqa: E402
 from sim.trace.file import Exchange, OuterStep, Step, read_header, read_records  # noqa: E402
+from sim.units.chips import chips  # noqa: E402
 from trainer.cli.record_trace import main  # noqa: E402
 from trainer.config.run import ModelConfig, TrainConfig  # noqa: E402
 from trainer.model.transformer import count_params  # noqa: E402
@@ -138,9 +139,9 @@ def test_a_run_too_large_for_the_chip_says_by_how_much(message):
     ids=str,
 )
 def test_what_does_not_fit_ends_with_the_option_that_makes_it_smaller(changes, says, tmp_path, monkeypatch):
-    chip = replace(devices.chips()[0], name="of a test", peak_flop_per_s=1e14, memory_bytes=6e6)
+    chip = replace(chips()[0], name="of a test", peak_flop_per_s=1e14, memory_bytes=6e6)
     for module in (devices, target):
-        monkeypatch.setattr(module, "find_chip", lambda kind: chip)
+        monkeypatch.setattr(module, "chip_of_kind", lambda kind: chip)
     config = TrainConfig(model=MODEL, algorithm="data-parallel", sequence_length=256, sequences=4, steps=1, **changes)
     path = tmp_path / "run.jsonl"
     with pytest.raises(InputError, match=r"it needs [\d.]+ MB a device of 6.00 MB") as caught:
@@ -152,9 +153,9 @@ def test_what_does_not_fit_ends_with_the_option_that_makes_it_smaller(changes, s
 @pytest.fixture
 def any_chip(monkeypatch):
     """A chip of 100 Tflop/s, whatever the devices are called."""
-    chip = replace(devices.chips()[0], name="of a test", peak_flop_per_s=1e14, memory_bytes=1e10)
+    chip = replace(chips()[0], name="of a test", peak_flop_per_s=1e14, memory_bytes=1e10)
     for module in (devices, target):
-        monkeypatch.setattr(module, "find_chip", lambda kind: chip)
+        monkeypatch.setattr(module, "chip_of_kind", lambda kind: chip)
 
 
 @pytest.mark.usefixtures("any_chip")
