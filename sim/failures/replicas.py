@@ -109,6 +109,7 @@ class _Run:
         elif site.doing == "start":
             self._hardware.use(number, self.now_s)
             site.doing, site.missed_s, site.until_s = site.then, math.inf, math.inf
+            self.spent.copies += site.doing == "join"
             if site.doing == "join" and (rounds.at_once or not rounds.meets):
                 site.doing, site.done = "compute", -rounds.loads_steps
 
@@ -184,13 +185,12 @@ class _Run:
     def _changed(self, change: Change) -> None:
         number, site, rounds = change.site, self.sites[change.site], self._rounds
         before, share = site.share, self._hardware.share(change.site)
-        if change.kind in ("down", "planned"):
+        if change.kind in ("down", "planned", "frozen", "cut"):
             self.spent.faults += 1
-            self._stops(number, site, share, planned=change.kind == "planned")
-            return
-        if change.kind in ("frozen", "cut"):
-            self.spent.faults += 1
-            self._is_missed(number, site, frozen=change.kind == "frozen")
+            if change.kind in ("down", "planned"):
+                self._stops(number, site, share, planned=change.kind == "planned")
+            else:
+                self._is_missed(number, site, frozen=change.kind == "frozen")
             return
         site.share = share
         if change.kind == "on" and site.doing == "start" and self._hardware.reached(number):

@@ -21,6 +21,7 @@ class Spent:
       tokens: that count in the end [tokens].
       wall_clock_s: from begin to end [s].
       faults: failures that stopped something.
+      copies: how often a replica that came back got the parameters from another one.
     """
 
     training_s: float = 0.0
@@ -32,6 +33,7 @@ class Spent:
     tokens: float = 0.0
     wall_clock_s: float = 0.0
     faults: int = 0
+    copies: int = 0
 
     def settle(self, wall_clock_s: float, full_rate: float) -> None:
         """Ends the run: training is what its tokens need at full rate [token/s], and waiting all that is left."""

@@ -7,7 +7,7 @@ from dataclasses import fields
 
 from ..questions.goodput.cases import IN_WORDS
 from ..questions.goodput.goodput import Band, GoodputAnswer, GoodputRow
-from ..units.in_words import human_count, human_seconds
+from ..units.in_words import human_bytes, human_count, human_seconds
 from . import strategy_name
 from .model import Block, Column, Records, Report, Row, Table, sentences
 from .quantities import COUNT, DURATION, ENERGY, LOSS, MASS, MONEY, SHARE, TEXT
@@ -121,10 +121,12 @@ def _lost(answer: GoodputAnswer) -> Table:
     )
     rows = [Row((*name(row), *(row.shares[part] for part in PARTS))) for row in answer.rows]
     per_day = max(answer.rows, key=lambda row: row.faults_per_day).faults_per_day
+    sent = max(row.catch_up_bytes for row in answer.rows)
+    caught_up = f" Replicas that came back were sent {human_bytes(sent)} of parameters at most." if sent else ""
     remark = (
-        f"Means over all chips and histories; {per_day:.3g} failures a day. Redone: training that a failure lost. "
-        "Down: chips that are broken, and those that wait for them. Waiting: for late or slow ones, and for the next "
-        "round; below 0 where the sites that are left are faster than all together."
+        f"Means over all chips and histories; {per_day:.3g} failures a day.{caught_up} "
+        "Redone: training that a failure lost. Down: chips that are broken, and those that wait for them. Waiting: for "
+        "late or slow ones, and for the next round; below 0 where the sites that are left are faster than all together."
     )
     return Table(columns, tuple(rows), "Where the time goes", remark)
 

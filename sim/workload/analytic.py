@@ -22,6 +22,7 @@ from .attention import Attention
 from .by_law import chips_by_law, dealt, of_family
 from .extent import CHIP_FLOP_PER_S, TOKENS_PER_CHIP, AbstractWorkload, speed_range
 from .load import Load
+from .variation import Variation
 
 
 class AnalyticWorkload(AbstractWorkload):
@@ -46,6 +47,8 @@ class AnalyticWorkload(AbstractWorkload):
     """Bits per exchanged parameter, b [bit]."""
     attention: Attention | None = Field(default=None, examples=["{sequence_tokens: 8192}"])
     """Flops of attention in addition to 6 N_active a token; null: not counted."""
+    variation: Variation | None = Field(default=None, examples=["{spread: 0.05}"])
+    """How the times of steps vary at random; null: all of a worker's are the same."""
 
     @model_validator(mode="after")
     def _names_a_model(self) -> Self:
@@ -90,6 +93,7 @@ class AnalyticWorkload(AbstractWorkload):
             "a step"
         )
         payload_bytes = params * self.payload_bits / 8
+        times = [self.variation.series(worker) for worker in range(len(sites))] if self.variation else []
         return Load(
             params=params,
             batch_tokens=batch_tokens,
@@ -97,12 +101,17 @@ class AnalyticWorkload(AbstractWorkload):
             steps=self._total_steps(params, batch_tokens, budget),
             gradient_bytes=payload_bytes,
             outer_bytes=payload_bytes,
-            mean_step_s=step_s,
-            cycle_steps=1,
-            compute_s=lambda worker, first, count: count * step_s[worker],
+            mean_step_s=tuple(each_s * own.mean_s for each_s, own in zip(step_s, times, strict=True))
+            if times
+            else step_s,
+            cycle_steps=self.variation.steps if self.variation else 1,
+            compute_s=lambda worker, first, count: (
+                step_s[worker] * (times[worker].seconds(first, count) if times else count)
+            ),
             notes=(
                 compute,
                 *law,
+                *((self.variation.note(),) if self.variation else ()),
                 f"payload: {self.payload_bits:g} bits per parameter",
             ),
             layers=layers,

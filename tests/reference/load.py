@@ -1,6 +1,7 @@
 """What a scenario's workload comes to at each worker: chips, seconds of every step, bytes of an exchange."""
 
 import functools
+import itertools
 import json
 import math
 from pathlib import Path
@@ -37,6 +38,8 @@ class Load:
         if self.measured:
             step_s = [workload.step_time_s] * len(sites)
         self.series = [[s] for s in step_s]
+        if not recorded and workload.variation:
+            self.series = [[s * each for each in drawn(workload.variation, w)] for w, s in enumerate(step_s)]
         if recorded:
             self.series = trace.dealt(len(sites))
             if workload.rescale:
@@ -72,6 +75,12 @@ class Load:
         """Compute of one step with a host to itself [s]."""
         series = self.series[worker]
         return series[step % len(series)]
+
+
+def drawn(variation, worker):
+    """Multiples of the time of each step; what is drawn is the product's to say, what it comes to is not."""
+    sums = variation.series(worker).cumulative_s
+    return [after - before for before, after in itertools.pairwise(sums)]
 
 
 def attention(workload, params):

@@ -58,11 +58,22 @@ def _workload(rng, count, layered, folder):
     extent |= {"split": "by-speed"} if rng.random() < 0.3 else {}
     extent["batch_tokens"] = _number(rng, 0.2, 5) * speed * 1e12 * 4 * count / (6 * params)  # a step of seconds
     extent |= {"rescale": True} if recorded else {"params": params}
+    if not recorded and rng.random() < 0.25:
+        extent["variation"] = _variation(rng)
     if not recorded and rng.random() < 0.3:
         return extent | {"step_time": f"{_number(rng, 0.1, 10)!r} s"}
     if not recorded and layered and extent["steps"] % 3 == 0:
         extent["attention"] = {"sequence_tokens": 4096, "mask": "full" if extent["steps"] == 12 else "causal"}
     return extent | {"chip_speed": f"{speed!r} Tflop/s"}
+
+
+def _variation(rng):
+    how = {"steps": rng.choice([2, 3, 7, 30, 47, 1000]), "seed": rng.randrange(9)}
+    if rng.random() < 0.8:
+        how |= {"spread": _number(rng, 0.01, 1.5), "distribution": rng.choice(["log-normal", "gamma"])}
+    if "spread" not in how or rng.random() < 0.5:
+        how["stragglers"] = {"share": _number(rng, 0.01, 0.5), "times": _number(rng, 1.1, 20)}
+    return how
 
 
 def _share_chips(rng, document, count):

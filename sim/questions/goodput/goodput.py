@@ -49,6 +49,7 @@ class GoodputRow:
       cost: rent of all chips, spares included, and egress; None where nobody says a price.
       energy_kwh, carbon_kg: electricity and its carbon; None where nobody says them [kWh], [kg].
       faults_per_day: failures that stopped something, a mean.
+      catch_up_bytes: sent to replicas that came back, a mean over the histories; they slow nobody else down [byte].
       spread: of the goodput: what 0%, 5%, ..., 100% of the histories came to no more than [-].
       shares: parts of the wall-clock by what it went into, means over all histories; their sum is 1 [-].
       checkpoint_s: training between two checkpoints; None where the policy takes none [s].
@@ -71,6 +72,7 @@ class GoodputRow:
     energy_kwh: Band | None
     carbon_kg: Band | None
     faults_per_day: float
+    catch_up_bytes: float
     spread: tuple[float, ...]
     shares: dict[str, float]
     checkpoint_s: float | None
@@ -182,6 +184,7 @@ def _row(scenario: Scenario, case: Case, spent: Sequence[Spent]) -> GoodputRow:
         energy_kwh=_band_of(money.kwh if money else None, spent),
         carbon_kg=_band_of(money.kg if money else None, spent),
         faults_per_day=sum(each.faults for each in spent) / wall_s * 86_400,
+        catch_up_bytes=case.paces.fetch_bytes * sum(each.copies for each in spent) / len(spent),
         spread=tuple(_reached(goodputs, step / 20) for step in range(21)),
         shares={part.removesuffix("_s"): math.fsum(getattr(each, part) for each in spent) / wall_s for part in PARTS},
         checkpoint_s=case.interval_s if case.whole and case.interval_s < math.inf else None,

@@ -57,6 +57,8 @@ class Paces:
         self.step_tokens: Sequence[float] = [load.batch_tokens * each for each in share]
         chips = load.deal.worker_chips
         self.weights: Sequence[float] = [each / sum(chips) for each in chips]
+        self.fetch_bytes = strategy.outer_bytes(job.setting)
+        """A copy of the parameters, for a replica that comes back [byte]."""
         self.fetch_s = _fetch_s(job)
         """Time in which a replica that comes back gets the parameters from another one [s]."""
         wall_s = outcome.timeline.wall_clock_s

@@ -21,6 +21,7 @@ class Spending:
     Attributes:
       rent_per_s: of all chips, spares included [money/s].
       egress: of all tokens of the replay [money].
+      copy: egress of a copy of the parameters, at the mean price of a byte of the replay [money].
       energy_kwh, carbon_kg: of the same [kWh], [kg].
       waiting_w: of all chips that train, while they do not [W].
       seconds: of the replay [s].
@@ -28,18 +29,19 @@ class Spending:
 
     rent_per_s: float | None
     egress: float | None
+    copy: float
     energy_kwh: float | None
     carbon_kg: float | None
     waiting_w: float | None
     seconds: float
 
     def cost(self, spent: Spent) -> float | None:
-        """Rent from the begin to the end, and egress of what was trained, redone work included [money]."""
+        """Rent from the begin to the end, and egress of what was trained, redone work and copies included [money]."""
         if self.rent_per_s is None and self.egress is None:
             return None
-        return (self.rent_per_s or 0.0) * spent.wall_clock_s + (self.egress or 0.0) * self._trained_s(
-            spent
-        ) / self.seconds
+        trained = self._trained_s(spent) / self.seconds
+        egress = (self.egress or 0.0) * trained + self.copy * spent.copies
+        return (self.rent_per_s or 0.0) * spent.wall_clock_s + egress
 
     def kwh(self, spent: Spent) -> float | None:
         """What training draws, and what waiting and broken chips do; spares draw nothing [kWh]."""
@@ -65,13 +67,14 @@ def spending(scenario: Scenario, outcome: Outcome, spares: int) -> Spending | No
     cost = cost_of(scenario, outcome)
     if cost is None:
         return None
-    job, seconds = outcome.job, outcome.timeline.wall_clock_s
+    job, seconds, sent_bytes = outcome.job, outcome.timeline.wall_clock_s, outcome.timeline.crossing_bytes
     chips = job.setting.load.deal.worker_chips
     rents = [site.price_chip_hour for site in job.sites]
     powers = [draw(scenario.workload.chip_at(site), site) for site in job.sites]
     return Spending(
         rent_per_s=_sum([None if r is None else r * (n + spares) / 3600 for r, n in zip(rents, chips, strict=True)]),
         egress=cost.egress,
+        copy=(cost.egress or 0.0) / sent_bytes * job.strategy.outer_bytes(job.setting) if sent_bytes else 0.0,
         energy_kwh=cost.energy_kwh,
         carbon_kg=cost.carbon_kg,
         waiting_w=_sum([None if p is None else p.waiting_w * n for p, n in zip(powers, chips, strict=True)]),

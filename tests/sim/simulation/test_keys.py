@@ -412,6 +412,20 @@ BASES["attention counted"] = {
     "workload": {**LAYERED, "attention": {"sequence_tokens": 4096, "width": 512}},
     "strategies": [{"kind": "data-parallel"}, DILOCO],
 }
+BASES["steps that vary"] = {
+    "topology": topology(),
+    "workload": {
+        **SMALL,
+        "variation": {
+            "spread": 0.3,
+            "distribution": "gamma",
+            "steps": 3,
+            "seed": 1,
+            "stragglers": {"share": 0.4, "times": 3.0},
+        },
+    },
+    "strategies": [{"kind": "data-parallel"}, DILOCO],
+}
 
 OTHERS: dict[tuple[str, str], list] = {
     ("Scenario", "strategies"): [[{"kind": "diloco", "replicas": 2, "sync_every": 9}]],

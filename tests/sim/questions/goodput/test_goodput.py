@@ -93,6 +93,20 @@ def test_what_it_costs_and_draws():
     assert late.energy_kwh.p50 - row.energy_kwh.p50 == pytest.approx(24 * 192 * 0.7 * 0.4 * 1.2, rel=1e-3)
 
 
+def test_a_replica_that_comes_back_is_sent_the_parameters_once_and_that_costs_egress():
+    """One absence is one copy of 2 bytes for each of 1e9 parameters, at 0.05 a GB, whatever price others have."""
+    sites = [each | {"egress": 0.05} for each in SITES]
+    away = Failures(away=(Away(site="c", at=3600.0, **{"for": 3600.0}),), restart=0.0, policies=("leave-out",))
+    asked = scenario("diloco", sites=sites, failures=away)
+    (row,), (plain,) = answer(asked, histories=1).rows, run(asked).runs
+    assert row.catch_up_bytes == 2e9
+    (job,) = outcomes(asked)
+    trained = row.wall_clock_s.p50 * (row.shares["training"] + row.shares["redone"]) / job.timeline.wall_clock_s
+    assert row.cost.p50 == pytest.approx(plain.cost.egress * trained + 2 * 0.05, rel=1e-9)
+    (never,) = answer(asked.replaced(failures=RARE.replaced(policies=("leave-out",))), histories=1).rows
+    assert never.catch_up_bytes == 0
+
+
 @pytest.mark.parametrize("kind", ["data-parallel", "diloco", "streaming"])
 @pytest.mark.parametrize("left", [(0, 1), (1, 2), (0, 2)])
 def test_fewer_sites_are_as_fast_as_a_scenario_of_them_alone(kind, left):
