@@ -9,6 +9,7 @@ from ..documents.chip_keys import known_name
 from ..errors import InputError
 from ..questions.plan import plan as plans
 from ..questions.plan.options import Ask
+from ..scenario.failures import Failures
 from ..strategies import AbstractStrategy
 from ..topology.model import Topology
 from ..units.quantities import CHIP_SPEED, Quantity, from_si, read_chip_speed
@@ -19,7 +20,7 @@ from .questions import Count, Strategies, counted
 
 
 class Limits(TypedDict, total=False):
-    """What a plan costs and draws, may cost and draw, and shall have least of; docs/cost.md says what each is."""
+    """What a plan costs and draws, may cost and draw, and shall have least of (docs/cost.md), and what breaks."""
 
     price_chip_hour: float
     price_gb: float
@@ -27,6 +28,7 @@ class Limits(TypedDict, total=False):
     objective: Literal["loss", "cost", "energy"]
     max_mw: float
     sharding: Sharding
+    failures: Failures
 
 
 def plan(
@@ -66,7 +68,8 @@ def plan(
       loss_slack: with inference tokens, the share of the best loss to give up for it.
       payload_bits: bits per exchanged parameter [bit].
       layers: of the model, for strategies that exchange layer by layer, and for its activations.
-      limits: `price_chip_hour`, `price_gb`, `max_cost`, `objective` ("loss", "cost" or "energy"), `max_mw`, `sharding`.
+      limits: `price_chip_hour`, `price_gb`, `max_cost`, `objective` ("loss", "cost" or "energy"), `max_mw`, `sharding`,
+        `failures` (what breaks; nothing unless given).
 
     Raises:
       InputError: an argument is wrong, or nothing fits.

@@ -12,6 +12,7 @@ from ..shell.option_groups import given
 from .handing_over import hand_over
 from .options import (
     FileArgument,
+    RepairOption,
     ScenarioOption,
     SetOption,
     StrategiesOption,
@@ -31,9 +32,6 @@ MtbfOption = Annotated[
 ]
 SiteMtbfOption = Annotated[
     str | None, typer.Option(help=f"Mean time between failures of a whole site, {_QUICK}.", metavar="DURATION")
-]
-RepairOption = Annotated[
-    str | None, typer.Option(help="Time until what failed works again. [default: 4 h]", metavar="DURATION")
 ]
 ForOption = Annotated[
     str | None,

@@ -137,6 +137,11 @@ class Words(Run, Model):
     sync_every: SyncEveryOption = None
 
 
+RepairOption = Annotated[
+    str | None, typer.Option(help="Time until what failed works again. [default: 4 h]", metavar="DURATION")
+]
+
+
 def placed(file: Path | None, scenario: Path | None, trace: str | None = None) -> tuple[Path | None, str | None]:
     """Where FILE belongs: it is the scenario, or the trace that the scenario's workload is replaced by.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,10 +14,21 @@ from ..errors import InputError
 from ..shell.formats import FormatOption, OutputOption, chosen
 from .handing_over import hand_over
 from .names import strategies_from, topologies_from
-from .options import ChipOption, ChipsOption, MfuOption, Prices, UniqueTokensOption, count, count_if_given
+from .options import (
+    ChipOption,
+    ChipsOption,
+    MfuOption,
+    Prices,
+    RepairOption,
+    UniqueTokensOption,
+    count,
+    count_if_given,
+    duration_if_given,
+)
 
 if TYPE_CHECKING:
     from ..report.model import Report
+    from ..scenario.failures import Failures
 
 TopologyOption = Annotated[
     str,
@@ -103,6 +115,20 @@ class Limits(Prices):
     ] = None
 
 
+@dataclass(frozen=True)
+class Failing:
+    """What fails while the plan runs."""
+
+    failures: Annotated[
+        Path | None, typer.Option(help="Scenario whose section `failures` says what breaks.", metavar="FILE")
+    ] = None
+    mtbf: Annotated[str | None, typer.Option(help="Mean time between failures of a chip.", metavar="DURATION")] = None
+    site_mtbf: Annotated[
+        str | None, typer.Option(help="Mean time between failures of a whole datacenter.", metavar="DURATION")
+    ] = None
+    repair: RepairOption = None
+
+
 def plan(
     *,
     topology: TopologyOption,
@@ -116,6 +142,7 @@ def plan(
     inference_tokens: InferenceTokensOption = None,
     loss_slack: LossSlackOption = 0.01,
     limits: Limits,
+    failing: Failing,
     payload_bits: PayloadBitsOption = PAYLOAD_BITS,
     layers: LayersOption = 48,
     format_: FormatOption = None,
@@ -128,7 +155,7 @@ def plan(
     from ..shell.delivery import check_writable
 
     if output:
-        check_writable(output, topology)
+        check_writable(output, topology, failing.failures)
     shape = chosen(format_, output)
     from ..questions.plan.options import Ask
     from ..questions.plan.plan import answer
@@ -150,6 +177,7 @@ def plan(
         **vars(limits) | {"objective": limits.objective.value},
         payload_bits=payload_bits,
         layers=layers,
+        failures=_failures(failing),
     )
     with Progress() as watch:
         found = answer(ask, watch)
@@ -180,6 +208,24 @@ def _equipped(asked: Equipment) -> dict[str, Any]:
         "chip_flop_per_s": speed,
         "sharding": asked.sharding.value,
     }
+
+
+def _failures(asked: Failing) -> Failures | None:
+    """What breaks, by a file and by options."""
+    from ..questions.goodput.assumed import with_parts
+    from ..scenario.loading import load_scenario
+
+    said = None
+    if asked.failures is not None:
+        said = load_scenario(asked.failures).failures
+        if said is None:
+            raise InputError(f"--failures: {asked.failures} has no section failures; write one, or --mtbf '5 years'")
+    return with_parts(
+        said,
+        mtbf_s=duration_if_given("--mtbf", asked.mtbf),
+        site_mtbf_s=duration_if_given("--site-mtbf", asked.site_mtbf),
+        repair_s=duration_if_given("--repair", asked.repair),
+    )
 
 
 def _range(text: str) -> tuple[float, ...]:

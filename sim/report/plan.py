@@ -47,13 +47,15 @@ def report(plan: Plan) -> Report:
             "replays": plan.replays,
             "closed_form": plan.closed_form,
             "notes": list(plan.notes),
+            **({"under_failures": plan.under_failures} if plan.under_failures else {}),
         },
         records=_records(plan),
     )
 
 
 def _asked(plan: Plan) -> dict[str, Any]:
-    return {"topology": plan.ask.topology} | vars(plan.ask)
+    unsaid = () if plan.ask.failures else ("failures", "goodputs")
+    return {"topology": plan.ask.topology} | {key: value for key, value in vars(plan.ask).items() if key not in unsaid}
 
 
 def _records(plan: Plan) -> Records:
@@ -67,8 +69,8 @@ def _records(plan: Plan) -> Records:
 
 
 def _shown(entry: Entry) -> dict[str, Any]:
-    """A plan as data, without energy and carbon where nobody asks for them."""
-    optional = ("energy_kwh", "carbon_kg")
+    """A plan as data, without energy, carbon and goodput where nobody asks for them."""
+    optional = ("energy_kwh", "carbon_kg", "goodput")
     return {name: value for name, value in vars(entry).items() if name not in optional or value is not None}
 
 
@@ -92,6 +94,7 @@ def _figures(entry: Entry) -> dict[str, str]:
         "batch": f"{human_count(entry.batch_tokens)} tokens{penalty}",
         "steps": f"{entry.steps:,}",
         "wall-clock": human_seconds(entry.wall_clock_s),
+        **({"goodput": f"{entry.goodput:.1%}"} if entry.goodput is not None else {}),
         "computing": f"{entry.compute_utilization:.1%}",
         "between datacenters": human_bytes(entry.cross_datacenter_bytes),
         "predicted loss": f"{entry.compared_loss:.4f}{'' if entry.predicted_loss else ' (not its own, see the notes)'}",

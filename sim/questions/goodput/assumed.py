@@ -25,10 +25,22 @@ def quick(
     site_mtbf_s: float | None = None,
     repair_s: float | None = None,
 ) -> Scenario:
-    """The scenario with the parts that a few options name, and everything else of its failures as it was.
+    """The scenario with the parts that a few options name, and everything else of its failures as it was."""
+    failures = with_parts(scenario.failures, mtbf_s=mtbf_s, site_mtbf_s=site_mtbf_s, repair_s=repair_s)
+    return scenario if failures is None else scenario.replaced(failures=failures)
+
+
+def with_parts(
+    before: Failures | None,
+    *,
+    mtbf_s: float | None = None,
+    site_mtbf_s: float | None = None,
+    repair_s: float | None = None,
+) -> Failures | None:
+    """Failures with the parts that a few options name, and everything else as it was; None where nothing is said.
 
     Args:
-      scenario: with or without failures.
+      before: as they were; None: nobody said any.
       mtbf_s: mean time between failures of a chip; None: no option [s].
       site_mtbf_s: likewise of a whole site [s].
       repair_s: time until they are repaired; None: 4 h [s].
@@ -42,6 +54,5 @@ def quick(
     repair = REPAIR_S if repair_s is None else repair_s
     parts = tuple(Part(what=what, mtbf=life_s, repair=repair) for what, life_s in times.items() if life_s is not None)
     if not parts:
-        return scenario
-    before = scenario.failures
-    return scenario.replaced(failures=before.replaced(parts=parts) if before else Failures(parts=parts, spares=8))
+        return before
+    return before.replaced(parts=parts) if before else Failures(parts=parts, spares=8)

@@ -126,7 +126,7 @@ def answer(
     if scenario.jobs == "together":
         raise InputError("jobs: together: histories of failures are of one strategy at a time; write jobs: alone")
     failures = scenario.failures or ASSUMED
-    _check_sites(failures, scenario)
+    check_sites(failures, [site.name for site in scenario.topology.datacenters])
     replayed = scenario.replaced(failures=failures)
     found = outcomes(replayed, watch)
     labels = told_apart([outcome.job.strategy.label for outcome in found])
@@ -153,8 +153,12 @@ def answer(
     return GoodputAnswer(replayed, for_s, rows, tuple(notes))
 
 
-def _check_sites(failures: Failures, scenario: Scenario) -> None:
-    names = [site.name for site in scenario.topology.datacenters]
+def check_sites(failures: Failures, names: Sequence[str]) -> None:
+    """Refuses failures of a datacenter that does not exist.
+
+    Raises:
+      InputError: a site is not among `names`.
+    """
     asked = [(f"parts[{n}]", part.site) for n, part in enumerate(failures.parts)]
     asked += [(f"away[{n}]", away.site) for n, away in enumerate(failures.away)]
     for where, site in asked:

@@ -11,6 +11,7 @@ from ...defaults import PAYLOAD_BITS
 from ...documents.chip_keys import named_speed
 from ...documents.validation import validate
 from ...errors import ArgumentError, InputError
+from ...scenario.failures import Away, Failures, Part
 from ...scenario.model import Scenario
 from ...scenario.overrides import parse_strategy
 from ...simulation.cost import counted_in_money
@@ -54,6 +55,8 @@ class Ask:
       max_mw: the most that its datacenters may draw together, while all chips compute [MW].
       payload_bits: bits per exchanged parameter, where a strategy gives none [bit].
       layers: layers of the model, for strategies that exchange layer by layer.
+      failures: what breaks; None: nothing.
+      goodputs: share of the time of each option that counts with failures; if any, other options are left out [-].
     """
 
     topology: Topology
@@ -77,6 +80,8 @@ class Ask:
     sharding: Sharding = "parameters"
     payload_bits: float = PAYLOAD_BITS
     layers: int = 48
+    failures: Failures | None = None
+    goodputs: tuple[tuple[str, float], ...] = ()
 
     @property
     def limit_s(self) -> float:
@@ -156,6 +161,21 @@ class Option:
         return (rest, len(self.sites))
 
     @property
+    def goodput(self) -> float:
+        """The share of its time that counts where hardware fails; 1 where nothing does [-]."""
+        return dict(self.ask.goodputs).get(self.name, 1.0)
+
+    @property
+    def failures(self) -> Failures | None:
+        """What breaks in its datacenters; None: nothing."""
+        all_of_it = self.ask.failures
+        if all_of_it is None:
+            return None
+        parts = tuple(each for each in all_of_it.parts if each.site in (None, *self.sites))
+        away = tuple(each for each in all_of_it.away if each.site in self.sites)
+        return all_of_it.replaced(parts=parts, away=away) if parts or away else None
+
+    @property
     def where(self) -> str:
         """How many datacenters it uses, in words."""
         return f"{len(self.sites)} datacenter{'s'[: len(self.sites) != 1]}"
@@ -166,6 +186,7 @@ class Option:
         workload |= {"payload_bits": self.ask.payload_bits, "chip_speed": self.ask.speed}
         workload |= {"layers": self.ask.layers} if self.strategy.by_layer else {}
         document = {"name": "plan", "topology": self.topology, "workload": workload, "strategies": [self.strategy]}
+        document |= {"failures": self.failures} if self.failures else {}
         return validate(Scenario, document, source="plan", in_si=True)
 
     def setting(self, scenario: Scenario) -> Setting:
@@ -184,7 +205,7 @@ def options(ask: Ask, topology: Topology) -> list[Option]:
       InputError: a strategy is unknown, or needs more datacenters than the topology has.
     """
     parsed = [parse_strategy(entry) for entry in ask.strategies]
-    parts = [_part(topology, chosen) for chosen in _choices(topology)]
+    parts = [_part(topology, chosen) for chosen in _choices(topology, ask.failures)]
     found: dict[str, Option] = {}
     for document in parsed:
         before = len(found)
@@ -200,7 +221,8 @@ def options(ask: Ask, topology: Topology) -> list[Option]:
                 "{name}; leave it out, ask for fewer replicas, or take a topology with more datacenters",
                 name=ask.topology.name,
             )
-    return _told_apart(list(found.values()))
+    known = dict(ask.goodputs)
+    return _told_apart([option for name, option in found.items() if not known or name in known])
 
 
 def _told_apart(everything: Sequence[Option]) -> list[Option]:
@@ -250,13 +272,15 @@ def _checked(document: Document) -> AbstractStrategy:
         raise ArgumentError("\n".join(f"{{strategies}} {{{name}}}" for name in lines), **lines) from None
 
 
-def _choices(topology: Topology) -> list[tuple[str, ...]]:
-    """Subsets of the datacenters; of those that are alike in chips, inside and routes, the first."""
+def _choices(topology: Topology, failures: Failures | None) -> list[tuple[str, ...]]:
+    """Subsets of the datacenters; of those that are alike in chips, inside, routes and what fails, the first."""
     sites = sorted(topology.datacenters, key=lambda site: -(site.chips or 0) * (site.chip_flop_per_s or 0.0))
     names = [site.name for site in sites]
     if len(names) > MOST_SITES:
         return [tuple(names[:count]) for count in range(1, len(names) + 1)]
-    looks = {site.name: str((site.chips, site.chip_flop_per_s, site.inside)) for site in sites}
+    own: tuple[Part | Away, ...] = (*failures.parts, *failures.away) if failures else ()
+    fails = {name: [each.replaced(site="it") for each in own if each.site == name] for name in names}
+    looks = {site.name: str((site.chips, site.chip_flop_per_s, site.inside, fails[site.name])) for site in sites}
     found: dict[str, tuple[str, ...]] = {}
     for count in range(1, len(names) + 1):
         for chosen in combinations(names, count):

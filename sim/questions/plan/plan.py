@@ -10,13 +10,15 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import ArgumentError, brief
+from ...errors import ArgumentError
 from ...scenario.model import Scenario
 from ...shell.progress import UNWATCHED, Watch
 from ...topology.model import Topology
 from ...units.in_words import human_count
-from ...units.quantities import LATENCY, MOST_CHIPS, MOST_LAYERS, MOST_STEPS
+from ..goodput.goodput import GoodputRow
+from .checks import check, limits_in_words
 from .equipment import equipped
+from .failing import failures_note, history_of, with_goodputs
 from .holding import fitting_grids, memory_note, nothing_fits
 from .marginal import Marginal, enlarged, marginals
 from .options import Ask, options
@@ -52,6 +54,7 @@ class Plan:
       replays: number of them that were replayed.
       closed_form: whether all of them have a closed form.
       notes: sentences on keys and options without effect.
+      under_failures: what becomes of the best plan where hardware fails, as bands; None where nothing does.
     """
 
     ask: Ask
@@ -66,6 +69,7 @@ class Plan:
     replays: int
     closed_form: bool
     notes: tuple[str, ...]
+    under_failures: GoodputRow | None = None
 
 
 def answer(ask: Ask, watch: Watch = UNWATCHED) -> Plan:
@@ -84,10 +88,10 @@ def answer(ask: Ask, watch: Watch = UNWATCHED) -> Plan:
 
     Raises:
       InputError: an option is out of range, or no combination fits into the deadline.
-    Limits: the memory of chips counts where they are named; pipelines and failures are not modelled; the laws' limits
-      are in the notes of every plan.
+    Limits: the memory of chips counts where they are named; pipelines are not modelled; the laws' limits are in the
+      notes of every plan.
     """
-    _check(ask)
+    check(ask)
     topology = equipped(ask)
     check_spending(ask, topology)
     possible = options(ask, topology)
@@ -101,20 +105,25 @@ def answer(ask: Ask, watch: Watch = UNWATCHED) -> Plan:
         grids += fitting_grids([option], params)
     if not grids:
         raise nothing_fits(ask, everything, params)
+    cells = _candidates(ask, grids, ask.limit_s)
+    if ask.failures and not ask.goodputs and cells:
+        return answer(with_goodputs(ask, cells, watch), watch)
     replayer = _Replayer(watch)
-    entries = replayer.best_of_each(_by_family(_candidates(ask, grids, ask.limit_s)), ask.limit_s, 2)
+    entries = replayer.best_of_each(_by_family(cells), ask.limit_s, 2)
     if not entries:
         told = f"{{days:{ask.days:g}}}: nothing fits{{why}}; allow more of it, or smaller {{params}}"
-        raise ArgumentError(told, why=_why(ask))
+        raise ArgumentError(told, why=limits_in_words(ask))
     best = entries[0]
     marginal = marginals(ask, topology, params, grids)
     changes = sorted(marginal, key=lambda name: marginal[name].doubled_loss_change)
+    scenario = scenario_of(best, everything)
+    failed = history_of(scenario, ask)
     binding = tuple(name for name in changes if marginal[name].doubled_loss_change < -_BINDING_NATS)
     return Plan(
         ask=ask,
         what=f"{ask.topology.name}: {_asked(ask, topology)}",
         best=best,
-        scenario=scenario_of(best, everything),
+        scenario=scenario,
         runner_up=entries[1] if len(entries) > 1 else None,
         front=tuple(undominated([*_front(replayer, grids), *entries], ask)),
         marginal=marginal,
@@ -123,9 +132,11 @@ def answer(ask: Ask, watch: Watch = UNWATCHED) -> Plan:
         replays=replayer.replays,
         closed_form=all(one.exact for one in grids),
         notes=(
+            *((failures_note(ask, failed),) if failed else ()),
             *memory_note(ask, option_of(best, everything), params),
             *in_plan(ask, everything, options(ask, enlarged(topology, "chips", doubled=True))),
         ),
+        under_failures=failed,
     )
 
 
@@ -135,53 +146,6 @@ def _asked(ask: Ask, topology: Topology) -> str:
     speeds = sorted({site.chip_flop_per_s or 0.0 for site in topology.datacenters})
     shown = " to ".join(dict.fromkeys(f"{speed / 1e12:g}" for speed in (speeds[0], speeds[-1])))
     return f"{human_count(chips)} chips of {shown} Tflop/s useful, {ask.days:g} day{'s'[: ask.days != 1]}"
-
-
-_MOST = {
-    "days": LATENCY.most / 86_400,
-    "params": 1e18,
-    "sync_every": MOST_STEPS,
-    "payload_bits": 1e6,
-    "layers": MOST_LAYERS,
-    "chips": MOST_CHIPS,
-}
-"""The largest values accepted, the same as in a scenario."""
-
-
-def _check(ask: Ask) -> None:
-    positive = {"days": (ask.days,), "params": ask.params or (1.0,), "sync_every": ask.sync_every}
-    positive |= {"payload_bits": (ask.payload_bits,), "layers": (ask.layers,)}
-    optional = {
-        "chips": ask.chips,
-        "unique_tokens": ask.unique_tokens,
-        "inference_tokens": ask.inference_tokens,
-        "tokens_per_param": ask.tokens_per_param,
-        "max_cost": ask.max_cost,
-        "max_mw": ask.max_mw,
-    }
-    positive |= {name: (value,) for name, value in optional.items() if value is not None}
-    for name, values in positive.items():
-        most = _MOST.get(name, 1e24)
-        if not all(0 < value <= most for value in values):  # false for NaN, too, and safe for integers of any length
-            got = ", ".join(map(brief, values))
-            raise ArgumentError(f"{{{name}}}: got {{got}}; write numbers above 0, {most:g} at most", got=got)
-    for name, price in (("price_chip_hour", ask.price_chip_hour), ("price_gb", ask.price_gb)):
-        if price is not None and not (math.isfinite(price) and price >= 0):
-            raise ArgumentError(f"{{{name}}}: got {price:g}; write 0 or more")
-    if ask.mfu is not None and not 0 < ask.mfu <= 1:
-        raise ArgumentError(f"{{mfu}}: got {ask.mfu:g}; write a share of the peak, such as 0.4")
-    if not 0 <= ask.loss_slack < 1:
-        told = "{loss_slack}: got {got:g}; write a share of the loss, such as 0.01"
-        raise ArgumentError(told, got=ask.loss_slack)
-    if not ask.strategies:
-        raise ArgumentError("{strategies}: the list is empty; name at least one")
-
-
-def _why(ask: Ask) -> str:
-    limits = [f"{ask.days:g} days"]
-    limits += [f"a cost of {ask.max_cost:g}"] if ask.max_cost is not None else []
-    limits += [f"{ask.tokens_per_param:g} tokens per parameter"] if ask.tokens_per_param is not None else []
-    return " into " + " and ".join(limits)
 
 
 def _candidates(ask: Ask, grids: Sequence[Grid], limit_s: float) -> list[Cell]:

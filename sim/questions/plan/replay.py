@@ -10,11 +10,11 @@ import numpy as np
 
 from ... import laws
 from ...scenario.model import Scenario
-from ...simulation.cost import cost_of
 from ...simulation.results import Outcome
 from ...simulation.run import outcomes
 from ...simulation.spent import Cost
 from ..whole_numbers import last_that_fits
+from .failing import cost_with_failures
 from .objective import best_batch_tokens, compared_loss
 from .options import Ask, Option
 from .search import Cell
@@ -39,7 +39,7 @@ class Entry:
       steps: T.
       sites: datacenters used.
       chips: R, in all of them.
-      wall_clock_s: of the replay [s].
+      wall_clock_s: of the replay, and of what failures take in the median [s].
       compute_utilization: share of the wall-clock in which the chips compute [-].
       cross_datacenter_bytes: sent between datacenters [byte].
       predicted_loss: by the laws; None where the strategy has no law [nats per token].
@@ -50,6 +50,7 @@ class Entry:
       cost: at the given prices; None without prices.
       energy_kwh, carbon_kg: electricity and its carbon; None where nobody asks or says [kWh], [kg].
       notes: extrapolations of the laws, and missing laws.
+      goodput: share of the time that counts where hardware fails; None where nothing does [-].
     """
 
     params: float
@@ -75,6 +76,7 @@ class Entry:
     notes: tuple[str, ...]
     energy_kwh: float | None = None
     carbon_kg: float | None = None
+    goodput: float | None = None
 
 
 def score(entry: Entry, ask: Ask) -> float:
@@ -132,8 +134,8 @@ def _outcome(cell: Cell, steps: int, limit_s: float) -> tuple[tuple[Outcome, Cos
     option, ask = cell.option, cell.option.ask
     scenario = option.scenario(cell.params, cell.batch_tokens, steps)
     outcome = outcomes(scenario)[0]
-    cost = cost_of(scenario, outcome)
-    share = outcome.timeline.wall_clock_s / limit_s
+    cost = cost_with_failures(option, scenario, outcome)
+    share = outcome.timeline.wall_clock_s / option.goodput / limit_s
     if ask.max_cost is not None and cost is not None:
         share = max(share, (cost.total or 0.0) / ask.max_cost)
     return (outcome, cost), share
@@ -141,7 +143,7 @@ def _outcome(cell: Cell, steps: int, limit_s: float) -> tuple[tuple[Outcome, Cos
 
 def _entry(cell: Cell, steps: int, outcome: Outcome, cost: Cost | None) -> Entry:
     option, ask, timeline = cell.option, cell.option.ask, outcome.timeline
-    tokens = steps * cell.batch_tokens
+    tokens, wall_s = steps * cell.batch_tokens, timeline.wall_clock_s / option.goodput
     best = float(best_batch_tokens(np.asarray(cell.params), option.algorithm, option.replicas))
     predicted, loss, notes = compared_loss(option, outcome.job.setting.load)
     inference = ask.inference_tokens
@@ -158,8 +160,8 @@ def _entry(cell: Cell, steps: int, outcome: Outcome, cost: Cost | None) -> Entry
         steps=steps,
         sites=option.sites,
         chips=option.chips,
-        wall_clock_s=timeline.wall_clock_s,
-        compute_utilization=timeline.mean("compute_s") / timeline.wall_clock_s,
+        wall_clock_s=wall_s,
+        compute_utilization=timeline.mean("compute_s") / wall_s,
         cross_datacenter_bytes=timeline.crossing_bytes,
         predicted_loss=predicted,
         compared_loss=loss,
@@ -169,6 +171,7 @@ def _entry(cell: Cell, steps: int, outcome: Outcome, cost: Cost | None) -> Entry
         notes=notes,
         energy_kwh=cost.energy_kwh if cost else None,
         carbon_kg=cost.carbon_kg if cost else None,
+        goodput=option.goodput if ask.failures else None,
     )
 
 

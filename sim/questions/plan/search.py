@@ -165,7 +165,7 @@ def grid(option: Option, params: Array) -> Grid:
     batches = np.concatenate([best, np.broadcast_to(powers, (len(params), len(powers[0])))], axis=1)
     tried = (batches >= _LEAST_OF_BEST * best) & (batches <= _MOST_OF_BEST * best)
     pace = Pace(option, params, batches[tried])
-    seconds = pace.seconds(column, np.where(tried, batches, best))
+    seconds = pace.seconds(column, np.where(tried, batches, best)) / option.goodput
     step_bytes = column * (pace.crossing_bytes_per_param if option.ask.priced else 0.0)
     rate = rates(option.topology)
     compute_s = 6 * column * np.where(tried, batches, best) / option.flop_per_s
@@ -183,7 +183,7 @@ def grid(option: Option, params: Array) -> Grid:
 
 def bound(option: Option, params: Array, limit_s: float) -> float:
     """A lower bound of the loss of an option: at its best batch, if it computed all the time [nats per token]."""
-    tokens = option.flop_per_s * limit_s / (6 * params)
+    tokens = option.flop_per_s * limit_s * option.goodput / (6 * params)
     best = best_batch_tokens(params, option.algorithm, option.replicas)
     unique = option.ask.unique_tokens
     return float(laws.predicted_loss(params, tokens, option.algorithm, option.replicas, best, unique).min())

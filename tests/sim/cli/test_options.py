@@ -154,6 +154,10 @@ PAIRS: dict[str, tuple[list[str], str | None]] = {
     "plan --strategy": (PLAN, "data-parallel"),
     "plan --sync-every": (PLAN, "100"),
     "plan --params": (PLAN, "2e9"),
+    "plan --failures": (PLAN, "{broken}"),
+    "plan --mtbf": (PLAN, "30 days"),
+    "plan --site-mtbf": (PLAN, "30 days"),
+    "plan --repair": ([*PLAN, "--mtbf", "30 days"], "9 days"),
     "plan --payload-bits": (PLAN, "4"),
     "plan --unique-tokens": (PLAN, "1e9"),
     "plan --price-chip-hour": (PLAN, "2"),
@@ -281,6 +285,8 @@ def files(scenario_file):
         "{uneven}": uneven,
         "{flows}": flows,
     }
+    away = [{"site": name, "at": "1 day", "for": "1 day"} for name in ("north", "south")]
+    documents["{broken}"] = {**documents["{scenario}"], "topology": "h100-two-sites", "failures": {"away": away}}
     return {word: str(scenario_file(each, f"{word[1:-1]}.yaml")) for word, each in documents.items()}
 
 
