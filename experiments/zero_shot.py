@@ -22,7 +22,7 @@ from trainer.config.run import ModelConfig, TrainConfig
 from trainer.data.batches import load_data
 from trainer.evaluation.evaluate import Evaluation, evaluate
 from trainer.evaluation.question_sets import KINDS, Kind
-from trainer.model.transformer import count_params
+from trainer.model.initial import count_params
 from trainer.parallel.mesh import make_mesh
 from trainer.training.loop import Trainer
 
@@ -60,7 +60,7 @@ def trained(config: TrainConfig, data: Any) -> Any:
 def rows(config: TrainConfig, found: Evaluation) -> list[Row]:
     """A row a measure: value, standard error and baseline, and the run that was measured."""
     setting: Row = {
-        "params": count_params(config.model),
+        "params": count_params(config.model, config.positions),
         "tokens": config.steps * config.batch_tokens,
         "sequence_length": config.sequence_length,
         "vocab": config.model.vocab,

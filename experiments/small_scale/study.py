@@ -25,7 +25,7 @@ from sim.errors import InputError
 from trainer.config.run import ModelConfig, TrainConfig
 from trainer.data.batches import Data, load_data
 from trainer.evaluation.evaluate import held_out_loss, log_probs_of
-from trainer.model.transformer import count_params
+from trainer.model.initial import count_params
 from trainer.parallel.mesh import make_mesh
 from trainer.training.loop import Trainer
 
@@ -110,7 +110,7 @@ def run(case: Case) -> Row:
     params = jax.tree.map(lambda leaf: jax.device_get(leaf)[0], trainer.params(state))
     found = held_out_loss(log_probs_of(params), config, data)
     measured: dict[str, Any] = {
-        "params": count_params(config.model),
+        "params": count_params(config.model, config.positions),
         "steps": config.steps,
         "tokens": config.steps * config.batch_tokens,
         "train_loss": f"{sum(losses) / len(losses):.4f}",

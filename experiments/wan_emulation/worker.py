@@ -26,7 +26,7 @@ import jax.numpy as jnp
 
 from trainer.config.run import TrainConfig
 from trainer.data.batches import load_data
-from trainer.model.transformer import count_params
+from trainer.model.initial import count_params
 from trainer.parallel.mesh import REPLICA_AXIS, make_mesh, ready
 from trainer.parallel.processes import barrier, start
 from trainer.programs.inner_step import InnerPrograms
@@ -129,7 +129,7 @@ class Site:
             exchange_s = sum(part.exchange_s or 0.0 for part in parts)
             rounds.append([inner_s, nothing_s, exchange_s, sum(part.compute_s for part in parts)])
         return {
-            "params": count_params(self.config.model),
+            "params": count_params(self.config.model, self.config.positions),
             "steps_s": [later - earlier for earlier, later in itertools.pairwise(ends)],
             "rounds_s": rounds,
         }

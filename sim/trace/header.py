@@ -38,6 +38,8 @@ class Header(Frozen):
     """Replicas that took turns on a device, each as if it had one of its own; null in older traces."""
     sync_every: Size | None = None
     """Inner steps H between outer steps; null without outer steps."""
+    variant: Name = "rotary"
+    """Of the model: `rotary`, or `nanodo` with initial values, positions and norms of the code base behind the fits."""
     inner_optimizer: Name = "adamw"
     """What a replica trains with between outer steps."""
     steps: Size

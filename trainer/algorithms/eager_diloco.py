@@ -24,7 +24,7 @@ import jax.numpy as jnp
 from jax.sharding import Mesh
 
 from ..config.run import SYNC_EVERY, TrainConfig
-from ..model.transformer import Params
+from ..model.initial import Params
 from .outer.fragments import WHOLE, Fragment
 from .outer.programs import OuterPrograms, Schedule, compile_outer
 from .outer.step import OuterState, OuterStep, mean_step

@@ -97,6 +97,7 @@ class Training:
         bool | None, _rare("--unrolled/--looped", help="Write the layers out, or loop over them [default: by depth].")
     ] = None
     precision: Annotated[Word, _rare(help="float32 (default on a CPU) or bfloat16 (default elsewhere).")] = None
+    variant: Annotated[Word, _rare(help="rotary, or nanodo as the paper's code base [default: rotary].")] = None
     inner_optimizer: Annotated[Word, _rare(help="adamw, or muon for the matrices of layers [default: adamw].")] = None
     schedule_steps: Annotated[Whole, _rare(help="Steps of the learning-rate schedule [default: --steps].")] = None
     learning_rate: Annotated[Number, _rare(help="Peak inner learning rate [default: the published fit].")] = None

@@ -79,6 +79,8 @@ class TrainConfig(Frozen):
     """Whether layers are written out instead of looped over; null: up to 24 layers on a GPU."""
     precision: Precision | None = None
     """Precision of weights and gradients inside the model; null for float32 on a CPU and bfloat16 elsewhere."""
+    variant: Literal["rotary", "nanodo"] = "rotary"
+    """`nanodo`: initial values, positions, norms, epsilon and decay of the code base behind the published fits."""
     inner_optimizer: Literal["adamw", "muon"] = "adamw"
     """`muon`: for the matrices of the layers; embedding and norms keep AdamW, whose rate and decay it takes over."""
     schedule_steps: int | None = Field(default=None, gt=0, le=10**12, examples=[1000])
@@ -144,6 +146,11 @@ class TrainConfig(Frozen):
     def decay(self) -> float:
         """Weight decay: the fraction by which a step at the peak learning rate shrinks a matrix."""
         return 1 / self.planned_steps if self.weight_decay is None else self.weight_decay
+
+    @property
+    def positions(self) -> int:
+        """Learned positions; 0 where they are rotary."""
+        return self.sequence_length if self.variant == "nanodo" else 0
 
     @property
     def exchange_bits(self) -> int:

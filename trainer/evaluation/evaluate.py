@@ -28,7 +28,8 @@ from ..data.batches import Data, load_data, windows
 from ..data.corpus import load_corpus
 from ..data.held_out import EVERYTHING
 from ..data.token_store import Row, Share, tokenize
-from ..model.transformer import Params, logits
+from ..model.initial import Params
+from ..model.transformer import logits
 from .question_sets import Kind, read_questions
 from .zero_shot import BATCH_TOKENS, LogProbs, Score, score
 

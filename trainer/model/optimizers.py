@@ -57,7 +57,7 @@ def learning_rate(config: TrainConfig) -> Callable[[Any], jax.Array]:
 
 
 def _decayed(params: Any) -> Any:
-    """A mask of the parameters with weight decay: matrices, but not the scales of norms."""
+    """A mask of the parameters with weight decay: matrices and positions, but not the scales of norms."""
     return jax.tree_util.tree_map_with_path(lambda path, _: not path[-1].key.endswith("norm"), params)
 
 
@@ -70,14 +70,15 @@ def inner_optimizer(config: TrainConfig) -> optax.GradientTransformation:
     would be next to no decay.
 
     Source: arXiv 2309.14322, section 3.2.2 (independent weight decay); arXiv 2405.13698 (its time scale).
-    Limits: the scales of norms are not decayed.
+    Limits: the scales of norms are not decayed, but in the variant `nanodo`.
     """
     return optax.chain(optax.clip_by_global_norm(config.clip_norm), _RULES[config.inner_optimizer](config))
 
 
 def _adamw(config: TrainConfig) -> optax.GradientTransformation:
-    decay = config.decay / config.learning_rate
-    return optax.adamw(learning_rate(config), b1=0.9, b2=0.99, weight_decay=decay, mask=_decayed)
+    decay, nanodo = config.decay / config.learning_rate, config.variant == "nanodo"
+    eps, mask = (1e-9, None) if nanodo else (1e-8, _decayed)
+    return optax.adamw(learning_rate(config), b1=0.9, b2=0.99, eps=eps, weight_decay=decay, mask=mask)
 
 
 def _muon(config: TrainConfig) -> optax.GradientTransformation:

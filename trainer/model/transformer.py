@@ -2,8 +2,9 @@
 
 Pre-norm blocks with RMSNorm, rotary positions, LayerNorm on queries and keys, a GELU feed-forward block and tied
 embeddings; the layers are stacked and scanned, so compile time does not grow with depth, or written out one after the
-other, which saves copies of their activations. Letters of shapes: B sequences, L tokens, D width, H heads, K width of a
-head, F hidden, V vocabulary, N layers.
+other, which saves copies of their activations. Parameters with learned positions are those of the variant `nanodo`: it
+has LayerNorm in the place of RMSNorm, and no rotary positions. Letters of shapes: B sequences, L tokens, D width, H
+heads, K width of a head, F hidden, V vocabulary, N layers.
 
 Source: arXiv 2503.09799, section 3 and Table 3 (sizes, QK-LayerNorm, z-loss); arXiv 2104.09864 (rotary positions).
 Limits: no dropout, no biases. The type of the parameters is the type of the computation; with bfloat16 parameters
@@ -16,19 +17,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from ..config.run import ModelConfig, Precision, TrainConfig
+from ..config.run import Precision, TrainConfig
 from .attention import attend
 from .head import CHUNK_LOGITS, head_loss
+from .initial import Params
 
-Params: TypeAlias = dict[str, Any]
 _EPSILON = 1e-6
 _ROTARY_BASE = 10_000.0
-_EMBEDDING_SCALE = 0.02
 
 
 @dataclass(frozen=True)
@@ -55,52 +55,6 @@ class Execution:
 
 
 PLAIN = Execution()
-
-
-def init_params(key: jax.Array, model: ModelConfig) -> Params:
-    """Draws the parameters: normal matrices of variance 1/fan-in, and 1/(2N) of that if they feed the residual stream.
-
-    Args:
-      key: a random key.
-      model: the shape.
-
-    Returns:
-      The pytree; leaves under `layers` have a leading axis of N layers.
-    """
-    n, d, h, k, f = model.layers, model.width, model.heads, model.head_width, model.hidden
-    keys = jax.random.split(key, 7)
-    residual_scale = (2 * n) ** -0.5
-
-    def normal(key: jax.Array, shape: tuple[int, ...], scale: float) -> jax.Array:
-        return scale * jax.random.normal(key, shape, jnp.float32)
-
-    return {
-        "embedding": normal(keys[0], (model.vocab, d), _EMBEDDING_SCALE),
-        "layers": {
-            "attention_norm": jnp.ones((n, d)),
-            "query": normal(keys[1], (n, d, h, k), d**-0.5),
-            "key": normal(keys[2], (n, d, h, k), d**-0.5),
-            "value": normal(keys[3], (n, d, h, k), d**-0.5),
-            "query_norm": jnp.ones((n, k)),
-            "key_norm": jnp.ones((n, k)),
-            "output": normal(keys[4], (n, h, k, d), d**-0.5 * residual_scale),
-            "feed_forward_norm": jnp.ones((n, d)),
-            "up": normal(keys[5], (n, d, f), d**-0.5),
-            "down": normal(keys[6], (n, f, d), f**-0.5 * residual_scale),
-        },
-        "final_norm": jnp.ones((d,)),
-    }
-
-
-def param_shapes(model: ModelConfig) -> Params:
-    """The shapes and types of the parameters, without making them."""
-    shapes: Params = jax.eval_shape(lambda: init_params(jax.random.key(0), model))
-    return shapes
-
-
-def count_params(model: ModelConfig) -> int:
-    """Parameters N of the model, with embeddings."""
-    return sum(int(leaf.size) for leaf in jax.tree.leaves(param_shapes(model)))
 
 
 def cast(params: Params, precision: Precision | None) -> Params:
@@ -158,31 +112,46 @@ def _rotate(x_BxLxHxK: jax.Array) -> jax.Array:
     return jnp.concatenate([first * cos - second * sin, second * cos + first * sin], axis=-1)
 
 
-def _attention(x_BxLxD: jax.Array, layer: Params, kind: str) -> jax.Array:
+@dataclass(frozen=True)
+class _Variant:
+    """What differs between the variants: the norm before blocks and head, and the turn by the position."""
+
+    norm: Callable[[jax.Array, jax.Array], jax.Array]
+    turn: Callable[[jax.Array], jax.Array]
+
+
+_ROTARY = _Variant(norm=_rms_norm, turn=_rotate)
+_LEARNED = _Variant(norm=lambda x, scale: _layer_norm(x, scale).astype(x.dtype), turn=lambda x_BxLxHxK: x_BxLxHxK)
+
+
+def _attention(x_BxLxD: jax.Array, layer: Params, kind: str, turn: Callable[[jax.Array], jax.Array]) -> jax.Array:
     dtype = x_BxLxD.dtype
-    query_BxLxHxK = _rotate(_layer_norm(jnp.einsum("bld,dhk->blhk", x_BxLxD, layer["query"]), layer["query_norm"]))
-    key_BxLxHxK = _rotate(_layer_norm(jnp.einsum("bld,dhk->blhk", x_BxLxD, layer["key"]), layer["key_norm"]))
+    query_BxLxHxK = turn(_layer_norm(jnp.einsum("bld,dhk->blhk", x_BxLxD, layer["query"]), layer["query_norm"]))
+    key_BxLxHxK = turn(_layer_norm(jnp.einsum("bld,dhk->blhk", x_BxLxD, layer["key"]), layer["key_norm"]))
     value_BxLxHxK = jnp.einsum("bld,dhk->blhk", x_BxLxD, layer["value"])
     mixed_BxLxHxK = attend(query_BxLxHxK.astype(dtype), key_BxLxHxK.astype(dtype), value_BxLxHxK, kind)
     return jnp.einsum("blhk,hkd->bld", mixed_BxLxHxK, layer["output"])
 
 
-def _block(x_BxLxD: jax.Array, layer: Params, *, kind: str) -> tuple[jax.Array, None]:
-    x_BxLxD = x_BxLxD + _attention(_rms_norm(x_BxLxD, layer["attention_norm"]), layer, kind)
-    hidden_BxLxF = jax.nn.gelu(_rms_norm(x_BxLxD, layer["feed_forward_norm"]) @ layer["up"])
+def _block(x_BxLxD: jax.Array, layer: Params, *, kind: str, variant: _Variant) -> tuple[jax.Array, None]:
+    x_BxLxD = x_BxLxD + _attention(variant.norm(x_BxLxD, layer["attention_norm"]), layer, kind, variant.turn)
+    hidden_BxLxF = jax.nn.gelu(variant.norm(x_BxLxD, layer["feed_forward_norm"]) @ layer["up"])
     return x_BxLxD + hidden_BxLxF @ layer["down"], None
 
 
 def _hidden(params: Params, tokens_BxL: jax.Array, execution: Execution) -> jax.Array:
     """The last hidden state of every position."""
-    block: Callable[..., Any] = partial(_block, kind=execution.attention)
+    variant = _LEARNED if "positions" in params else _ROTARY
+    block: Callable[..., Any] = partial(_block, kind=execution.attention, variant=variant)
     if execution.remat == "dots":
         block = jax.checkpoint(block, policy=jax.checkpoint_policies.dots_with_no_batch_dims_saveable)
     elif execution.remat == "layer":
         block = jax.checkpoint(block)
     begin_BxLxD = _embed(params["embedding"], tokens_BxL)
+    if "positions" in params:
+        begin_BxLxD = begin_BxLxD + params["positions"][: tokens_BxL.shape[1]]
     x_BxLxD, _ = jax.lax.scan(block, begin_BxLxD, params["layers"], unroll=execution.unrolled or 1)
-    return _rms_norm(x_BxLxD, params["final_norm"])
+    return variant.norm(x_BxLxD, params["final_norm"])
 
 
 def logits(params: Params, tokens_BxL: jax.Array, execution: Execution = PLAIN) -> jax.Array:

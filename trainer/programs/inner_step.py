@@ -18,7 +18,7 @@ import jax
 from jax.sharding import Mesh
 
 from ..config.run import TrainConfig
-from ..model.transformer import Params
+from ..model.initial import Params
 from ..parallel.mesh import BY_DEVICE, BY_REPLICA, DATA_AXIS
 from .compile import buckets, compile_exchange, compile_program, mean_over
 from .fully_sharded import compile_gather, compile_of_gathered, compile_scatter, compile_update_of_parts

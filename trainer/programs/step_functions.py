@@ -12,8 +12,9 @@ import jax.numpy as jnp
 import optax
 
 from ..config.run import Precision, TrainConfig
+from ..model.initial import Params, param_shapes
 from ..model.optimizers import inner_optimizer
-from ..model.transformer import Execution, Params, cast, loss, param_shapes
+from ..model.transformer import Execution, cast, loss
 from ..parallel.mesh import DATA_AXIS, REPLICA_AXIS
 
 
@@ -38,7 +39,7 @@ class StepFunctions:
 
 def step_functions(config: TrainConfig) -> StepFunctions:
     """The arithmetic of an inner step of a run."""
-    params = param_shapes(config.model)
+    params = param_shapes(config.model, config.positions)
     optimizer = inner_optimizer(config)
 
     def gradients(rounded: Params, tokens_BxL: jax.Array) -> tuple[Params, jax.Array]:

@@ -10,7 +10,7 @@ from sim.trace.file import HeldOut, TraceWriter
 
 from ..config.run import TrainConfig
 from ..data.batches import Data
-from ..model.transformer import Params
+from ..model.initial import Params
 from ..training.resume import write
 
 Evaluate: TypeAlias = Callable[[int, Callable[[], Params]], None]

@@ -53,6 +53,7 @@ def make_header(
         shards=config.shards,
         replicas_per_device=config.replicas_per_device,
         sync_every=config.sync_every,
+        variant=config.variant,
         inner_optimizer=config.inner_optimizer,
         steps=config.steps,
         batch_tokens=config.batch_tokens,

@@ -19,8 +19,8 @@ from ..algorithms.outer.programs import OuterPrograms
 from ..algorithms.outer.step import OuterState
 from ..config.run import TrainConfig
 from ..data.batches import Rows
+from ..model.initial import Params, init_params, param_shapes
 from ..model.optimizers import inner_optimizer
-from ..model.transformer import Params, init_params, param_shapes
 from ..parallel.mesh import (
     BY_REPLICA,
     DATA_AXIS,
@@ -97,15 +97,16 @@ class Trainer:
         """Compiles what `start` runs, once; programs of its own for each lane's devices and each fragment."""
         if self._draws:
             return
-        key, model = jax.random.key(self._config.seed), self._config.model
-        begin = inner_optimizer(self._config).init
+        config = self._config
+        key, model, positions = jax.random.key(config.seed), config.model, config.positions
+        begin = inner_optimizer(config).init
 
         def draw() -> LaneState:
-            params = init_params(key, model)
+            params = init_params(key, model, positions)
             return LaneState(params, jax.tree.map(jnp.copy, begin(params)))
 
         self._draws = {lane.mesh: compile_replicated(draw, lane.mesh, self._held) for lane in self.lanes}
-        whole = abstract(param_shapes(model), self.mesh, BY_REPLICA, self._share)
+        whole = abstract(param_shapes(model, positions), self.mesh, BY_REPLICA, self._share)
         self._outer_starts = [compile_for_each(programs.start, whole, self.mesh) for programs in self.outer]
 
     def inner_step(self, state: State, step: int) -> tuple[State, InnerCost]:
@@ -208,7 +209,7 @@ class Trainer:
 
     def snapshot_shapes(self, step: int) -> Any:
         """The shapes and shardings of the snapshot after a step."""
-        params = param_shapes(self._config.model)
+        params = param_shapes(self._config.model, self._config.positions)
         optimizer = jax.eval_shape(inner_optimizer(self._config).init, params)
         outer = tuple(jax.eval_shape(programs.start, params) for programs in self.outer)
         pending = self.algorithm.schedule.under_way(step) if self.algorithm.schedule else ()

@@ -20,7 +20,7 @@ from sim.trace.file import Record, TraceWriter
 
 from ..algorithms import make_algorithm
 from ..config.run import TrainConfig
-from ..model.transformer import Params, param_shapes
+from ..model.initial import Params, param_shapes
 from ..parallel.processes import check_same, gathered, is_first, together
 from ..parallel.stacked import one_copy
 from .checkpoint import Checkpoint, newest
@@ -239,7 +239,7 @@ def read_model(directory: Path) -> TrainedModel:
     if found is None:
         raise InputError(f"{directory}: holds no checkpoint; give the folder of record-trace --checkpoint")
     config = TrainConfig.model_validate(found.facts["config"])
-    shapes = param_shapes(config.model)
+    shapes = param_shapes(config.model, config.positions)
     fragments = make_algorithm(config).fragments
     if not fragments:
         return TrainedModel(config, _arrays(found, "[0].params", shapes), found.step, found.facts["data"])

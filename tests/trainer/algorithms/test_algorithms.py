@@ -8,8 +8,9 @@ optax = pytest.importorskip("optax")
 
 from trainer.config.run import ModelConfig, TrainConfig  # noqa: E402
 from trainer.data.batches import rows_of  # noqa: E402
+from trainer.model.initial import init_params  # noqa: E402
 from trainer.model.optimizers import inner_optimizer, outer_optimizer  # noqa: E402
-from trainer.model.transformer import init_params, loss  # noqa: E402
+from trainer.model.transformer import loss  # noqa: E402
 from trainer.parallel.mesh import make_mesh  # noqa: E402
 from trainer.training.loop import Trainer  # noqa: E402
 

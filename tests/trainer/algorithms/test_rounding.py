@@ -16,7 +16,7 @@ from trainer.algorithms.outer.rounding import BLOCK, decode, encode, payload_byt
 from trainer.algorithms.outer.step import rounded  # noqa: E402
 from trainer.config.run import ModelConfig, TrainConfig  # noqa: E402
 from trainer.data.batches import rows_of  # noqa: E402
-from trainer.model.transformer import param_shapes  # noqa: E402
+from trainer.model.initial import param_shapes  # noqa: E402
 from trainer.parallel.mesh import make_mesh  # noqa: E402
 from trainer.programs.hlo_collectives import collectives  # noqa: E402
 from trainer.training.loop import Trainer  # noqa: E402

@@ -13,7 +13,7 @@ from sim.trace.file import Exchange, Step, read_header, read_records  # noqa: E4
 from trainer.cli.record_trace import main  # noqa: E402
 from trainer.config.run import ModelConfig, TrainConfig  # noqa: E402
 from trainer.data.batches import rows_of  # noqa: E402
-from trainer.model.transformer import count_params  # noqa: E402
+from trainer.model.initial import count_params  # noqa: E402
 from trainer.parallel.mesh import make_mesh  # noqa: E402
 from trainer.recording.inventory import programs_of  # noqa: E402
 from trainer.training.loop import Trainer  # noqa: E402

@@ -15,8 +15,9 @@ from trainer.algorithms.outer.fragments import fragments_of  # noqa: E402
 from trainer.algorithms.outer.programs import Event, Schedule  # noqa: E402
 from trainer.config.run import ModelConfig, TrainConfig  # noqa: E402
 from trainer.data.batches import rows_of  # noqa: E402
+from trainer.model.initial import init_params, param_shapes  # noqa: E402
 from trainer.model.optimizers import inner_optimizer  # noqa: E402
-from trainer.model.transformer import init_params, loss, param_shapes  # noqa: E402
+from trainer.model.transformer import loss  # noqa: E402
 from trainer.parallel.mesh import make_mesh  # noqa: E402
 from trainer.training.loop import Trainer  # noqa: E402
 

@@ -20,6 +20,7 @@ OTHER_VALUES = {
     "fragments": 1,
     "held_out": 0.5,
     "inner_optimizer": "muon",
+    "variant": "nanodo",
     "learning_rate": 0.125,
     "model": "35m",
     "payload_bits": 8,

@@ -16,7 +16,7 @@ from trainer.data.corpus import load_corpus  # noqa: E402
 from trainer.data.held_out import split_of  # noqa: E402
 from trainer.evaluation.evaluate import Evaluation, HeldOutLoss, evaluate  # noqa: E402
 from trainer.evaluation.zero_shot import Score  # noqa: E402
-from trainer.model.transformer import init_params  # noqa: E402
+from trainer.model.initial import init_params  # noqa: E402
 from trainer.training.resume import read_model  # noqa: E402
 
 FOUND = Evaluation(

@@ -210,7 +210,7 @@ def test_a_run_in_float32_exchanges_what_it_has():
 
 def test_parameters_of_a_shape_are_those_that_are_drawn():
     pytest.importorskip("jax")
-    from trainer.model.transformer import count_params
+    from trainer.model.initial import count_params
 
     for shape in (ModelConfig(**OWN), family_model("35m"), family_model("10b")):
         assert shape.params == count_params(shape)

@@ -14,7 +14,8 @@ from trainer.data.token_store import Share, TokenRow  # noqa: E402
 from trainer.data.tokenizers import ByteTokenizer  # noqa: E402
 from trainer.evaluation.evaluate import evaluate, held_out_loss, log_probs_of, unigram_loss  # noqa: E402
 from trainer.evaluation.question_sets import read_questions  # noqa: E402
-from trainer.model.transformer import init_params, logits, loss  # noqa: E402
+from trainer.model.initial import init_params  # noqa: E402
+from trainer.model.transformer import logits, loss  # noqa: E402
 
 MODEL = ModelConfig(layers=1, width=16, heads=2, hidden=32, vocab=260)
 

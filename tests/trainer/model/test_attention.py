@@ -12,7 +12,8 @@ from jax.scipy.special import logsumexp  # noqa: E402
 from trainer.config.run import ModelConfig  # noqa: E402
 from trainer.model.attention import attend  # noqa: E402
 from trainer.model.head import head_loss  # noqa: E402
-from trainer.model.transformer import Execution, cast, init_params, logits, loss  # noqa: E402
+from trainer.model.initial import init_params  # noqa: E402
+from trainer.model.transformer import Execution, cast, logits, loss  # noqa: E402
 from trainer.programs.jaxpr_counts import equations  # noqa: E402
 
 MODEL = ModelConfig(layers=2, width=32, heads=2, hidden=64, vocab=96)

@@ -11,8 +11,8 @@ jnp = jax.numpy
 
 from trainer.config.run import ModelConfig, TrainConfig  # noqa: E402
 from trainer.data.batches import rows_of  # noqa: E402
+from trainer.model.initial import init_params  # noqa: E402
 from trainer.model.optimizers import inner_optimizer, learning_rate  # noqa: E402
-from trainer.model.transformer import init_params  # noqa: E402
 from trainer.parallel.mesh import make_mesh  # noqa: E402
 from trainer.training.loop import Trainer  # noqa: E402
 

@@ -7,7 +7,8 @@ jnp = jax.numpy
 
 from sim.laws.model_family import FAMILY  # noqa: E402
 from trainer.config.run import ModelConfig, family_model  # noqa: E402
-from trainer.model.transformer import count_params, init_params, logits, loss  # noqa: E402
+from trainer.model.initial import count_params, init_params  # noqa: E402
+from trainer.model.transformer import logits, loss  # noqa: E402
 
 TINY = ModelConfig(layers=2, width=16, heads=2, hidden=32, vocab=50)
 

@@ -14,7 +14,7 @@ pytest.importorskip("optax")
 from sim.trace.file import Exchange, Step, read_header, read_records  # noqa: E402
 from trainer.config.run import ModelConfig, TrainConfig  # noqa: E402
 from trainer.data.batches import rows_of  # noqa: E402
-from trainer.model.transformer import init_params  # noqa: E402
+from trainer.model.initial import init_params  # noqa: E402
 from trainer.parallel.mesh import BY_DEVICE, make_mesh, shardings  # noqa: E402
 from trainer.programs.hlo_collectives import collectives  # noqa: E402
 from trainer.training.loop import Trainer  # noqa: E402

@@ -8,7 +8,7 @@ jnp = jax.numpy
 from sim.errors import CrosshaulError  # noqa: E402
 from trainer.config.run import ModelConfig, TrainConfig  # noqa: E402
 from trainer.data.batches import rows_of  # noqa: E402
-from trainer.model.transformer import count_params  # noqa: E402
+from trainer.model.initial import count_params  # noqa: E402
 from trainer.parallel.mesh import BY_DEVICE, make_mesh  # noqa: E402
 from trainer.programs.hlo_collectives import collectives  # noqa: E402
 from trainer.training.loop import Trainer  # noqa: E402

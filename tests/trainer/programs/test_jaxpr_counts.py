@@ -12,7 +12,8 @@ from jax.sharding import AxisType, NamedSharding  # noqa: E402
 from sim.errors import CrosshaulError  # noqa: E402
 from trainer.config.run import ModelConfig  # noqa: E402
 from trainer.model.attention import attend  # noqa: E402
-from trainer.model.transformer import Execution, count_params, loss, param_shapes  # noqa: E402
+from trainer.model.initial import count_params, param_shapes  # noqa: E402
+from trainer.model.transformer import Execution, loss  # noqa: E402
 from trainer.programs.jaxpr_counts import asked_collectives, count_flop, hlo_type  # noqa: E402
 
 SIZES = {"replica": 2, "data": 2, "model": 2}

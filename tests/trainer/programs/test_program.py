@@ -12,7 +12,7 @@ from sim.errors import CrosshaulError  # noqa: E402
 from sim.trace.file import RecordedCollective, RecordedProgram  # noqa: E402
 from trainer.algorithms import make_algorithm  # noqa: E402
 from trainer.config.run import ModelConfig, TrainConfig  # noqa: E402
-from trainer.model.transformer import count_params  # noqa: E402
+from trainer.model.initial import count_params  # noqa: E402
 from trainer.parallel.mesh import BY_REPLICA, make_mesh  # noqa: E402
 from trainer.programs.compile import compile_program  # noqa: E402
 from trainer.programs.inner_step import compile_inner  # noqa: E402

@@ -13,7 +13,7 @@ from sim.trace.file import Exchange, OuterStep, Step, read_header, read_records 
 from sim.units.chips import chips  # noqa: E402
 from trainer.cli.record_trace import main  # noqa: E402
 from trainer.config.run import ModelConfig, TrainConfig  # noqa: E402
-from trainer.model.transformer import count_params  # noqa: E402
+from trainer.model.initial import count_params  # noqa: E402
 from trainer.parallel import chips as devices  # noqa: E402
 from trainer.recording import compile_only as target  # noqa: E402
 from trainer.recording import targets  # noqa: E402

@@ -15,7 +15,7 @@ from typing import Literal
 import jax
 import jax.numpy as jnp
 
-from ...model.transformer import Params
+from ...model.initial import Params
 
 _LAYERS = "layers"
 

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 from jax.sharding import Mesh
 
 from ...config.run import TrainConfig
-from ...model.transformer import Params, param_shapes
+from ...model.initial import Params, param_shapes
 from ...parallel.mesh import BY_REPLICA, REPLICA_AXIS
 from ...programs.compile import (
     buckets,
@@ -161,7 +161,7 @@ def compile_outer(config: TrainConfig, mesh: Mesh, fragment: Fragment, step: Out
         )
         return OuterState(theta, state, outer.error, missing), fragment.put(params, mixed)
 
-    params = param_shapes(config.model)
+    params = param_shapes(config.model, config.positions)
     outer = jax.eval_shape(start, params)
     _, sent = jax.eval_shape(change, outer.params, outer.error, params)
     kinds = (mean_over, gather_over) if on_device == 1 else (mean_of_rows, gather_of_rows)

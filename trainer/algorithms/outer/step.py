@@ -22,8 +22,8 @@ import jax.numpy as jnp
 import optax
 
 from ...config.run import TrainConfig
+from ...model.initial import Params
 from ...model.optimizers import outer_optimizer
-from ...model.transformer import Params
 from .rounding import decode, encode
 
 
