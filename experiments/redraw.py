@@ -9,7 +9,15 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from . import bandwidth_sweep, best_batch, compute_utilization, four_fold, idealised_wall_clock, loss_scaling
+from . import (
+    bandwidth_sweep,
+    best_batch,
+    communication,
+    compute_utilization,
+    four_fold,
+    idealised_wall_clock,
+    loss_scaling,
+)
 from . import published_goodput as goodput
 from . import published_syncs as syncs
 from .small_scale import figure as small_scale
@@ -20,6 +28,7 @@ FOLDER = Path(__file__).parent
 FIGURES: dict[str, tuple[Path, Callable[[Path], None]]] = {
     "bandwidth_sweep": (RESULTS, lambda path: bandwidth_sweep.draw(committed("bandwidth_sweep"), path)),
     "best_batch": (RESULTS, best_batch.draw),
+    "communication": (RESULTS, communication.draw),
     "compute_utilization": (RESULTS, lambda path: compute_utilization.draw(committed("compute_utilization"), path)),
     "four_fold": (RESULTS, lambda path: four_fold.draw(committed("four_fold"), path)),
     "idealised_wall_clock": (RESULTS, lambda path: idealised_wall_clock.draw(committed("idealised_wall_clock"), path)),

@@ -75,7 +75,8 @@ def wanted(done: Sequence[Row]) -> Iterator[Case]:
     """Cases in the order of their worth, as far as what is done says which they are.
 
     First every size and algorithm on the grid of rates; then, at the best rate of each, two seeds; then, for one size,
-    other H, batches, token budgets and payloads; at last, for the smallest size, what tells why one replica is behind.
+    other H, batches, token budgets and payloads; then, for the smallest size, what tells why one replica is behind; at
+    last, other H by replicas and sizes.
     """
     bases = [_base(size, replicas) for size in SIZES for replicas in REPLICAS]
     for base in bases:
@@ -87,6 +88,7 @@ def wanted(done: Sequence[Row]) -> Iterator[Case]:
     yield from _ablations(done)
     if best_case(done, SMALLEST, 1) is not None:
         yield from _one_replica()
+    yield from _cadences(done)
 
 
 def best_case(done: Sequence[Row], size: str, replicas: int) -> Case | None:
@@ -126,6 +128,19 @@ def _one_replica() -> Iterator[Case]:
     yield from (replace(one, sync_every=h, learning_rate=rate) for h, rate in ((5, 4e-3), (15, 8e-3), (5, 2e-3)))
     yield replace(one, sync_every=5, outer_learning_rate=0.1)
     yield replace(_base(SMALLEST, 0), overtraining=4, learning_rate=8e-3)
+
+
+def _cadences(done: Sequence[Row]) -> Iterator[Case]:
+    """Other H by replicas and sizes; rates stay as they are for H = 30."""
+    best = {
+        (size, replicas): found
+        for size in (ABLATED, SMALLEST)
+        for replicas in (1, 2, 4)
+        if (found := best_case(done, size, replicas)) is not None
+    }
+    for (size, _), case in best.items():
+        everies = (15, 100, 300) if size == ABLATED else (15, 100)
+        yield from (replace(case, sync_every=every) for every in everies)
 
 
 def _base(size: str, replicas: int) -> Case:

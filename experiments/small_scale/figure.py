@@ -160,6 +160,17 @@ def one_replica(runs: Sequence[Row]) -> Iterator[str]:
 ONE_REPLICA = ("overtraining", "sync_every", "outer_momentum", "outer_learning_rate", "learning_rate")
 
 
+def cadences(runs: Sequence[Row]) -> Iterator[str]:
+    """Held-out loss by H, for every size and M that has it, as lines of Markdown."""
+    every = ("5", "15", "30", "100", "300")
+    yield "| N | algorithm | " + " | ".join(f"H = {h}" for h in every) + " |"
+    yield "|---" * (len(every) + 2) + "|"
+    for size, replicas in product((ABLATED, SMALLEST), (1, 2, 4)):
+        found = dict(ablation(runs, "sync_every", replicas, size))
+        shown = [f"{found[float(h)]:.3f}" if float(h) in found else "-" for h in every]
+        yield f"| {size} | {name_of(replicas)} | {' | '.join(shown)} |"
+
+
 def _parallel(runs: Sequence[Row], multiple: str) -> float | None:
     """Data-Parallel's loss at the smallest size and its best inner rate, the mean of its seeds."""
     case = best_case(runs, SMALLEST, 0)
@@ -269,6 +280,7 @@ TABLES: dict[str, Callable[[Sequence[Row]], Iterator[str]]] = {
     "rounds": rounds,
     "ablations": ablations,
     "one replica": one_replica,
+    "cadences": cadences,
 }
 """The tables of the page by the name of their marks."""
 

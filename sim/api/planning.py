@@ -29,6 +29,7 @@ class Limits(TypedDict, total=False):
     max_mw: float
     sharding: Sharding
     failures: Failures
+    risk: bool
 
 
 def plan(
@@ -69,7 +70,7 @@ def plan(
       payload_bits: bits per exchanged parameter [bit].
       layers: of the model, for strategies that exchange layer by layer, and for its activations.
       limits: `price_chip_hour`, `price_gb`, `max_cost`, `objective` ("loss", "cost" or "energy"), `max_mw`, `sharding`,
-        `failures` (what breaks; nothing unless given).
+        `failures` (what breaks; nothing unless given), `risk` (whether plans are compared by the high end of their loss).
 
     Raises:
       InputError: an argument is wrong, or nothing fits.

@@ -113,6 +113,9 @@ class Limits(Prices):
     max_mw: Annotated[
         float | None, typer.Option(help="What the datacenters may draw together while all chips compute [MW].")
     ] = None
+    risk: Annotated[
+        bool, typer.Option("--risk", help="Compare plans by the high end of their loss: what is not known costs most.")
+    ] = False
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from . import chinchilla, data_constrained, experts, flops, inference, kaplan, published
+from . import chinchilla, communication, data_constrained, experts, flops, inference, kaplan, published
 from .critical_batch import KAPLAN
 
 
@@ -48,7 +48,7 @@ def _table(laws: Mapping[str, published.Law]) -> dict[str, float]:
 
 def laws() -> tuple[KnownLaw, ...]:
     """All of them: DiLoCo's, Kaplan's, Chinchilla's, and those of special cases."""
-    return (*_diloco(), *_kaplan(), *_chinchilla(), *_special())
+    return (*_diloco(), *_communication(), *_kaplan(), *_chinchilla(), *_special())
 
 
 def _diloco() -> tuple[KnownLaw, ...]:
@@ -96,6 +96,43 @@ def _diloco() -> tuple[KnownLaw, ...]:
             f"{paper}, Figure 7",
         ),
     )
+
+
+def _communication() -> tuple[KnownLaw, ...]:
+    own = "fitted here, experiments/communication.py, to"
+    streaming, eager, muloco = "arXiv 2501.18512, Table 6", "arXiv 2502.12996, Tables 2 and 6", "arXiv 2505.23725"
+    c = communication
+    return (
+        KnownLaw(
+            "price-of-h", "change of the log of the loss with another H than 30", "a ln(M) ln(H/30)",
+            {
+                "a": c.CADENCE_SLOPE, "spread of a slope": c.CADENCE_SPREAD,
+                "steepest above 30, over ln(M)": c.STEEPEST_RARER, "steepest below 30": c.STEEPEST_OFTENER,
+            },
+            "H = 30 and 100, M = 2 and 4, 35M to 1B parameters; ends beyond that from models of 164k",
+            f"{own} {streaming}, {eager}, and the small study",
+        ),
+        KnownLaw(
+            "price-of-lateness", "change of the log of the loss with results that are used a round late (eager)",
+            "a (N/1e9)^c",
+            {
+                "a": c.EAGER_SIZE, "c": c.EAGER_EXPONENT, "spread": c.EAGER_SPREAD,
+                "one step late: low": c.BITS_LOW, "one step late: high": c.BITS_HIGH, "widest known": c.WIDEST,
+            },
+            "M = 2, H = 30 and 100, 35M to 1B parameters", f"{own} {eager}",
+        ),
+        KnownLaw(
+            "price-of-bits", "change of the log of the loss with 4 to 15 bits in an outer exchange", "0",
+            {"low": c.BITS_LOW, "high": c.BITS_HIGH},
+            "4 bits, M = 2, H = 30, 35M to 1B parameters; 4 and 8 bits in models of 164k",
+            f"{own} {streaming}, and the small study",
+        ),
+        KnownLaw(
+            "price-of-many-replicas", "change of the log of the loss beyond 8 replicas, over the law's M^beta",
+            "0, ends in proportion to log2(M/8)", {"low": c.MANY_LOW, "high": c.MANY_HIGH},
+            "M = 16 against M = 1, H = 30, 150M to 15B parameters", f"{own} {muloco}, scaling study",
+        ),
+    )  # fmt: skip
 
 
 def _kaplan() -> tuple[KnownLaw, ...]:

@@ -26,9 +26,10 @@ from typing import Any
 from ..errors import InputError
 from ..laws import diloco
 from .chinchilla import chinchilla_loss
+from .communication import Communication, notes_on, price_of
 from .coverage import coverage
 from .data_constrained import effective_tokens
-from .published import FITTED_PARAMS, MEASURED_PARAMS, TOKENS_PER_PARAM
+from .published import FITTED_PARAMS, FITTED_SYNC_EVERY, MEASURED_PARAMS, TOKENS_PER_PARAM
 from .values import Values, are_numbers, greater, lesser, log
 
 EPOCHS_NEARLY_FREE = 4
@@ -43,12 +44,16 @@ class Prediction:
     """A predicted loss with notes.
 
     Attributes:
-      loss: [nats per token].
+      loss: None where nobody has measured what communicating like that costs [nats per token].
       notes: interpolations, extrapolations and assumptions; empty if the published fits cover the run.
+      low, high: the ends between which it lies by what is known of the price of communicating less; both are the loss
+        itself with H = 30 and full payloads. The scatter of the laws themselves is not in them [nats per token].
     """
 
-    loss: float
+    loss: float | None
     notes: tuple[str, ...]
+    low: float
+    high: float
 
 
 def predicted_loss(
@@ -125,8 +130,11 @@ def predict(
     batch_tokens: float | None = None,
     sync_every: int | None = None,
     unique_tokens: float | None = None,
+    bits: float = 16.0,
+    whole: bool = True,
+    late_steps: int | None = 0,
 ) -> Prediction:
-    """The predicted loss of one run, with notes on its limits.
+    """The predicted loss of one run, with its ends, and notes on its limits.
 
     Args:
       params: N.
@@ -136,16 +144,22 @@ def predict(
       batch_tokens: B; None: the algorithm's best batch [tokens].
       sync_every: H; None: that of the fits.
       unique_tokens: tokens of data without repeats; None: no repeats [tokens].
+      bits: of a parameter in an outer exchange [bit].
+      whole: whether an exchange has every parameter, and gradients their 16 bits.
+      late_steps: inner steps before a result is used; None: nobody has published what the strategy costs.
 
     Returns:
-      The loss and its notes.
+      The loss, its ends and its notes.
 
     Raises:
       InputError: as `predicted_loss`.
     Source: see `predicted_loss`.
     """
     loss = predicted_loss(params, tokens, algorithm, replicas, batch_tokens, unique_tokens)
-    notes = list(coverage(params, tokens, algorithm, replicas, sync_every))
+    spread = algorithm != "data-parallel"
+    how = Communication(replicas, (sync_every or FITTED_SYNC_EVERY) if spread else None, bits, whole, late_steps)
+    price = price_of(params, how)
+    notes = [*coverage(params, tokens, algorithm, replicas), *notes_on(params, how)]
     if unique_tokens is not None and tokens > unique_tokens:
         epochs, worth = tokens / unique_tokens, effective_tokens(tokens, unique_tokens)
         notes.append(
@@ -157,7 +171,8 @@ def predict(
         notes.append(
             f"batch: {over:.3g} times the best one; a token is assumed to count {share:.0%} (no published law)"
         )
-    return Prediction(loss, tuple(notes))
+    middle = None if price.middle is None else loss * math.exp(price.middle)
+    return Prediction(middle, tuple(notes), loss * math.exp(price.low), loss * math.exp(price.high))
 
 
 def _loss_by_size(params: Any, algorithm: str, replicas: int) -> Any:

@@ -5,16 +5,13 @@ from __future__ import annotations
 from .published import (
     FITTED_PARAMS,
     FITTED_REPLICAS,
-    FITTED_SYNC_EVERY,
     MEASURED_PARAMS,
     MISPRINTED_SLOPE,
     TOKENS_PER_PARAM,
 )
 
 
-def coverage(
-    params: float, tokens: float, algorithm: str, replicas: int, sync_every: int | None = None
-) -> tuple[str, ...]:
+def coverage(params: float, tokens: float, algorithm: str, replicas: int) -> tuple[str, ...]:
     """Notes on the parts of a run that the published fits do not cover; empty if they cover all of it.
 
     Args:
@@ -22,7 +19,6 @@ def coverage(
       tokens: D [tokens].
       algorithm: `data-parallel` or `diloco`.
       replicas: M; ignored for Data-Parallel.
-      sync_every: H; None for that of the fits; ignored for Data-Parallel.
 
     Returns:
       Notes, each beginning with its subject.
@@ -53,10 +49,6 @@ def coverage(
         notes.append(f"replicas: {replicas} is interpolated between the fitted 1, 2, 4 and 8")
     elif replicas == FITTED_REPLICAS[-1] and params > high * 1.05:
         notes.append(f"replicas: {replicas} was measured to {high / 1e9:g}B parameters only")
-    if sync_every not in (None, FITTED_SYNC_EVERY):
-        notes.append(
-            f"sync_every: {sync_every}, fitted at {FITTED_SYNC_EVERY}; its effect on the loss is not predicted"
-        )
     return tuple(notes)
 
 

@@ -29,6 +29,7 @@ class LawAnswer:
       params, tokens: N, D [tokens].
       sync_every: H; None for Data-Parallel.
       predicted_loss: on the data of the fits, with `batch_tokens` [nats per token].
+      predicted_loss_low, predicted_loss_high: its ends, by what is known of the price of H [nats per token].
       batch_tokens: best global batch [tokens].
       inner_learning_rate: best peak rate of the inner optimizer.
       outer_learning_rate: best rate of the outer optimizer; None for Data-Parallel, which has no outer optimizer.
@@ -41,6 +42,8 @@ class LawAnswer:
     tokens: float
     sync_every: int | None
     predicted_loss: float | None
+    predicted_loss_low: float | None
+    predicted_loss_high: float | None
     batch_tokens: float
     inner_learning_rate: float
     outer_learning_rate: float | None
@@ -103,6 +106,8 @@ def answer(
         tokens=budget,
         sync_every=law.sync_every,
         predicted_loss=found.value,
+        predicted_loss_low=found.low,
+        predicted_loss_high=found.high,
         batch_tokens=best_batch(params, law),
         inner_learning_rate=float(diloco.inner_learning_rate(params, law.algorithm, law.replicas, form)),
         outer_learning_rate=float(diloco.outer_learning_rate(params, law.replicas)) if run.has_outer_steps else None,

@@ -71,11 +71,19 @@ def _budgets(title: str, rows: Sequence[BudgetRow]) -> list[Block]:
         )
         for row in rows
     ]
-    remarks = [_reference(rows[0])]
+    remarks = [_reference(rows[0]), *_ends(rows)]
     if best is not None and best.predicted_loss is not None:
         against = "" if best.reference_loss in (None, best.predicted_loss) else f" instead of {best.reference_loss:.3f}"
         remarks.append(f"Lowest loss in that time: {best.label}, {best.predicted_loss:.3f}{against}.")
     return [Table(columns, tuple(lines), title, " ".join(remarks))]
+
+
+def _ends(rows: Sequence[BudgetRow]) -> Iterator[str]:
+    """Between which ends losses lie, where they differ."""
+    for row in rows:
+        low, high = row.predicted_loss_low, row.predicted_loss_high
+        if low is not None and high is not None and low != high:
+            yield f"Loss of {row.label}: between {low:.3f} and {high:.3f}."
 
 
 def _reference(row: BudgetRow) -> str:

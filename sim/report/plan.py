@@ -78,7 +78,8 @@ def _ranked(plan: Plan) -> Table:
     columns = [("Best", plan.best), *([("Runner-up", plan.runner_up)] if plan.runner_up else [])]
     figures = [_figures(entry) for _, entry in columns]
     heads = [Column(""), *(Column(title, align="right") for title, _ in columns)]
-    return table(heads, [(name, *(column[name] for column in figures)) for name in figures[0]])
+    names = dict.fromkeys(name for column in figures for name in column)
+    return table(heads, [(name, *(column.get(name, "") for column in figures)) for name in names])
 
 
 def _figures(entry: Entry) -> dict[str, str]:
@@ -97,7 +98,7 @@ def _figures(entry: Entry) -> dict[str, str]:
         **({"goodput": f"{entry.goodput:.1%}"} if entry.goodput is not None else {}),
         "computing": f"{entry.compute_utilization:.1%}",
         "between datacenters": human_bytes(entry.cross_datacenter_bytes),
-        "predicted loss": f"{entry.compared_loss:.4f}{'' if entry.predicted_loss else ' (not its own, see the notes)'}",
+        "predicted loss": _loss(entry),
     }
     found |= {"price of the batch": f"{entry.batch_penalty:+.4f} loss"} if abs(entry.batch_penalty) >= 5e-5 else {}
     found |= {"epochs": f"{entry.epochs:.3g}"} if entry.epochs is not None else {}
@@ -105,6 +106,15 @@ def _figures(entry: Entry) -> dict[str, str]:
     found |= {"cost": f"{entry.cost:,.0f}"} if entry.cost is not None else {}
     found |= {"energy": f"{entry.energy_kwh / 1000:,.3g} MWh"} if entry.energy_kwh is not None else {}
     return found | ({"carbon": f"{entry.carbon_kg / 1000:,.3g} t"} if entry.carbon_kg is not None else {})
+
+
+def _loss(entry: Entry) -> str:
+    """The loss with its ends where they differ from it."""
+    ends = f"{entry.predicted_loss_low:.4f} to {entry.predicted_loss_high:.4f}"
+    if entry.predicted_loss is None:
+        return f"{ends} (not its own, see the notes)"
+    same = entry.predicted_loss_low == entry.predicted_loss_high
+    return f"{entry.predicted_loss:.4f}{'' if same else f' ({ends})'}"
 
 
 def _marginals(plan: Plan) -> Table:
@@ -164,8 +174,8 @@ def _notes(plan: Plan) -> list[str]:
     notes = list(plan.best.notes)
     others = [note for note in (plan.runner_up.notes if plan.runner_up else ()) if note not in notes]
     found = [f"Note on {note}." for note in notes] + [f"Note on the runner-up's {note}." for note in others]
-    if 30 not in plan.ask.sync_every or len(plan.ask.sync_every) > 1:
-        found.append("H: no law says what another H than 30 costs in loss, so a larger one looks free here.")
+    if plan.ask.risk:
+        found.append("Plans are compared by the high end of their loss.")
     how = "by closed form" if plan.closed_form else "by closed form where there is one, else from probes by replay"
     found.append(f"{plan.combinations:,} combinations {how}; {plan.replays} replayed, among them all that are shown.")
     return [*found, *plan.notes]

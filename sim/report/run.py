@@ -208,15 +208,27 @@ def equal_time(result: Result) -> list[str]:
 
 
 def loss_notes(result: Result) -> list[str]:
-    """What of the lowest loss is extrapolated, and of which strategies no law tells a loss."""
+    """What of the lowest loss is extrapolated, and which losses are not known, or only within ends."""
     lowest = lowest_loss(result.runs)
     if lowest is None:
         return []
-    without = [run.label for run in result.runs if run.equal_time_loss is None]
+    without = [run.label for run in result.runs if run.equal_time_loss is None and run.equal_time_loss_low is None]
     return [
         *(f"{lowest.label}: {note}." for note in lowest.loss_notes),
+        *(sentence for run in result.runs for sentence in _ends(run)),
         *([f"No loss is predicted for {', '.join(without)}: there is no law for them."] if without else []),
     ]
+
+
+def _ends(run: Run) -> list[str]:
+    """Between which ends a loss lies, where they differ."""
+    low, high = run.equal_time_loss_low, run.equal_time_loss_high
+    if low is None or high is None or low == high:
+        return []
+    if run.equal_time_loss is None:
+        unknown = f"No loss is predicted for {run.label}: nobody has published what its way to communicate costs"
+        return [f"{unknown}; between {low:.3f} (nothing) and {high:.3f} (the widest known price of a change)."]
+    return [f"Loss of {run.label} then: between {low:.3f} and {high:.3f}, as far as prices are known."]
 
 
 def _loss(value: float | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -107,3 +108,9 @@ class Failures(Frozen):
         if not self.parts and not self.away:
             raise InputError('nothing fails; write parts: [{what: chip, mtbf: "5 years", repair: "4 h"}], or away')
         return self
+
+    def among(self, sites: Collection[str]) -> Failures | None:
+        """What of it is in some datacenters; None if nothing."""
+        parts = tuple(each for each in self.parts if each.site is None or each.site in sites)
+        away = tuple(each for each in self.away if each.site in sites)
+        return self.replaced(parts=parts, away=away) if parts or away else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..laws import predict
+from ..laws.communication import Communication
 from ..strategies import AbstractStrategy
 from ..workload.load import Load
 
@@ -21,13 +22,17 @@ class Loss:
     """A predicted loss, with notes.
 
     Attributes:
-      value: None if no law is published for the run [nats per token].
+      value: None if nobody has published what the run costs in loss [nats per token].
       notes: what was interpolated or extrapolated, or why there is no loss; each begins with its subject. Empty if
         the published fits cover the run.
+      low, high: its ends, by what is known of the price of communicating less (`sim.laws.communication`), also where
+        the value is None; None where not even that is known [nats per token].
     """
 
     value: float | None
     notes: tuple[str, ...]
+    low: float | None = None
+    high: float | None = None
 
 
 def loss_of(
@@ -43,8 +48,8 @@ def loss_of(
 ) -> Loss:
     """Loss of a strategy after some tokens.
 
-    There is none for overlapped, asynchronous and elastic descendants of DiLoCo, for payloads of fewer than 16 bits or
-    sparse ones, and for models of which only some parameters work on a token.
+    There are only its ends for strategies that nobody has published losses of, for payloads of fewer than 4 bits and
+    sparse ones, and nothing for models of which only some parameters work on a token.
 
     Args:
       strategy: with its parameters.
@@ -60,10 +65,9 @@ def loss_of(
       InputError: a size that is not positive.
     Source: `sim.laws.combined`.
     """
-    missing = _without_law(strategy, params, gradient_bits, outer_bits, active_params)
-    if missing:
-        return Loss(None, (f"no law: {missing}",))
-    law = strategy.law
+    if active_params is not None and active_params < params:
+        return Loss(None, ("no law: none is used where only some of the parameters work on a token (active_params)",))
+    law, how = strategy.law, communication_of(strategy, gradient_bits, outer_bits)
     found = predict(
         params,
         tokens,
@@ -72,8 +76,11 @@ def loss_of(
         batch_tokens=batch_tokens,
         sync_every=law.sync_every,
         unique_tokens=unique_tokens,
+        bits=how.bits,
+        whole=how.whole,
+        late_steps=how.late_steps,
     )
-    return Loss(found.loss, found.notes)
+    return Loss(found.loss, found.notes, found.low, found.high)
 
 
 def loss_after(
@@ -102,17 +109,24 @@ def loss_after(
     )
 
 
-def _without_law(
-    strategy: AbstractStrategy, params: float, gradient_bits: float, outer_bits: float, active_params: float | None
-) -> str | None:
-    """What the laws do not know, in words; None where they know all."""
-    if not strategy.law.fitted:
-        return f"none is published for {strategy.kind}"
-    if active_params is not None and active_params < params:
-        return "none is used where only some of the parameters work on a token (active_params)"
-    bits = strategy.fewest_bits(gradient_bits, outer_bits)
-    if bits < _COUNTED_SHARE * FITTED_BITS:
-        return f"none is published for {bits:.3g} bits per exchanged parameter"
-    if strategy.compression_ratio > 1 or strategy.payload_factor < 1:
-        return "none is published for payloads that leave something out (compression_ratio, payload_factor)"
-    return None
+def communication_of(
+    strategy: AbstractStrategy, gradient_bits: float = FITTED_BITS, outer_bits: float = FITTED_BITS
+) -> Communication:
+    """How a strategy communicates, as the laws ask for it.
+
+    Args:
+      strategy: with its parameters.
+      gradient_bits: bits per parameter in an exchange of gradients, if the strategy gives none [bit].
+      outer_bits: likewise in an exchange of parameter changes [bit].
+    """
+    law, bits = strategy.law, strategy.fewest_bits(FITTED_BITS, outer_bits)
+    gradients = gradient_bits if strategy.has_outer_steps else strategy.fewest_bits(gradient_bits, outer_bits)
+    whole = gradients >= _COUNTED_SHARE * FITTED_BITS
+    whole = whole and strategy.compression_ratio <= 1 and strategy.payload_factor >= 1
+    return Communication(
+        law.replicas,
+        law.sync_every,
+        FITTED_BITS if bits >= _COUNTED_SHARE * FITTED_BITS else bits,
+        whole,
+        law.late_steps,
+    )

@@ -106,6 +106,9 @@ class Run:
       predicted_loss: by the laws, after its own tokens; None where nobody has published one [nats per token].
       equal_time_loss: likewise after `overtraining_tokens`, in the time that Data-Parallel needs [nats per token].
       loss_notes: what of the two is extrapolated, or why there is none.
+      predicted_loss_low, predicted_loss_high: the ends of `predicted_loss`, by the known price of H, bits and
+        late results, also where the loss itself is None; None where not even they are known [nats per token].
+      equal_time_loss_low, equal_time_loss_high: likewise of `equal_time_loss` [nats per token].
       sites, links: what each of them did; no links where exchanges are ideal.
       cost: what it costs and draws; None where nobody says what anything costs or draws.
       memory: what a chip holds; None where the workload says nothing of memory.
@@ -154,6 +157,10 @@ class Run:
     links: tuple[LinkShare, ...]
     cost: Cost | None = None
     memory: ChipMemory | None = None
+    predicted_loss_low: float | None = None
+    predicted_loss_high: float | None = None
+    equal_time_loss_low: float | None = None
+    equal_time_loss_high: float | None = None
 
     def __repr__(self) -> str:
         return f"<Run {self.label} on {self.topology}: {human_seconds(self.wall_clock_s)}>"

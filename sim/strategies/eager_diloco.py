@@ -21,7 +21,7 @@ class EagerDiLoCo(FragmentedStrategy):
     used one round later.
 
     Source: arXiv 2502.12996, Algorithm 3.
-    Limits: the effect on the loss is not predicted; the trainer can measure it, with one fragment.
+    Limits: its price in loss is known for two replicas (`sim.laws.communication`).
     """
 
     kind: Literal["eager-diloco"] = "eager-diloco"
@@ -44,6 +44,11 @@ class EagerDiLoCo(FragmentedStrategy):
     @property
     def delay(self) -> int:
         """The whole next round."""
+        return self.sync_every
+
+    @property
+    def late_steps(self) -> int | None:
+        """A whole round."""
         return self.sync_every
 
     def closed_form(self, setting: Setting) -> ClosedForm | None:

@@ -59,6 +59,11 @@ class StreamingDiLoCo(FragmentedStrategy):
         """Tau inner steps."""
         return self.overlap_steps
 
+    @property
+    def late_steps(self) -> int | None:
+        """Tau; None where replicas mix in another way than the published runs did."""
+        return self.overlap_steps if self.mixing == 0.5 else None
+
     def closed_form(self, setting: Setting) -> ClosedForm | None:
         """Without overlap (tau = 0, no layers): compute + inner exchanges + outer exchanges, each with its latency."""
         count = self.fragment_count(setting)

@@ -60,6 +60,8 @@ class BudgetRow(Compared):
       predicted_loss: after these tokens; None where no law is published, or nothing fits [nats per token].
       reference_loss: that of the reference after its tokens [nats per token].
       notes: what of the loss or of the wall-clock is extrapolated, and why there is no loss.
+      predicted_loss_low, predicted_loss_high: the ends of `predicted_loss`, by the known price of H, bits and
+        late results, also where the loss itself is None [nats per token].
     """
 
     reference_s: float
@@ -71,6 +73,8 @@ class BudgetRow(Compared):
     predicted_loss: float | None
     reference_loss: float | None
     notes: tuple[str, ...]
+    predicted_loss_low: float | None = None
+    predicted_loss_high: float | None = None
 
 
 @dataclass(frozen=True)
@@ -271,6 +275,8 @@ def _budgets(there: _Comparison, found: Sequence[Job]) -> Iterator[BudgetRow]:
             predicted_loss=own.value,
             reference_loss=reference_loss,
             notes=(*clock.notes(steps), *own.notes),
+            predicted_loss_low=own.low,
+            predicted_loss_high=own.high,
         )
 
 

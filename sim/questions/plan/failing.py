@@ -19,6 +19,7 @@ from ...units.in_words import human_count
 from ..goodput.cases import IN_WORDS
 from ..goodput.goodput import GoodputRow, answer, check_sites
 from ..goodput.spending import spending
+from .objective import price_factor
 from .options import Ask, Option
 from .search import Cell
 
@@ -71,7 +72,8 @@ def _loss(cell: Cell, goodput: float) -> float:
     option, tokens = cell.option, cell.batch_tokens * max(1.0, cell.steps * goodput)
     numbers = (np.asarray(cell.params), np.asarray(tokens))
     batch, unique = np.asarray(cell.batch_tokens), option.ask.unique_tokens
-    return float(laws.predicted_loss(*numbers, option.algorithm, option.replicas, batch, unique))
+    found = laws.predicted_loss(*numbers, option.algorithm, option.replicas, batch, unique)
+    return float(found * price_factor(option, numbers[0]))
 
 
 def cost_with_failures(option: Option, scenario: Scenario, outcome: Outcome) -> Cost | None:

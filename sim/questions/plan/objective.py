@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ... import laws
-from ...simulation.predicted_loss import loss_after
-from ...strategies import STRATEGIES
+from ...laws.communication import price_of
+from ...simulation.predicted_loss import communication_of, loss_after
 from ...workload.load import Load
 
 if TYPE_CHECKING:
@@ -23,29 +24,49 @@ def best_batch_tokens(params: Array, algorithm: str, replicas: int) -> Array:
     return np.asarray(laws.batch_tokens(params, algorithm, replicas))
 
 
-def compared_loss(option: Option, load: Load) -> tuple[float | None, float, tuple[str, ...]]:
-    """The predicted loss of a plan, the loss by which it is compared, and notes on both.
+@dataclass(frozen=True)
+class PlanLoss:
+    """The loss of a plan.
 
-    Without a law for the strategy the predicted loss is None. The plan is then compared by the loss of the nearest
-    algorithm that has a law, with full payloads: DiLoCo for its descendants.
+    Attributes:
+      predicted: None where nobody has measured what its way to communicate costs [nats per token].
+      low, high: its ends [nats per token].
+      compared: by which plans are compared: the predicted one, or without one the low end, as if that way were free;
+        the high end where the plan is asked to be wary [nats per token].
+      notes: on all of them.
     """
-    tokens, unique = load.steps * load.batch_tokens, option.ask.unique_tokens
-    found = loss_after(option.strategy, load, unique_tokens=unique)
-    if found.value is not None:
-        return found.value, found.value, (*found.notes, *_uneven(option))
-    law = option.strategy.law
-    taken = laws.predict(
-        load.params,
-        tokens,
-        law.algorithm,
-        law.replicas,
-        batch_tokens=load.batch_tokens,
-        sync_every=law.sync_every,
-        unique_tokens=unique,
-    )
-    whose = STRATEGIES[law.algorithm].name
-    without = (f"{note}; the plan is compared by the loss of {whose}, as if both were equal" for note in found.notes)
-    return None, taken.loss, (*without, *taken.notes, *_uneven(option))
+
+    predicted: float | None
+    low: float
+    high: float
+    compared: float
+    notes: tuple[str, ...]
+
+
+def price_factor(option: Option, params: Array) -> Array:
+    """What the loss of the laws is multiplied by for an option's way to communicate, as plans are compared.
+
+    Args:
+      option: strategy, datacenters and H.
+      params: N, any shape.
+    """
+    bits = option.ask.payload_bits
+    price = price_of(params, communication_of(option.strategy, bits, bits))
+    taken = price.high if option.ask.risk else price.low if price.middle is None else price.middle
+    return np.asarray(np.exp(taken))
+
+
+def compared_loss(option: Option, load: Load) -> PlanLoss:
+    """The loss of a plan, with its ends, and that by which it is compared."""
+    found = loss_after(option.strategy, load, unique_tokens=option.ask.unique_tokens)
+    assert found.low is not None
+    assert found.high is not None  # a plan's model works on every token with all of its parameters
+    taken = found.high if option.ask.risk else found.low if found.value is None else found.value
+    notes = (*found.notes, *_uneven(option))
+    if found.value is None:
+        how = "the widest known price" if option.ask.risk else "as if that were free"
+        notes = (*notes, f"loss: not its own; the plan is compared by that of DiLoCo, {how}")
+    return PlanLoss(found.value, found.low, found.high, taken, notes)
 
 
 def _uneven(option: Option) -> tuple[str, ...]:

@@ -52,11 +52,12 @@ class Ask:
       max_cost: the largest cost of a run, in the unit of the prices.
       objective: what the best plan has least of.
       sharding: what the chips of a datacenter share out of the model, where the memory of the chips is known.
-      max_mw: the most that its datacenters may draw together, while all chips compute [MW].
+      max_mw: the most that its datacenters may draw while all chips compute [MW].
       payload_bits: bits per exchanged parameter, where a strategy gives none [bit].
       layers: layers of the model, for strategies that exchange layer by layer.
       failures: what breaks; None: nothing.
       goodputs: share of the time of each option that counts with failures; if any, other options are left out [-].
+      risk: whether plans are compared by the high end of their loss.
     """
 
     topology: Topology
@@ -82,6 +83,7 @@ class Ask:
     layers: int = 48
     failures: Failures | None = None
     goodputs: tuple[tuple[str, float], ...] = ()
+    risk: bool = False
 
     @property
     def limit_s(self) -> float:
@@ -168,12 +170,7 @@ class Option:
     @property
     def failures(self) -> Failures | None:
         """What breaks in its datacenters; None: nothing."""
-        all_of_it = self.ask.failures
-        if all_of_it is None:
-            return None
-        parts = tuple(each for each in all_of_it.parts if each.site in (None, *self.sites))
-        away = tuple(each for each in all_of_it.away if each.site in self.sites)
-        return all_of_it.replaced(parts=parts, away=away) if parts or away else None
+        return self.ask.failures.among(self.sites) if self.ask.failures else None
 
     @property
     def where(self) -> str:

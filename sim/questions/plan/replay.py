@@ -15,7 +15,7 @@ from ...simulation.run import outcomes
 from ...simulation.spent import Cost
 from ..whole_numbers import last_that_fits
 from .failing import cost_with_failures
-from .objective import best_batch_tokens, compared_loss
+from .objective import best_batch_tokens, compared_loss, price_factor
 from .options import Ask, Option
 from .search import Cell
 
@@ -42,9 +42,11 @@ class Entry:
       wall_clock_s: of the replay, and of what failures take in the median [s].
       compute_utilization: share of the wall-clock in which the chips compute [-].
       cross_datacenter_bytes: sent between datacenters [byte].
-      predicted_loss: by the laws; None where the strategy has no law [nats per token].
-      compared_loss: the loss by which plans are compared: the predicted one, or without a law that of the nearest
-        algorithm with a law; see the notes [nats per token].
+      predicted_loss: by the laws; None where nobody has measured what its way to communicate costs [nats per token].
+      predicted_loss_low, predicted_loss_high: its ends, by what is known of the price of H, bits and late results
+        [nats per token].
+      compared_loss: the loss by which plans are compared: the predicted one, or without it the low end; the high end
+        with `risk` [nats per token].
       epochs: D over the unique tokens; None where these are not limited.
       lifetime_flop: 6 N D + 2 N D_inference; None without inference tokens [flop].
       cost: at the given prices; None without prices.
@@ -69,6 +71,8 @@ class Entry:
     compute_utilization: float
     cross_datacenter_bytes: float
     predicted_loss: float | None
+    predicted_loss_low: float
+    predicted_loss_high: float
     compared_loss: float
     epochs: float | None
     lifetime_flop: float | None
@@ -145,7 +149,7 @@ def _entry(cell: Cell, steps: int, outcome: Outcome, cost: Cost | None) -> Entry
     option, ask, timeline = cell.option, cell.option.ask, outcome.timeline
     tokens, wall_s = steps * cell.batch_tokens, timeline.wall_clock_s / option.goodput
     best = float(best_batch_tokens(np.asarray(cell.params), option.algorithm, option.replicas))
-    predicted, loss, notes = compared_loss(option, outcome.job.setting.load)
+    loss = compared_loss(option, outcome.job.setting.load)
     inference = ask.inference_tokens
     return Entry(
         params=cell.params,
@@ -156,19 +160,21 @@ def _entry(cell: Cell, steps: int, outcome: Outcome, cost: Cost | None) -> Entry
         sync_every=option.sync_every,
         batch_tokens=cell.batch_tokens,
         best_batch_tokens=best,
-        batch_penalty=loss - _loss(option, cell.params, tokens, best),
+        batch_penalty=loss.compared - _loss(option, cell.params, tokens, best),
         steps=steps,
         sites=option.sites,
         chips=option.chips,
         wall_clock_s=wall_s,
         compute_utilization=timeline.mean("compute_s") / wall_s,
         cross_datacenter_bytes=timeline.crossing_bytes,
-        predicted_loss=predicted,
-        compared_loss=loss,
+        predicted_loss=loss.predicted,
+        predicted_loss_low=loss.low,
+        predicted_loss_high=loss.high,
+        compared_loss=loss.compared,
         epochs=tokens / ask.unique_tokens if ask.unique_tokens else None,
         lifetime_flop=6 * cell.params * tokens + 2 * cell.params * inference if inference else None,
         cost=cost.total if cost else None,
-        notes=notes,
+        notes=loss.notes,
         energy_kwh=cost.energy_kwh if cost else None,
         carbon_kg=cost.carbon_kg if cost else None,
         goodput=option.goodput if ask.failures else None,
@@ -178,7 +184,8 @@ def _entry(cell: Cell, steps: int, outcome: Outcome, cost: Cost | None) -> Entry
 def _loss(option: Option, params: float, tokens: float, batch_tokens: float) -> float:
     numbers = (np.asarray(params), np.asarray(tokens))
     batch = np.asarray(batch_tokens)
-    return float(laws.predicted_loss(*numbers, option.algorithm, option.replicas, batch, option.ask.unique_tokens))
+    found = laws.predicted_loss(*numbers, option.algorithm, option.replicas, batch, option.ask.unique_tokens)
+    return float(found * price_factor(option, numbers[0]))
 
 
 def undominated(entries: Sequence[Entry], ask: Ask) -> list[Entry]:

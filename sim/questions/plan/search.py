@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ... import laws
-from .objective import best_batch_tokens
+from .objective import best_batch_tokens, price_factor
 from .options import Ask, Option
 from .spending import rates
 from .step_time import COARSE, Pace
@@ -101,7 +101,7 @@ class Grid:
         found = laws.predicted_loss(
             self.params, safe, self.option.algorithm, self.option.replicas, batch, self.option.ask.unique_tokens
         )
-        return np.where(trained, found, np.inf)
+        return np.where(trained, found * price_factor(self.option, self.params), np.inf)
 
     def lifetime_flop(self, steps: Array) -> Array:
         """6 N D + 2 N D_inference [flop]."""
@@ -186,7 +186,8 @@ def bound(option: Option, params: Array, limit_s: float) -> float:
     tokens = option.flop_per_s * limit_s * option.goodput / (6 * params)
     best = best_batch_tokens(params, option.algorithm, option.replicas)
     unique = option.ask.unique_tokens
-    return float(laws.predicted_loss(params, tokens, option.algorithm, option.replicas, best, unique).min())
+    least = laws.predicted_loss(params, tokens, option.algorithm, option.replicas, best, unique)
+    return float((least * price_factor(option, params)).min())
 
 
 def params_to_try(ask: Ask, flop_per_s: float) -> Array:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from ...laws.communication import price_of
 from ...scenario.overrides import parse_strategy
 from ...simulation.jobs import plan_job
+from ...simulation.predicted_loss import communication_of
 from ...simulation.without_effect.given import given
 from ...simulation.without_effect.keys import Reason, by_path, sentences
 from ...simulation.without_effect.network import NOT_JOINED, unjoined
@@ -54,8 +56,17 @@ def _of_plan(ask: Ask, everything: Sequence[Option]) -> Iterator[Reason]:
         if value is not None:
             paths = [path for place, site in sites for path in given(site, site_path(place), key)]
             yield f"{option} overrides it", [*paths, *given(ask.topology, "topology", key)]
+    if ask.risk and not any(_has_ends(option) for option in everything):
+        yield "the price of H, bits and late results is known or nothing for all that is chosen from", ["--risk"]
     if ask.sync_every != Ask.sync_every:
         yield from own_keys(ask.strategies, ["sync_every"])
+
+
+def _has_ends(option: Option) -> bool:
+    """Whether the loss of an option is known but for a price that lies between two ends."""
+    bits = option.ask.payload_bits
+    price = price_of(1e9, communication_of(option.strategy, bits, bits))
+    return bool(price.low != price.high)
 
 
 def _of_power(topology: Topology, ask: Ask) -> Iterator[Reason]:

@@ -38,7 +38,12 @@ class OuterStepStrategy(AbstractStrategy, ABC):
     @property
     def law(self) -> Law:
         """The law of DiLoCo."""
-        return Law("diloco", self.replicas, self.sync_every, fitted=self.law_is_own)
+        return Law("diloco", self.replicas, self.sync_every, fitted=self.law_is_own, late_steps=self.late_steps)
+
+    @property
+    def late_steps(self) -> int | None:
+        """Inner steps before the result of an exchange is used; None where no published run says what that costs."""
+        return 0 if self.law_is_own else None
 
     def outer_copies(self, setting: Setting) -> float:
         """The parameters of the last outer step, and the momentum of the outer optimizer."""

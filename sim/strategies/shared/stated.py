@@ -16,12 +16,15 @@ class Law(NamedTuple):
       replicas: M.
       sync_every: H; None if the law does not depend on it.
       fitted: whether the law was fitted on runs of this strategy; else it is only the nearest law.
+      late_steps: inner steps that pass before the result of an exchange is used; None where nobody has published what
+        the strategy costs in loss.
     """
 
     algorithm: Literal["data-parallel", "diloco"]
     replicas: int
     sync_every: int | None
     fitted: bool
+    late_steps: int | None = 0
 
 
 class Meetings(NamedTuple):

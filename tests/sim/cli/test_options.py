@@ -165,6 +165,7 @@ PAIRS: dict[str, tuple[list[str], str | None]] = {
     "plan --max-cost": ([*PLAN, "--price-chip-hour", "2"], "20000"),
     "plan --sharding": (["plan", "--topology", "h100-two-sites", "--days", "30", "--chip", "h100"], "none"),
     "plan --objective": ([*PLAN, "--price-chip-hour", "2"], "cost"),
+    "plan --risk": ([*PLAN, "--sync-every", "100,300"], None),
     "plan --max-mw": ([*PLAN, "--chip", "h100"], "0.4"),
     "plan --chips": (PLAN, "500"),
     "plan --tokens-per-param": (PLAN, "20"),

@@ -194,10 +194,11 @@ def test_a_loss_below_the_floor_is_never_reached():
 
 
 def test_no_loss_for_what_nobody_fitted():
-    kinds = ["data-parallel", "diloco:payload_bits=4", "eager-diloco:replicas=2"]
+    kinds = ["data-parallel", "diloco:payload_bits=4", "diloco:payload_bits=1", "elastic-diloco:replicas=2,quorum=1"]
     found = answer([ask(kinds)], rules=["equal-chips"], target_losses=[2.7])
-    assert [row.predicted_loss is None for row in found.rows] == [False, True, True]
-    assert [row.wall_clock_s is None for row in found.times] == [False, True, True]
+    assert [row.predicted_loss is None for row in found.rows] == [False, False, True, True]
+    assert [row.wall_clock_s is None for row in found.times] == [False, False, True, True]
+    assert all(row.predicted_loss_low < row.predicted_loss_high for row in found.rows[1:])
     sparse = answer([ask(active_params="1e8")], rules=["equal-chips"])
     assert all(row.predicted_loss is None for row in sparse.rows)
     assert all("active_params" in " ".join(row.notes) for row in sparse.rows)

@@ -13,6 +13,7 @@ from sim.laws.published import LOSS
 ROOT = Path(__file__).parents[3]
 FORMULAS = {
     "chinchilla": {"chinchilla", "epoch"},
+    "communication": {"price-of-h", "price-of-lateness", "price-of-bits", "price-of-many-replicas"},
     "critical_batch": {"critical-batch"},
     "data_constrained": {"data-constrained"},
     "diloco": {"diloco", "diloco-floor", "best-batch", "inner-learning-rate", "outer-learning-rate"},

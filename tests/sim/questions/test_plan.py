@@ -15,6 +15,7 @@ from sim.questions.plan.options import Ask, options
 from sim.questions.plan.plan import answer
 from sim.questions.plan.replay import undominated
 from sim.shell.options import in_options
+from sim.simulation.predicted_loss import loss_after
 from sim.simulation.run import outcomes
 from sim.topology.model import Topology, load_topology
 
@@ -99,8 +100,10 @@ def exhaustive(ask, numbers, powers):
                     middle = (low + high) // 2
                     low, high = (middle, high) if wall_clock_s(middle) <= ask.limit_s else (low, middle)
                 if low > 0:
-                    numbers_ = (np.asarray(params), np.asarray(low * batch))
-                    loss = float(laws.predicted_loss(*numbers_, option.algorithm, option.replicas, np.asarray(batch)))
+                    own_loss = loss_after(
+                        option.strategy, outcomes(option.scenario(params, batch, low))[0].job.setting.load
+                    )
+                    loss = own_loss.low if own_loss.value is None else own_loss.value
                     found.append((loss, option.strategy.label, option.sites, params, batch, low))
     return sorted(found)
 
@@ -121,7 +124,7 @@ def test_the_winner_is_that_of_exhaustive_replay(topology, strategies, days, cad
     ask = Ask(topology, days=days, strategies=strategies, sync_every=cadences, params=(5e8, 5.1e8))
     wanted = exhaustive(ask, [5e8, 5.1e8], range(14, 29))[0]
     best = answer(ask).best
-    found = (best.predicted_loss, best.label, best.sites, best.params, best.batch_tokens, best.steps)
+    found = (best.compared_loss, best.label, best.sites, best.params, best.batch_tokens, best.steps)
     assert found == (pytest.approx(wanted[0], rel=1e-12), *wanted[1:])
 
 
@@ -363,16 +366,38 @@ def test_a_model_that_is_asked_a_lot_is_smaller_and_trained_for_longer(one_site)
 def test_what_the_laws_do_not_cover_is_said(one_site):
     assert any(note.startswith("params: above the fitted range") for note in one_site.best.notes)
     assert any(note.startswith("tokens: ") for note in one_site.best.notes)
-    asked = Ask(sites(2), days=1, strategies=("eager-diloco:payload_bits=4",), sync_every=(100,), params=(1e9,))
+    asked = Ask(
+        sites(2),
+        days=1,
+        strategies=("elastic-diloco:replicas=2,quorum=1,payload_bits=4",),
+        sync_every=(100,),
+        params=(1e9,),
+    )
     best = answer(asked).best
     assert best.predicted_loss is None
+    assert best.compared_loss == best.predicted_loss_low < best.predicted_loss_high
     notes = " ".join(best.notes)
-    assert "no law: none is published for eager-diloco; the plan is compared by the loss of DiLoCo" in notes
+    assert "no law: nobody has published what this strategy costs" in notes
+    assert "compared by that of DiLoCo, as if that were free" in notes
     assert "sync_every: 100" in notes
-    quarter = Ask(sites(2), days=1, strategies=("diloco:replicas=2,payload_bits=4",), params=(1e9,))
-    assert "no law: none is published for 4 bits per exchanged parameter" in " ".join(answer(quarter).best.notes)
+    assert "bits: 4" in notes
     fitted = Ask(sites(2), days=60, strategies=("data-parallel",), params=(1e9,), tokens_per_param=20)
     assert answer(fitted).best.notes == ()
+
+
+def test_rarer_outer_steps_have_a_price_and_who_is_wary_pays_the_high_end():
+    """On a link as thin as that the rarest outer steps train the most tokens; what they cost decides."""
+    strategies = ("diloco:replicas=2",)
+    ask = Ask(sites(2, bandwidth="1 Gbit/s"), days=1, strategies=strategies, sync_every=(30, 1000), params=(1e9,))
+    plain, wary = answer(ask).best, answer(replace(ask, risk=True)).best
+    assert plain.sync_every == 1000
+    assert plain.predicted_loss_low < plain.predicted_loss < plain.predicted_loss_high
+    assert plain.compared_loss == plain.predicted_loss
+    assert wary.compared_loss == wary.predicted_loss_high <= plain.predicted_loss_high
+    unknown = replace(ask, strategies=("diloco:replicas=2", "elastic-diloco:replicas=2,quorum=1"), sync_every=(30,))
+    assert answer(replace(unknown, risk=True)).best.strategy == "diloco"
+    calm = answer(replace(ask, strategies=("data-parallel",), sync_every=(30,), risk=True))
+    assert any("--risk" in note for note in calm.notes)
 
 
 def test_a_batch_above_the_best_one_is_priced():
