@@ -13,6 +13,7 @@ from .bandwidth import bandwidth
 from .budget import budget
 from .explain import explain
 from .file_or_command import FileOrCommand
+from .fit import fit
 from .flows import flows
 from .goodput import goodput
 from .latency import latency
@@ -41,6 +42,7 @@ for command in (
     bandwidth,
     budget,
     explain,
+    fit,
     goodput,
     latency,
     laws,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ..report.model import Report
 
 Illustrated = Callable[["Report"], "Report"]
-_PLACES = ("--output", "--format", "--plot")
+_PLACES = ("--output", "--format", "--plot", "--law-file")
 
 
 def hand_over(report: Report, shape: Format, output: Path | None, illustrated: Illustrated | None = None) -> None:

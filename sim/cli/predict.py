@@ -46,8 +46,8 @@ LawOption = Annotated[
     str,
     typer.Option(
         help="Law: diloco (all the options), kaplan or c4 (loss after steps at a batch; kaplan also after tokens), "
-        "chinchilla or epoch (after tokens).",
-        metavar="NAME",
+        "chinchilla or epoch (after tokens), or a file of simulate fit.",
+        metavar="NAME|FILE",
         autocompletion=lambda: [_STUDY, "kaplan", "c4", "chinchilla", "epoch"],
     ),
 ]

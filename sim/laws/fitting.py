@@ -213,6 +213,31 @@ def bootstrap(
     """
     import numpy as np
 
+    form = fitted.form
+    ends = refits(fitted, delta=delta, resamples=resamples, seed=seed, **columns)
+    bounds = np.quantile(ends, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    low, high = (_coefficients(form, bound) for bound in bounds)
+    intervals = {name: (low[name], high[name]) for name in form.coefficients}
+    return Fitted(form, fitted.coefficients, fitted.objective, fitted.residuals, intervals)
+
+
+def refits(
+    fitted: Fitted, *, delta: float = HUBER_DELTA, resamples: int = 200, seed: int = 0, **columns: ArrayLike
+) -> Array:
+    """The coefficients, as fitted, of refits to resampled residuals: what `bootstrap` takes its intervals from.
+
+    Args:
+      fitted: from `fit`.
+      delta: that of the fit.
+      resamples: number of refits.
+      seed: of the draws.
+      columns: those of the fit.
+
+    Returns:
+      Shape (resamples, coefficients); those in `Form.positive` are logarithms.
+    """
+    import numpy as np
+
     form, x = fitted.form, _columns(fitted.form, columns)
     random, start = np.random.default_rng(seed), fitted._sought()
     residuals = np.array(fitted.residuals)
@@ -222,10 +247,7 @@ def bootstrap(
     for row in range(resamples):
         resampled = law - spread * random.choice(residuals - residuals.mean(), size=len(residuals))
         ends[row], _ = minimise(lambda t: form.log_value(t, x), start[None], resampled, delta)
-    bounds = np.quantile(ends, [(1 - level) / 2, (1 + level) / 2], axis=0)
-    low, high = (_coefficients(form, bound) for bound in bounds)
-    intervals = {name: (low[name], high[name]) for name in form.coefficients}
-    return Fitted(form, fitted.coefficients, fitted.objective, fitted.residuals, intervals)
+    return ends
 
 
 def _columns(form: Form, given: Mapping[str, ArrayLike]) -> dict[str, Array]:

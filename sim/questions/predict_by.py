@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from ..errors import ArgumentError
 from ..laws import TOKENS_PER_PARAM, chinchilla, kaplan
 from ..laws.chinchilla import chinchilla_loss
+from ..laws.own import read_law
 from ..units.in_words import human_count
 from ..units.quantities import MOST_STEPS
 
@@ -18,6 +20,10 @@ BY_TOKENS = {"chinchilla": "hoffmann", "epoch": "epoch"}
 """Laws of the loss after D tokens, and their keys in `chinchilla.CONSTANTS`."""
 LAWS = (OWN, *BY_STEPS, *BY_TOKENS)
 _KAPLAN_PARAMS = (768.0, 1.5e9)
+
+
+FILES = (".json", ".yaml", ".yml")
+"""Endings of the file of a fitted law, which may stand in the place of a name."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +38,8 @@ class LawLoss:
       critical_batch_tokens: at the predicted loss; None where the law has none [tokens].
       predicted_loss: [nats per token].
       notes: what the law was not fitted for.
+      predicted_loss_low, predicted_loss_high: the 95% band of a law of one's own; None for published ones [nats per
+        token].
     """
 
     law: str
@@ -43,6 +51,8 @@ class LawLoss:
     critical_batch_tokens: float | None
     predicted_loss: float
     notes: tuple[str, ...]
+    predicted_loss_low: float | None = None
+    predicted_loss_high: float | None = None
 
 
 def tokens_of(tokens: float | None, steps: int | None, batch_tokens: float | None) -> float | None:
@@ -73,7 +83,8 @@ def answer(
     """The loss of a model of N parameters by a law: after D tokens, or after S steps at batch B.
 
     Args:
-      law: `kaplan` or `c4` (by steps; `kaplan` also by tokens), `chinchilla` or `epoch` (by tokens).
+      law: `kaplan` or `c4` (by steps; `kaplan` also by tokens), `chinchilla` or `epoch` (by tokens), or a file that
+        `simulate fit` wrote.
       params: N.
       tokens: D; None: from steps and batch, else 20 N [tokens].
       steps: S.
@@ -82,6 +93,8 @@ def answer(
     Raises:
       InputError: the law is unknown, or an argument has no effect on it.
     """
+    if law.endswith(FILES):
+        return _by_file(law, params, tokens_of(tokens, steps, batch_tokens), batch_tokens)
     if law not in (*BY_STEPS, *BY_TOKENS):
         raise ArgumentError("{law}: there is none named {got!r}; write {known}", got=law, known=", ".join(LAWS))
     given = tokens_of(tokens, steps, batch_tokens)
@@ -102,6 +115,26 @@ def answer(
     form = "(Nc/N)^aN + (Sc/S_min)^aS, S_min = S/(1 + Bcrit(L)/B)"
     notes = _kaplan_notes(params) if law == "kaplan" else ("constants: no second source confirms them",)
     return LawLoss(law, form, params, trained, count, batch_tokens, own.batch.at(loss), loss, notes)
+
+
+def _by_file(law: str, params: float, given: float | None, batch_tokens: float | None) -> LawLoss:
+    """The loss by a law that `simulate fit` wrote."""
+    own = read_law(Path(law))
+    tokens = given or TOKENS_PER_PARAM * params
+    stepped = "S" in own.family.columns
+    if batch_tokens is not None and not stepped and given is None:
+        raise ArgumentError("{batch_tokens}: has no effect on this law of {form}; leave it out", form=own.form)
+    if batch_tokens is None and stepped:
+        raise ArgumentError("{law}: {form} asks for a batch; write {batch_tokens:524288}", form=own.form)
+    loss, low, high = own.predict(params, tokens, batch_tokens)
+    notes = [*own.outside(params, tokens, batch_tokens), *own.notes]
+    if own.form in ("power", "floor"):
+        notes.append("tokens: have no effect on a law of N alone; it holds for the tokens a parameter of its runs")
+    critical = None
+    if own.form == "steps-batch":
+        critical = own.coefficients["B*"] / loss ** own.coefficients["k"]
+    steps = tokens / batch_tokens if batch_tokens is not None else None
+    return LawLoss(own.form, own.formula, params, tokens, steps, batch_tokens, critical, loss, tuple(notes), low, high)
 
 
 def _by_tokens(law: str, params: float, tokens: float, batch_tokens: float | None, steps: int | None) -> LawLoss:

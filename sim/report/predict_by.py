@@ -12,7 +12,9 @@ def report(answer: LawLoss) -> Report:
     texts = {"Law": answer.form, "Tokens": human_count(answer.tokens)}
     if answer.steps is not None and answer.batch_tokens is not None:
         texts["Steps"] = f"{answer.steps:,.0f} of {human_count(answer.batch_tokens)} tokens"
-    texts["Predicted loss"] = f"{answer.predicted_loss:.3f} nats per token"
+    low, high = answer.predicted_loss_low, answer.predicted_loss_high
+    band = "" if low is None or high is None else f" ({low:.3f} to {high:.3f})"
+    texts["Predicted loss"] = f"{answer.predicted_loss:.3f}{band} nats per token"
     if answer.critical_batch_tokens is not None:
         texts["Critical batch"] = f"{human_count(answer.critical_batch_tokens)} tokens at that loss"
     return of_facts(f"{answer.law}, {human_count(answer.params)} parameters", texts, vars(answer))

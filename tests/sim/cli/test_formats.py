@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,7 @@ FLOWS = {
     },
     "flows": [{"from": "a<b>", "to": "c", "size": "1 MB"}],
 }
+SIZES = str(Path(__file__).parent / "sizes.csv")
 COMMANDS = {
     "main": ["--workload", "10b", "--strategy", "data-parallel", "--set", "workload.steps=10"],
     "bandwidth": [
@@ -31,6 +33,7 @@ COMMANDS = {
     ],
     "budget": ["budget", "--workload", "10b", "--topology", "high-bw", "--strategy", "data-parallel"],
     "explain": ["explain", "--workload", "10b", "--set", "workload.steps=60"],
+    "fit": ["fit", SIZES, "--form", "power", "--resamples", "9", "--params", "1e10"],
     "flows": ["flows", "FILE"],
     "goodput": [
         "goodput",

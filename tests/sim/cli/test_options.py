@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 import typer
@@ -23,6 +24,9 @@ BROKEN = ["--site-mtbf", "2 h", "--histories", "2"]
 GOODPUT = ["goodput", *BROKEN, "--for", "6 h", "--topology", "low-bw"]
 EXPLAIN = ["explain", *DILOCO, *SHORT]
 PLAN = ["plan", "--topology", "h100-two-sites", "--days", "3", "--params", "1e9"]
+LOSSES, SIZES = (str(Path(__file__).parent / name) for name in ("losses.csv", "sizes.csv"))
+FIT = ["fit", SIZES, "--form", "power", "--resamples", "9"]
+STEPS = ["fit", LOSSES, "--form", "steps", "--resamples", "2", "--params", "1e10", "--batch-tokens", "1e6"]
 LATENCY = ["latency", "--chip", "tpu-v5e", "--shape", "llama-3-70b"]
 PREDICT = ["predict", "--params", "1e9"]
 VARIED = ["sweep", "--vary", "compute=1,2", "--workers", "1", "--workload", "10b"]
@@ -125,6 +129,13 @@ PAIRS: dict[str, tuple[list[str], str | None]] = {
     "bandwidth --chips": (UNEVEN, "64"),
     "bandwidth --mfu": ([*UNEVEN, "--chip", "h100"], "0.3"),
     "bandwidth --chip-speed": (UNEVEN, "200 Tflop/s"),
+    "fit --form": (FIT, "floor"),
+    "fit --huber": (FIT, "inf"),
+    "fit --resamples": (FIT, "30"),
+    "fit --seed": (FIT, "1"),
+    "fit --params": (FIT, "1e10"),
+    "fit --tokens": (STEPS, "1e12"),
+    "fit --batch-tokens": (STEPS, "4e6"),
     "latency --chip": (LATENCY, "h100"),
     "latency --shape": (LATENCY, "llama-3-8b"),
     "latency --params": (["latency", "--chip", "h100"], "7B"),
@@ -220,6 +231,7 @@ COMMANDS = {
     "bandwidth": [*BANDWIDTH, *DILOCO],
     "budget": [*BUDGET, *DILOCO],
     "explain": EXPLAIN,
+    "fit": FIT,
     "flows": ["flows", "{flows}"],
     "goodput": [*GOODPUT, *DILOCO, *SHORT],
     "latency": LATENCY,
@@ -238,6 +250,8 @@ OF_EVERY_COMMAND = {"--format", "--output"}
 OWN = {
     " --version",
     "bandwidth --plot",
+    "fit --plot",
+    "fit --law-file",
     " --timeline",
     " --timeline-rounds",
     " --install-completion",

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from sim.errors import InputError
-from sim.laws import published
+from sim.laws import kaplan, published
 from sim.laws.fitting import bootstrap, fit, fit_power_law
 from sim.laws.forms import FORMS
 from sim.laws.model_family import FAMILY
@@ -16,6 +16,7 @@ from sim.laws.model_family import FAMILY
 REFERENCE = Path(__file__).parents[3] / "experiments" / "reference"
 SIZES = np.array([35e6, 90e6, 180e6, 335e6, 550e6, 1.3e9, 2.4e9])
 N, M = (grid.ravel() for grid in np.meshgrid(SIZES, [1.0, 2.0, 4.0, 8.0]))
+STEPPED = [grid.ravel() for grid in np.meshgrid([1e6, 1e7, 1e8, 1e9], [1e3, 1e4, 1e5], [1e5, 5e5, 2e6])]
 
 
 def _rows(name):
@@ -62,6 +63,11 @@ LAWS = {
     "joint-floor": ({"N": N, "M": M}, lambda x: 36 * x["N"] ** -0.155 * x["M"] ** 0.019 + 1.0),
     "exponent-floor": ({"N": N, "M": M}, lambda x: 37 * x["N"] ** (-0.157 + 0.0003 * x["M"]) + 1.03),
     "sum-floor": ({"N": N, "M": M}, lambda x: 35 * x["N"] ** -0.15 + 0.02 * x["M"] ** 0.68 + 0.93),
+    "steps": ({"N": N, "S": 1e4 * M}, lambda x: 11.6 / x["N"] ** 0.077 + 334 / x["S"] ** 0.76),
+    "steps-batch": (
+        {"N": STEPPED[0], "S": STEPPED[1], "B": STEPPED[2]},
+        lambda x: kaplan.loss_after_steps(x["N"], x["S"], x["B"]),
+    ),
     "chinchilla": (
         {"N": N, "D": N * 5 * M},
         lambda x: 1.8172 + 482.01 / x["N"] ** 0.3478 + 2085.43 / x["D"] ** 0.3658,
