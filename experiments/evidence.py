@@ -54,6 +54,7 @@ def gather() -> tuple[list[Row], list[Row]]:
     gathered = (
         fits(),
         laws(),
+        prices(),
         tables(),
         wall_clocks(),
         four_fold(),
@@ -154,6 +155,17 @@ def laws() -> dict[str, Pairs]:
 
 
 PRINTED_INFERENCE = ((7e9, 0.17), (13.6e9, 0.28), (41.6e9, 0.12))
+
+
+def prices() -> dict[str, Pairs]:
+    """What rarer outer steps and late results cost, from the pairs of `experiments/communication.py`."""
+    ids = {("H", "arXiv 2501.18512"): "price-of-h", ("eager", "arXiv 2502.12996"): "price-of-lateness"}
+    found: dict[str, Pairs] = {id: {} for id in ids.values()}
+    for row in read_table(RESULTS / "communication_residuals.csv"):
+        id = ids.get((row["term"], row["source"]))
+        if id:
+            found[id][row["run"]] = float(row["change"]), float(row["predicted"])
+    return found
 
 
 def tables() -> dict[str, Pairs]:

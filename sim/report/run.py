@@ -215,20 +215,24 @@ def loss_notes(result: Result) -> list[str]:
     without = [run.label for run in result.runs if run.equal_time_loss is None and run.equal_time_loss_low is None]
     return [
         *(f"{lowest.label}: {note}." for note in lowest.loss_notes),
-        *(sentence for run in result.runs for sentence in _ends(run)),
+        *_ends(result.runs),
         *([f"No loss is predicted for {', '.join(without)}: there is no law for them."] if without else []),
     ]
 
 
-def _ends(run: Run) -> list[str]:
-    """Between which ends a loss lies, where they differ."""
-    low, high = run.equal_time_loss_low, run.equal_time_loss_high
-    if low is None or high is None or low == high:
-        return []
-    if run.equal_time_loss is None:
-        unknown = f"No loss is predicted for {run.label}: nobody has published what its way to communicate costs"
-        return [f"{unknown}; between {low:.3f} (nothing) and {high:.3f} (the widest known price of a change)."]
-    return [f"Loss of {run.label} then: between {low:.3f} and {high:.3f}, as far as prices are known."]
+def _ends(runs: Sequence[Run]) -> list[str]:
+    """Between which ends losses lie, where they differ."""
+    known, unknown = [], []
+    for run in runs:
+        low, high = run.equal_time_loss_low, run.equal_time_loss_high
+        if low is not None and high is not None and low != high:
+            (known if run.equal_time_loss is not None else unknown).append(f"{run.label} {low:.3f} to {high:.3f}")
+    free = "nobody has published what it costs to communicate like that; between "
+    free += "nothing and the widest known price of a change"
+    return [
+        *([f"Losses then, as far as prices are known: {'; '.join(known)}."] if known else []),
+        *([f"No loss is predicted where {free}: {'; '.join(unknown)}."] if unknown else []),
+    ]
 
 
 def _loss(value: float | None) -> str:
