@@ -131,7 +131,7 @@ def _one_replica() -> Iterator[Case]:
 
 
 def _cadences(done: Sequence[Row]) -> Iterator[Case]:
-    """Other H by replicas and sizes; rates stay as they are for H = 30."""
+    """Other H by replicas and sizes, for one of them with more tokens and a seed more; rates stay as for H = 30."""
     best = {
         (size, replicas): found
         for size in (ABLATED, SMALLEST)
@@ -141,6 +141,10 @@ def _cadences(done: Sequence[Row]) -> Iterator[Case]:
     for (size, _), case in best.items():
         everies = (15, 100, 300) if size == ABLATED else (15, 100)
         yield from (replace(case, sync_every=every) for every in everies)
+    if (ABLATED, 2) in best:
+        two = best[ABLATED, 2]
+        yield from (replace(two, sync_every=every, overtraining=4) for every in (15, 100))
+        yield from (replace(two, sync_every=every, seed=1) for every in (15, 100, 300))
 
 
 def _base(size: str, replicas: int) -> Case:
