@@ -70,7 +70,7 @@ def plan(
       payload_bits: bits per exchanged parameter [bit].
       layers: of the model, for strategies that exchange layer by layer, and for its activations.
       limits: `price_chip_hour`, `price_gb`, `max_cost`, `objective` ("loss", "cost" or "energy"), `max_mw`, `sharding`,
-        `failures` (what breaks; nothing unless given), `risk` (whether plans are compared by the high end of their loss).
+        `failures` (what breaks; nothing unless given), `risk` (whether plans are compared by the high end of the loss).
 
     Raises:
       InputError: an argument is wrong, or nothing fits.
