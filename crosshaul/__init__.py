@@ -16,6 +16,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from crosshaul.recorder import Recorder
     from sim.api.answers import (
         Bandwidth,
         Budget,
@@ -114,6 +115,7 @@ __all__ = [
     "Pflop",
     "Plan",
     "Prediction",
+    "Recorder",
     "Reproduction",
     "Run",
     "Runs",
@@ -157,6 +159,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "crosshaul.recorder": ("Recorder",),
     "sim.api.answers": (
         "Bandwidth",
         "Budget",

@@ -40,6 +40,7 @@ NAVIGATION = {
         "A page with sliders": "docs/serve",
         "Timelines in Perfetto": "docs/timeline",
         "From Python": "docs/api",
+        "Your own runs": "docs/your-runs",
         "Record a training run": "docs/recording",
         "What the trainer does": "docs/training",
     },

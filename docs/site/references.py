@@ -24,6 +24,7 @@ HOMES = {
     "What is given": "sim.api.given sim.scenario sim.topology sim.workload",
     "Strategies": "sim.strategies",
     "Answers": "sim.api.answers sim.api.runs sim.api.swept sim.simulation",
+    "Recording": "crosshaul.recorder",
     "Errors": "sim.errors",
 }
 """Sections of the Python API, and the packages whose public names stand in each."""

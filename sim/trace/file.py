@@ -23,7 +23,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from ..documents.lock import claim, cut
 from ..documents.validation import validate
 from ..errors import InputError, brief, shortened
-from .header import SCHEMA, SCHEMA_VERSION, Header
+from .header import SCHEMA, SCHEMA_VERSION, UNKNOWN, Header
 from .lines import lines_of, opened
 from .records import (
     Distribution,
@@ -44,6 +44,7 @@ from .records import (
 __all__ = [
     "SCHEMA",
     "SCHEMA_VERSION",
+    "UNKNOWN",
     "Distribution",
     "Exchange",
     "FusedClock",

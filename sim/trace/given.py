@@ -50,17 +50,7 @@ class GivenSeconds(Frozen):
 def as_recording(given: GivenSeconds) -> Recording:
     """The measured times as a recording without exchanges, cut to the steps that all replicas have."""
     steps = min(map(len, given.seconds))
-    # fields that are not given are 1, since no question uses them
-    shape = RecordedModel(
-        name="custom",
-        params=given.params,
-        active_params=given.active_params,
-        layers=1,
-        heads=1,
-        width=1,
-        hidden=1,
-        vocab=1,
-    )
+    shape = RecordedModel(name="custom", params=given.params, active_params=given.active_params)
     header = Header(
         algorithm="given",
         model=shape,
@@ -68,7 +58,6 @@ def as_recording(given: GivenSeconds) -> Recording:
         replicas_per_device=1,
         steps=steps,
         batch_tokens=given.batch_tokens,
-        sequence_length=1,
         device=RecordedDevice(platform="gpu", kind="chip", count=given.chips),
     )
     payload_bytes = given.params * PAYLOAD_BITS / 8

@@ -20,6 +20,8 @@ from .records import (
 
 SCHEMA_VERSION: Literal[1] = 1
 SCHEMA: Literal["crosshaul-trace"] = "crosshaul-trace"
+UNKNOWN = "unknown"
+"""The algorithm or the platform, where whoever recorded the run did not say it."""
 
 
 class Header(Frozen):
@@ -29,7 +31,7 @@ class Header(Frozen):
     schema_name: Literal["crosshaul-trace"] = Field(default=SCHEMA, alias="schema")
     schema_version: Literal[1] = SCHEMA_VERSION
     algorithm: Name
-    """A name of `sim/strategies`."""
+    """A name of `sim/strategies`; `unknown` where whoever recorded the run did not say it."""
     model: RecordedModel
     replicas: Few
     shards: Few = 1
@@ -42,17 +44,21 @@ class Header(Frozen):
     """Of the model: `rotary`, or `nanodo` with initial values, positions and norms of the code base behind the fits."""
     inner_optimizer: Name = "adamw"
     """What a replica trains with between outer steps."""
-    steps: Size
-    """Inner steps that were asked for."""
+    steps: Size | None = None
+    """Inner steps that were asked for; null where it was not said."""
     batch_tokens: Size
     """Global batch B over all replicas [tokens]."""
-    sequence_length: Size
-    """Tokens in a training sequence [tokens]."""
+    sequence_length: Size | None = None
+    """Tokens in a training sequence; null where it was not said [tokens]."""
     device: RecordedDevice
     execution: RecordedExecution | None = None
     """How the model was computed; null in older traces."""
     libraries: dict[Name, Name] = Field(default_factory=dict)
     """Versions of python, jax, ..."""
+    payload_bits: float | None = Field(default=None, gt=0, le=1024)
+    """Bits of an exchanged parameter, where they were said instead of counted; null otherwise [bit]."""
+    origin: Name | None = None
+    """Where the records come from, if another program than record-trace wrote them: a recorder, or a log; else null."""
     seed: int = 0
     data: Words = ""
     """The source of the text, and its tokenizer."""

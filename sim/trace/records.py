@@ -27,11 +27,19 @@ class RecordedModel(Frozen):
     """Parameters N, counted from the arrays; each is exchanged."""
     active_params: Size | None = None
     """Parameters that are active for a token, if these are not all (mixture-of-experts)."""
-    layers: Few
-    heads: Few
-    width: Size
-    hidden: Size
-    vocab: Size
+    layers: Few | None = None
+    """Layers; null, as the four below, where whoever recorded the run did not say it."""
+    heads: Few | None = None
+    width: Size | None = None
+    hidden: Size | None = None
+    vocab: Size | None = None
+
+    @property
+    def sizes(self) -> tuple[int, int, int, int, int] | None:
+        """Layers, heads, width, hidden and vocab; None where one of them was not said."""
+        said = self.layers, self.heads, self.width, self.hidden, self.vocab
+        layers, heads, width, hidden, vocab = (size or 0 for size in said)
+        return (layers, heads, width, hidden, vocab) if all(said) else None
 
 
 class RecordedExecution(Frozen):
@@ -57,7 +65,7 @@ class RecordedExecution(Frozen):
 class RecordedDevice(Frozen):
     """The devices on which the run was measured, or for which it was compiled."""
 
-    platform: Literal["cpu", "gpu", "tpu"]
+    platform: Literal["cpu", "gpu", "tpu", "unknown"]
     kind: Name
     """The device kind as JAX names it, or the processor's model."""
     count: Size

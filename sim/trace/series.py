@@ -157,7 +157,8 @@ def _read(path: Path, version: tuple[int, int] | None) -> Recording:
     payload: dict[str, int] = {}
     for (kind, _), size in parts.items():  # the payload of a model is the sum over its fragments
         payload[kind] = payload.get(kind, 0) + size
-    default = (header.execution.parameter_bytes if header.execution else 4.0) * header.model.params
+    said_bytes = header.payload_bits / 8 if header.payload_bits else None
+    default = (said_bytes or (header.execution.parameter_bytes if header.execution else 4.0)) * header.model.params
     gradient = payload.get("gradient", payload.get("outer", default))
     outer = payload.get("outer", payload.get("gradient", default))
     # an exchange with overlap has two records: its start, and the use of its result

@@ -88,8 +88,8 @@ def chip_names() -> list[str]:
 
 
 def chip_of_kind(kind: str) -> Chip | None:
-    """The chip that JAX calls `kind`; None if it is not in the catalogue."""
-    return next((chip for chip in chips() if kind in chip.kinds), None)
+    """The chip that JAX calls `kind`, or that has this name; None if it is not in the catalogue."""
+    return next((chip for chip in chips() if kind in chip.kinds), None) or find_chip(kind)
 
 
 def find_chip(name: str) -> Chip | None:

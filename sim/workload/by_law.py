@@ -93,14 +93,19 @@ def of_family(shape: ModelShape, attention: Attention | None, memory: Memory | N
 
 
 def of_recording(recording: Recording) -> tuple[Pace, Chip] | None:
-    """The pace of a recorded model, and the chip that it was recorded on; None if the law does not know that chip."""
+    """The pace of a recorded model, and the chip that it was recorded on.
+
+    None if the law does not know that chip, or the trace does not say the model's shape.
+    """
     header = recording.header
     chip = chip_of_kind(header.device.kind)
     if recording.given or chip is None or not applies_to(chip) or header.model.active_params is not None:
         return None
-    model = header.model
+    if header.model.sizes is None or header.sequence_length is None:
+        return None
+    layers, _, width, hidden, vocab = header.model.sizes
     again = header.execution is not None and header.execution.remat == "layer"
-    step = Step(model.layers, model.width, model.hidden, 0, model.vocab, header.sequence_length, again)
+    step = Step(layers, width, hidden, 0, vocab, header.sequence_length, again)
     return Pace(step, (recording.mean_s, recording.tokens_per_chip, chip)), chip
 
 

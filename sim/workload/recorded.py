@@ -15,6 +15,7 @@ from ..errors import InputError
 from ..laws import TOKENS_PER_PARAM
 from ..laws.model_family import FAMILY
 from ..topology.model import Datacenter
+from ..trace.file import UNKNOWN
 from ..trace.given import GivenSeconds, as_recording
 from ..trace.series import Recording, read_recording, recording_path
 from ..units.chips import Chip
@@ -66,7 +67,7 @@ class TraceWorkload(AbstractWorkload):
             recording.tokens_per_chip
             if not self.rescale
             else TOKENS_PER_CHIP
-            if recording.given or header.device.platform == "cpu"
+            if recording.given or header.device.platform in ("cpu", UNKNOWN)
             else recording.tokens_of_a_microbatch
         )
         wanted = self.batch_tokens / tokens_per_chip if self.batch_tokens else header.chips
@@ -115,7 +116,7 @@ class TraceWorkload(AbstractWorkload):
             cycle_steps=recording.steps,
             compute_s=lambda worker, first, count: factors[worker] * series[worker].seconds(first, count),
             notes=self._notes(recording, sites, deal, batch_tokens, outer_step_s, by_flops=not notes) + notes,
-            layers=self._layers(None if recording.given else header.model.layers),
+            layers=self._layers(header.model.layers),
             forward_share=self.forward_share,
             outer_step_s=outer_step_s,
         )
@@ -183,10 +184,11 @@ def _origin(recording: Recording) -> str:
     header = recording.header
     if recording.given:
         return f"given: {recording.steps} steps of {header.replicas} replica(s) on {header.device.count} chip(s)"
-    did = "recorded"
+    did = f"from {header.origin}" if header.origin else "recorded"
     if header.times == "estimated":
         did = f"compiled, never run; seconds from flops at {header.utilization or 0:.0%} of the peak"
-    of = f"{header.algorithm} M={header.replicas}" + (f" H={header.sync_every}" if header.sync_every else "")
+    of = f"{'a loop' if header.algorithm == UNKNOWN else header.algorithm} M={header.replicas}"
+    of += f" H={header.sync_every}" if header.sync_every else ""
     turns = (
         f", {header.chips // header.device.count} replicas in turn on each"
         if header.chips > header.device.count
@@ -210,7 +212,10 @@ def _payload_origin(recording: Recording) -> str:
     """The origin of the bytes of an exchange."""
     if recording.given:
         return "bfloat16, the default"
+    header = recording.header
     if recording.counted:
-        return "counted from the compiled program"
-    execution = recording.header.execution
+        return f"as in {header.origin}" if header.origin else "counted from the compiled program"
+    if header.payload_bits:
+        return "as the trace says"
+    execution = header.execution
     return f"{execution.precision if execution else 'float32'}, as nothing was exchanged in the recording"

@@ -115,17 +115,20 @@ def _recorded(workload: TraceWorkload) -> tuple[TransformerShape | None, int, st
     if isinstance(workload.trace, GivenSeconds):
         return None, SEQUENCE_TOKENS, "The run has the seconds of a step as given, whatever its flops are."
     header = read_recording(recording_path(workload.trace)).header
-    model = header.model
+    did = "rescaled by 6 N flops a token" if workload.rescale else "as they are"
+    sequence_tokens = header.sequence_length or SEQUENCE_TOKENS
+    if header.model.sizes is None:
+        return None, sequence_tokens, f"The run has recorded seconds, {did}; its trace does not say the model's shape."
+    layers, heads, width, hidden, vocab = header.model.sizes
     shape = TransformerShape(
-        layers=model.layers,
-        width=model.width,
-        hidden=model.hidden,
-        heads=model.heads,
-        kv_heads=model.heads,
-        head_width=model.width // model.heads,
-        vocab=model.vocab,
+        layers=layers,
+        width=width,
+        hidden=hidden,
+        heads=heads,
+        kv_heads=heads,
+        head_width=width // heads,
+        vocab=vocab,
         gated=False,
         tied=True,
     )
-    did = "rescaled by 6 N flops a token" if workload.rescale else "as they are"
-    return shape, header.sequence_length, f"The run has recorded seconds, {did}; the recorded model is the trainer's."
+    return shape, sequence_tokens, f"The run has recorded seconds, {did}; the recorded model is the trainer's."
