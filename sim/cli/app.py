@@ -16,6 +16,7 @@ from .file_or_command import FileOrCommand
 from .fit import fit
 from .flows import flows
 from .goodput import goodput
+from .importing import import_
 from .latency import latency
 from .laws import laws
 from .plan import plan
@@ -36,6 +37,7 @@ app = typer.Typer(
 )
 app.callback(invoke_without_command=True)(grouped(simulate))
 app.command("list", cls=OnceCommand)(list_)
+app.command("import", cls=OnceCommand)(grouped(import_))
 for command in (
     show,
     flows,

@@ -48,6 +48,7 @@ COMMANDS = {
         "--histories",
         "2",
     ],
+    "import": ["import", "LOG"],
     "latency": ["latency", "--chip", "tpu-v5e", "--shape", "llama-3-70b", "--deadline", "3 s", "--output-tokens", "64"],
     "laws": ["laws"],
     "list": ["list", "topologies"],
@@ -63,7 +64,9 @@ COMMANDS = {
 @pytest.fixture
 def command(request, scenario_file):
     file = scenario_file(FLOWS, "flows.yaml")
-    return [file if word == "FILE" else word for word in COMMANDS[request.param]]
+    log = file.with_name("a<b>.csv")
+    log.write_text("step,step_time_s\n1,0.5\n2,0.25\n")
+    return [{"FILE": file, "LOG": log}.get(word, word) for word in COMMANDS[request.param]]
 
 
 @pytest.mark.parametrize("command", COMMANDS, indirect=True)

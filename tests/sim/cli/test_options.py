@@ -27,6 +27,7 @@ PLAN = ["plan", "--topology", "h100-two-sites", "--days", "3", "--params", "1e9"
 LOSSES, SIZES = (str(Path(__file__).parent / name) for name in ("losses.csv", "sizes.csv"))
 FIT = ["fit", SIZES, "--form", "power", "--resamples", "9"]
 STEPS = ["fit", LOSSES, "--form", "steps", "--resamples", "2", "--params", "1e10", "--batch-tokens", "1e6"]
+IMPORT = ["import", "{log}", "--params", "1e9", "--tokens-per-step", "8192", "--chips", "8"]
 LATENCY = ["latency", "--chip", "tpu-v5e", "--shape", "llama-3-70b"]
 PREDICT = ["predict", "--params", "1e9"]
 VARIED = ["sweep", "--vary", "compute=1,2", "--workers", "1", "--workload", "10b"]
@@ -216,6 +217,23 @@ PAIRS: dict[str, tuple[list[str], str | None]] = {
         "5",
     ),
     "sweep --metric": ([*SWEEP, *DILOCO, *SHORT], "compute_utilization"),
+    "import --from": (["import", "{log}"], "wandb-csv"),
+    "import --params": (["import", "{log}"], "1e9"),
+    "import --active-params": (IMPORT, "1e8"),
+    "import --tokens-per-step": (IMPORT, "4096"),
+    "import --chips": (IMPORT, "16"),
+    "import --chip": (IMPORT, "h100"),
+    "import --payload-bits": (IMPORT, "4"),
+    "import --algorithm": (IMPORT, "diloco"),
+    "import --sync-every": (IMPORT, "30"),
+    "import --seconds-column": (["import", "{log}"], "comm"),
+    "import --clock-column": (["import", "{log}"], "comm"),
+    "import --exchange-column": (["import", "{log}"], "comm"),
+    "import --step-column": (["import", "{log}"], "other"),
+    "import --loss-column": (["import", "{log}"], "other"),
+    "import --replica-column": (["import", "{log}"], "step"),
+    "import --unit": (["import", "{log}"], "ms"),
+    "import --warmup": (["import", "{log}"], "1"),
     "validate --only": (["validate"], "syncs"),
     "validate --live": (["validate", "--only", "syncs"], None),
 }
@@ -234,6 +252,7 @@ COMMANDS = {
     "fit": FIT,
     "flows": ["flows", "{flows}"],
     "goodput": [*GOODPUT, *DILOCO, *SHORT],
+    "import": ["import", "{log}"],
     "latency": LATENCY,
     "laws": ["laws"],
     "list": ["list", "topologies"],
@@ -249,6 +268,7 @@ OF_EVERY_COMMAND = {"--format", "--output"}
 """How the answer is printed, and where: `test_every_command_prints_what_its_format_says_where_it_is_told_to`."""
 OWN = {
     " --version",
+    "import --out",
     "bandwidth --plot",
     "fit --plot",
     "fit --law-file",
@@ -302,7 +322,10 @@ def files(scenario_file):
     }
     away = [{"site": name, "at": "1 day", "for": "1 day"} for name in ("north", "south")]
     documents["{broken}"] = {**documents["{scenario}"], "topology": "h100-two-sites", "failures": {"away": away}}
-    return {word: str(scenario_file(each, f"{word[1:-1]}.yaml")) for word, each in documents.items()}
+    found = {word: str(scenario_file(each, f"{word[1:-1]}.yaml")) for word, each in documents.items()}
+    log = Path(found["{flows}"]).with_name("log.csv")
+    log.write_text("step,step_time,comm,other\n1,0.5,0.1,5\n2,0.25,0.2,6\n3,0.75,0.3,7\n")
+    return found | {"{log}": str(log)}
 
 
 def pair(entry, option, files):

@@ -1,0 +1,1 @@
+"""Logs of other programs as steps: a file for each format, and a table of them."""
