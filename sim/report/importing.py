@@ -26,7 +26,7 @@ def report(answer: Imported, written: str | None = None) -> Report:
         blocks=(
             sentences(answer.warnings, "strong"),
             *_steps(answer),
-            _numbers(answer),
+            *([_numbers(answer)] if answer.replicas or any(each.value for each in answer.numbers) else []),
             *(_taken(each) for each in answer.files),
             *_inside(answer),
             sentences([*_verdict(answer, written)]),

@@ -88,6 +88,9 @@ def numbers_of(said: Said, found: Sequence[Mapping[str, Found]]) -> Iterator[Num
     """Each number that a trace needs or can use: as given, else from the first log that tells it."""
     for name, about in (NEEDED | USEFUL).items():
         given = getattr(said, name)
+        if given is None and name == "payload_bits" and (counted := _counted_bits(said, found)):
+            yield counted
+            continue
         read = next((each[name] for each in found if name in each), None)
         if given is not None:
             beside = f"; the log says {_shown(read.value)} ({read.where})" if read and read.value != given else ""
@@ -97,6 +100,16 @@ def numbers_of(said: Said, found: Sequence[Mapping[str, Found]]) -> Iterator[Num
             yield Number(name, read.value, f"{how}: {read.where}", False, about)
         else:
             yield Number(name, None, _OTHERWISE.get(name, "missing"), name in NEEDED, about)
+
+
+def _counted_bits(said: Said, found: Sequence[Mapping[str, Found]]) -> Number | None:
+    """Bits of a parameter, from the bytes of a step's exchange and the parameters; None where one is not known."""
+    size = next((each["payload_bytes"] for each in found if "payload_bytes" in each), None)
+    params = said.params or next((each["params"].value for each in found if "params" in each), None)
+    if size is None or not params:
+        return None
+    bits = 8 * float(size.value) / float(params)
+    return Number("payload_bits", bits, f"read: {size.where}, over the parameters", False, USEFUL["payload_bits"])
 
 
 def _shown(value: float | str) -> str:

@@ -5,10 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 from ...errors import InputError
-from . import tables
+from . import chakra, kineto, maxtext, nccl_tests, tables, torchft, wandb_file
 from .log import Asked, Log, LogFormat, content_of
 
-FORMATS: tuple[LogFormat, ...] = tables.FORMATS
+FORMATS: tuple[LogFormat, ...] = (
+    *wandb_file.FORMATS,
+    *kineto.FORMATS,
+    *chakra.FORMATS,
+    *torchft.FORMATS,
+    *maxtext.FORMATS,
+    *nccl_tests.FORMATS,
+    *tables.FORMATS,
+)
 """In the order in which they are tried: what has more signs comes first."""
 BY_NAME = {each.name: each for each in FORMATS}
 

@@ -102,7 +102,7 @@ _WHOLE_NAMES = SECONDS | STEPS_PER_S | TOKENS_PER_S
 
 def plain(name: str) -> str:
     """A name without case, groups and punctuation: `train/Step-Time (ms)` is `step_time_ms`."""
-    last = re.split(r"[/.:]", name.strip().lower())[-1]
+    last = re.split(r"[/.:]| - ", name.strip().lower())[-1]
     return re.sub(r"[^a-z0-9]+", "_", last).strip("_")
 
 
