@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from ..errors import InputError
-from ..shell.formats import FormatOption, OutputOption, chosen
+from ..shell.formats import CiteOption, FormatOption, OutputOption, chosen
 from ..shell.option_groups import given
 from .handing_over import hand_over
 from .names import strategies_from
@@ -138,6 +138,7 @@ def bandwidth(
     grid: GridOption = None,
     format_: FormatOption = None,
     output: OutputOption = None,
+    cite: CiteOption = False,
     plot: PlotOption = None,
 ) -> None:
     """How much bandwidth between datacenters a utilisation needs, for each strategy.
@@ -149,7 +150,7 @@ def bandwidth(
 
     if output:
         check_writable(output, place.file, place.scenario, place.topology, place.workload, place.trace)
-    shape = chosen(format_, output)
+    shape = chosen(format_, output, cite=cite)
     from ..report.bandwidth import report
     from ..report.render.png import check_drawable
     from ..scenario.loading import naming
@@ -177,7 +178,7 @@ def bandwidth(
         from ..report.render.figure import drawn
 
         write_atomically(plot, drawn(illustrated(told), "png"))
-    hand_over(told, shape, output, illustrated)
+    hand_over(told, shape, output, illustrated, cite=cite)
 
 
 class _Asked(NamedTuple):

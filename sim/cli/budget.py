@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..shell.delivery import check_writable
-from ..shell.formats import FormatOption, OutputOption, chosen
+from ..shell.formats import CiteOption, FormatOption, OutputOption, chosen
 from ..shell.option_groups import given
 from .handing_over import hand_over
 from .options import (
@@ -45,6 +45,7 @@ def budget(
     unique_tokens: UniqueTokensOption = None,
     format_: FormatOption = None,
     output: OutputOption = None,
+    cite: CiteOption = False,
 ) -> None:
     """How many tokens each strategy can afford in the time that Data-Parallel needs, and the loss they buy.
 
@@ -53,7 +54,7 @@ def budget(
     """
     if output:
         check_writable(output, file, scenario, *(topology or ()), workload, trace)
-    shape = chosen(format_, output)
+    shape = chosen(format_, output, cite=cite)
     from ..questions.budget.budget import answer
     from ..questions.budget.comparison_rules import RULES
     from ..report.budget import report
@@ -84,4 +85,4 @@ def budget(
 
         return page(told, found)
 
-    hand_over(report(found), shape, output, illustrated)
+    hand_over(report(found), shape, output, illustrated, cite=cite)

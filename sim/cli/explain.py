@@ -11,7 +11,7 @@ import typer
 
 from ..errors import InputError
 from ..shell.delivery import check_writable
-from ..shell.formats import Format, FormatOption, OutputOption, chosen
+from ..shell.formats import CiteOption, Format, FormatOption, OutputOption, chosen
 from ..shell.option_groups import given
 from .handing_over import hand_over
 from .names import strategies_from
@@ -84,11 +84,12 @@ def explain(
     set_: SetOption = None,
     format_: FormatOption = None,
     output: OutputOption = None,
+    cite: CiteOption = False,
 ) -> None:
     """Where every second of one run goes, the formula with the numbers in it, and what it is sensitive to."""
     if output:
         check_writable(output, file, scenario, topology, workload, trace)
-    shape = chosen(format_, output)
+    shape = chosen(format_, output, cite=cite)
     if flops.flops and shape is Format.csv:
         raise InputError("--flops: CSV has the parts of the wall-clock alone; write --format json, which has both")
     model = _model(flops, words, file, scenario, workload, trace)
@@ -116,7 +117,7 @@ def explain(
 
         return page(told, found, *one_round(loaded))
 
-    hand_over(report(found), shape, output, illustrated)
+    hand_over(report(found), shape, output, illustrated, cite=cite)
 
 
 def _model(

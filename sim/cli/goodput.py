@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..shell.delivery import check_writable
-from ..shell.formats import FormatOption, OutputOption, chosen
+from ..shell.formats import CiteOption, FormatOption, OutputOption, chosen
 from ..shell.option_groups import given
 from .handing_over import hand_over
 from .options import (
@@ -60,6 +60,7 @@ def goodput(
     set_: SetOption = None,
     format_: FormatOption = None,
     output: OutputOption = None,
+    cite: CiteOption = False,
 ) -> None:
     """What is left of a run where chips, sites and links fail: goodput, wall-clock, tokens and loss, as bands.
 
@@ -68,7 +69,7 @@ def goodput(
     """
     if output:
         check_writable(output, file, scenario, topology, workload, trace)
-    shape = chosen(format_, output)
+    shape = chosen(format_, output, cite=cite)
     from ..questions.goodput.assumed import quick
     from ..questions.goodput.goodput import answer
     from ..report.goodput import report
@@ -101,4 +102,4 @@ def goodput(
 
         return page(told, found)
 
-    hand_over(report(found), shape, output, illustrated)
+    hand_over(report(found), shape, output, illustrated, cite=cite)

@@ -17,7 +17,9 @@ Illustrated = Callable[["Report"], "Report"]
 _PLACES = ("--output", "--format", "--plot", "--law-file")
 
 
-def hand_over(report: Report, shape: Format, output: Path | None, illustrated: Illustrated | None = None) -> None:
+def hand_over(
+    report: Report, shape: Format, output: Path | None, illustrated: Illustrated | None = None, *, cite: bool = False
+) -> None:
     """Renders a report for where it goes, and delivers it.
 
     Args:
@@ -25,10 +27,16 @@ def hand_over(report: Report, shape: Format, output: Path | None, illustrated: I
       shape: the format.
       output: a file, or standard output.
       illustrated: gives the report its drawings; called only where they are shown, as it may have to replay.
+      cite: whether the sources of the answer go out in its place.
 
     Raises:
       InputError: it cannot be written there.
     """
+    if cite:
+        from ..report.citing import bibtex
+
+        deliver(bibtex(report), output)
+        return
     if illustrated and (shape is Format.html or shape in FIGURES):
         report = illustrated(report)
     if shape in FIGURES and output:

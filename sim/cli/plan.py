@@ -11,7 +11,7 @@ import typer
 
 from ..defaults import PAYLOAD_BITS
 from ..errors import InputError
-from ..shell.formats import FormatOption, OutputOption, chosen
+from ..shell.formats import CiteOption, FormatOption, OutputOption, chosen
 from .handing_over import hand_over
 from .names import strategies_from, topologies_from
 from .options import (
@@ -150,6 +150,7 @@ def plan(
     layers: LayersOption = 48,
     format_: FormatOption = None,
     output: OutputOption = None,
+    cite: CiteOption = False,
 ) -> None:
     """What to train on these chips in this time, how, and what loss it will reach.
 
@@ -159,7 +160,7 @@ def plan(
 
     if output:
         check_writable(output, topology, failing.failures)
-    shape = chosen(format_, output)
+    shape = chosen(format_, output, cite=cite)
     from ..questions.plan.options import Ask
     from ..questions.plan.plan import answer
     from ..report.plan import report
@@ -190,7 +191,7 @@ def plan(
 
         return page(told, found)
 
-    hand_over(report(found), shape, output, illustrated)
+    hand_over(report(found), shape, output, illustrated, cite=cite)
 
 
 def _equipped(asked: Equipment) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import typer
 
 from ..errors import InputError
 from ..shell.delivery import check_writable
-from ..shell.formats import Format, FormatOption, OutputOption, chosen
+from ..shell.formats import CiteOption, Format, FormatOption, OutputOption, chosen
 from .handing_over import hand_over
 from .options import (
     ReplicasOption,
@@ -65,11 +65,12 @@ def predict(
     unique_tokens: UniqueTokensOption = None,
     format_: FormatOption = None,
     output: OutputOption = None,
+    cite: CiteOption = False,
 ) -> None:
     """Loss, best batch and best learning rates of a model, from the scaling laws; nothing is replayed."""
     if output:
         check_writable(output)
-    shape = chosen(format_, output)
+    shape = chosen(format_, output, cite=cite)
     from ..questions.predict import answer
     from ..questions.predict_by import tokens_of
     from ..report.predict import report
@@ -78,7 +79,7 @@ def predict(
     if law != _STUDY:
         others = (("strategy", strategy), ("replicas", replicas), ("sync-every", sync_every))
         _refuse(law, dict((*others, ("unique-tokens", unique_tokens))))
-        _by_law(law, count("--params", params), trained, steps, batch, shape, output)
+        _by_law(law, count("--params", params), trained, steps, batch, shape, output, cite=cite)
         return
     trained = tokens_of(trained, steps, batch)
 
@@ -101,7 +102,7 @@ def predict(
 
         return page(told, found, around(ask, found.params))
 
-    hand_over(report(found), shape, output, illustrated)
+    hand_over(report(found), shape, output, illustrated, cite=cite)
 
 
 def _refuse(law: str, others: Mapping[str, object]) -> None:
@@ -118,9 +119,13 @@ def _by_law(
     batch_tokens: float | None,
     shape: Format,
     output: Path | None,
+    *,
+    cite: bool,
 ) -> None:
     """Answers by another law."""
     from ..questions.predict_by import answer
     from ..report.predict_by import report
 
-    hand_over(report(answer(law, params, tokens=tokens, steps=steps, batch_tokens=batch_tokens)), shape, output)
+    hand_over(
+        report(answer(law, params, tokens=tokens, steps=steps, batch_tokens=batch_tokens)), shape, output, cite=cite
+    )

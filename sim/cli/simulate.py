@@ -9,7 +9,7 @@ import typer
 
 from ..errors import InputError
 from ..shell.delivery import check_writable
-from ..shell.formats import Format, FormatOption, OutputOption, chosen
+from ..shell.formats import CiteOption, Format, FormatOption, OutputOption, chosen
 from ..shell.option_groups import given
 from .handing_over import hand_over
 from .options import (
@@ -63,6 +63,7 @@ def simulate(
     set_: SetOption = None,
     format_: FormatOption = None,
     output: OutputOption = None,
+    cite: CiteOption = False,
     detail: DetailOption = None,
     moments: Timeline,
     version: VersionOption = False,
@@ -78,7 +79,7 @@ def simulate(
     if output:
         check_writable(output, scenario, topology, workload, trace)
     moments.check(output, scenario, topology, workload, trace)
-    shape = chosen(format_, output)
+    shape = chosen(format_, output, cite=cite)
     if detail and shape is Format.csv:
         raise InputError(f"--detail: CSV has a line a run and no {detail}; write --format json, which has all of them")
     from ..questions.bottleneck import answer
@@ -108,7 +109,7 @@ def simulate(
         with Progress() as watch:
             return page(told, result, illustrate(result, watch))
 
-    hand_over(report(result, detail=detail), shape, output, illustrated)
+    hand_over(report(result, detail=detail), shape, output, illustrated, cite=cite)
     moments.write(drawn)
 
 

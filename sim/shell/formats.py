@@ -34,6 +34,10 @@ FormatOption = Annotated[
 ]
 OutputOption = Annotated[Path | None, typer.Option(help="Write the result to a file instead.", metavar="FILE")]
 
+CiteOption = Annotated[
+    bool, typer.Option("--cite", help="Instead of the answer: the publications that it rests on, as BibTeX.")
+]
+
 _SUFFIXES = {".json": Format.json, ".csv": Format.csv, ".html": Format.html, ".txt": Format.table}
 _SUFFIXES |= {f".{each.value}": each for each in FIGURES}
 _WRITTEN = {
@@ -47,19 +51,28 @@ _WRITTEN = {
 }
 
 
-def chosen(asked: Format | None, output: Path | None, among: Container[Format] = frozenset(Format)) -> Format:
+def chosen(
+    asked: Format | None, output: Path | None, among: Container[Format] = frozenset(Format), *, cite: bool = False
+) -> Format:
     """The format of a result.
 
     Args:
       asked: `--format`, if given.
       output: `--output`, if given; a name without an ending decides nothing.
       among: the formats that the command has.
+      cite: whether its sources are asked for instead of the answer, which have one form alone.
 
     Raises:
       InputError: a figure has no file, or nothing draws it; the file's name promises something that cannot be
         written, or another format than was asked for.
     """
     suffix = output.suffix.lower() if output else ""
+    if cite:
+        if asked:
+            raise InputError(f"--cite: prints BibTeX and no {asked}; leave out --format")
+        if suffix not in ("", ".bib"):
+            raise InputError(f"--output {output}: --cite writes BibTeX; write a .bib")
+        return Format.json
     choices = " or ".join(written for each, written in _WRITTEN.items() if each in among)
     if not suffix:
         if asked in FIGURES:

@@ -43,6 +43,7 @@ class AsyncDiLoCo(OuterStepStrategy):
     server: int = Field(default=0, ge=0, le=MOST_SITES, examples=[0])
     """The replica (from 0) in whose datacenter the server is."""
     name: ClassVar[str] = "Async DiLoCo"
+    cites: ClassVar[tuple[str, ...]] = ("2401.09135", "2311.08105")
 
     @model_validator(mode="after")
     def _server_is_a_replica(self) -> Self:

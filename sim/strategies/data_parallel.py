@@ -24,6 +24,7 @@ class DataParallel(OverlappingStrategy):
     kind: Literal["data-parallel"] = "data-parallel"
 
     name: ClassVar[str] = "Data-Parallel"
+    cites: ClassVar[tuple[str, ...]] = ("2503.09799", "2006.15704")
 
     @property
     def parameters(self) -> dict[str, str]:

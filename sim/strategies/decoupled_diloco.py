@@ -76,6 +76,7 @@ class DecoupledDiLoCo(OuterStepStrategy):
     syncer: str | None = Field(default=None, min_length=1, examples=["dc0"])
     """The datacenter of the syncer; default: the one whose exchanges take least, of the first 64."""
     name: ClassVar[str] = "Decoupled DiLoCo"
+    cites: ClassVar[tuple[str, ...]] = ("2604.21428",)
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

@@ -39,6 +39,7 @@ class DiLoCo(OuterStepStrategy, OverlappingStrategy):
     """Whether a last round of fewer than H steps ends with an exchange; many trainers stop without one."""
 
     name: ClassVar[str] = "DiLoCo"
+    cites: ClassVar[tuple[str, ...]] = ("2311.08105", "2503.09799")
     one_over_all: ClassVar[bool] = True
     law_is_own: ClassVar[bool] = True
 

@@ -29,6 +29,7 @@ class EagerDiLoCo(FragmentedStrategy):
     """Fragments P."""
 
     name: ClassVar[str] = "Eager DiLoCo"
+    cites: ClassVar[tuple[str, ...]] = ("2502.12996",)
 
     @property
     def parameters(self) -> dict[str, str]:

@@ -41,6 +41,7 @@ class ElasticDiLoCo(OuterStepStrategy):
     grace_s: Latency = Field(default=0.0, alias="grace", examples=["2 s"])
     """Time for which the quorum waits for further replicas [s]."""
     name: ClassVar[str] = "Elastic DiLoCo"
+    cites: ClassVar[tuple[str, ...]] = ("torchft", "2311.08105")
 
     @model_validator(mode="after")
     def _quorum_can_be_reached(self) -> Self:

@@ -44,6 +44,7 @@ class GossipDiLoCo(OuterStepStrategy):
     seed: int = Field(default=0, ge=0, le=2**53)
     """Of the pairs: the same one gives the same partners in every round."""
     name: ClassVar[str] = "Gossip DiLoCo"
+    cites: ClassVar[tuple[str, ...]] = ("2506.10911",)
 
     @property
     def parameters(self) -> dict[str, str]:

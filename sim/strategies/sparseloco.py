@@ -53,6 +53,7 @@ class SparseLoCo(OuterStepStrategy):
     index_bits: float | None = Field(default=None, gt=0, le=64, strict=True, examples=[12.0])
     """Bits of a value's place; default: as many as number the places of a chunk, whole ones [bit]."""
     name: ClassVar[str] = "SparseLoCo"
+    cites: ClassVar[tuple[str, ...]] = ("2508.15706",)
     shape: ClassVar[Shape] = "all-gather"
 
     @model_validator(mode="after")

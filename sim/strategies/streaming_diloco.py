@@ -33,6 +33,7 @@ class StreamingDiLoCo(FragmentedStrategy):
     mixing: float = Field(default=0.5, ge=0, le=1, examples=[0.5])
     """Share of its own parameters that a replica keeps when the result arrives; only for the trainer."""
     name: ClassVar[str] = "Streaming DiLoCo"
+    cites: ClassVar[tuple[str, ...]] = ("2501.18512",)
 
     @model_validator(mode="after")
     def _returns_before_the_next_exchange(self) -> Self:

@@ -42,6 +42,7 @@ class TwoLevelDiLoCo(OuterStepStrategy):
     closing_exchange: bool = True
     """Whether a last round of fewer than H steps ends with an exchange; many trainers stop without one."""
     name: ClassVar[str] = "Two-level DiLoCo"
+    cites: ClassVar[tuple[str, ...]] = ("2506.04531",)
 
     @model_validator(mode="after")
     def _regions_are_equal(self) -> Self:

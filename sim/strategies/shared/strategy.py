@@ -56,6 +56,8 @@ class AbstractStrategy(Frozen, ABC):
 
     name: ClassVar[str]
     """Its name for people."""
+    cites: ClassVar[tuple[str, ...]]
+    """Where it was published: numbers at arXiv, or other keys of `sim/report/references.bib`."""
     shape: ClassVar[Shape] = "all-reduce"
     """What its replicas do with each other's payloads."""
     one_over_all: ClassVar[bool] = False

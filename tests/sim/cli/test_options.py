@@ -282,6 +282,8 @@ SERVED = {f"serve --{option}" for option in ("port", "host", "allow-host", "time
 """Of a command that prints no answer: tests/sim/serve/test_server.py."""
 SWEPT = {f"sweep --{option}" for option in ("results", "overwrite", "workers", "on", "on-option", "plot")}
 """Who computes and where the rows go, which changes no answer: tests/sim/cli/test_sweep.py, tests/sim/questions/sweep/."""
+CITED = {f"{command} --cite" for command in ("", "bandwidth", "budget", "explain", "goodput", "plan", "predict")}
+"""What the answer rests on: tests/sim/report/test_citing.py."""
 ECHOED = {"scenario", "scenarios", "asked", "varied", "name", "label", "strategy", "topology", "live", "target"}
 ECHOED |= {"replicas", "sync_every", "fragments", "overlap_steps", "payload_bits", "payload_factor", "params", "tokens"}
 """Keys of an answer that may only repeat the question."""
@@ -298,7 +300,7 @@ def options():
 
 def test_every_option_has_a_test():
     of_every_command = {f"{command} {option}" for command in COMMANDS for option in OF_EVERY_COMMAND}
-    missing = set(options()) - set(PAIRS) - set(TABLES) - of_every_command - OWN - SERVED - SWEPT
+    missing = set(options()) - set(PAIRS) - set(TABLES) - of_every_command - OWN - SERVED - SWEPT - CITED
     assert not missing, (
         f"add to PAIRS a command line in which they change what is printed: {', '.join(sorted(missing))}"
     )
