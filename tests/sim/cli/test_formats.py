@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+SAMPLES = Path(__file__).parents[1] / "trace" / "imports" / "samples"
 FLOWS = {
     "topology": {
         "name": "two",
@@ -48,7 +49,7 @@ COMMANDS = {
         "--histories",
         "2",
     ],
-    "import": ["import", "LOG"],
+    "import": ["import", str(SAMPLES / "offline.wandb")],
     "latency": ["latency", "--chip", "tpu-v5e", "--shape", "llama-3-70b", "--deadline", "3 s", "--output-tokens", "64"],
     "laws": ["laws"],
     "list": ["list", "topologies"],
@@ -64,9 +65,7 @@ COMMANDS = {
 @pytest.fixture
 def command(request, scenario_file):
     file = scenario_file(FLOWS, "flows.yaml")
-    log = file.with_name("a<b>.csv")
-    log.write_text("step,step_time_s\n1,0.5\n2,0.25\n")
-    return [{"FILE": file, "LOG": log}.get(word, word) for word in COMMANDS[request.param]]
+    return [file if word == "FILE" else word for word in COMMANDS[request.param]]
 
 
 @pytest.mark.parametrize("command", COMMANDS, indirect=True)
