@@ -210,7 +210,7 @@ def schema() -> dict[str, Any]:
 
 
 def _header(path: Path, lines: Iterator[tuple[int, bytes]]) -> Header:
-    wanted = "give a file that record-trace wrote"
+    wanted = "give a file that record-trace wrote, or make one of a log with simulate import"
     _, first = next(lines, (1, b""))
     if not first.strip():
         raise InputError(f"{path}: the file is empty, or its first line is; {wanted}")

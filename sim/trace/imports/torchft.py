@@ -54,7 +54,7 @@ def read(path: Path, content: bytes, asked: Asked) -> Log:
         notes.append(f"{failed} exchanges were not committed; their seconds count as exchange")
     kind = "diloco" if len(fragments) == 1 else "streaming-diloco"
     found = {
-        "algorithm": Found(kind, f"{len(fragments)} fragments"),
+        "algorithm": Found(kind, f"{len(fragments)} fragment{'s'[: len(fragments) > 1]}"),
         "sync_every": Found(float(inner * len(fragments)), "steps at which a fragment is sent, times the fragments"),
     }
     took = (
