@@ -1,8 +1,8 @@
 """Runs that others measured, as scenarios: lists and shows them, writes them as files, and predicts all of them.
 
-Run: python -m experiments.real_runs (seconds). Writes results.csv, errors.csv, predictions.csv. With `list` behind it, it
-prints the runs, one a line; with `show NAME` a run as a scenario, which `simulate --scenario` takes; with `write FOLDER` it
-writes one such file a run, named after it.
+Run: python -m experiments.real_runs (seconds). Writes results.csv, errors.csv, predictions.csv. With `list` behind it,
+it prints the runs, one a line; with `show NAME` a run as a scenario, which `simulate --scenario` takes; with
+`write FOLDER` it writes one such file a run, named after it.
 """
 
 from __future__ import annotations
