@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from statistics import median
 
+from .calibration import RUNS, drops_share, first_s
 from .runs import Document, Row, Run, Terms, bits, numbers, rows, seconds, without_results
 
 SOURCE = "diloco-measured"
 TABLE = "diloco_measured"
 LATENCY_S = 1e-4
 """Between two nodes, assumed: nobody recorded it [s]."""
+BUFFER_BYTES = 6 * 131072 * 8 * 8
+"""What PyTorch DDP sends from the first node to all others before each step, by its default (`broadcast_buffers`): the
+tables of angles of six layers, for 131,072 positions of eight complex numbers (torchtitan's llama3 debugmodel) [byte].
+Along the chain of N nodes it takes as long as an all-reduce of N/(2 (N - 1)) of it on the ring, and is counted so."""
+_HOLDS_BITS_PER_S = 1e9
+"""At this rate the shaper's queue of 50 ms (6 MB) drops nothing, as runs at it show; at lower ones it is shorter."""
+_LARGE_BYTES = 16e6
 _TOKENS = 2048
 """Of a node and step: 4 sequences of 512."""
 
@@ -17,13 +25,15 @@ _TOKENS = 2048
 def document(row: Row, terms: Terms, inputs: Inputs) -> Document:
     """The scenario of a run, from what was known before it: its counted steps, and the exchanges in them."""
     every, nodes = int(row["sync_every"]), [f"node{number}" for number in range(int(row["nodes"]))]
-    into = inputs.unshaped_bits_per_s
+    into = inputs.many_bits_per_s if terms.streams else inputs.unshaped_bits_per_s
     links = [
         {"from": a, "to": b, "bandwidth": bits(rate), "latency": seconds(LATENCY_S / 2)}
         for node in nodes
-        for a, b, rate in ((node, "switch", inputs.egress_bits_per_s(row)), ("switch", node, into))
+        for a, b, rate in ((node, "switch", inputs.shaped_bits_per_s(row, terms) or into), ("switch", node, into))
     ]
     own: Document = {"kind": "data-parallel"}
+    if terms.buffers:
+        own["payload_factor"] = 1 + BUFFER_BYTES / 4 / float(row["params"]) * len(nodes) / (2 * len(nodes) - 2)
     if row["algorithm"] != "ddp":
         own = {"kind": "diloco", "replicas": len(nodes), "sync_every": every, "closing_exchange": False}
     return {
@@ -33,6 +43,7 @@ def document(row: Row, terms: Terms, inputs: Inputs) -> Document:
             "datacenters": [{"name": node, "chips": 1} for node in nodes],
             "routers": ["switch"],
             "links": links,
+            "transport": _transport(row, terms),
         },
         "workload": {
             "params": float(row["params"]),
@@ -47,26 +58,40 @@ def document(row: Row, terms: Terms, inputs: Inputs) -> Document:
     }
 
 
+def _transport(row: Row, terms: Terms) -> Document:
+    """The tensors of an exchange, and what its first one takes longer where that is among the counted steps."""
+    found: Document = {"messages": int(row["tensors"])} if terms.messages and row["tensors"] else {}
+    if terms.first and int(row["syncs"]) and row["first_sync_counted"] != "0":
+        found["first_exchange"] = seconds(first_s(row["algorithm"]))
+    return found
+
+
 class Inputs:
     """What several runs have in common, from what was known before them."""
 
     def __init__(self, table: list[Row]) -> None:
         pairs = [each for each in rows("diloco_measured_network") if each["kind"] == "iperf3 pair"]
         self.unshaped_bits_per_s = median(float(each["bits_per_s"]) for each in pairs)
-        """What iperf3 measured between two nodes that are not shaped [bit/s]."""
+        """What iperf3 measured between two nodes that are not shaped, with one stream [bit/s]."""
+        large = [each for each in rows("diloco_measured_network") if each["message_bytes"]]
+        self.many_bits_per_s = median(
+            float(each["bits_per_s"]) for each in large if float(each["message_bytes"]) >= _LARGE_BYTES
+        )
+        """What an all-reduce of large messages reaches, over many streams; taken for the rate of the bus, as that of
+        the algorithm would be more than the nodes' 20 Gbit/s on the wire [bit/s]."""
         shaped = [each for each in table if each["goodput_bits_per_s"]]
         self._share = median(float(each["goodput_bits_per_s"]) / float(each["rate_bits_per_s"]) for each in shaped)
         self._step_s = median(float(each["step_s"]) for each in table if each["sync_every"] == "1" and each["step_s"])
         self.start_s = median(float(each["start_s"]) for each in table if each["start_s"])
         """The first step of a run, which starts the program up [s]."""
 
-    def egress_bits_per_s(self, row: Row) -> float:
-        """Goodput behind the shaper: as measured before the run, else the usual share of the rate [bit/s]."""
-        if row["goodput_bits_per_s"]:
-            return float(row["goodput_bits_per_s"])
-        if row["rate_bits_per_s"]:
-            return self._share * float(row["rate_bits_per_s"])
-        return self.unshaped_bits_per_s
+    def shaped_bits_per_s(self, row: Row, terms: Terms) -> float | None:
+        """Goodput behind the shaper: as measured before the run, else the usual share of the rate; None: no shaper."""
+        if not row["rate_bits_per_s"]:
+            return None
+        rate = float(row["rate_bits_per_s"])
+        goodput = float(row["goodput_bits_per_s"]) if row["goodput_bits_per_s"] else self._share * rate
+        return goodput * (drops_share() if terms.drops and rate < _HOLDS_BITS_PER_S else 1.0)
 
     def step_s(self, row: Row) -> float:
         """A step without exchanges, the optimizer included; that of other runs where it was not logged [s]."""
@@ -89,9 +114,15 @@ def runs(terms: Terms, table: list[Row] | None = None) -> list[Run]:
         known = without_results(row)
         whole = known["phase"] == "convergence"  # these counted no part of a run
         measured = numbers(row, exchange_s="measured_sync_s")
+        if (
+            whole and measured and int(row["syncs"])
+        ):  # what is logged of these is a median without the first, and the first
+            many, first = int(row["syncs"]), float(row["measured_first_sync_s"])
+            measured["exchange_s"] += (first - measured["exchange_s"]) / many
         measured |= numbers(row, wall_s="measured_run_wall_s" if whole else "measured_total_s")
         start_s = inputs.start_s if whole else 0.0
         made = document(known, terms, inputs)
         part, name, many = "the whole run" if whole else "the counted steps", row["run"], int(known["syncs"])
-        found.append(Run(SOURCE, name, kind(known), known["set"], made, many, part, 1, start_s, measured))
+        which = "calibration" if name in RUNS else known["set"]
+        found.append(Run(SOURCE, name, kind(known), which, made, many, part, 1, start_s, measured))
     return found

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from .runs import Document, Row, Run, Terms, bits, numbers, rows, seconds, without_results
+from .calibration import RUNS, unshaped_s
+from .runs import WINDOW, Document, Row, Run, Terms, bits, numbers, rows, seconds, without_results
 
 SOURCE = "ft-diloco"
 TABLE = "ft_diloco"
-CALIBRATION = "m1-h50-s1337"
-"""The run without a shaper that says how long its own exchange takes, and an evaluation."""
 ROUNDS = 10
 """In a scenario."""
 OTHER_HARDWARE = ("m4-cloud-headline", "m4-twomachine")
 """Pairs of two machines, between which nobody measured a bandwidth: no prediction."""
-UNSHAPED_S = 0.1439
-"""The exchange of the run that calibrates: its logged median [s]."""
+TENSORS = 51
+"""Of the model: an embedding that is the last layer, too, positions, six in each of eight layers, a norm."""
 EVALUATION_S = {"100": 6.83, "25": 1.7}
 """An evaluation by its number of batches [s]: rounds with one less rounds without, of the run that calibrates; and what
 the source's description of the logs says of 25."""
@@ -22,7 +21,7 @@ the source's description of the logs says of 25."""
 def document(row: Row, terms: Terms) -> Document:
     """The scenario of a run: a hundred rounds."""
     every, payload_bytes = int(row["sync_every"]), float(row["payload_bytes"])
-    rate = float(row["rate_bits_per_s"]) if row["rate_bits_per_s"] else 8 * payload_bytes / UNSHAPED_S
+    rate = float(row["rate_bits_per_s"]) if row["rate_bits_per_s"] else 8 * payload_bytes / unshaped_s()
     latency_s = float(row["rtt_s"]) / 2 if row["rtt_s"] else 0.0
     wire = {"bandwidth": bits(rate), "latency": seconds(latency_s)}
     evaluations = 1 if every >= int(row["eval_every_steps"]) or int(row["eval_every_steps"]) // every == 1 else 0
@@ -33,6 +32,7 @@ def document(row: Row, terms: Terms) -> Document:
             "name": "two-namespaces",
             "datacenters": [{"name": "replica0", "chips": 1}, {"name": "replica1", "chips": 1}],
             "links": [{"between": ["replica0", "replica1"], **wire}],
+            "transport": _transport(row, terms),
         },
         "workload": {
             "params": float(row["params"]),
@@ -47,6 +47,15 @@ def document(row: Row, terms: Terms) -> Document:
         ],
         "collective": "ring",
     }
+
+
+def _transport(row: Row, terms: Terms) -> Document:
+    """Over netem: windows, the tensors of an exchange, and what it takes in the host, as without netem."""
+    if not row["rate_bits_per_s"]:
+        return {}
+    found: Document = {"window": WINDOW} if terms.streams else {}
+    found |= {"exchange_overhead": seconds(unshaped_s())} if terms.endpoints else {}
+    return found | ({"messages": TENSORS} if terms.messages else {})
 
 
 def kind(row: Row) -> str:
@@ -64,7 +73,7 @@ def runs(terms: Terms, table: list[Row] | None = None) -> list[Run]:
         measured = numbers(row, exchange_s="measured_exchange_s", wall_s="measured_round_s")
         if "exchange_s" not in measured:
             measured.pop("wall_s", None)  # a run that broke off
-        which = "calibration" if row["run"] == CALIBRATION else known["set"]
+        which = "calibration" if row["run"] in RUNS else known["set"]
         made = document(known, terms)
         name, many = row["run"], ROUNDS
         found.append(Run(SOURCE, name, kind(known), which, made, many, "a round", many, measured=measured))

@@ -1,14 +1,14 @@
-"""The runs of hivemind over zones, continents and clouds: peers with a link for each pair that is not in one zone."""
+"""The runs of hivemind over zones, continents and clouds: peers with a link for each pair."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 from fnmatch import fnmatch
-from itertools import combinations
-from statistics import fmean
+from itertools import permutations
 
-from .runs import Document, Row, Run, Terms, bits, numbers, rows, seconds, without_results
+from .calibration import RUNS, host
+from .runs import WINDOW, Document, Row, Run, Terms, bits, numbers, rows, seconds, without_results
 
 SOURCE = "hivemind"
 BATCHES = 2
@@ -69,9 +69,9 @@ def document(row: Row, terms: Terms) -> Document:
         "name": f"hivemind-{row['run']}",
         "topology": {
             "name": row["run"],
-            "datacenters": [{"name": peer.name, "chips": 1} for peer in everyone],
-            "routers": list(dict.fromkeys(peer.site.lower() for peer in everyone)),
-            "links": [*_inside(row, everyone), *_across(row, everyone)],
+            "datacenters": [_site(peer, terms) for peer in everyone],
+            "links": _links(row, everyone, terms),
+            "transport": _transport(row, everyone, terms),
         },
         "workload": {
             "params": float(row["params"]),
@@ -86,27 +86,39 @@ def document(row: Row, terms: Terms) -> Document:
     }
 
 
-def _inside(row: Row, everyone: list[Peer]) -> list[Document]:
-    """The link of each peer to the router of its zone, where it has a neighbour there."""
-    found = []
-    for peer in everyone:
-        if sum(other.site == peer.site for other in everyone) > 1:
-            bits_per_s, rtt_s = pair(row, peer.site, peer.site)
-            between = [peer.name, peer.site.lower()]
-            found.append({"between": between, "bandwidth": bits(bits_per_s), "latency": seconds(rtt_s / 4)})
+def _site(peer: Peer, terms: Terms) -> Document:
+    """A peer as a site."""
+    site = {"name": peer.name, "chips": 1}
+    return site | ({"endpoint": bits(host(_kind(peer)).bits_per_s)} if terms.endpoints else {})
+
+
+def _kind(peer: Peer) -> str:
+    """The kind of its host: `8xV100` is one host."""
+    return peer.accelerator.removeprefix("8x")
+
+
+def _transport(row: Row, everyone: list[Peer], terms: Terms) -> Document:
+    """Windows of streams, and what the slowest end takes for an exchange beside bytes."""
+    payload_bytes = float(row["params"]) * float(row["payload_bits"]) / 8
+    found = {"window": WINDOW} if terms.streams else {}
+    if terms.endpoints:
+        found["exchange_overhead"] = seconds(max(host(_kind(peer)).overhead_s(payload_bytes) for peer in everyone))
     return found
 
 
-def _across(row: Row, everyone: list[Peer]) -> list[Document]:
-    """The links between peers of different zones, each way with its own bandwidth."""
+def _links(row: Row, everyone: list[Peer], terms: Terms) -> list[Document]:
+    """A link from each peer to each other one, with what one stream had between their sites.
+
+    Between zones of clouds a stream has as much as its window lets it have, so that the link is what a machine reaches
+    in its own zone. From and to an on-premise host a stream had less than that: the link is the stream.
+    """
     found = []
-    for one, other in combinations(everyone, 2):
-        if one.site == other.site:
-            continue
-        for a, b in ((one, other), (other, one)):
-            bits_per_s, rtt_s = pair(row, a.site, b.site)
-            ends = {"from": a.name, "to": b.name}
-            found.append({**ends, "bandwidth": bits(bits_per_s), "latency": seconds(rtt_s / 2)})
+    for a, b in permutations(everyone, 2):
+        bits_per_s, rtt_s = pair(row, a.site, b.site)
+        if terms.streams and a.site != b.site and not any("ONPREM" in peer.site for peer in (a, b)):
+            bits_per_s = min(pair(row, peer.site, peer.site)[0] for peer in (a, b))
+        wire = {"bandwidth": bits(bits_per_s), "latency": seconds(rtt_s / 2)}
+        found.append({"from": a.name, "to": b.name, **wire})
     return found
 
 
@@ -122,13 +134,7 @@ def runs(terms: Terms, table: list[Row] | None = None) -> list[Run]:
     for row in table if table is not None else rows(SOURCE):
         known = without_results(row)
         measured = numbers(row, exchange_s="measured_exchange_s", wall_s="measured_batch_s")
-        made = document(known, terms)
+        made, which = document(known, terms), "calibration" if row["run"] in RUNS else known["set"]
         name, many = row["run"], BATCHES
-        found.append(Run(SOURCE, name, kind(known), known["set"], made, many, "a batch", many, measured=measured))
+        found.append(Run(SOURCE, name, kind(known), which, made, many, "a batch", many, measured=measured))
     return found
-
-
-def spread(row: Row) -> float:
-    """How far the two measured exchanges of a run are apart, over their mean [-]."""
-    two = [float(row[f"measured_exchange{number}_s"]) for number in (2, 3)]
-    return (max(two) - min(two)) / fmean(two)

@@ -13,7 +13,15 @@ from . import diloco_measured, ft_diloco, hivemind
 from .runs import Run, Terms
 
 SOURCES = (hivemind, diloco_measured, ft_diloco)
-STAGES = {"plain": Terms()}
+STAGES = {
+    "plain": Terms(),
+    "streams": Terms(streams=True),
+    "endpoints": Terms(streams=True, endpoints=True),
+    "messages": Terms(streams=True, endpoints=True, messages=True),
+    "first": Terms(streams=True, endpoints=True, messages=True, first=True),
+    "buffers": Terms(streams=True, endpoints=True, messages=True, first=True, buffers=True),
+    "drops": Terms(streams=True, endpoints=True, messages=True, first=True, buffers=True, drops=True),
+}
 """Stages of the model, each with one term more."""
 
 

@@ -12,6 +12,9 @@ from ..tables import read_table
 HERE = Path(__file__).parent
 Row = dict[str, str]
 Document = dict[str, Any]
+WINDOW = "3 MiB"
+"""Bytes in flight of a stream: half of the 6 MiB that Linux lets a receive buffer grow to (tcp_rmem), as the other half
+is for its own use (tcp_adv_win_scale 1; tcp(7))."""
 
 
 def rows(name: str) -> list[Row]:
@@ -26,7 +29,23 @@ def without_results(row: Mapping[str, str]) -> Row:
 
 @dataclass(frozen=True)
 class Terms:
-    """What the model is told of beside bandwidths, latencies and steps; by default nothing of it: the plain model."""
+    """What the model is told of beside bandwidths, latencies and steps; by default nothing of it: the plain model.
+
+    Attributes:
+      streams: what a stream, and what many of them, can carry: a window, and links without it.
+      endpoints: that programs handle bytes one peer after another, and what an exchange takes at its ends beside that.
+      messages: that tensors are exchanged one after another.
+      first: that the first exchange of a run opens connections.
+      buffers: that PyTorch's Data-Parallel sends the buffers of the model to all before each step.
+      drops: that a shaper drops what its queue cannot hold, as much as in one run at 200 Mbit/s.
+    """
+
+    streams: bool = False
+    endpoints: bool = False
+    messages: bool = False
+    first: bool = False
+    buffers: bool = False
+    drops: bool = False
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from ..engine.ports import Carrier, Served
 from ..engine.timeline import LinkUse
 from ..topology.model import PUBLISHED
 from .alone import Alone, Trip
+from .beside_bytes import handling_s, opening_s
 from .candidates import CHUNKED, candidates
 from .chunked_ring import ChunkedRing
 from .collectives import Phase, Transfer
@@ -32,14 +33,13 @@ from .repeated import RepeatingCarrier
 class LinkNetwork:
     """A network on which exchanges between sites are flows on links, with parts inside the sites before and after.
 
-    Inside a site an exchange has its ideal cost. If the members begin and end an exchange together, the parts inside
-    take as long as those of the slowest member.
+    Inside a site an exchange has its ideal cost; where the members begin and end together, that of the slowest.
 
     Args:
       placement: the sites of the workers.
       algorithm: a name in `collectives.ALGORITHMS`, or `auto`: the fastest one on an idle network.
       one_at_a_time: whether exchanges between sites that are under way share no link (see `RepeatingCarrier`), and
-        links have no token buckets. The same exchange then takes the same time until a link changes.
+        links have no buckets. The same exchange then takes the same time until a link changes.
     """
 
     def __init__(self, placement: Placement, algorithm: str, *, one_at_a_time: bool = False) -> None:
@@ -68,7 +68,8 @@ class LinkNetwork:
             return _FlowCarrier(self, env, self._wires, self.log)
         inside = PublishedCostNetwork(self.placement).connect(env)
         changing = [wire.profile for wire in self._wires if not wire.profile.constant]
-        return RepeatingCarrier(env, inside, self._kind, self.wires, self.crossing_bytes, self.idle_links(), changing)
+        links, opening = self.idle_links(), partial(opening_s, self.placement.topology.transport)
+        return RepeatingCarrier(env, inside, self._kind, self.wires, self.crossing_bytes, links, changing, opening)
 
     def leaping(self, calendar: Calendar) -> LinkNetwork:
         """The same network, whose links change by a calendar."""
@@ -176,10 +177,9 @@ class _FlowCarrier:
     def __init__(
         self, network: LinkNetwork, env: simpy.Environment, wires: Sequence[Wire], log: FlowLog | None = None
     ) -> None:
-        self._network, self._env, self._log = network, env, log
-        self._wires = wires
-        self._last: dict[Hashable, list[tuple[simpy.Event, str | None]]] = {}
-        """What is under way with each resource of `turns`, with its batch."""
+        self._network, self._env, self._log, self._wires = network, env, log, wires
+        self._transport = network.placement.topology.transport
+        self._last: dict[Hashable, list[tuple[simpy.Event, str | None]]] = {}  # by resource of `turns`, with its batch
         self._flows = FluidNetwork(env, wires, log)
         self._inside = PublishedCostNetwork(network.placement).connect(env)
 
@@ -198,7 +198,7 @@ class _FlowCarrier:
 
         def part(member: int) -> simpy.events.ProcessGenerator:
             first_s, last_s = self._network.placement.parts_inside_s(collective, [member])
-            yield from self._pause(first_s)
+            yield from self._pause(first_s + opening_s(self._transport, collective))
             yield from ring.member(member)
             yield from self._pause(last_s)
 
@@ -230,31 +230,32 @@ class _FlowCarrier:
 
     def _ring(self, collective: Collective) -> ChunkedRing:
         (phase,) = self._network.phases(collective)
-        transport = self._network.placement.topology.transport
         return ChunkedRing(
             self._env,
             partial(self._send, collective),
             [transfer.source for transfer in phase.transfers],
             collective.payload_bytes,
             count=collective.count,
-            overhead_s=transport.exchange_overhead_s,
-            buffer_bytes=transport.send_buffer_bytes,
+            overhead_s=self._transport.exchange_overhead_s,
+            buffer_bytes=self._transport.send_buffer_bytes,
         )
 
     def _run(self, collective: Collective) -> simpy.events.ProcessGenerator:
         """An exchange between sites, `count` times: inside, across, inside."""
         first_s, last_s = self._network.placement.parts_inside_s(collective, collective.members)
         phases = self._network.phases(collective)
-        for _ in range(collective.count):
-            yield from self._pause(first_s)
+        for number in range(collective.count):
+            yield from self._pause(first_s + (0.0 if number else opening_s(self._transport, collective)))
             yield from self.across(phases, collective)
             yield from self._pause(last_s)
 
     def across(self, phases: list[Phase], of: Collective | None = None) -> simpy.events.ProcessGenerator:
         """The part of an exchange between the sites: its overhead, then phase by phase."""
-        yield from self._pause(self._network.placement.topology.transport.exchange_overhead_s)
+        sites, endpoints = self._network.placement.sites, self._network.wiring.endpoints
+        yield from self._pause(self._transport.exchange_overhead_s)
         for phase in phases:
             if phase.transfers:
+                yield from self._pause(handling_s(phase, sites, endpoints))
                 yield together(self._env, phase, partial(self._send, of))
 
     def _pause(self, seconds: float) -> simpy.events.ProcessGenerator:
@@ -267,7 +268,7 @@ class _FlowCarrier:
         """Starts a flow from one worker to another: an event for its last bit, and how much later that arrives [s]."""
         start, end = self._network.placement.sites[source], self._network.placement.sites[target]
         way = self._network.wiring.way(start, end)
-        delay_s = rounds * way.latency_s
+        delay_s = rounds * self._transport.messages * way.latency_s
         left = self._flows.send(way.wires, size_bytes, streams=way.streams, cap_bits_per_s=way.cap_bits_per_s)
         if self._log is not None and of is not None:
             self._log.sends(Sent(of, start, end, way.wires, size_bytes, float(self._env.now), delay_s), left)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from ..topology.capacity import CapacityOverTime
 from ..topology.model import Route, Topology
+from .beside_bytes import endpoints
 from .collectives import Phase
 from .fluid.wire import Wire
 
@@ -65,6 +66,8 @@ class Paths:
         """Full bandwidth of each wire, as written [bit/s]."""
         self.idle_bits_per_s: list[float] = []
         """Capacity of each wire for payload; the full bandwidth for a wire that changes [bit/s]."""
+        self.endpoints = endpoints(topology)
+        """Sites that handle bytes at a bandwidth of their own, which caps a flow too [bit/s]."""
         self.payload_share = topology.transport.payload_share
         """The share of the bandwidth that headers leave."""
         self._at: dict[tuple[str, str], int] = {}
@@ -102,7 +105,8 @@ class Paths:
         """
         way = self.way(start, end)
         bits_per_s = min(way.cap_bits_per_s, *(self.idle_bits_per_s[wire] for wire in way.wires))
-        return Route(bits_per_s, way.latency_s, self.topology.transport.exchange_overhead_s)
+        transport = self.topology.transport
+        return Route(bits_per_s, transport.messages * way.latency_s, transport.exchange_overhead_s)
 
     def idle_wires(self, capacities: Mapping[int, float]) -> list[Wire]:
         """The wires, with one bandwidth at all times.
@@ -146,4 +150,5 @@ class Paths:
             if transport.window_bytes is not None:
                 caps.append(window_cap_bits_per_s(transport.window_bytes, round_trip_s))
         wires = tuple(dict.fromkeys(self._at[hop] for hop in hops))
-        return NetworkPath(wires, latency_s, float(transport.streams), transport.streams * min(caps))
+        ends = (self.endpoints.get(site, math.inf) for site in (start, end))
+        return NetworkPath(wires, latency_s, float(transport.streams), min(transport.streams * min(caps), *ends))

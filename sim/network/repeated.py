@@ -30,6 +30,7 @@ class RepeatingCarrier(UnchangingCarrier):
       crossing_bytes: bytes that all sites of an exchange send to other sites [byte].
       links: all links without any use.
       profiles: the capacity over time of all links that change.
+      opening_s: how much longer an exchange takes because it is the first of its kind [s].
     """
 
     def __init__(
@@ -41,8 +42,9 @@ class RepeatingCarrier(UnchangingCarrier):
         crossing_bytes: Callable[[Collective], float],
         links: Iterable[LinkUse],
         profiles: Sequence[Profile] = (),
+        opening_s: Callable[[Collective], float] = lambda _: 0.0,
     ) -> None:
-        self._env, self._inside, self._profiles = env, inside, profiles
+        self._env, self._inside, self._profiles, self._opening_s = env, inside, profiles, opening_s
         self._alone, self._hops, self._crossing_bytes, self._links = alone, hops, crossing_bytes, tuple(links)
         self._known: dict[tuple[object, ...], Alone] = {}
         self._groups: dict[tuple[int, ...], frozenset[int]] = {}
@@ -65,7 +67,7 @@ class RepeatingCarrier(UnchangingCarrier):
         one, (waits_for, takes) = self._known[key], self._known_turns[way]
         now_s, free_s = float(self._env.now), self._free_s
         begin_s = max(now_s, *[free_s.get(each, 0.0) for each in waits_for])
-        end_s = self._end_s(one, begin_s, collective.count)
+        end_s = self._end_s(one, begin_s + self._opening_s(collective), collective.count)
         for each in takes:
             free_s[each] = max(end_s, free_s.get(each, 0.0))
         if end_s == math.inf:

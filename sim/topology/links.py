@@ -14,7 +14,7 @@ from pydantic import (
 
 from ..documents.validation import Frozen, requires_one_of
 from ..errors import InputError
-from ..units.quantities import BANDWIDTH, Bandwidth, Latency, Size, SizeOrNone, Streams, to_text
+from ..units.quantities import BANDWIDTH, Bandwidth, Latency, Messages, Size, SizeOrNone, Streams, to_text
 from .capacity import CapacityOverTime
 from .schedules import Outages, Schedule
 
@@ -136,6 +136,12 @@ class Transport(Frozen):
     exchange_overhead_s: Latency = Field(default=0.0, alias="exchange_overhead", examples=["5 ms"])
     """Time of an exchange between sites before its first byte [s]: rendezvous, launch, copies in the hosts."""
 
+    first_exchange_s: Latency = Field(default=0.0, alias="first_exchange", examples=["0.4 s"])
+    """What an exchange among sites takes longer in the first round of a run, as it opens connections; for flows, not
+    for `published` [s]."""
+    messages: Messages = Field(default=1, examples=[57])
+    """Messages that an exchange consists of (tensors that are summed one after another), each of which pays its
+    latency. For flows, not for `published`."""
     send_buffer_bytes: SizeOrNone = Field(default=4194304.0, alias="send_buffer", examples=["4 MiB"])
     """Size of a sender's buffer [byte], for `chunked-ring`: a member continues when the rest of its last chunk fits
     into the buffer. Source of the default: the largest buffer that Linux uses by itself (tcp_wmem)."""

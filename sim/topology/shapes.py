@@ -44,6 +44,7 @@ class AbstractShape(LinkTemplate):
     mfu: Utilization | None = Field(default=None, examples=[0.4])
     chip_flop_per_s: ChipSpeed | None = Field(default=None, alias="chip_speed", examples=["300 Tflop/s"])
     inside: Inside = Inside()
+    endpoint_bits_per_s: Bandwidth | None = Field(default=None, alias="endpoint", examples=["1.2 Gbit/s"])
     host: Name | None = Field(default=None, examples=["core0"])
     price_chip_hour: Money | None = Field(default=None, examples=[2.5])
     egress: EgressPrice | None = Field(default=None, examples=[0.02])
@@ -61,7 +62,7 @@ class AbstractShape(LinkTemplate):
 
     def sites(self, names: Iterable[str]) -> list[dict[str, Any]]:
         """Such a datacenter for each name."""
-        own = {"chips", "chip", "mfu", "inside", "host", "price_chip_hour", "egress", "power"}
+        own = {"chips", "chip", "mfu", "inside", "endpoint_bits_per_s", "host", "price_chip_hour", "egress", "power"}
         own |= self.model_fields_set.intersection({"chip_flop_per_s"})
         shared = self.model_dump(include=own, exclude_none=True)
         return [{"name": name, **shared} for name in names]

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, mode
 
 from ..documents.chip_keys import ChipName, Utilization, by_name, settle
 from ..documents.validation import Frozen, Name
-from ..units.quantities import Chips, ChipSpeed
+from ..units.quantities import Bandwidth, Chips, ChipSpeed
 from .egress import EgressPrice, Money
 from .geography import Location
 from .inside import Inside
@@ -31,6 +31,9 @@ class Datacenter(Frozen):
     chip_flop_per_s: ChipSpeed | None = Field(default=None, alias="chip_speed", examples=["300 Tflop/s"])
     """Useful flop/s of a chip here (peak times utilisation); null: that of its chip, else the workload's [flop/s]."""
     inside: Inside = Inside()
+    endpoint_bits_per_s: Bandwidth | None = Field(default=None, alias="endpoint", examples=["1.2 Gbit/s"])
+    """Bandwidth at which the program here handles the bytes of exchanges with other sites (copies, converts, sums), one
+    peer after another; null: as fast as they come. For flows, not for `published` [bit/s]."""
     location: Location | None = Field(default=None, examples=["{latitude: 47.37, longitude: 8.54}"])
     """Its place on the Earth; a link between two known locations needs no latency."""
     host: Name | None = Field(default=None, examples=["core0"])

@@ -263,8 +263,11 @@ MOST_SITES = 1_024
 """The most datacenters of a topology, and replicas: all routes fit into memory and are found in seconds."""
 MOST_STREAMS = 10**6
 """The most streams of a flow."""
+MOST_MESSAGES = 10**6
+"""The most messages of an exchange."""
 Steps = Annotated[int, Field(gt=0, le=MOST_STEPS)]
 Chips = Annotated[int, Field(gt=0, le=MOST_CHIPS)]
 Layers = Annotated[int, Field(gt=0, le=MOST_LAYERS)]
 Streams = Annotated[int, Field(gt=0, le=MOST_STREAMS)]
+Messages = Annotated[int, Field(gt=0, le=MOST_MESSAGES)]
 LayerSizes = Annotated[tuple[Weight, ...], Field(min_length=1, max_length=MOST_LAYERS)]

@@ -132,11 +132,23 @@ class Flowing(Published):
     def all_reduce(self, exchange, phases):
         first_s, last_s = self._parts_s(exchange, exchange.sites)
         yield from self._within(exchange, first_s)
+        yield self.roads.transport.first_exchange_s if exchange.is_first else 0.0
         yield self.roads.transport.exchange_overhead_s
         for transfers, rounds in phases:
+            yield self._handled_s(transfers)
             arriving = [self.clock.start(self._send(*transfer, rounds)) for transfer in transfers]
             yield from arriving
         yield from self._within(exchange, last_s)
+
+    def _handled_s(self, transfers):
+        """At the slowest end: all that it sends or gets, but for the largest, at its bandwidth."""
+        late_s = [0.0]
+        for worker, place in enumerate(self.places):
+            for side in (0, 1):
+                sizes = [transfer[2] for transfer in transfers if transfer[side] == worker]
+                if sizes and self.roads.endpoint[place]:
+                    late_s.append(8 * (sum(sizes) - max(sizes)) / self.roads.endpoint[place])
+        return max(late_s)
 
     def _parts_s(self, exchange, workers):
         """The parts inside, before and after, for the slowest; what runs behind the backward pass is done already."""
@@ -156,7 +168,7 @@ class Flowing(Published):
     def _send(self, source, target, size, rounds=1):
         way = self._way((source, target))
         yield self.pipes.send(way.pipes, size, way.streams, way.cap)
-        yield rounds * way.latency_s
+        yield rounds * self.roads.transport.messages * way.latency_s
 
     def _transfer(self, exchange):
         """A push: inside, then across; a pull: across, then inside; the replica's site is the one that has the inside."""
@@ -198,6 +210,7 @@ class Flowing(Published):
             exchange.chunks[target][number][1].fire()
 
         yield from self._within(mine, first_s)
+        yield self.roads.transport.first_exchange_s if exchange.is_first else 0.0
         yield self.roads.transport.exchange_overhead_s
         for number, (ready, there) in enumerate(exchange.chunks[member]):
             ready.fire()

@@ -108,5 +108,6 @@ class Job:
                 names = [self.sites[w] for w in ends]
                 way = self.roads.way(*names)
                 bandwidth = way.bandwidth if self.published else self.roads.idle(*names)
-                sync_s += 8 * self.size / bandwidth + way.latency_s + self.roads.transport.exchange_overhead_s
+                late_s = way.latency_s * (1 if self.published else self.roads.transport.messages)
+                sync_s += 8 * self.size / bandwidth + late_s + self.roads.transport.exchange_overhead_s
         return step_s, sync_s

@@ -63,7 +63,7 @@ def rounds(w):
             if len(members) < 2:
                 continue
             one = w.exchange("outer", step, 0, w.job.size, members=members)
-            one.gathers = strategy.kind == "sparseloco"
+            one.gathers, one.is_first = strategy.kind == "sparseloco", step < strategy.sync_every
             if quorum < strategy.replicas:
                 one.quorum, one.grace_s = quorum, strategy.grace_s
             yield from w.start(one, pack=1.0)

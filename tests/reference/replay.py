@@ -37,6 +37,7 @@ class Exchange:
     begun: bool = False
     within: bool = False
     gathers: bool = False
+    is_first: bool = False
     batch: tuple | None = None
     legs: list = field(default_factory=list)
     own: dict = field(default_factory=dict)
@@ -87,6 +88,8 @@ class Worker:
         key = (name, index, part, members)
         if key not in self.run.open:
             one = Exchange(Signal(self.run.clock), members, size, one_way, self.place)
+            first = self.job.first_rounds.setdefault(name, index)
+            one.is_first = index == first and part == 0 and not one_way and len(members) > 1
             one.sites, one.job = tuple(dict.fromkeys(one_way)) if one_way else members, self.job
             self.run.open[key] = one
         return self.run.open[key]
@@ -157,7 +160,7 @@ class Replay:
             nets = [Inside(site, load.chips[w], backward_s(site, load, w, published)) for w, site in enumerate(own)]
             names = [site.name for site in own]
             job = Job(strategy, load, nets, roads, names, published=published, first=len(sites))
-            job.updates = 0
+            job.updates, job.first_rounds = 0, {}
             job.syncer = Syncer(self, job) if strategy.kind == "decoupled-diloco" else None
             self.jobs.append(job)
             sites += own

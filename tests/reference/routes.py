@@ -35,6 +35,7 @@ class Map:
                     arrow = "->" if link.duplex == "full" else "<->"
                     self.pipes.append(Pipe(f"{a} {arrow} {b}", link, self.share, steady))
                 self.link[a, b], self.pipe[a, b] = link, self.pipes[-1]
+        self.endpoint = {site.name: site.endpoint_bits_per_s for site in topology.datacenters}
         self.nodes = [site.name for site in topology.datacenters] + [router.name for router in topology.routers]
         self.given = {}
         for route in topology.route_overrides:
@@ -89,7 +90,7 @@ class Map:
             latency_s,
             tuple(dict.fromkeys(self.pipe[hop] for hop in hops)),
             float(transport.streams),
-            transport.streams * cap,
+            min(transport.streams * cap, *(self.endpoint[site] or math.inf for site in (start, end))),
         )
 
     def best_rings(self, sites):

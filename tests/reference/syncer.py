@@ -85,7 +85,7 @@ def exchange_s(job, place):
                 fixed_s += job.insides[worker].scatter_s(size)
                 shares = [job.roads.link[h].bandwidth_bits_per_s * job.roads.share / crowd[h] for h in hops]
                 left_s = 8 * size / min(job.roads.idle(*names[worker]), *shares) + fixed_s
-            over_s.append(left_s + way.latency_s)
+            over_s.append(left_s + way.latency_s * (1 if job.published else job.roads.transport.messages))
         total_s += max(over_s)
     return total_s
 

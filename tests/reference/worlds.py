@@ -96,6 +96,8 @@ def _topology(rng, count, collective):
         inside = _inside(rng) if uneven else inside
         if inside:
             site["inside"] = inside
+        if rng.random() < 0.15:
+            site["endpoint"] = f"{_number(rng, 0.5, 50)!r} Gbit/s"
         if uneven and rng.random() < 0.7:
             site["chip_speed"] = f"{_number(rng, 100, 3000)!r} Tflop/s"
     topology = {"name": "world", "datacenters": sites, "collective": collective}
@@ -169,6 +171,8 @@ def _transport(rng):
         "header": f"{rng.choice([66, 100])} B",
         "segment": f"{rng.choice([1000, 8960])} B",
         "exchange_overhead": f"{_number(rng, 1e-3, 0.2)!r} s",
+        "first_exchange": f"{_number(rng, 1e-3, 2)!r} s",
+        "messages": rng.choice([3, 57]),
         "send_buffer": rng.choice(["0 B", "64 MiB", "1 GiB"]),
     }
     return {key: value for key, value in keys.items() if rng.random() < 0.4}

@@ -31,12 +31,21 @@ def _alone(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
             transport, "topology.transport", *(f.alias or n for n, f in type(transport).model_fields.items())
         )
         yield from given(scenario, "", "collective")
+        yield from endpoints(scenario.topology)
+
+
+def endpoints(topology: Topology) -> Iterator[str]:
+    """The bandwidths at which programs of sites handle bytes."""
+    for position, site in enumerate(topology.datacenters):
+        yield from given(site, f"topology.datacenters[{position}]", "endpoint")
 
 
 def _published(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
     if scenario.algorithm == PUBLISHED:
         yield from links(scenario.topology, "duplex", "loss", "burst", "schedule", "outages")
-        yield from given(scenario.topology.transport, "topology.transport", "window", "streams", "send_buffer")
+        of_flows = ("window", "streams", "first_exchange", "messages", "send_buffer")
+        yield from given(scenario.topology.transport, "topology.transport", *of_flows)
+        yield from endpoints(scenario.topology)
 
 
 def _overruled(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
