@@ -57,6 +57,7 @@ NAVIGATION = {
         "Experiments": "experiments/README",
         "A small real study": "experiments/small_scale/README",
         "Fault storms, replayed": "experiments/fault_storms/README",
+        "Real runs, predicted blind": "experiments/real_runs/README",
         "Recording an accelerator": "experiments/accelerators/README",
         "Shaped links": "experiments/wan_emulation/README",
         "Speed": "benchmarks/README",

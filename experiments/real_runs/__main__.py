@@ -1,8 +1,8 @@
 """Runs that others measured, as scenarios: lists and shows them, writes them as files, and predicts all of them.
 
-Run: python -m experiments.real_runs (seconds). Writes results.csv, errors.csv, predictions.csv. With `list` behind it,
-it prints the runs, one a line; with `show NAME` a run as a scenario, which `simulate --scenario` takes; with
-`write FOLDER` it writes one such file a run, named after it.
+Run: python -m experiments.real_runs (seconds). Writes results.csv, .png and .pdf, errors.csv, predictions.csv and
+cases.csv. With `list` behind it, it prints the runs, one a line; with `show NAME` a run as a scenario, which `simulate
+--scenario` takes; with `write FOLDER` it writes one such file a run, named after it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from pathlib import Path
 
 from sim.errors import InputError
 
-from .judge import held_out, results, table
+from .figure import draw
+from .judge import cases, held_out, results, table
 from .predict import STAGES, all_runs, predictions
 from .runs import HERE, Row
 from .show import named, text
@@ -38,9 +39,11 @@ def predict_all() -> None:
     stages = {stage: predictions(all_runs(terms)) for stage, terms in STAGES.items()}
     write("results.csv", results(stages))
     write("predictions.csv", held_out(list(stages.values())[-1]))
+    write("cases.csv", cases(list(stages.values())[-1]))
     for line in write("errors.csv", (line for stage, found in stages.items() for line in table(stage, found))):
         if line["kind"] == "all":
             print(*line.values(), sep="  ")
+    draw(list(stages)[-1])
 
 
 def main(words: list[str]) -> None:

@@ -10,8 +10,15 @@ from .runs import Row
 
 WHATS = {"exchange_s": "exchange", "wall_s": "wall-clock"}
 """What is predicted, and what tables call it."""
+CLAIMS = {
+    "outer steps, 1 Gbit/s": "real-1-g",
+    "outer steps, 200 Mbit/s": "real-200-m",
+    "Data-Parallel, 1 Gbit/s": "real-ddp",
+    "Data-Parallel, 200 Mbit/s": "real-ddp",
+}
+"""Claims of `simulate validate` about a kind of runs; other kinds are judged with their source."""
 _FEWEST = 5
-"""Runs of a kind from which a band is made; else it is made of all runs of the source."""
+"""Runs of a kind of which a band is made."""
 
 
 def judged(found: Sequence[Prediction]) -> list[Prediction]:
@@ -45,18 +52,23 @@ def table(stage: str, found: Sequence[Prediction]) -> Iterator[Row]:
 
 
 def band(one: Prediction, found: Sequence[Prediction], what: str) -> tuple[float, float] | None:
-    """From where to where the measured value lies in eight of ten cases [s]: ours times quantiles of theirs over ours.
+    """From where to where the measured value is expected [s].
 
-    The quantiles are those of runs of the same kind whose results are known, if there are five of them, else of the
-    same source.
+    An exchange: ours times theirs over ours of runs whose results are known, from the tenth to the ninetieth percentile
+    of those of the same kind; where fewer than five of a kind are known, from the least to the largest of the source. A
+    wall-clock: its exchanges are so much shorter or longer; where it has none, likewise by wall-clocks.
     """
-    ours = getattr(one, what)
-    if ours is None:
+    if what == "wall_s" and one.exchange_s is not None:
+        low_s, high_s = band(one, found, "exchange_s") or (0.0, 0.0)
+        many = one.run.exchanges / one.run.parts
+        return one.wall_s + many * (low_s - one.exchange_s), one.wall_s + many * (high_s - one.exchange_s)
+    if (ours := getattr(one, what)) is None:
         return None
     source = [each for each in found if each.run.source == one.run.source]
     own = errors([each for each in source if each.run.kind == one.run.kind], what)
-    ratios = sorted(1 / (1 + error) for error in (own if len(own) >= _FEWEST else errors(source, what)))
-    return ours * ratios[int(0.1 * len(ratios))], ours * ratios[int(0.9 * len(ratios))]
+    share = 0.1 if len(own) >= _FEWEST else 0.0
+    ratios = sorted(1 / (1 + error) for error in (own if share else errors(source, what)))
+    return ours * ratios[int(share * len(ratios))], ours * ratios[-1 - int(share * len(ratios))]
 
 
 def results(stages: dict[str, Sequence[Prediction]]) -> Iterator[Row]:
@@ -86,3 +98,18 @@ def held_out(found: Sequence[Prediction]) -> Iterator[Row]:
                 values = {"": ours, "low_": low, "high_": high}
                 line |= {f"{key}_{part}s": "" if v is None else f"{v:.6g}" for part, v in values.items()}
             yield line | {"wall_clock_of": each.run.part}
+
+
+def cases(found: Sequence[Prediction]) -> Iterator[Row]:
+    """What `simulate validate` judges: each wall-clock of a known run beside ours, by source and rate, twice."""
+    for each in judged(found):
+        if "wall_s" in each.run.measured:
+            claim = CLAIMS.get(each.run.kind, f"real-{each.run.source}")
+            for statistic in ("median", "worst"):
+                theirs, ours = f"{each.run.measured['wall_s']:.6g}", f"{each.wall_s:.6g}"
+                yield {"cases": f"{claim}-{statistic}", "case": each.run.name, "theirs": theirs, "ours": ours}
+    for each in judged(found):
+        if each.run.source == "hivemind" and each.exchange_s is not None:
+            for statistic in ("median", "worst"):
+                theirs, ours = f"{each.run.measured['exchange_s']:.6g}", f"{each.exchange_s:.6g}"
+                yield {"cases": f"real-exchange-{statistic}", "case": each.run.name, "theirs": theirs, "ours": ours}

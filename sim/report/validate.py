@@ -17,6 +17,7 @@ TOPICS = {
     "simgrid": "An independent simulator",
     "conformance": "The replay itself",
     "study": "A small real study",
+    "real-runs": "Real runs over several sites, predicted blind",
     "wan": "Real training over shaped links",
     "failures": "Runs that fail",
     "chips": "A chip, measured",

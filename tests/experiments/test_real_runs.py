@@ -9,7 +9,7 @@ from dataclasses import asdict
 
 import pytest
 
-from experiments.real_runs import diloco_measured, ft_diloco, hivemind
+from experiments.real_runs import calibration, diloco_measured, ft_diloco, hivemind
 from experiments.real_runs.judge import held_out, results
 from experiments.real_runs.predict import STAGES, all_runs, predict, predictions
 from experiments.real_runs.runs import HERE, rows
@@ -99,6 +99,34 @@ def test_bands_hold_their_predictions_of_known_runs():
     assert [row["run"] for row in held_out(found)] == [row["run"] for row in committed("predictions.csv")]
     for row in held_out(found):
         assert float(row["wall_clock_low_s"]) < float(row["wall_clock_high_s"])
+
+
+def test_the_table_of_the_readme_says_what_errors_says():
+    found = {(r["stage"], r["source"], r["kind"], r["what"]): r for r in committed("errors.csv")}
+    shown = re.findall(r"^\| (plain|\+ [a-z ]+)[^|]*\|(.*)\|$", (HERE / "README.md").read_text(), re.MULTILINE)
+    assert len(shown) == len(STAGES)
+    columns = (
+        ("hivemind", "all", "exchange"),
+        ("hivemind", "all", "wall-clock"),
+        ("diloco-measured", "outer steps, 1 Gbit/s", "wall-clock"),
+        ("diloco-measured", "outer steps, 200 Mbit/s", "wall-clock"),
+        None,
+        ("ft-diloco", "all", "wall-clock"),
+    )
+    for stage, (_, cells) in zip(STAGES, shown, strict=True):
+        for column, cell in zip(columns, cells.split("|"), strict=True):
+            if column:
+                row = found[stage, *column]
+                median, worst = (float(each.strip().rstrip("%")) / 100 for each in cell.split(","))
+                assert median == pytest.approx(float(row["median_error"]), abs=0.006)
+                assert worst == pytest.approx(float(row["worst_error"]), abs=0.006)
+
+
+def test_what_calibrates_is_judged_nowhere():
+    judged_here = {run.name for run in all_runs(LAST) if run.set == "visible"}
+    assert not judged_here & calibration.RUNS
+    assert {run.name for run in all_runs(LAST) if run.set == "calibration"} == calibration.RUNS
+    assert calibration.drops_share() == pytest.approx(0.901, abs=5e-4)
 
 
 def test_every_term_is_a_part_of_a_stage():
