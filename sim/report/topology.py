@@ -161,6 +161,9 @@ def _options(topology: Topology) -> Facts:
         parts += [f"headers of {human_quantity(transport.header_bytes, SIZE)}"] if transport.header_bytes else []
         overhead_s = transport.exchange_overhead_s
         parts += [f"{human_seconds(overhead_s)} to start an exchange"] if overhead_s else []
+        first_s, many = transport.first_exchange_s, transport.messages
+        parts += [f"{human_seconds(first_s)} more for the first one"] if first_s else []
+        parts += [f"{many} messages an exchange"] if many > 1 else []
         named.append(("Transport", ", ".join(parts)))
     for override in topology.route_overrides:
         way = (" - " if override.between else " > ").join(override.ways()[0])

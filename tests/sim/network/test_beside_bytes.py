@@ -77,7 +77,17 @@ def test_the_first_exchange_is_dearer_once(collective, replay, strategy):
     assert wall_s(**shared, first_exchange="0.4 s") - wall_s(**shared) == pytest.approx(0.4, rel=1e-9)
 
 
-def test_the_published_cost_knows_none_of_them_and_says_so():
-    assert wall_s(collective="published", endpoint=SLOW, messages=9, first_exchange="1 s") == wall_s(
-        collective="published"
+def test_the_published_cost_knows_none_of_them_and_says_so(simulate, tmp_path):
+    told = {"endpoint": SLOW, "messages": 9, "first_exchange": "1 s"}
+    assert wall_s(collective="published", **told) == wall_s(collective="published")
+    path = tmp_path / "t.yaml"
+    path.write_text(
+        "topology: {name: t, datacenters: [{name: a, endpoint: 1 Gbit/s}, {name: b}], links: [{between: [a, b], "
+        "bandwidth: 1 Gbit/s, latency: 1 ms}], transport: {first_exchange: 1 s, messages: 9}}\n"
+        "workload: {params: 1e8, steps: 2, batch_tokens: 8, step_time: 1 s}\n"
+        "strategies: [{kind: data-parallel}]\ncollective: published\n"
     )
+    code, out, _ = simulate("--scenario", path, "--format", "json")
+    assert code == 0
+    for key in ("datacenters[0].endpoint", "transport.first_exchange", "transport.messages"):
+        assert f"topology.{key}" in out
