@@ -154,7 +154,7 @@ class Replay:
         tally.stops(now_s, op, op.seconds if processor is None else now_s - start_s)
         if self.watch is not None:
             what = "compute" if op.useful else "pack"
-            self.watch.did(Stretch(index, what, start_s, now_s, step, tally.steps - step))
+            self.watch.did(Stretch(index, what, start_s, now_s, step, tally.steps - step, label=op.label))
 
     def join(self, index: int, collective: Collective) -> None:
         """One more member has come to where a collective meets; the first one opens it."""

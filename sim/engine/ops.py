@@ -74,6 +74,8 @@ class Collective:
       shape: what the members get: the sum of all payloads, or all of them.
       batch: one-way transfers of the same batch share their links, and wait for those of others; None: each waits for
         all before it, as at the published cost in any case.
+      stream: whether a one-way transfer is a message on a connection between its two workers, one for each name: it
+        leaves when the last bit of the message before has left, and shares the links with whatever else is on them.
     """
 
     name: str
@@ -89,6 +91,7 @@ class Collective:
     parts_inside: bool = True
     shape: Shape = "all-reduce"
     batch: str | None = None
+    stream: bool = False
 
     @property
     def touches(self) -> tuple[int, ...]:
@@ -113,12 +116,13 @@ class Compute:
 
     A step with exchanges in it comes in pieces, the last of which counts it (`steps` is 0 in the others). What is
     not `useful` trains nothing: packing and unpacking a payload. `seconds` is what it takes with a host to itself; it
-    takes longer where workers share one.
+    takes longer where workers share one. `label` says which piece it is, for those who look on.
     """
 
     seconds: float
     steps: int = 1
     useful: bool = True
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ class Stretch(NamedTuple):
       collective: what it waited for.
       last: the member that it waited for, where it waited for slower ones.
       parts: where an exchange was at work while the worker stood still for it.
+      label: which piece of a step it computed, where its program says so.
     """
 
     worker: int
@@ -47,6 +48,7 @@ class Stretch(NamedTuple):
     collective: Collective | None = None
     last: int | None = None
     parts: tuple[Part, ...] = ()
+    label: str = ""
 
 
 class Watch:

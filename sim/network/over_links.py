@@ -20,6 +20,7 @@ from .beside_bytes import handling_s, opening_s
 from .candidates import CHUNKED, candidates
 from .chunked_ring import ChunkedRing
 from .collectives import Phase, Transfer
+from .connections import Connections
 from .flow_log import FlowLog, Sent
 from .fluid.network import FluidNetwork
 from .fluid.wire import Wire
@@ -131,9 +132,8 @@ class LinkNetwork:
         carrier = _FlowCarrier(self, env, wires)
         done = env.process(carrier.across(phases))
         env.run()
-        if not done.processed:
-            return Trip(math.inf, carrier.links(), tuple(carrier.stalled()))
-        return Trip(float(env.now) - begin_s, carrier.links())
+        across_s = float(env.now) - begin_s if done.processed else math.inf
+        return Trip(across_s, carrier.links(), tuple(carrier.stalled()))
 
     def crossing_bytes(self, collective: Collective) -> float:
         """Bytes that all its sites send to other sites [byte]."""
@@ -154,8 +154,7 @@ class LinkNetwork:
 
     def transfers(self, collective: Collective) -> Iterator[Transfer]:
         """What a single exchange between sites sends from one to another."""
-        for phase in self.phases(collective):
-            yield from phase.transfers
+        return (transfer for phase in self.phases(collective) for transfer in phase.transfers)
 
     def wires(self, collective: Collective) -> list[tuple[int, int]]:
         """The links of a one-way transfer between sites, each with the job of the transfer."""
@@ -177,15 +176,16 @@ class _FlowCarrier:
     def __init__(
         self, network: LinkNetwork, env: simpy.Environment, wires: Sequence[Wire], log: FlowLog | None = None
     ) -> None:
-        self._network, self._env, self._log, self._wires = network, env, log, wires
-        self._transport = network.placement.topology.transport
+        self._network, self._env, self._log, self._transport = network, env, log, network.placement.topology.transport
+        self._connections = Connections(env, self._transport.exchange_overhead_s)
         self._last: dict[Hashable, list[tuple[simpy.Event, str | None]]] = {}  # by resource of `turns`, with its batch
-        self._flows = FluidNetwork(env, wires, log)
-        self._inside = PublishedCostNetwork(network.placement).connect(env)
+        self._flows, self._inside = FluidNetwork(env, wires, log), PublishedCostNetwork(network.placement).connect(env)
 
     def transfer(self, collective: Collective) -> simpy.Event:
         if len(collective.touches) == 1:
             return self._inside.transfer(collective)
+        if collective.stream:
+            return self._connections.message(collective, partial(self._send, collective))
         return self._in_turn(collective, collective.members, self._run(collective))
 
     def inside_s(self, collective: Collective) -> float:

@@ -18,7 +18,7 @@ from .replays import (
     changing,
     counted,
     drains,
-    first_group,
+    exchange_of,
     in_turn,
     network_of,
     period_of,
@@ -61,7 +61,7 @@ def shortest(scenario: Scenario, job: Job, *, full: bool) -> Outcome:
             return _with_leaps(network, scenario, job)
         found = rhythm_of([network], job, steps)
         first, more = (found.settled, found.cycle) if found else (steps, more)
-    used = network.collective(first_group(job), strategy.outer_bytes(job.setting), strategy.shape)
+    used = exchange_of(network, job)
     shorter = first + (steps - first) % more  # a whole number of cycles is left
     if every_step or shorter + more >= steps:
         return Outcome(job, replay_of(network, job, steps), used, steps)
@@ -76,7 +76,7 @@ def _with_leaps(network: AnyNetwork, scenario: Scenario, job: Job) -> Outcome:
     exchanges depend on how long the run is, the shorter one is replayed from its beginning.
     """
     strategy, setting, steps = job.strategy, job.setting, job.setting.load.steps
-    used = network.collective(first_group(job), strategy.outer_bytes(setting), strategy.shape)
+    used = exchange_of(network, job)
     length, period = strategy.steps_per_sync, period_of(job)
 
     def make(steps: int) -> list[Iterator[Op]]:

@@ -24,7 +24,7 @@ from ..engine.timeline import Timeline
 from ..network.paths import Paths
 from ..scenario.model import Scenario
 from ..strategies.shared.schedule import Schedule
-from .replays import bucketed, first_group, period_of
+from .replays import bucketed, exchange_of, period_of
 from .results import Job, Outcome
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def each_alone(network: AnyNetwork, scenario: Scenario, job: Job) -> Outcome:
         peak_bytes = _peak_bytes(worker, courses)
         total, most = int(missed.sum()), int(missed.max(initial=0))
         workers.append(replace(own, staleness=total, stalest=most, peak_bytes=peak_bytes))
-    used = network.collective(first_group(job), job.strategy.outer_bytes(job.setting), job.strategy.shape)
+    used = exchange_of(network, job)
     sent = {pair: size for course in courses for pair, size in course.timeline.sent.items()}
     return Outcome(job, Timeline(tuple(workers), links, sent=sent), used, max(course.replayed for course in courses))
 

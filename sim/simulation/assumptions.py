@@ -21,6 +21,7 @@ _WARN_SHARE = 0.01
 def assumptions(scenario: Scenario, runs: Sequence[Run], found: Sequence[Outcome]) -> Iterator[str]:
     """The assumptions behind the runs of a scenario, and behind their replays in the same order."""
     yield from _exchanges(scenario, runs)
+    yield from _stages(runs, found)
     yield from _inside(scenario, runs, found)
     if any(run.replayed_steps < run.steps for run in runs):
         most = max(run.replayed_steps for run in runs)
@@ -46,6 +47,13 @@ def _exchanges(scenario: Scenario, runs: Sequence[Run]) -> Iterator[str]:
             if published
             else " and compete for the links"
         )
+
+
+def _stages(runs: Sequence[Run], found: Sequence[Outcome]) -> Iterator[str]:
+    """How the models of pipelines are cut, and what passes a border."""
+    for run, outcome in zip(runs, found, strict=True):
+        if said := outcome.job.strategy.cut_in_words(outcome.job.setting):
+            yield f"{run.label}: {said}"
 
 
 def _compared(scenario: Scenario, runs: Sequence[Run]) -> str:

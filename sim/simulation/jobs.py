@@ -53,13 +53,14 @@ def plan_job(scenario: Scenario, strategy: AbstractStrategy, split: int) -> Job:
       InputError: there is no path between two of the sites, or the numbers contradict each other.
     """
     topology = scenario.topology
-    sites = topology.datacenters[: strategy.workers(len(topology.datacenters))]
+    everywhere = topology.datacenters
+    sites = tuple(everywhere[place] for place in strategy.places([site.name for site in everywhere]))
     names = tuple(site.name for site in sites)
     load = scenario.workload.load(sites, split)
     published = scenario.algorithm == PUBLISHED
     if strategy.by_layer and not load.layers:
         raise InputError(
-            f"workload.layers: {strategy.label} exchanges layer by layer, and nobody says how many there are; write "
+            f"workload.layers: {strategy.label} goes layer by layer, and nobody says how many there are; write "
             "the number in the workload, such as layers: 48"
         )
     setting = Setting(

@@ -41,11 +41,16 @@ def shape(scenario: Scenario, job: Job) -> Layers | None:
     return Layers(count, width, memory.heads or (named.heads if named else max(1.0, width / _HEAD)))
 
 
-def activation_bytes(memory: Memory, layers: Layers) -> float:
+def activation_bytes(memory: Memory, layers: Layers, kept: float = 1.0) -> float:
     """Activations of one chip: those of all layers, or with `layer` their inputs and one layer in full [byte].
 
     A layer has s b h (10 + 24/t + 5 a s / (h t)) bytes; without those of the attention the last term is left out; the
     input of a layer has 2 s b h.
+
+    Args:
+      memory: how the model is held.
+      layers: its shape.
+      kept: how many times these are kept at once: microbatches, times the share of the layers.
 
     Source: arXiv 2205.05198, equations 1 and 2, and section 5.
     """
@@ -54,8 +59,8 @@ def activation_bytes(memory: Memory, layers: Layers) -> float:
     slim = token_bytes * (10 + 24 / t)
     full = slim + token_bytes * 5 * layers.heads * s / (layers.width * t)
     if memory.rematerialise == "layer":
-        return layers.count * 2 * token_bytes + slim
-    return layers.count * (slim if memory.rematerialise == "attention" else full)
+        return kept * layers.count * 2 * token_bytes + slim
+    return kept * layers.count * (slim if memory.rematerialise == "attention" else full)
 
 
 def memory_of(scenario: Scenario, job: Job) -> ChipMemory:
@@ -72,13 +77,18 @@ def memory_by_site(scenario: Scenario, job: Job) -> list[ChipMemory]:
 def _of_worker(scenario: Scenario, job: Job, worker: int) -> ChipMemory:
     memory, load, strategy = scenario.workload.memory or Memory(), job.setting.load, job.strategy
     chips = load.deal.worker_chips[worker]
-    whole = load.params / memory.model_shards
+    held = strategy.held(worker, job.setting)
+    whole = held.params * load.params / memory.model_shards
     among = max(1.0, (memory.shards or chips / memory.model_shards))
     among = min(among, max(1.0, chips / memory.model_shards))
     stage = STAGES.index(memory.sharding)
     layers = shape(scenario, job)
     outer = 0.0 if memory.outer_on_host else strategy.outer_copies(job.setting) * _FLOAT32 * whole
-    gathered = memory.weight_bytes * whole / layers.count if stage == 3 and among > 1 and layers else 0.0
+    gathered = (
+        memory.weight_bytes * load.params / memory.model_shards / layers.count
+        if stage == 3 and among > 1 and layers
+        else 0.0
+    )
     sent = strategy.buffer_bytes(job.setting) / memory.model_shards
     named = scenario.workload.chip_at(job.sites[worker])
     found = find_chip(named) if named is not None else None
@@ -88,7 +98,7 @@ def _of_worker(scenario: Scenario, job: Job, worker: int) -> ChipMemory:
         "optimizer": memory.optimizer_bytes * whole / (among if stage >= 1 else 1),
         "outer": outer / (among if stage == 3 else 1),
         "buffers": sent / (among if stage == 3 else 1) + gathered,
-        "activations": activation_bytes(memory, layers) if layers else None,
+        "activations": activation_bytes(memory, layers, held.activations) if layers else None,
     }
     return ChipMemory(
         site=job.sites[worker].name,

@@ -14,6 +14,8 @@ _EXCHANGES = {
     "outer": "outer exchange",
     "push": "push to the server",
     "pull": "pull from the server",
+    "activations": "activations",
+    "returned": "gradients of activations",
 }
 
 

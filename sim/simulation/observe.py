@@ -123,7 +123,7 @@ class _Seen:
     def _doings(self, stretch: Stretch) -> Iterator[tuple[Doing, str, float, float]]:
         start_s, end_s = stretch.start_s, stretch.end_s
         if stretch.what == "compute":
-            yield "compute", "compute", start_s, end_s
+            yield "compute", stretch.label or "compute", start_s, end_s
         elif stretch.what == "pack":
             yield "packing", "packing of payloads", start_s, end_s
         elif stretch.what == "wait":

@@ -146,3 +146,18 @@ def period_of(job: Job) -> int:
 def first_group(job: Job) -> tuple[int, ...]:
     """The workers who exchange with each other after a job's first round, numbered as if no other job ran."""
     return job.strategy.schedule(job.setting).groups(0)[0]
+
+
+def exchange_of(network: AnyNetwork, job: Job, first: int = 0) -> str:
+    """How a job exchanges between its sites, by name.
+
+    Args:
+      network: that it is replayed on.
+      job: the job.
+      first: the number of its first worker.
+    """
+    members = first_group(job)
+    if len(members) == 1 < job.setting.workers and job.setting.parts_inside:
+        return "messages"  # as flows, from one site to another, and no exchange among several
+    size_bytes = job.strategy.outer_bytes(job.setting)
+    return network.collective(tuple(worker + first for worker in members), size_bytes, job.strategy.shape)

@@ -17,7 +17,7 @@ from .assumptions import assumptions
 from .cost import assumed, cost_of
 from .jobs import jobs, plan_job
 from .memory import memory_of, warnings
-from .replays import counted, first_group, network_of
+from .replays import counted, exchange_of, network_of
 from .results import Job, Outcome, Result
 from .summary import summarise
 from .without_effect.keys import without_effect
@@ -108,11 +108,7 @@ def _together(scenario: Scenario, jobs: Sequence[Job]) -> list[Outcome]:
     first = 0
     for job in jobs:
         last = first + job.setting.workers
-        used = network.collective(
-            tuple(worker + first for worker in first_group(job)),
-            job.strategy.outer_bytes(job.setting),
-            job.strategy.shape,
-        )
+        used = exchange_of(network, job, first)
         outcomes.append(Outcome(job, timeline.part(first, last), used, job.setting.load.steps))
         first = last
     return outcomes

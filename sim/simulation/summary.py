@@ -51,7 +51,7 @@ def summarise(outcome: Outcome, topology: str, reference_s: float) -> Run:
         cross_datacenter_bytes=timeline.crossing_bytes,
         mean_bandwidth_bits_per_s=8 * timeline.crossing_bytes / setting.workers / timeline.wall_clock_s,
         peak_bandwidth_bits_per_s=max(
-            8 * totals.peak_bytes / step_s for totals, step_s in zip(timeline.workers, load.mean_step_s, strict=True)
+            8 * totals.peak_bytes / strategy.step_s(worker, setting) for worker, totals in enumerate(timeline.workers)
         ),
         mean_staleness=timeline.total("staleness") / merges if merges else None,
         max_staleness=round(max(totals.stalest for totals in timeline.workers)) if merges else None,
@@ -75,7 +75,7 @@ def summarise(outcome: Outcome, topology: str, reference_s: float) -> Run:
 
 
 def _site_uses(job: Job, timeline: Timeline) -> tuple[SiteUse, ...]:
-    deal = job.setting.load.deal
+    deal, strategy = job.setting.load.deal, job.strategy
 
     def use(seat: Seat) -> SiteUse:
         totals = timeline.workers[seat.worker]
@@ -83,7 +83,7 @@ def _site_uses(job: Job, timeline: Timeline) -> tuple[SiteUse, ...]:
         return SiteUse(
             name=seat.site.name,
             chips=deal.worker_chips[seat.worker],
-            tokens_share=deal.tokens_share[seat.worker],
+            tokens_share=strategy.tokens_share(seat.worker, job.setting),
             compute_s=totals.compute_s,
             exposed_communication_s=totals.exposed_s,
             straggler_wait_s=totals.straggler_wait_s,

@@ -13,6 +13,7 @@ from .diloco import DiLoCo
 from .eager_diloco import EagerDiLoCo
 from .elastic_diloco import ElasticDiLoCo
 from .gossip_diloco import GossipDiLoCo
+from .pipeline import Pipeline
 from .shared.setting import Setting
 from .shared.strategy import AbstractStrategy
 from .sparseloco import SparseLoCo
@@ -29,7 +30,8 @@ Strategy = Annotated[
     | GossipDiLoCo
     | TwoLevelDiLoCo
     | SparseLoCo
-    | DecoupledDiLoCo,
+    | DecoupledDiLoCo
+    | Pipeline,
     Field(discriminator="kind"),
 ]
 
@@ -60,6 +62,7 @@ __all__ = [
     "EagerDiLoCo",
     "ElasticDiLoCo",
     "GossipDiLoCo",
+    "Pipeline",
     "Reference",
     "Setting",
     "SparseLoCo",

@@ -118,6 +118,7 @@ class AnalyticWorkload(AbstractWorkload):
             forward_share=self.forward_share,
             inside_included=self.step_time_s is not None,
             active_params=self.active_params,
+            width=self._width(named.width if named else None, params, dense=self.active_params is None),
         )
 
     def by_law(self, sites: Sequence[Datacenter]) -> tuple[Chip | None, ...]:

@@ -90,6 +90,21 @@ class AbstractWorkload(Frozen):
         whole = sum(sizes)
         return tuple(size / whole for size in sizes)
 
+    def _width(self, known: int | None, params: float, *, dense: bool) -> float | None:
+        """Width of the model: as given for its memory, or known, or that of 12 d^2 parameters a layer; None: unknown.
+
+        Args:
+          known: of a named or recorded model.
+          params: N.
+          dense: whether all parameters are active for a token; else their number tells no width.
+        """
+        if self.memory is not None and self.memory.width is not None:
+            return float(self.memory.width)
+        count = len(self.layer_params or ()) or self.layers or 0
+        if known is not None or not count or not dense:
+            return None if known is None else float(known)
+        return math.sqrt(params / (12 * count))
+
     def _deal(self, sites: Sequence[Datacenter], chips: float, split: int, chip_flop_per_s: float) -> Deal:
         """Chips and tokens of each worker; `chips` and `chip_flop_per_s` are defaults for all sites together."""
         said = self.chips is not None or self.tokens_per_chip is not None

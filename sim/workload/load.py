@@ -66,6 +66,7 @@ class Load:
       inside_included: whether the time of a step contains its exchange of gradients inside a datacenter, as a measured
         time does.
       active_params: parameters that are active for a token; None: all.
+      width: d, numbers that pass from a layer to the next for each token; None: nobody knows.
     """
 
     params: float
@@ -83,6 +84,7 @@ class Load:
     inside_included: bool = False
     outer_step_s: float = 0.0
     active_params: float | None = None
+    width: float | None = None
 
     def __post_init__(self) -> None:
         """Checks the time of a step, the steps and the chips: each key may be in its range, and these not.

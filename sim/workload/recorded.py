@@ -119,6 +119,9 @@ class TraceWorkload(AbstractWorkload):
             layers=self._layers(header.model.layers),
             forward_share=self.forward_share,
             outer_step_s=outer_step_s,
+            width=self._width(
+                None if recording.given else header.model.width, params, dense=header.model.active_params is None
+            ),
         )
 
     def by_law(self, sites: Sequence[Datacenter]) -> tuple[Chip | None, ...]:

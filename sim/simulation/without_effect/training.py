@@ -214,6 +214,13 @@ def _memory(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
         yield from given(memory, path, "outer_on_host")
 
 
+def _lone_stages(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
+    keys = ("schedule", "chunks", "stage_layers", "activation_bits", "width", "weights_share")
+    for position, job in _with_jobs(scenario, jobs):
+        if getattr(job.strategy, "pipelines", None) == job.setting.workers:
+            yield from given(job.strategy, f"strategies[{position}]", *keys)
+
+
 TRAINING: tuple[tuple[str, Rule], ...] = (
     ("a datacenter with a single chip exchanges nothing inside", _lone_chips),
     ("one node has all chips of its datacenter", _one_node),
@@ -242,6 +249,7 @@ TRAINING: tuple[tuple[str, Rule], ...] = (
         lambda s, _: strategies(s, lambda each: each.meetings.of_all, "grace", "margin"),
     ),
     ("the steps behind which an exchange hides leave no time to wait for more learners", _margins),
+    ("a pipeline of a single stage passes nothing on", _lone_stages),
     ("two replicas have no other partners", lambda s, _: strategies(s, lambda each: each.replica_count == 2, "seed")),
     (
         "there is one region only",

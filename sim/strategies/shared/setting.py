@@ -95,25 +95,40 @@ class Setting:
         """What the backward pass of each worker hides of such an exchange in a mean step [s]."""
         return tuple(self.inside_s(worker) - self.inside_exposed_s(worker) for worker in self.everyone)
 
-    def gradients_behind_s(self, payload_bytes: float) -> float:
-        """The hidden time of the parts inside of an exchange of gradients among all workers [s].
+    def gradients_behind_s(
+        self,
+        payload_bytes: float,
+        members: tuple[int, ...] | None = None,
+        backward_s: tuple[float, ...] | None = None,
+    ) -> float:
+        """The hidden time of the parts inside of an exchange of gradients among some workers [s].
 
         For a single worker the part inside is its whole exchange; else the reduce-scatter and the all-gather of the
         slowest worker.
+
+        Args:
+          payload_bytes: of the exchange [byte].
+          members: the workers; None: all.
+          backward_s: the backward pass behind which each of them exchanges; None: that of a mean step [s].
         """
-        if self.load.inside_included or not (self.parts_inside or self.workers == 1):
+        members = self.everyone if members is None else members
+        if self.load.inside_included or not (self.parts_inside or len(members) == 1):
             return 0.0
-        if self.workers == 1:
-            whole_s = self._all_reduce_s(0, payload_bytes)
-            return whole_s - self._exposed_s(0, whole_s, self.inside[0].latency_s)
-        if payload_bytes not in self._behind_s:  # a cache, as every worker asks for it
-            whole = [2 * self.scatter_s(worker, payload_bytes) for worker in self.everyone]
-            shown = [self._exposed_s(w, each, 2 * self.inside[w].latency_s) for w, each in enumerate(whole)]
-            self._behind_s[payload_bytes] = max(whole) - max(shown)
-        return self._behind_s[payload_bytes]
+        key = payload_bytes, members, backward_s
+        if key not in self._behind_s:  # a cache, as every worker asks for it
+            halves = 1 if len(members) == 1 else 2
+            exchange_s = self._all_reduce_s if len(members) == 1 else self.scatter_s
+            whole = [halves * exchange_s(worker, payload_bytes) for worker in members]
+            behind = backward_s or (None,) * len(members)
+            shown = [
+                self._exposed_s(worker, each, halves * self.inside[worker].latency_s, own_s)
+                for worker, each, own_s in zip(members, whole, behind, strict=True)
+            ]
+            self._behind_s[key] = max(whole) - max(shown)
+        return self._behind_s[key]
 
     @cached_property
-    def _behind_s(self) -> dict[float, float]:
+    def _behind_s(self) -> dict[Hashable, float]:
         return {}
 
     def spanning_exposed_s(self, payload_bytes: float) -> float:
@@ -130,10 +145,11 @@ class Setting:
     def _all_reduce_s(self, worker: int, payload_bytes: float) -> float:
         return ideal_all_reduce_s(payload_bytes, self.load.deal.worker_chips[worker], *self.inside[worker])
 
-    def _exposed_s(self, worker: int, whole_s: float, latency_s: float) -> float:
+    def _exposed_s(self, worker: int, whole_s: float, latency_s: float, backward_s: float | None = None) -> float:
         if not self.behind_backward or not self.behind_backward[worker] or not whole_s:
             return whole_s
-        backward_s = (1 - self.load.forward_share) * self.load.mean_step_s[worker]
+        if backward_s is None:
+            backward_s = (1 - self.load.forward_share) * self.load.mean_step_s[worker]
         return latency_s + max(0.0, whole_s - latency_s - backward_s)
 
     def gradients_inside(self, worker: int, count: int, behind_s: float) -> Collective | None:

@@ -48,6 +48,18 @@ class Meetings(NamedTuple):
     knows_the_end: bool = False
 
 
+class Held(NamedTuple):
+    """What of a model a worker has in the memory of its chips.
+
+    Attributes:
+      params: share of the parameters.
+      activations: microbatches whose activations it keeps at a time, each counted by its share of the layers.
+    """
+
+    params: float = 1.0
+    activations: float = 1.0
+
+
 def open_end(closing: bool) -> dict[str, str]:
     """The entry in `parameters` for a run without its closing exchange."""
     return {} if closing else {"open end": ""}

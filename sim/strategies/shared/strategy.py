@@ -14,7 +14,7 @@ from ...units.quantities import Bits, Latency
 from .closed_form import ClosedForm
 from .schedule import Schedule
 from .setting import Setting
-from .stated import Law, Meetings, Replica
+from .stated import Held, Law, Meetings, Replica
 
 
 def told_apart(labels: Sequence[str]) -> list[str]:
@@ -131,6 +131,10 @@ class AbstractStrategy(Frozen, ABC):
         """Number of datacenters that it uses: one for each replica, or all for a single replica."""
         return datacenters if self.spans else self.replica_count
 
+    def places(self, datacenters: Sequence[str]) -> Sequence[int]:
+        """The datacenters that it uses, by their positions, in the order of its workers: the first ones."""
+        return range(self.workers(len(datacenters)))
+
     def replica_of(self, worker: Worker) -> Replica:
         """The replica to which a worker belongs."""
         return 0 if self.spans else worker
@@ -171,6 +175,22 @@ class AbstractStrategy(Frozen, ABC):
     def buffer_bytes(self, setting: Setting) -> float:
         """Change of a replica that is under way at once; gradients are exchanged where they lie [byte]."""
         return self.outer_bytes(setting) / self.fragment_count(setting) if self.has_outer_steps else 0.0
+
+    def step_s(self, worker: Worker, setting: Setting) -> float:
+        """Mean compute of a worker in an inner step [s]."""
+        return setting.load.mean_step_s[worker]
+
+    def tokens_share(self, worker: Worker, setting: Setting) -> float:
+        """Share of every batch that a worker computes with."""
+        return setting.load.deal.tokens_share[worker]
+
+    def held(self, worker: Worker, setting: Setting) -> Held:
+        """What of the model a worker has: all of it, and one microbatch at a time."""
+        return Held()
+
+    def cut_in_words(self, setting: Setting) -> str:
+        """How the model is cut among the workers, for people; empty where each has all of it."""
+        return ""
 
     def worker_steps(self, worker: Worker, setting: Setting) -> int:
         """Inner steps that a worker makes."""

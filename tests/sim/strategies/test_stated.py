@@ -20,6 +20,7 @@ from sim.strategies import (
     EagerDiLoCo,
     ElasticDiLoCo,
     GossipDiLoCo,
+    Pipeline,
     SparseLoCo,
     StreamingDiLoCo,
     TwoLevelDiLoCo,
@@ -112,6 +113,20 @@ LABELS = {
         syncer="tokyo",
         payload_bits=4,
         closing_exchange=False,
+    ),
+    "Pipeline m=16 1f1b": Pipeline(),
+    "Pipeline D=2 p=3 m=12 interleaved v=4 on=a,b,c,d,e,f activations=8b 8-bit": Pipeline(
+        pipelines=2,
+        stages=3,
+        microbatches=12,
+        schedule="interleaved",
+        chunks=4,
+        sites=("a", "b", "c", "d", "e", "f"),
+        activation_bits=8,
+        payload_bits=8,
+    ),
+    "Pipeline m=16 zero-bubble W=0.4 layers=5/3 d=4096": Pipeline(
+        schedule="zero-bubble", weights_share=0.4, stage_layers=(5, 3), width=4096
     ),
     "Gossip DiLoCo M=4 H=30 copies=1 seed=7": GossipDiLoCo(copies=1.0, seed=7),
     "Two-level DiLoCo M=6 regions=3 H=10 K=5 4-bit": TwoLevelDiLoCo(

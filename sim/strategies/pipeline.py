@@ -1,0 +1,300 @@
+"""Pipeline: a model cut into stages, one at each site, through which microbatches pass forward and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from ..engine.ops import Collective, Compute, Op, Wait
+from ..errors import InputError
+from ..units.quantities import MOST_LAYERS, MOST_SITES, Bits
+from .shared.closed_form import ClosedForm, gradients_across, packing
+from .shared.pipeline_form import busiest_border_s, gpipe_waits
+from .shared.pipelining import Kind, ScheduleName, check_groups, kept, shares_of, turns
+from .shared.schedule import Schedule
+from .shared.setting import Setting
+from .shared.stages import StageWorker, cut_in_words, layers_of_stages
+from .shared.stated import Held, Law, Meetings
+from .shared.strategy import AbstractStrategy
+
+_CHUNKS, _WEIGHTS = 2, 0.5
+
+
+@dataclass(frozen=True)
+class _Cut(Schedule):
+    """A schedule, with the share of the layers in each stage of a pipeline, in order."""
+
+    shares: tuple[float, ...] = ()
+
+
+class Pipeline(AbstractStrategy):
+    """A pipeline over datacenters: each computes some of the layers, and passes activations on to the next.
+
+    A batch is shared out into microbatches. At every border between two stages the activations of each go forward, and
+    their gradients back: tokens x width x `activation_bits` / 8 bytes each way. A site computes on while it sends, and
+    stands still for what it needs. With several pipelines the batch is shared by them, and sites with the same layers
+    exchange their gradients after each step. A stage begins its next step as soon as it can.
+
+    All chips of a datacenter compute its stage together, and share out each microbatch. So the seconds of a step that
+    the workload states are those of a step in which every datacenter takes the whole model through its share of the
+    batch; a stage with a p-th of the layers, through which p times as many tokens pass, takes as long.
+
+    Source: arXiv 1811.06965 (GPipe), 2104.04473 (1F1B, interleaved), 2401.10241 (ZB-H1).
+    Limits: replay only, but for GPipe with equal stages and borders. A microbatch takes its share of the step, however
+      small it is. Embedding and output head are spread over the layers unless `layer_params` says otherwise. Nothing is
+      computed again in the backward pass, and no stage waits for the others before it moves its weights.
+    """
+
+    kind: Literal["pipeline"] = "pipeline"
+    pipelines: int = Field(default=1, gt=0, le=MOST_SITES, examples=[2])
+    """Pipelines D beside each other, each with datacenters of its own."""
+    stages: int | None = Field(default=None, gt=0, le=MOST_SITES, examples=[2])
+    """Datacenters p of a pipeline; default: as many as there are for each."""
+    sites: tuple[str, ...] | None = Field(default=None, min_length=1, max_length=MOST_SITES, examples=[["dc1", "dc0"]])
+    """The datacenters in the order of the stages, one pipeline after the other; default: in that of the topology."""
+    microbatches: int = Field(default=16, gt=0, le=4096, examples=[16])
+    """Microbatches m of a pipeline in a step."""
+    schedule_name: ScheduleName = Field(default="1f1b", alias="schedule", examples=["gpipe"])
+    """`gpipe`: all forward passes first; `1f1b`: one forward, one backward; `interleaved`: likewise, with several
+    chunks of the model at each site; `zero-bubble`: ZB-H1, which computes gradients of weights later."""
+    chunks: int | None = Field(default=None, gt=1, le=64, examples=[2])
+    """Stages v of a datacenter with `interleaved`; default: 2."""
+    stage_layers: tuple[int, ...] | None = Field(default=None, min_length=1, max_length=MOST_LAYERS, examples=[[5, 3]])
+    """Layers of each stage of a pipeline, in order; default: as equal as can be, or with `split: by-speed` in
+    proportion to the speed of the datacenters."""
+    activation_bits: Bits = Field(default=16.0, examples=[8])
+    """Bits of each number that crosses a border [bit]."""
+    width: int | None = Field(default=None, gt=0, le=10**6, examples=[4096])
+    """Numbers that pass a border for each token; default: the width of the workload's model."""
+    weights_share: float | None = Field(default=None, gt=0, lt=1, strict=True, examples=[0.4])
+    """With `zero-bubble`: share of the backward pass that computes gradients of weights; default: a half."""
+
+    name: ClassVar[str] = "Pipeline"
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.chunks is not None and self.schedule_name != "interleaved":
+            raise InputError(f"chunks: {self.schedule_name} has none; write schedule: interleaved, or leave chunks out")
+        if self.weights_share is not None and self.schedule_name != "zero-bubble":
+            raise InputError(
+                f"weights_share: {self.schedule_name} computes a backward pass as a whole; write schedule: "
+                "zero-bubble, or leave weights_share out"
+            )
+        if self.sites is None:
+            return self
+        if twice := next((name for name in self.sites if self.sites.count(name) > 1), None):
+            raise InputError(f"sites: {twice} is there twice, and a datacenter has one worker; write each name once")
+        wanted = None if self.stages is None else self.stages * self.pipelines
+        if len(self.sites) % self.pipelines or wanted not in (None, len(self.sites)):
+            fits = f"{wanted} names" if wanted else f"a multiple of {self.pipelines} names"
+            raise InputError(f"sites: got {len(self.sites)} names for {self.pipelines} pipelines; write {fits}")
+        return self
+
+    @property
+    def _v(self) -> int:
+        return (self.chunks or _CHUNKS) if self.schedule_name == "interleaved" else 1
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """D, p and their places, m, the schedule, the layers of stages if they are given, and the payloads."""
+        own = {"D": f"{self.pipelines}"} if self.pipelines > 1 else {}
+        own |= ({"p": f"{self.stages}"} if self.stages else {}) | {"m": f"{self.microbatches}", self.schedule_name: ""}
+        own |= {"v": f"{self._v}"} if self.schedule_name == "interleaved" else {}
+        own |= {"W": f"{self.weights_share:g}"} if self.weights_share else {}
+        own |= {"on": ",".join(self.sites)} if self.sites else {}
+        own |= {"layers": "/".join(map(str, self.stage_layers))} if self.stage_layers else {}
+        own |= {"d": f"{self.width}"} if self.width else {}
+        own |= {} if self.activation_bits == 16 else {"activations": f"{self.activation_bits:g}b"}
+        return own | self.payload_parameters()
+
+    @property
+    def replica_count(self) -> int:
+        """One, as there is one model."""
+        return 1
+
+    @property
+    def steps_per_sync(self) -> int:
+        """One: each step has its microbatches, and ends with an exchange of gradients."""
+        return 1
+
+    @property
+    def law(self) -> Law:
+        """The law of Data-Parallel, as the same is computed."""
+        return Law("data-parallel", 1, None, fitted=True)
+
+    @property
+    def meetings(self) -> Meetings:
+        """Neighbours meet at every border, at any time; with a single stage all workers exchange together."""
+        return Meetings() if self.stages == 1 else Meetings(of_all=False, linger=True, at_once=True)
+
+    @property
+    def by_layer(self) -> bool:
+        """Whether it needs the number of layers."""
+        return self.stages != 1
+
+    def outer_steps(self, steps: int) -> int:
+        """None: 0."""
+        return 0
+
+    def fewest_bits(self, gradient_bits: float, outer_bits: float) -> float:
+        """Bits of a gradient, or of an activation if those are fewer."""
+        return min(self.activation_bits, super().fewest_bits(gradient_bits, outer_bits))
+
+    def workers(self, datacenters: int) -> int:
+        """The datacenters of all pipelines."""
+        own = self.pipelines * (self.stages or max(1, datacenters // self.pipelines))
+        return len(self.sites) if self.sites else own
+
+    def places(self, datacenters: Sequence[str]) -> Sequence[int]:
+        """The datacenters as they are named, or the first ones."""
+        if self.sites is None:
+            return super().places(datacenters)
+        if unknown := next((name for name in self.sites if name not in datacenters), None):
+            raise InputError(
+                f"sites: {unknown} of {self.label} is no datacenter of the topology; write some of "
+                f"{', '.join(datacenters)}"
+            )
+        return [datacenters.index(name) for name in self.sites]
+
+    def _stages(self, setting: Setting) -> int:
+        return setting.workers // self.pipelines
+
+    def schedule(self, setting: Setting) -> _Cut:
+        """Cuts the model into stages; the sites with the same stage exchange after each step."""
+        stages = self._stages(setting)
+        if self.schedule_name == "interleaved":
+            check_groups(self.label, stages, self.microbatches)
+        groups = tuple(tuple(range(place, setting.workers, stages)) for place in range(stages))
+        steps = (setting.load.steps,) * setting.workers
+        return _Cut(steps, 1, lambda _: groups, shares=self._shares(setting))
+
+    def _layers(self, setting: Setting) -> tuple[int, ...]:
+        """The layers of each stage of a pipeline, in order."""
+        return layers_of_stages(setting.load, self._stages(setting), self._v, self.stage_layers, self.label)
+
+    def _shares(self, setting: Setting) -> tuple[float, ...]:
+        """The share of all layers in each stage of a pipeline, in order."""
+        return shares_of(setting.load.layers, self._layers(setting)) if self._stages(setting) > 1 else (1.0,)
+
+    def cut_in_words(self, setting: Setting) -> str:
+        """The layers of the stages, and what passes a border."""
+        if self._stages(setting) == 1:
+            return ""
+        step_s = max(self.step_s(worker, setting) for worker in setting.everyone)
+        sizes = [self.message_bytes(worker, setting) for worker in setting.everyone]
+        return cut_in_words(self._layers(setting), max(sizes), self.microbatches, step_s)
+
+    def tokens_share(self, worker: int, setting: Setting) -> float:
+        """Share of a batch that its pipeline computes with."""
+        stages = self._stages(setting)
+        first = worker // stages * stages
+        return sum(setting.load.deal.tokens_share[first : first + stages])
+
+    def _pace(self, worker: int, setting: Setting, shares: Sequence[float]) -> tuple[float, ...]:
+        """Compute of each chunk of a worker, as a share of the step that the workload states for it."""
+        passing = self.tokens_share(worker, setting) / setting.load.deal.tokens_share[worker]
+        stages = self._stages(setting)
+        return tuple(passing * share for share in shares[worker % stages :: stages])
+
+    def step_s(self, worker: int, setting: Setting) -> float:
+        """Mean compute of a worker in a step: that of its layers, for all tokens of its pipeline [s]."""
+        return sum(self._pace(worker, setting, self._shares(setting))) * setting.load.mean_step_s[worker]
+
+    def held(self, worker: int, setting: Setting) -> Held:
+        """The layers of a worker, and the microbatches that are between its forward and its backward pass."""
+        stages, place = self._stages(setting), worker % self._stages(setting)
+        own = self._shares(setting)[place::stages]
+        order = turns(self.schedule_name, stages, self._v, self.microbatches, worker % stages)
+        return Held(sum(own), kept(order, own))
+
+    def message_bytes(self, worker: int, setting: Setting) -> float:
+        """Activations of a microbatch at a border, and their gradients [byte].
+
+        Raises:
+          InputError: nobody says how wide the model is.
+        """
+        width = self.width or setting.load.width
+        if width is None:
+            raise InputError(
+                f"strategies.width: nobody says how many numbers pass from a layer of the model to the next in "
+                f"{self.label}; write it, such as width: 4096"
+            )
+        tokens = setting.load.batch_tokens * self.tokens_share(worker, setting) / self.microbatches
+        return tokens * width * self.activation_bits / 8
+
+    def _gradients(self, worker: int, setting: Setting, shares: Sequence[float]) -> tuple[Collective, float]:
+        """The exchange of gradients of the sites with the same layers, and the share of the parameters in it."""
+        load, stages = setting.load, self._stages(setting)
+        members = tuple(range(worker % stages, setting.workers, stages))
+        share = sum(shares[worker % stages :: stages])
+        size_bytes = self.gradient_bytes_across(setting) * share
+        last = self._parts(setting)["weights"] or self._parts(setting)["backward"]
+        lasts_s = (self._pace(each, setting, shares)[0] * load.mean_step_s[each] * last for each in members)
+        backward_s = tuple(each_s / self.microbatches for each_s in lasts_s)  # it hides behind the last piece of a step
+        behind_s = setting.gradients_behind_s(size_bytes, members, backward_s)
+        one = Collective("gradients", 0, members, size_bytes, behind_s=behind_s, parts_inside=not load.inside_included)
+        return one, share
+
+    def _parts(self, setting: Setting) -> dict[Kind, float]:
+        """Share of each kind of piece in a step."""
+        forward, later = setting.load.forward_share, 0.0
+        if self.schedule_name == "zero-bubble" and self._stages(setting) > 1:
+            later = (1 - forward) * (self.weights_share or _WEIGHTS)
+        return {"forward": forward, "backward": 1 - forward - later, "weights": later}
+
+    def program(self, worker: int, setting: Setting, schedule: Schedule) -> Iterator[Op]:
+        """Forward and backward passes of all microbatches in the order of the schedule, and then the gradients."""
+        assert isinstance(schedule, _Cut), "its own schedule"
+        stages, shares = self._stages(setting), self._pace(worker, setting, schedule.shares)
+        own = StageWorker(
+            worker - worker % stages,
+            worker % stages,
+            stages,
+            turns(self.schedule_name, stages, self._v, self.microbatches, worker % stages),
+            self.microbatches,
+            shares,
+            self.message_bytes(worker, setting) if stages > 1 else 0.0,
+            self._parts(setting),
+        )
+        gradients, share = self._gradients(worker, setting, schedule.shares)
+        for step in range(schedule.steps[worker]):
+            whole_s = setting.load.compute_s(worker, step, 1)
+            yield from own.step(step, whole_s) if stages > 1 else [Compute(whole_s * sum(shares))]
+            yield from (*self.start(setting, one := replace(gradients, index=step), share), Wait(one))
+        if stages > 1:
+            yield from own.end(schedule.steps[worker])
+
+    def closed_form(self, setting: Setting) -> ClosedForm | None:
+        """That of Data-Parallel with one stage; of a lone GPipe with equal stages and borders; else None [s]."""
+        stages, load, shares = self._stages(setting), setting.load, self._shares(setting)
+        exchanges = [self._gradients(worker, setting, shares)[0] for worker in setting.everyone]
+        step_s = [self.step_s(worker, setting) for worker in setting.everyone]
+        packed = packing(self.packing_s(setting) * max(shares), outer=False)
+        if stages == 1:
+            size_bytes, behind_s = exchanges[0].payload_bytes, exchanges[0].behind_s if setting.workers == 1 else 0.0
+            added = gradients_across(setting, size_bytes, setting.across_s(size_bytes) - behind_s)
+            return ClosedForm(load.steps, 1, max(step_s), (*added, *packed))
+        if self.schedule_name != "gpipe" or self.pipelines > 1:
+            return None
+        waits = gpipe_waits(setting, self.microbatches, step_s, self.message_bytes(0, setting), exchanges)
+        return None if waits is None else ClosedForm(load.steps, 1, step_s[0], (*waits, *packed))
+
+    def link_s(self, setting: Setting) -> float:
+        """The time for which the busiest border is busy with messages of one direction; with one stage X T [s]."""
+        stages, load = self._stages(setting), setting.load
+        if stages == 1:
+            return setting.sending_s(self.gradient_bytes_across(setting)) * load.steps
+        sizes = [self.microbatches * self.message_bytes(worker, setting) for worker in setting.everyone]
+        return busiest_border_s(setting, stages, self._v, sizes) * load.steps
+
+    def bound_s(self, setting: Setting) -> float:
+        """A lower bound: all compute of the slowest site, or at the published cost `link_s` if that is longer [s]."""
+        if self._stages(setting) == 1:
+            return super().bound_s(setting)
+        load, shares = setting.load, self._shares(setting)
+        paces = [sum(self._pace(worker, setting, shares)) for worker in setting.everyone]
+        compute_s = max(pace * load.compute_s(worker, 0, load.steps) for worker, pace in enumerate(paces))
+        return compute_s if setting.parts_inside else max(compute_s, self.link_s(setting))
