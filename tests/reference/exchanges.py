@@ -102,10 +102,16 @@ class Flowing(Published):
         super().__init__(clock, roads, places, insides)
         self.pipes, self.choose, self.chunked = pipes, choose, algorithm == "chunked-ring"
         self._before = {}
+        self._left = {}
+        """When the last bit of the last message has left, on each connection."""
 
     def begin(self, exchange):
         if len(exchange.sites) == 1:
             return self._inside(exchange)
+        if exchange.stream:
+            before, left = self._left.get(exchange.stream), Signal(self.clock)
+            self._left[exchange.stream] = left
+            return self.clock.start(self._message(exchange, before, left))
         if exchange.one_way:
             return self._in_turn(exchange, exchange.sites, self._transfer(exchange))
         return self._in_turn(exchange, exchange.sites, self.all_reduce(exchange, self.plan(exchange)))
@@ -169,6 +175,16 @@ class Flowing(Published):
         way = self._way((source, target))
         yield self.pipes.send(way.pipes, size, way.streams, way.cap)
         yield rounds * self.roads.transport.messages * way.latency_s
+
+    def _message(self, exchange, before, left):
+        """Leaves when the one before it on its connection has; the next one leaves while it is on its way."""
+        if before:
+            yield before
+        yield self.roads.transport.exchange_overhead_s
+        way = self._way(exchange.one_way)
+        yield self.pipes.send(way.pipes, exchange.size, way.streams, way.cap)
+        left.fire()
+        yield way.latency_s
 
     def _transfer(self, exchange):
         """A push: inside, then across; a pull: across, then inside; the replica's site is the one that has the inside."""

@@ -35,7 +35,7 @@ def _figures(replay, job, watched_s):
         "hidden_communication_s": mean("hidden"),
         "cross_datacenter_bytes": crossing_bytes,
         "mean_bandwidth_bits_per_s": 8 * crossing_bytes / len(workers) / wall_s,
-        "peak_bandwidth_bits_per_s": max(8 * w.peak / job.load.mean_step_s[w.number] for w in workers),
+        "peak_bandwidth_bits_per_s": max(8 * w.peak / job.step_s(w.number) for w in workers),
         "mean_staleness": sum(worker.stale for worker in workers) / merges if merges else None,
         "max_staleness": max(worker.stalest for worker in workers) if merges else None,
         "late_merges": sum(worker.late for worker in workers),

@@ -3,6 +3,7 @@
 import math
 
 from .insides import behind_s, hidden_by_layer_s
+from .pipeline import Stages
 from .syncer import steps_of
 
 
@@ -22,12 +23,17 @@ class Job:
         self.first = first
         self.closing = getattr(strategy, "closing_exchange", True)
         self.by_layer = getattr(strategy, "overlap", "none") == "layers"
-        spans = strategy.kind == "data-parallel"
+        spans = strategy.kind in ("data-parallel", "pipeline")
+        self.stages = Stages(strategy, load, insides, published=published) if strategy.kind == "pipeline" else None
         self.pack_s = self._pack_s()
         self.size = self._packed(load.gradient_bytes if spans else load.outer_bytes) * getattr(strategy, "copies", 1.0)
         self.steps = self._async_steps() if strategy.kind == "async-diloco" and strategy.replicas > 1 else None
         if strategy.kind == "decoupled-diloco":
             self.steps = steps_of(self)
+
+    def step_s(self, worker):
+        """Compute of a mean step [s]."""
+        return self.stages.step_s(worker) if self.stages else self.load.mean_step_s[worker]
 
     def _pack_s(self):
         """Compute for one exchange of everything: as asked for, else what the outer optimizer took in a recording."""
@@ -37,7 +43,7 @@ class Job:
 
     def outer_steps(self):
         """Rounds that end with an exchange; a last one of fewer than H steps may have none."""
-        if self.strategy.kind == "data-parallel":
+        if self.strategy.kind in ("data-parallel", "pipeline"):
             return 0
         whole, rest = divmod(self.load.steps, self.strategy.sync_every)
         return whole + (rest > 0 and self.closing)

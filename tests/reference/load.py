@@ -58,6 +58,7 @@ class Load:
         sizes = workload.layer_params or [1.0] * count
         self.layers = [size / sum(sizes) for size in sizes]
         self.forward_share = workload.forward_share
+        self.width = trace.model["width"] if recorded else None
 
     def _chips(self, workload, sites, trace):
         if workload.chips is None and workload.tokens_per_chip is None and all(site.chips for site in sites):

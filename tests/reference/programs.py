@@ -7,6 +7,7 @@ pack first, and `yield from w.wait(...)`. Steps count from 0.
 import math
 import random
 
+from .pipeline import pipeline
 from .syncer import fragment_count as fragment_count_of
 from .syncer import handed_in, overlap_steps
 
@@ -16,6 +17,8 @@ def program(w):
     kind, strategy = w.job.strategy.kind, w.job.strategy
     if kind == "data-parallel":
         yield from spanning(w, range(w.job.load.steps), w.job.size, by_layer=w.job.by_layer, packed=True)
+    elif kind == "pipeline":
+        yield from pipeline(w)
     elif kind in ("diloco", "async-diloco") and strategy.replicas == 1:
         yield from one_replica(w)
     elif kind == "async-diloco":

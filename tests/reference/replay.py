@@ -38,6 +38,7 @@ class Exchange:
     within: bool = False
     gathers: bool = False
     is_first: bool = False
+    stream: tuple | None = None
     batch: tuple | None = None
     legs: list = field(default_factory=list)
     own: dict = field(default_factory=dict)
@@ -93,6 +94,18 @@ class Worker:
             one.sites, one.job = tuple(dict.fromkeys(one_way)) if one_way else members, self.job
             self.run.open[key] = one
         return self.run.open[key]
+
+    def message(self, name, step, part, size, ends):
+        """A message from one worker to another, the same for both; its name and ends tell its connection."""
+        key = (name, step, part, ends)
+        if key not in self.run.open:
+            one = Exchange(Signal(self.run.clock), ends, size, ends, sites=ends, job=self.job, pays_inside=False)
+            one.stream, one.joined = (name[0], ends), [ends[1]]  # who gets it does not keep it waiting
+            self.run.open[key] = one
+        return self.run.open[key]
+
+    def send(self, one):
+        self.run.join(self, one)
 
     def start(self, one, pack=0.0):
         """Packs so large a share of the parameters, and joins."""
@@ -156,6 +169,8 @@ class Replay:
         self.jobs, self.workers, sites, insides = [], [], [], []
         for strategy in strategies:
             own = topology.datacenters[: workers_of(strategy, len(topology.datacenters))]
+            if getattr(strategy, "sites", None):
+                own = [site for name in strategy.sites for site in topology.datacenters if site.name == name]
             load = Load(scenario.workload, own)
             nets = [Inside(site, load.chips[w], backward_s(site, load, w, published)) for w, site in enumerate(own)]
             names = [site.name for site in own]
@@ -211,6 +226,7 @@ class Replay:
             worker.burst += size / len(one.members)
         one.joined.append(worker.place)
         apart = getattr(self.net, "chunked", False) and len(one.members) > 1 and one.quorum is None and not one.gathers
+        apart = apart and not one.one_way
         if apart:
             mine = one.own[worker.place] = Exchange(Signal(self.clock), one.members, one.size, sites=one.sites)
             self.net.enter(one, worker.place).then(lambda: self._over(mine, [worker.place]))
@@ -266,6 +282,8 @@ class Replay:
 
 def workers_of(strategy, datacenters):
     """A datacenter for each of several replicas; all of them where there is one model."""
+    if strategy.kind == "pipeline":
+        return strategy.pipelines * (strategy.stages or datacenters // strategy.pipelines)
     replicas = getattr(strategy, "replicas", 1)
     return replicas if replicas > 1 else datacenters
 

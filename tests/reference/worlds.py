@@ -83,7 +83,10 @@ def _share_chips(rng, document, count):
         for site in sites:
             site["chips"] = rng.choice([1, 2, 4, 8])
     else:
-        lone = rng.random() < 0.4 and all(s.get("replicas", 1) in (1, count) for s in document["strategies"])
+        lone = rng.random() < 0.4 and all(
+            s.get("replicas", 1) in (1, count) and s.get("stages", count) * s.get("pipelines", 1) == count
+            for s in document["strategies"]
+        )
         workload["chips"] = count if lone else 60
 
 
@@ -196,9 +199,12 @@ def _strategy(rng, count, layers):
         kinds += ["diloco", "streaming-diloco", "eager-diloco", "async-diloco", "elastic-diloco"]
         kinds += ["gossip-diloco", "two-level-diloco", "sparseloco", "sparseloco"]
         kinds += ["decoupled-diloco", "decoupled-diloco"]
+        kinds += ["pipeline", "pipeline", "pipeline"] if layers > 1 else []
     kind = rng.choice(kinds)
     strategy = {"kind": kind}
-    if kind != "data-parallel":
+    if kind == "pipeline":
+        strategy |= _pipeline(rng, count, layers)
+    elif kind != "data-parallel":
         many = rng.randint(2, count) if count > 1 else 1
         alone = kind in ("diloco", "async-diloco") and rng.random() < 0.3
         strategy |= {"replicas": 1 if alone else many, "sync_every": rng.choice([1, 2, 3, 4, 7, 10])}
@@ -238,9 +244,33 @@ def _strategy(rng, count, layers):
         "compression_time": f"{_number(rng, 0.01, 1)!r} s",
         "closing_exchange": False,
     }.items():
-        if rng.random() < 0.12 and (key, kind) != ("closing_exchange", "data-parallel"):
+        if rng.random() < 0.12 and not (key == "closing_exchange" and kind in ("data-parallel", "pipeline")):
             strategy[key] = value
     return strategy
+
+
+def _pipeline(rng, count, layers):
+    stages = rng.randint(1, min(count, layers))
+    pipelines = rng.randint(1, count // stages)
+    keys = {"stages": stages, "pipelines": pipelines, "microbatches": rng.choice([1, 2, 3, 5, 8])}
+    keys["schedule"] = rng.choice(["gpipe", "1f1b", "1f1b", "interleaved", "zero-bubble"])
+    chunks = 1
+    if keys["schedule"] == "interleaved":
+        chunks = rng.randint(2, 3)
+        keys |= {"chunks": chunks, "microbatches": stages * rng.choice([1, 2, 3])}
+        if stages * chunks > layers:
+            keys = {key: value for key, value in keys.items() if key not in ("schedule", "chunks")}
+            chunks = 1
+    if keys.get("schedule") == "zero-bubble" and rng.random() < 0.5:
+        keys["weights_share"] = _number(rng, 0.1, 0.9)
+    if rng.random() < 0.3:
+        ends = sorted(rng.sample(range(1, layers), stages * chunks - 1))
+        keys["stage_layers"] = [b - a for a, b in zip([0, *ends], [*ends, layers], strict=True)]
+    if rng.random() < 0.3:
+        keys["sites"] = [f"s{number}" for number in rng.sample(range(count), stages * pipelines)]
+    if rng.random() < 0.4:
+        keys["width"] = rng.choice([100, 5000, 100_000])
+    return keys | ({"activation_bits": rng.choice([4, 32])} if rng.random() < 0.3 else {})
 
 
 def write_traces(folder):
