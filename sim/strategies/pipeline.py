@@ -79,19 +79,21 @@ class Pipeline(AbstractStrategy):
         if self.chunks is not None and self.schedule_name != "interleaved":
             raise InputError(f"chunks: {self.schedule_name} has none; write schedule: interleaved, or leave chunks out")
         if self.weights_share is not None and self.schedule_name != "zero-bubble":
-            raise InputError(
-                f"weights_share: {self.schedule_name} computes a backward pass as a whole; write schedule: "
-                "zero-bubble, or leave weights_share out"
-            )
+            raise InputError("weights_share: only zero-bubble has one; write schedule: zero-bubble, or leave it out")
         if self.sites is None:
             return self
         if twice := next((name for name in self.sites if self.sites.count(name) > 1), None):
             raise InputError(f"sites: {twice} is there twice, and a datacenter has one worker; write each name once")
-        wanted = None if self.stages is None else self.stages * self.pipelines
-        if len(self.sites) % self.pipelines or wanted not in (None, len(self.sites)):
-            fits = f"{wanted} names" if wanted else f"a multiple of {self.pipelines} names"
-            raise InputError(f"sites: got {len(self.sites)} names for {self.pipelines} pipelines; write {fits}")
+        if self.stages is not None:
+            raise InputError("stages: `sites` say how many there are; leave stages out")
+        if len(self.sites) % self.pipelines:
+            raise InputError(f"sites: got {len(self.sites)} for {self.pipelines} pipelines; write as many for each")
         return self
+
+    @property
+    def _p(self) -> int | None:
+        """Stages of a pipeline; None: as many as there are datacenters for it."""
+        return len(self.sites) // self.pipelines if self.sites else self.stages
 
     @property
     def _v(self) -> int:
@@ -128,12 +130,12 @@ class Pipeline(AbstractStrategy):
     @property
     def meetings(self) -> Meetings:
         """Neighbours meet at every border, at any time; with a single stage all workers exchange together."""
-        return Meetings() if self.stages == 1 else Meetings(of_all=False, linger=True, at_once=True)
+        return Meetings() if self._p == 1 else Meetings(of_all=False, linger=True, at_once=True)
 
     @property
     def by_layer(self) -> bool:
         """Whether it needs the number of layers."""
-        return self.stages != 1
+        return self._p != 1
 
     def outer_steps(self, steps: int) -> int:
         """None: 0."""
@@ -141,22 +143,19 @@ class Pipeline(AbstractStrategy):
 
     def fewest_bits(self, gradient_bits: float, outer_bits: float) -> float:
         """Bits of a gradient, or of an activation if those are fewer."""
-        return min(self.activation_bits, super().fewest_bits(gradient_bits, outer_bits))
+        own = super().fewest_bits(gradient_bits, outer_bits)
+        return own if self._p == 1 else min(self.activation_bits, own)
 
     def workers(self, datacenters: int) -> int:
         """The datacenters of all pipelines."""
-        own = self.pipelines * (self.stages or max(1, datacenters // self.pipelines))
-        return len(self.sites) if self.sites else own
+        return self.pipelines * (self._p or max(1, datacenters // self.pipelines))
 
     def places(self, datacenters: Sequence[str]) -> Sequence[int]:
         """The datacenters as they are named, or the first ones."""
         if self.sites is None:
             return super().places(datacenters)
         if unknown := next((name for name in self.sites if name not in datacenters), None):
-            raise InputError(
-                f"sites: {unknown} of {self.label} is no datacenter of the topology; write some of "
-                f"{', '.join(datacenters)}"
-            )
+            raise InputError(f"sites: there is no datacenter {unknown}; write some of {', '.join(datacenters)}")
         return [datacenters.index(name) for name in self.sites]
 
     def _stages(self, setting: Setting) -> int:
@@ -207,7 +206,7 @@ class Pipeline(AbstractStrategy):
         """The layers of a worker, and the microbatches that are between its forward and its backward pass."""
         stages, place = self._stages(setting), worker % self._stages(setting)
         own = self._shares(setting)[place::stages]
-        order = turns(self.schedule_name, stages, self._v, self.microbatches, worker % stages)
+        order = turns(self.schedule_name, stages, len(own), self.microbatches, place)
         return Held(sum(own), kept(order, own))
 
     def message_bytes(self, worker: int, setting: Setting) -> float:

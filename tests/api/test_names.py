@@ -15,7 +15,7 @@ from sim.strategies import STRATEGIES
 TOPOLOGIES = {"Topology", "Datacenter", "Inside", "Link", "Transport", "topology"}
 WORKLOADS = {"Workload", "TraceWorkload"}
 ALGORITHMS = {"DataParallel", "DiLoCo", "StreamingDiLoCo", "EagerDiLoCo", "AsyncDiLoCo", "ElasticDiLoCo"}
-ALGORITHMS |= {"GossipDiLoCo", "TwoLevelDiLoCo", "SparseLoCo", "DecoupledDiLoCo"}
+ALGORITHMS |= {"GossipDiLoCo", "TwoLevelDiLoCo", "SparseLoCo", "DecoupledDiLoCo", "Pipeline"}
 QUESTIONS = {
     "run",
     "bandwidth",

@@ -283,7 +283,7 @@ class Replay:
 def workers_of(strategy, datacenters):
     """A datacenter for each of several replicas; all of them where there is one model."""
     if strategy.kind == "pipeline":
-        return strategy.pipelines * (strategy.stages or datacenters // strategy.pipelines)
+        return len(strategy.sites or ()) or strategy.pipelines * (strategy.stages or datacenters // strategy.pipelines)
     replicas = getattr(strategy, "replicas", 1)
     return replicas if replicas > 1 else datacenters
 

@@ -84,7 +84,8 @@ def _share_chips(rng, document, count):
             site["chips"] = rng.choice([1, 2, 4, 8])
     else:
         lone = rng.random() < 0.4 and all(
-            s.get("replicas", 1) in (1, count) and s.get("stages", count) * s.get("pipelines", 1) == count
+            s.get("replicas", 1) in (1, count)
+            and (len(s.get("sites", ())) or s.get("stages", count) * s.get("pipelines", 1)) == count
             for s in document["strategies"]
         )
         workload["chips"] = count if lone else 60
@@ -267,7 +268,7 @@ def _pipeline(rng, count, layers):
         ends = sorted(rng.sample(range(1, layers), stages * chunks - 1))
         keys["stage_layers"] = [b - a for a, b in zip([0, *ends], [*ends, layers], strict=True)]
     if rng.random() < 0.3:
-        keys["sites"] = [f"s{number}" for number in rng.sample(range(count), stages * pipelines)]
+        keys["sites"] = [f"s{number}" for number in rng.sample(range(count), keys.pop("stages") * pipelines)]
     if rng.random() < 0.4:
         keys["width"] = rng.choice([100, 5000, 100_000])
     return keys | ({"activation_bits": rng.choice([4, 32])} if rng.random() < 0.3 else {})

@@ -426,6 +426,17 @@ BASES["steps that vary"] = {
     },
     "strategies": [{"kind": "data-parallel"}, DILOCO],
 }
+BASES["pipelines"] = {
+    "topology": topology(),
+    "workload": {**LAYERED, "chip_speed": "250 Tflop/s"},
+    "strategies": [
+        {"kind": "pipeline"},
+        {"kind": "pipeline", "stages": 2, "schedule": "interleaved", "microbatches": 4},
+        {"kind": "pipeline", "schedule": "zero-bubble", "weights_share": 0.4, "sites": ["c", "a", "b"]},
+        {"kind": "pipeline", "stages": 1, "pipelines": 2, "microbatches": 4},
+        {"kind": "data-parallel"},
+    ],
+}
 
 OTHERS: dict[tuple[str, str], list] = {
     ("Scenario", "strategies"): [[{"kind": "diloco", "replicas": 2, "sync_every": 9}]],
@@ -435,6 +446,9 @@ OTHERS: dict[tuple[str, str], list] = {
     ("TwoLevelDiLoCo", "replicas"): [2],
     ("DecoupledDiLoCo", "fragments"): [1, 2],
     ("DecoupledDiLoCo", "syncer"): ["a", "b", "c"],
+    ("Pipeline", "sites"): [["b", "a"], ["a", "c"]],
+    ("Pipeline", "stage_layers"): [[2, 3, 3], [1, 3, 2, 2]],
+    ("Pipeline", "pipelines"): [3],
     ("Topology", "hosts"): [[{"name": name, "slowdown": [1, 3.0]} for name in ("core0", "core1")]],
     ("Topology", "routes"): [[{"from": "a", "to": "b", "via": ["ix"]}], [{"from": "a", "to": "b", "via": ["c"]}]],
     ("Datacenter", "chip"): ["h100", "tpu-v3"],

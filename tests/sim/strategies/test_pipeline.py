@@ -278,6 +278,8 @@ def test_a_chip_holds_its_stage_alone():
     one, two = ran(pipeline(microbatches=8), {"kind": "data-parallel"}, memory=memory)
     assert one.memory.weights == pytest.approx(two.memory.weights / 4)
     assert one.memory.optimizer == pytest.approx(two.memory.optimizer / 4)
+    (single,) = ran(pipeline(stages=1, schedule="interleaved", microbatches=2), sites=1, memory=memory)
+    assert single.memory.weights == pytest.approx(two.memory.weights)
     assert one.memory.activations == pytest.approx(two.memory.activations)  # a fourth of the layers, of 4 microbatches
 
 
@@ -299,8 +301,8 @@ def test_layers_are_cut_as_equally_as_can_be():
         ({"weights_share": 0.5}, {}, "write schedule: zero-bubble"),
         ({"sites": ["s0", "nowhere"]}, {}, "write some of s0, s1, s2, s3"),
         ({"sites": ["s0", "s0"]}, {}, "write each name once"),
-        ({"sites": ["s0", "s1", "s2"], "pipelines": 2}, {}, "write a multiple of 2 names"),
-        ({"sites": ["s0", "s1", "s2"], "stages": 2}, {}, "write 2 names"),
+        ({"sites": ["s0", "s1", "s2"], "pipelines": 2}, {}, "write as many for each"),
+        ({"sites": ["s0", "s1"], "stages": 2}, {}, "leave stages out"),
         ({}, {"memory": None, "active_params": 1e8}, "width: 4096"),
         ({"stages": 5}, {}, "needs 5 datacenters"),
     ],

@@ -115,9 +115,8 @@ LABELS = {
         closing_exchange=False,
     ),
     "Pipeline m=16 1f1b": Pipeline(),
-    "Pipeline D=2 p=3 m=12 interleaved v=4 on=a,b,c,d,e,f activations=8b 8-bit": Pipeline(
+    "Pipeline D=2 m=12 interleaved v=4 on=a,b,c,d,e,f activations=8b 8-bit": Pipeline(
         pipelines=2,
-        stages=3,
         microbatches=12,
         schedule="interleaved",
         chunks=4,

@@ -28,7 +28,7 @@ ALGORITHMS = {
 """One row a strategy that trainer and simulator both have, with the options of a run on eight devices."""
 SETTINGS = {"streaming-diloco": {"fragments": 2, "overlap_steps": 1}}
 """What a strategy is told besides replicas and H."""
-REPLAY_ONLY = {"async-diloco", "elastic-diloco", "gossip-diloco", "two-level-diloco", "sparseloco"}
+REPLAY_ONLY = {"async-diloco", "elastic-diloco", "gossip-diloco", "two-level-diloco", "sparseloco", "pipeline"}
 REPLAY_ONLY |= {"decoupled-diloco"}
 STEPS = 8
 
