@@ -19,6 +19,15 @@ _EXCHANGES = {
 }
 
 
+_MESSAGES = ("activations", "returned")
+"""Exchanges that are messages from one site to another, many in a step."""
+
+
+def is_message(name: str) -> bool:
+    """Whether an exchange of a name is one of many messages of a step, from one site to another."""
+    return name in _MESSAGES
+
+
 def exchange_in_words(name: str) -> str:
     """What people call an exchange, by its name."""
     return _EXCHANGES.get(name, name)

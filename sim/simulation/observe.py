@@ -21,7 +21,7 @@ from ..network.over_links import LinkNetwork
 from ..scenario.model import Scenario
 from ..strategies.shared.strategy import told_apart
 from .jobs import jobs
-from .observation import Doing, Exchange, Flow, Load, Observation, Slice, exchange_in_words
+from .observation import Doing, Exchange, Flow, Load, Observation, Slice, exchange_in_words, is_message
 from .replays import network_of
 from .results import Job
 
@@ -182,6 +182,8 @@ def _detail(stretch: Stretch) -> str:
 
 def _which(collective: Collective) -> str:
     first = collective.index + 1
+    if is_message(collective.name):
+        return f"{exchange_in_words(collective.name)}, message {collective.part + 1} of step {first}"
     several = f"s {first} to {first + collective.count - 1}" if collective.count > 1 else f" {first}"
     part = f", part {collective.part + 1}" if collective.part else ""
     return f"{exchange_in_words(collective.name)}{several}{part}"

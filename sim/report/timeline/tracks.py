@@ -13,7 +13,7 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from ...errors import ArgumentError
-from ...simulation.observation import Exchange, Flow, Load, Observation, Slice, exchange_in_words
+from ...simulation.observation import Exchange, Flow, Load, Observation, Slice, exchange_in_words, is_message
 from ...units.in_words import human_seconds
 
 NS_PER_S = 1e9
@@ -143,6 +143,11 @@ def _doing(each: Slice) -> Piece:
 
 def _exchange(each: Exchange, sites: Sequence[str]) -> Piece:
     details: dict[str, Detail] = {"number": each.number + 1}
+    if is_message(each.name):
+        source, target = (sites[member] for member in each.members)
+        details = {"step": each.number + 1, "message": each.part + 1, "from": source, "to": target}
+        details |= {"payload [byte]": each.payload_bytes} | _cut_off(each)
+        return Piece(f"{exchange_in_words(each.name)} {each.part + 1}", "exchange", *_span(each), details)
     if each.times > 1:
         details = {"numbers": f"{each.number + 1} to {each.number + each.times}"}
     details |= {"part": each.part + 1} if each.part else {}
@@ -151,8 +156,15 @@ def _exchange(each: Exchange, sites: Sequence[str]) -> Piece:
         "payload of a chip [byte]": each.payload_bytes,
     }
     details |= {"hidden behind compute before [s]": each.behind_s} if each.behind_s else {}
-    details |= {} if each.whole else {"cut off": "goes on after the timeline ends"}
-    return Piece(exchange_in_words(each.name), "exchange", _ns(each.start_s), _ns(each.end_s), details)
+    return Piece(exchange_in_words(each.name), "exchange", *_span(each), details | _cut_off(each))
+
+
+def _span(each: Exchange) -> tuple[int, int]:
+    return _ns(each.start_s), _ns(each.end_s)
+
+
+def _cut_off(each: Exchange | Flow) -> dict[str, Detail]:
+    return {} if each.whole else {"cut off": "goes on after the timeline ends"}
 
 
 def _has_arrow(flow: Flow) -> bool:
@@ -179,7 +191,7 @@ def _carried(flow: Flow) -> dict[str, Detail]:
         "over": ", ".join(flow.links),
         "on the way [s]": flow.delay_s,
     }
-    return details | ({} if flow.whole else {"cut off": "goes on after the timeline ends"})
+    return details | _cut_off(flow)
 
 
 def _counters(loads: Sequence[Load]) -> Iterator[Counter]:
