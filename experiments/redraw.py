@@ -17,6 +17,7 @@ from . import (
     four_fold,
     idealised_wall_clock,
     loss_scaling,
+    pipelines,
 )
 from . import published_goodput as goodput
 from . import published_syncs as syncs
@@ -33,6 +34,7 @@ FIGURES: dict[str, tuple[Path, Callable[[Path], None]]] = {
     "four_fold": (RESULTS, lambda path: four_fold.draw(committed("four_fold"), path)),
     "idealised_wall_clock": (RESULTS, lambda path: idealised_wall_clock.draw(committed("idealised_wall_clock"), path)),
     "loss_scaling": (RESULTS, loss_scaling.draw),
+    "pipelines": (RESULTS, lambda path: pipelines.draw(committed("pipelines"), path)),
     "published_goodput": (RESULTS, lambda path: goodput.draw(committed("published_goodput"), path)),
     "published_syncs": (RESULTS, lambda path: syncs.draw(committed("published_syncs"), path)),
     "headline": (FOLDER / "small_scale", lambda path: small_scale.draw_headline(small_scale.read(), path)),

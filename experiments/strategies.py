@@ -4,7 +4,8 @@ Claim: none; the strategies at their defaults, side by side, as the code replays
 Verdict: `python -m experiments.strategies` (a second) writes the table of docs/strategies.md, to which a test holds it.
 
 The sites are alike: 1B parameters, a step of 1 s on one chip each, a full mesh of 10 Gbit/s and 10 ms, rings, 720 steps
-without closing exchange. Bytes are in units of the model: 1 is N parameters of 16 bits.
+without closing exchange. 24 layers and 1,048,576 tokens a step count for the pipeline alone. Bytes are in units of the
+model: 1 is N parameters of 16 bits.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from sim.strategies import STRATEGIES, AbstractStrategy
 
 PAGE = Path(__file__).parent.parent / "docs" / "strategies.md"
 BEGIN, END = "<!-- side by side, written by experiments/strategies.py -->\n", "<!-- end of side by side -->\n"
-PARAMS, STEPS, SITES = 1e9, 720, "abcd"
+PARAMS, STEPS, LAYERS, SITES = 1e9, 720, 24, "abcd"
 HEAD = ("strategy", "up a step", "most", "down a step", "most", "peak", "waits for", "staleness", "loss")
 
 
@@ -32,7 +33,8 @@ def scenario() -> Scenario:
     sites = [{"name": name} for name in SITES]
     document = {
         "topology": {"name": "four alike", "datacenters": sites, "links": links, "collective": "ring"},
-        "workload": {"params": PARAMS, "step_time": "1 s", "steps": STEPS, "batch_tokens": 2**20, "chips": len(SITES)},
+        "workload": {"params": PARAMS, "step_time": "1 s", "steps": STEPS, "batch_tokens": 2**20, "chips": len(SITES)}
+        | {"layers": LAYERS},
         "strategies": [_document(kind, strategy) for kind, strategy in STRATEGIES.items()],
     }
     return Scenario.model_validate(document)
@@ -78,7 +80,7 @@ def _barrier(strategy: AbstractStrategy) -> str:
     if meetings.drawn:
         return "a partner"
     if not meetings.of_all:
-        return "some"
+        return "its neighbours" if meetings.at_once else "some"
     return "all, later" if meetings.linger else "all"
 
 

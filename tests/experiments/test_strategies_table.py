@@ -28,3 +28,6 @@ def test_every_strategy_has_a_row_and_simple_ones_are_as_by_hand():
     up = figures("Async DiLoCo M=4 H=30")
     assert up[1] == pytest.approx(3 * push, rel=0.06)
     assert up[0] == pytest.approx(6 * push / 4, rel=0.06)
+    # a border has B d b/8 bytes each way; two sites have two borders, two have one
+    border = 2**20 * (1e9 / (12 * 24)) ** 0.5 / 1e9
+    assert figures("Pipeline m=16 1f1b") == pytest.approx([1.5 * border, 2 * border] * 2 + [2 * border * 16], rel=5e-3)
