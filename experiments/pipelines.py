@@ -129,8 +129,8 @@ def draw(table: list[Row], path: Path) -> None:
                 panel.plot(x, [float(row["ratio"]) for row in own], **look.both, label=label)
             panel.set(xscale="log", yscale="log", title=f"{sites} sites, {batch / 1e6:g}M tokens a step")
             style.plain_ticks(panel.xaxis, (10, 100, 1000, 1e4, 1e5))
-            style.plain_ticks(panel.yaxis, (0.25, 0.5, 1, 2, 4, 8))
-            panel.set_ylim(0.2, 10)
+            style.plain_ticks(panel.yaxis, (0.5, 1, 2, 4, 8))
+            panel.set_ylim(0.5, 8)
     for panel in axes[1]:
         panel.set_xlabel("bandwidth between two sites [Gbit/s]")
     for row in axes:

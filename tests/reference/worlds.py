@@ -5,6 +5,8 @@ import random
 from itertools import combinations
 from pathlib import Path
 
+from .pipeline_worlds import pipeline
+
 ALGORITHMS = ["published", "auto", "ring", "chunked-ring", "halving-doubling", "direct", "star", "hierarchical"]
 TRACES, TRACE_PARAMS = 6, 1_000_000_000
 
@@ -26,6 +28,10 @@ def world(seed, folder):
     }
     layers = document["workload"].get("layers") or len(document["workload"].get("layer_params", ()))
     document["strategies"] = [_strategy(rng, count, layers) for _ in range(rng.choice([1, 1, 1, 2, 3]))]
+    own = random.Random(f"pipeline {seed}")  # of its own, so that other worlds stay what they were
+    if layers > 1 and count > 1 and own.random() < 0.25:
+        place = own.randrange(len(document["strategies"]))
+        document["strategies"][place] = pipeline(own, count, layers) | _payload(own, "pipeline")
     if rng.random() < 0.25:
         document["jobs"] = "together"
     if rng.random() < 0.3:
@@ -200,12 +206,9 @@ def _strategy(rng, count, layers):
         kinds += ["diloco", "streaming-diloco", "eager-diloco", "async-diloco", "elastic-diloco"]
         kinds += ["gossip-diloco", "two-level-diloco", "sparseloco", "sparseloco"]
         kinds += ["decoupled-diloco", "decoupled-diloco"]
-        kinds += ["pipeline", "pipeline", "pipeline"] if layers > 1 else []
     kind = rng.choice(kinds)
     strategy = {"kind": kind}
-    if kind == "pipeline":
-        strategy |= _pipeline(rng, count, layers)
-    elif kind != "data-parallel":
+    if kind != "data-parallel":
         many = rng.randint(2, count) if count > 1 else 1
         alone = kind in ("diloco", "async-diloco") and rng.random() < 0.3
         strategy |= {"replicas": 1 if alone else many, "sync_every": rng.choice([1, 2, 3, 4, 7, 10])}
@@ -238,40 +241,19 @@ def _strategy(rng, count, layers):
         strategy["overlap"] = "layers"
         if rng.random() < 0.5:
             strategy["bucket"] = f"{_number(rng, 1e7, 1e10)!r} B"
-    for key, value in {
+    return strategy | _payload(rng, kind)
+
+
+def _payload(rng, kind):
+    everything = {
         "payload_bits": rng.choice([4, 8, 32]),
         "payload_factor": _number(rng, 0.5, 1.5),
         "compression_ratio": _number(rng, 1, 50),
         "compression_time": f"{_number(rng, 0.01, 1)!r} s",
         "closing_exchange": False,
-    }.items():
-        if rng.random() < 0.12 and not (key == "closing_exchange" and kind in ("data-parallel", "pipeline")):
-            strategy[key] = value
-    return strategy
-
-
-def _pipeline(rng, count, layers):
-    stages = rng.randint(1, min(count, layers))
-    pipelines = rng.randint(1, count // stages)
-    keys = {"stages": stages, "pipelines": pipelines, "microbatches": rng.choice([1, 2, 3, 5, 8])}
-    keys["schedule"] = rng.choice(["gpipe", "1f1b", "1f1b", "interleaved", "zero-bubble"])
-    chunks = 1
-    if keys["schedule"] == "interleaved":
-        chunks = rng.randint(2, 3)
-        keys |= {"chunks": chunks, "microbatches": stages * rng.choice([1, 2, 3])}
-        if stages * chunks > layers:
-            keys = {key: value for key, value in keys.items() if key not in ("schedule", "chunks")}
-            chunks = 1
-    if keys.get("schedule") == "zero-bubble" and rng.random() < 0.5:
-        keys["weights_share"] = _number(rng, 0.1, 0.9)
-    if rng.random() < 0.3:
-        ends = sorted(rng.sample(range(1, layers), stages * chunks - 1))
-        keys["stage_layers"] = [b - a for a, b in zip([0, *ends], [*ends, layers], strict=True)]
-    if rng.random() < 0.3:
-        keys["sites"] = [f"s{number}" for number in rng.sample(range(count), keys.pop("stages") * pipelines)]
-    if rng.random() < 0.4:
-        keys["width"] = rng.choice([100, 5000, 100_000])
-    return keys | ({"activation_bits": rng.choice([4, 32])} if rng.random() < 0.3 else {})
+    }
+    refused = {"closing_exchange"} if kind in ("data-parallel", "pipeline") else set()
+    return {key: value for key, value in everything.items() if rng.random() < 0.12 and key not in refused}
 
 
 def write_traces(folder):
