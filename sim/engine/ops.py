@@ -24,8 +24,11 @@ class Join(Protocol):
         ...
 
 
-Shape = Literal["all-reduce", "all-gather"]
-"""What the members of a collective do with each other's payloads: sum them, or keep all of them."""
+Shape = Literal["all-reduce", "all-gather", "mailbox"]
+"""What the members of a collective do with each other's payloads: sum them, or keep all of them, which they may leave
+in a mailbox for each other."""
+STORE = -1
+"""The store of a network, as the end of a one-way transfer whose other end is a worker."""
 Worker = int
 """A worker by its place among those of a replay, from 0. The engine knows neither replicas nor datacenters."""
 
@@ -104,7 +107,7 @@ class Collective:
         """The same among workers who stand at another place."""
 
         def at(worker: int | None) -> int | None:
-            return None if worker is None else worker + by
+            return worker if worker is None or worker == STORE else worker + by
 
         members = group(member + by for member in self.members)
         return replace(self, members=members, source=at(self.source), target=at(self.target))

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import NamedTuple
 
+from .ops import STORE
+
 
 class Span(NamedTuple):
     """One stretch of a worker's time."""
@@ -132,7 +134,9 @@ class Timeline:
     def part(self, first: int, last: int) -> Timeline:
         """One job's workers; the links are those of all jobs."""
         own = (replace(totals, waited_for_s=totals.waited_for_s[first:last]) for totals in self.workers[first:last])
-        sent = {(a - first, b - first): size for (a, b), size in self.sent.items() if first <= a < last}
+        sent = {
+            (a - first, b if b == STORE else b - first): size for (a, b), size in self.sent.items() if first <= a < last
+        }
         return replace(self, workers=tuple(own), sent=sent, others_s=self.wall_clock_s)
 
     def total(self, field: str) -> float:

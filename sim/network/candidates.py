@@ -6,10 +6,13 @@ from collections.abc import Iterator
 
 from ..engine.ops import Shape
 from ..topology.best_ring import best_ring
-from .collectives import ALGORITHMS, GATHERS, Phase
+from .collectives import ALGORITHMS, GATHERS, Phase, direct_gather
 from .placement import Placement
+from .trees import double_tree
 
 CHUNKED = "chunked-ring"
+VIA_STORE = "store"
+DOUBLE_TREE = "double-tree"
 _MOST_SITES_FOR_DIRECT = 32
 _MOST_SERVERS_TRIED = 16
 
@@ -31,6 +34,8 @@ def _orders(
     For a ring: the order whose narrowest hop is widest, and the order as given. For a star: each of the first
     members as the server.
     """
+    if name == DOUBLE_TREE:  # its sum goes along trees; what is gathered goes directly
+        return [double_tree(payload_bytes, members) if shape == "all-reduce" else direct_gather(payload_bytes, members)]
     algorithm = (ALGORITHMS if shape == "all-reduce" else GATHERS)[name]
     if name in ("ring", CHUNKED, "hierarchical"):
         names = placement.names(members)
@@ -43,6 +48,6 @@ def _orders(
 
 
 def _names(sites: int, shape: Shape) -> list[str]:
-    left_out = {CHUNKED, "hierarchical"} | ({"direct"} if sites > _MOST_SITES_FOR_DIRECT else set())
+    left_out = {CHUNKED, "hierarchical", VIA_STORE} | ({"direct"} if sites > _MOST_SITES_FOR_DIRECT else set())
     left_out |= {"halving-doubling"} if shape == "all-gather" else set()
     return [name for name in ALGORITHMS if name not in left_out]  # hierarchical is a ring

@@ -24,6 +24,8 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from ..engine.ops import STORE
+
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
@@ -163,6 +165,23 @@ def star_gather_s(payload_bytes: float, sites: int, bandwidth_bits_per_s: float,
     return sites * 8 * payload_bytes / bandwidth_bits_per_s + 2 * latency_s if sites > 1 else 0.0
 
 
+def via_store(payload_bytes: float, order: Sequence[int]) -> list[Phase]:
+    """Through a store: every site puts its payload in once, and then reads those of all others.
+
+    It is an all-gather, and the site sums what it has read where an all-reduce is wanted: there is nobody on the way
+    who could.
+    """
+    return [
+        Phase(tuple(Transfer(site, STORE, payload_bytes) for site in order)),
+        Phase(tuple(Transfer(STORE, site, (len(order) - 1) * payload_bytes) for site in order)),
+    ]
+
+
+def via_store_s(payload_bytes: float, sites: int, bandwidth_bits_per_s: float, latency_s: float) -> float:
+    """S/W + e up, and (M - 1) S/W + e down, each site with links of its own to the store [s]."""
+    return sites * 8 * payload_bytes / bandwidth_bits_per_s + 2 * latency_s
+
+
 Algorithm = Callable[[float, Sequence[int]], list[Phase]]
 
 ALGORITHMS: dict[str, Algorithm] = {
@@ -172,6 +191,7 @@ ALGORITHMS: dict[str, Algorithm] = {
     "direct": direct,
     "star": star,
     "hierarchical": ring,
+    "store": via_store,
 }
 GATHERS: dict[str, Algorithm] = {
     "ring": ring_gather,
@@ -180,6 +200,7 @@ GATHERS: dict[str, Algorithm] = {
     "direct": direct_gather,
     "star": star_gather,
     "hierarchical": ring_gather,
+    "store": via_store,
 }
 """How each algorithm gathers; halving-doubling has nothing to halve, and sends directly."""
 GATHER_FORMS: dict[str, Callable[[float, int, float, float], float]] = {

@@ -17,7 +17,7 @@ from ..engine.timeline import LinkUse
 from ..topology.model import PUBLISHED
 from .alone import Alone, Trip
 from .beside_bytes import handling_s, opening_s
-from .candidates import CHUNKED, candidates
+from .candidates import CHUNKED, VIA_STORE, candidates
 from .chunked_ring import ChunkedRing
 from .collectives import Phase, Transfer
 from .connections import Connections
@@ -60,8 +60,8 @@ class LinkNetwork:
         """The name of the algorithm for an exchange among some workers."""
         if len(members) == 1:
             return PUBLISHED
-        name, _ = self.plan(members, payload_bytes, shape)
-        return f"auto: {name}" if self._algorithm == "auto" else name
+        name = VIA_STORE if shape == "mailbox" else self.plan(members, payload_bytes, shape)[0]
+        return f"auto: {name}" if self._algorithm == "auto" and name != VIA_STORE else name
 
     def connect(self, env: simpy.Environment) -> Carrier:
         """A carrier of exchanges under a clock."""
@@ -96,8 +96,8 @@ class LinkNetwork:
 
     def _wires_of(self, phases: list[Phase]) -> frozenset[int]:
         """The wires that an exchange uses."""
-        sites, transfers = self.placement.sites, (each for phase in phases for each in phase.transfers)
-        ways = (self.wiring.way(sites[each.source], sites[each.target]) for each in transfers)
+        site = self.placement.site
+        ways = (self.wiring.way(site(each.source), site(each.target)) for phase in phases for each in phase.transfers)
         return frozenset(wire for way in ways for wire in way.wires)
 
     def plan(
@@ -114,7 +114,7 @@ class LinkNetwork:
         """The first of the fastest plans; a plan whose lower bound is too slow is not simulated."""
         best, best_s = plans[0], math.inf
         for plan in plans:
-            if self.wiring.least_s(self.placement.sites, plan[1]) <= best_s * (1 + 1e-9):  # up to rounding
+            if self.wiring.least_s(self.placement.site, plan[1]) <= best_s * (1 + 1e-9):  # up to rounding
                 taken_s = self.trip(plan[1]).across_s
                 best, best_s = (plan, taken_s) if taken_s < best_s else (best, best_s)
         return best
@@ -160,7 +160,7 @@ class LinkNetwork:
         """The links of a one-way transfer between sites, each with the job of the transfer."""
         if collective.source is None:
             return []
-        job = self.placement.job(collective.source)
+        job = self.placement.job(collective.members[0])
         return [(job, wire) for wire in self.wiring.way(*self.placement.names(collective.touches)).wires]
 
     def idle_links(self) -> Iterator[LinkUse]:
@@ -251,11 +251,11 @@ class _FlowCarrier:
 
     def across(self, phases: list[Phase], of: Collective | None = None) -> simpy.events.ProcessGenerator:
         """The part of an exchange between the sites: its overhead, then phase by phase."""
-        sites, endpoints = self._network.placement.sites, self._network.wiring.endpoints
+        placement, endpoints = self._network.placement, self._network.wiring.endpoints
         yield from self._pause(self._transport.exchange_overhead_s)
         for phase in phases:
             if phase.transfers:
-                yield from self._pause(handling_s(phase, sites, endpoints))
+                yield from self._pause(handling_s(phase, placement.sites, endpoints) + placement.asked_s(phase))
                 yield together(self._env, phase, partial(self._send, of))
 
     def _pause(self, seconds: float) -> simpy.events.ProcessGenerator:
@@ -266,7 +266,7 @@ class _FlowCarrier:
         self, of: Collective | None, source: int, target: int, size_bytes: float, rounds: int = 1
     ) -> tuple[simpy.Event, float]:
         """Starts a flow from one worker to another: an event for its last bit, and how much later that arrives [s]."""
-        start, end = self._network.placement.sites[source], self._network.placement.sites[target]
+        start, end = self._network.placement.names((source, target))
         way = self._network.wiring.way(start, end)
         delay_s = rounds * self._transport.messages * way.latency_s
         left = self._flows.send(way.wires, size_bytes, streams=way.streams, cap_bits_per_s=way.cap_bits_per_s)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..topology.capacity import CapacityOverTime
 from ..topology.model import Route, Topology
+from ..topology.store import request_s
 from .beside_bytes import endpoints
 from .collectives import Phase
 from .fluid.wire import Wire
@@ -106,7 +107,8 @@ class Paths:
         way = self.way(start, end)
         bits_per_s = min(way.cap_bits_per_s, *(self.idle_bits_per_s[wire] for wire in way.wires))
         transport = self.topology.transport
-        return Route(bits_per_s, transport.messages * way.latency_s, transport.exchange_overhead_s)
+        overhead_s = transport.exchange_overhead_s + request_s(self.topology.store, start, end)
+        return Route(bits_per_s, transport.messages * way.latency_s, overhead_s)
 
     def idle_wires(self, capacities: Mapping[int, float]) -> list[Wire]:
         """The wires, with one bandwidth at all times.
@@ -119,19 +121,19 @@ class Paths:
             for number, (wire, bits) in enumerate(zip(self.wires, self.idle_bits_per_s, strict=True))
         ]
 
-    def least_s(self, sites: Sequence[str], phases: Sequence[Phase]) -> float:
+    def least_s(self, site: Callable[[int], str], phases: Sequence[Phase]) -> float:
         """A lower bound of the time of an exchange on idle wires: in each phase the time of its busiest wire [s].
 
         Args:
-          sites: the datacenter of each worker.
+          site: the name of each end of a transfer.
           phases: of the exchange, by worker.
         """
-        return math.fsum(self._phase_least_s(sites, phase) for phase in phases)
+        return math.fsum(self._phase_least_s(site, phase) for phase in phases)
 
-    def _phase_least_s(self, sites: Sequence[str], phase: Phase) -> float:
+    def _phase_least_s(self, site: Callable[[int], str], phase: Phase) -> float:
         bits: dict[int, float] = {}
         for transfer in phase.transfers:
-            for wire in self.way(sites[transfer.source], sites[transfer.target]).wires:
+            for wire in self.way(site(transfer.source), site(transfer.target)).wires:
                 bits[wire] = bits.get(wire, 0.0) + 8 * transfer.size_bytes
         return max(
             ((b - self.wires[wire].burst_bits) / self.idle_bits_per_s[wire] for wire, b in bits.items()), default=0.0

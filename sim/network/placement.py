@@ -6,9 +6,10 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from ..engine.ops import Collective
+from ..engine.ops import STORE, Collective
 from ..topology.model import Route, Topology
 from .closed_forms import ideal_scatter_s
+from .collectives import Phase
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,21 @@ class Placement:
 
     def names(self, members: Sequence[int]) -> tuple[str, ...]:
         """The datacenters of some workers."""
-        return tuple(self.sites[member] for member in members)
+        return tuple(self.site(member) for member in members)
+
+    def site(self, end: int) -> str:
+        """Where one end of a transfer is: the datacenter of a worker, or the router of the store."""
+        if end != STORE:
+            return self.sites[end]
+        assert self.topology.store is not None, "a scenario is checked for the store that it needs"
+        return self.topology.store.at
+
+    def asked_s(self, phase: Phase) -> float:
+        """What the transfers of a phase wait for before their first byte, if they ask a store [s]."""
+        store = self.topology.store
+        if store is None or not any(STORE in (each.source, each.target) for each in phase.transfers):
+            return 0.0
+        return store.request_s
 
     def peers(self, members: Sequence[int]) -> float:
         """The chips of some workers together."""

@@ -62,7 +62,6 @@ class PublishedCostNetwork:
     def _cost(
         self, touches: tuple[int, ...], one_way: bool, payload_bytes: float, shape: Shape
     ) -> tuple[float, float, float]:
-        peers = self.placement.peers(touches)
         names = self.placement.names(touches)
         if one_way and len(touches) > 1:
             there = self.placement.topology.route(*names)
@@ -71,6 +70,7 @@ class PublishedCostNetwork:
             across, sites = self.placement.topology.narrowest(names), len(touches)
             sent_bytes = sites * (sites - 1) * payload_bytes
             return ideal_gather_s(payload_bytes, sites, *across[:3]), across.latency_s, sent_bytes
+        peers = self.placement.peers(touches)
         route = published_route(self.placement.topology, names, [self.placement.chips[each] for each in touches])
         if one_way:  # to or from a server in the same datacenter
             return ideal_scatter_s(payload_bytes, peers, *route), route.latency_s if peers > 1 else 0.0, 0.0
@@ -120,7 +120,9 @@ class _PublishedCostCarrier(UnchangingCarrier):
             placement = self._network.placement
             one_way = collective.source is not None and len(touches) > 1
             links = placement.topology.path(*placement.names(touches)) if one_way else ()
-            self._known_turns[key] = turns(collective, [(placement.job(touches[0]), *link) for link in links])
+            self._known_turns[key] = turns(
+                collective, [(placement.job(collective.members[0]), *link) for link in links]
+            )
         return self._known_turns[key]
 
     def crossing_bytes(self, collective: Collective) -> float:

@@ -129,7 +129,8 @@ def _of_trace(path: Path) -> list[Point]:
     batch = float(header.batch_tokens)
     pairs = held_out or _windows({step: sum(own) / len(own) for step, own in trained.items() if step})
     run, params = str(path), float(header.model.params)
-    whole = max((steps for steps, _ in pairs), default=0) >= _NEARLY * header.steps
+    # a log does not say how long its schedule was
+    whole = header.steps is not None and max((steps for steps, _ in pairs), default=0) >= _NEARLY * header.steps
     return [Point(run, params, steps * batch, batch, loss, whole) for steps, loss in pairs if steps]
 
 

@@ -222,7 +222,8 @@ def loss_notes(result: Result) -> list[str]:
 
 def _ends(runs: Sequence[Run]) -> list[str]:
     """Between which ends losses lie, where they differ."""
-    known, unknown = [], []
+    known: list[str] = []
+    unknown: list[str] = []
     for run in runs:
         low, high = run.equal_time_loss_low, run.equal_time_loss_high
         if low is not None and high is not None and low != high:

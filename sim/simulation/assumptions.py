@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from ..scenario.model import Scenario
 from ..topology.hosts import Place
 from ..topology.model import PUBLISHED
-from ..units.in_words import human_quantity
+from ..units.in_words import human_count, human_quantity
 from ..units.quantities import BANDWIDTH
 from .results import Outcome, Run
 
@@ -30,6 +30,7 @@ def assumptions(scenario: Scenario, runs: Sequence[Run], found: Sequence[Outcome
             "(--set replay=full replays all)"
         )
     yield from _sharing(scenario, found)
+    yield from _left_out(runs, found)
 
 
 def _exchanges(scenario: Scenario, runs: Sequence[Run]) -> Iterator[str]:
@@ -85,6 +86,20 @@ def _inside(scenario: Scenario, runs: Sequence[Run], found: Sequence[Outcome]) -
                 f"({lost_s / run.wall_clock_s:.0%} of the time): inside.bandwidth is "
                 f"{human_quantity(slowest, BANDWIDTH)} a chip; write yours, or a preset such as dgx-h100"
             )
+
+
+def _left_out(runs: Sequence[Run], found: Sequence[Outcome]) -> Iterator[str]:
+    """What was left out by stores that had closed, in tokens."""
+    for run, outcome in zip(runs, found, strict=True):
+        if outcome.job.strategy.shape != "mailbox" or not run.late_merges:
+            continue
+        shares = outcome.job.setting.load.deal.tokens_share
+        rounds = sum(each.late * share for each, share in zip(outcome.timeline.workers, shares, strict=True))
+        tokens = min(rounds * run.sync_every, run.steps) * run.batch_tokens
+        yield (
+            f"{run.label}: {run.late_merges:,} of {run.outer_steps * run.replicas:,} payloads came when the store had "
+            f"closed, and were left out: the changes of {human_count(tokens)} of {human_count(run.tokens)} tokens"
+        )
 
 
 def _sharing(scenario: Scenario, found: Sequence[Outcome]) -> Iterator[str]:

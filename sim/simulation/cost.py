@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from ..engine.ops import STORE
 from ..scenario.model import Scenario
 from ..topology.egress import EgressPrice, charge
 from ..topology.model import Datacenter, Topology
@@ -129,7 +130,7 @@ def _egress(topology: Topology, outcome: Outcome, worker: int) -> float | None:
     for (source, target), size_bytes in outcome.sent.items():
         if source != worker:
             continue
-        price, bill = price_of(topology, names[source], names[target])
+        price, bill = price_of(topology, names[source], "" if target == STORE else names[target])
         if price is not None:
             bills[bill] = (price, bills[bill][1] + size_bytes if bill in bills else size_bytes)
     return math.fsum(charge(price, size, outcome.timeline.wall_clock_s) for price, size in bills.values())

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import cache
 from itertools import islice
 
+from ..engine.ops import STORE
 from ..errors import InputError
 from ..network.paths import Paths
 from ..network.placement import published_route
@@ -56,6 +57,7 @@ def plan_job(scenario: Scenario, strategy: AbstractStrategy, split: int) -> Job:
     everywhere = topology.datacenters
     sites = tuple(everywhere[place] for place in strategy.places([site.name for site in everywhere]))
     names = tuple(site.name for site in sites)
+    check_store(scenario, strategy)
     load = scenario.workload.load(sites, split)
     published = scenario.algorithm == PUBLISHED
     if strategy.by_layer and not load.layers:
@@ -81,18 +83,41 @@ def plan_job(scenario: Scenario, strategy: AbstractStrategy, split: int) -> Job:
 
 def _ways(topology: Topology, names: Sequence[str], *, published: bool) -> Callable[[int, int], Route]:
     """What the route between two workers offers: the published cost looks at its narrowest link and no further."""
+    site = _places(topology, names)
     if published:
-        return lambda start, end: topology.route(names[start], names[end])
+        return lambda start, end: topology.route(site(start), site(end))
     wiring = cache(lambda: Paths(topology))  # few strategies ask
-    return lambda start, end: wiring().idle_route(names[start], names[end])
+    return lambda start, end: wiring().idle_route(site(start), site(end))
 
 
 def _hops(topology: Topology, names: Sequence[str]) -> Callable[[int, int], dict[Hashable, float]]:
     """The links from one worker to another, with what each can carry of payload [bit/s]."""
-    share = topology.transport.payload_share
+    share, site = topology.transport.payload_share, _places(topology, names)
     return lambda start, end: {
-        hop: topology.wires[hop].bandwidth_bits_per_s * share for hop in topology.path(names[start], names[end])
+        hop: topology.wires[hop].bandwidth_bits_per_s * share for hop in topology.path(site(start), site(end))
     }
+
+
+def _places(topology: Topology, names: Sequence[str]) -> Callable[[int], str]:
+    """Where each end of a transfer is: a worker's datacenter, or the store."""
+    store = topology.store
+    return lambda end: store.at if end == STORE and store is not None else names[end]
+
+
+def check_store(scenario: Scenario, strategy: AbstractStrategy) -> None:
+    """Demands a store, with ways to it and back, where exchanges go through one.
+
+    Raises:
+      InputError: names who needs it.
+    """
+    topology = scenario.topology
+    through = scenario.algorithm == "store" or strategy.shape == "mailbox"
+    if through and topology.store is None and len(topology.datacenters) > 1:
+        who = strategy.label if strategy.shape == "mailbox" else "collective: store"
+        raise InputError(
+            f"topology.store: {who} goes through a store, and topology {topology.name} has none; write "
+            "store: {at: NAME} with the name of a router"
+        )
 
 
 def workers_of(scenario: Scenario, position: int) -> int:

@@ -9,6 +9,8 @@ from pydantic import Field
 from .async_diloco import AsyncDiLoCo
 from .data_parallel import DataParallel
 from .decoupled_diloco import DecoupledDiLoCo
+from .demo import DeMo
+from .des_loc import DesLoc
 from .diloco import DiLoCo
 from .eager_diloco import EagerDiLoCo
 from .elastic_diloco import ElasticDiLoCo
@@ -30,6 +32,8 @@ Strategy = Annotated[
     | GossipDiLoCo
     | TwoLevelDiLoCo
     | SparseLoCo
+    | DeMo
+    | DesLoc
     | DecoupledDiLoCo
     | Pipeline,
     Field(discriminator="kind"),
@@ -56,8 +60,10 @@ __all__ = [
     "AbstractStrategy",
     "AsyncDiLoCo",
     "DataParallel",
+    "DeMo",
     "DecoupledDiLoCo",
     "Default",
+    "DesLoc",
     "DiLoCo",
     "EagerDiLoCo",
     "ElasticDiLoCo",

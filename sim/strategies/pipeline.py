@@ -73,6 +73,7 @@ class Pipeline(AbstractStrategy):
     """With `zero-bubble`: share of the backward pass that computes gradients of weights; default: a half."""
 
     name: ClassVar[str] = "Pipeline"
+    cites: ClassVar[tuple[str, ...]] = ("1811.06965", "2104.04473", "2401.10241")
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

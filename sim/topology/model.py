@@ -11,7 +11,7 @@ from functools import cached_property
 from importlib import resources
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from pydantic import Field, GetJsonSchemaHandler, model_validator
 from pydantic_core import CoreSchema
@@ -20,6 +20,7 @@ from ..documents.reading import exists
 from ..documents.validation import Name, Words, nearest, read_mapping, requires_one_of, validate
 from ..errors import InputError
 from ..units.quantities import MOST_SITES
+from .algorithms import PUBLISHED, CollectiveName
 from .geography import FIBRE_STRETCH, listed, with_latency
 from .hosts import Host, Place, check_hosts
 from .inside import Inside
@@ -28,12 +29,15 @@ from .pair_prices import PairPrice, check_prices
 from .regular import RegularTopology
 from .routes import Route, Routing
 from .shapes import SHAPES, generated
-from .sites import Datacenter, Router, RouterOrName
+from .sites import Datacenter, Router, RouterOrName, check_names
+from .store import Store, check_store, request_s
 
 if TYPE_CHECKING:
     import networkx
 
 __all__ = [
+    "PUBLISHED",
+    "CollectiveName",
     "Datacenter",
     "Inside",
     "Link",
@@ -44,12 +48,6 @@ __all__ = [
     "read_topology",
     "topology_names",
     "topology_path",
-]
-
-PUBLISHED = "published"
-"""The name of the collective at its published cost."""
-CollectiveName = Literal[
-    "published", "ideal", "auto", "ring", "chunked-ring", "halving-doubling", "direct", "star", "hierarchical"
 ]
 
 
@@ -77,6 +75,8 @@ class Topology(RegularTopology):
     `published` (also called `ideal`): the cost by the formula of the papers, without contention."""
     fibre_stretch: float = Field(default=FIBRE_STRETCH, ge=1, le=10, strict=True, examples=[1.3])
     """Length of a fibre over the great circle, for links without a latency [-]."""
+    store: Store | None = Field(default=None, examples=["{at: ix}"])
+    """The object store through which payloads may go, in place of from site to site."""
     egress: tuple[PairPrice, ...] = ()
     """Prices of bytes between two datacenters, in place of those of the datacenters."""
 
@@ -111,9 +111,10 @@ class Topology(RegularTopology):
             names.add(name)
         check_hosts(self.hosts, (site.host for site in self.datacenters))
         check_prices(self.datacenters, self.egress)
+        check_store(self.store, {router.name for router in self.routers})
         seen: set[tuple[str, str]] = set()
         for position, link in enumerate(self.links):
-            _check_names(link.ends, names, f"links[{position}]")
+            check_names(link.ends, names, f"links[{position}]")
             for direction in link.directions():
                 if direction in seen:
                     both = f"{direction[0]} to {direction[1]}"
@@ -124,7 +125,7 @@ class Topology(RegularTopology):
         decided: set[tuple[str, str]] = set()
         for position, override in enumerate(self.route_overrides):
             for way in override.ways():
-                _check_names(way, names, f"routes[{position}]")
+                check_names(way, names, f"routes[{position}]")
                 missing = next((hop for hop in pairwise(way) if hop not in seen), None)
                 if missing:
                     raise InputError(
@@ -194,7 +195,7 @@ class Topology(RegularTopology):
         return Route(
             min(link.bandwidth_bits_per_s for link in links) * self.transport.payload_share,
             sum(link.latency_s for link in links),
-            self.transport.exchange_overhead_s,
+            self.transport.exchange_overhead_s + request_s(self.store, start, end),
         )
 
     def routes(self, sites: tuple[str, ...]) -> dict[tuple[str, str], Route]:
@@ -240,11 +241,6 @@ class Topology(RegularTopology):
         routes, transport = self.routes(sites).values(), self.transport
         bandwidth = min(r.bandwidth_bits_per_s for r in routes) * transport.payload_share
         return Route(bandwidth, max(r.latency_s for r in routes), transport.exchange_overhead_s)
-
-
-def _check_names(given: tuple[str, ...], names: set[str], where: str) -> None:
-    for name in (name for name in given if name not in names):
-        raise InputError(f"{where}: there is no datacenter or router {name!r}; {nearest(name, sorted(names))}")
 
 
 def topology_names() -> list[str]:

@@ -8,7 +8,8 @@ from typing import Annotated, Any, Self
 from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from ..documents.chip_keys import ChipName, Utilization, by_name, settle
-from ..documents.validation import Frozen, Name
+from ..documents.validation import Frozen, Name, nearest
+from ..errors import InputError
 from ..units.quantities import Bandwidth, Chips, ChipSpeed
 from .egress import EgressPrice, Money
 from .geography import Location
@@ -78,3 +79,13 @@ RouterOrName = Annotated[
     Router,
     BeforeValidator(lambda v: {"name": v} if isinstance(v, str) else v, json_schema_input_type=Router | Name),
 ]
+
+
+def check_names(given: tuple[str, ...], names: set[str], where: str) -> None:
+    """Demands that some nodes are there.
+
+    Raises:
+      InputError: names the first that is not.
+    """
+    for name in (name for name in given if name not in names):
+        raise InputError(f"{where}: there is no datacenter or router {name!r}; {nearest(name, sorted(names))}")

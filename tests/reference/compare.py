@@ -17,6 +17,7 @@ from collections import Counter
 
 from ruamel.yaml import YAML
 
+from sim.engine.ops import STORE
 from sim.errors import InputError
 from sim.network.over_links import LinkNetwork
 from sim.network.placement import Placement
@@ -57,9 +58,13 @@ def _advice(scenario, sites, chips):
 
     def advise(members, size, gathers):
         _, phases = network.plan(members, size, "all-gather" if gathers else "all-reduce")
-        return [([(t.source, t.target, t.size_bytes) for t in phase.transfers], phase.rounds) for phase in phases]
+        return [([(_end(t.source), _end(t.target), t.size_bytes) for t in p.transfers], p.rounds) for p in phases]
 
     return advise
+
+
+def _end(end):
+    return "store" if end == STORE else end
 
 
 def _unlike(theirs, ours):

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from . import plans
 from .clock import Signal
+from .mailbox import STORE
 
 
 def queues(exchange, hops, members):
@@ -51,8 +52,8 @@ class Published:
             width = min([*(way.bandwidth for way in ways), *own])
             bits_s = 2 * 8 * size / width * (1 - 1 / self._chips(sites))
             late_s = max(way.latency_s for way in ways)
-        bits_s += self.roads.transport.exchange_overhead_s
-        path = self.roads.path(*(self.places[w] for w in exchange.one_way)) if exchange.one_way else ()
+        bits_s += self.roads.transport.exchange_overhead_s + self._asked_s(exchange.one_way)
+        path = self.roads.path(*self._names(exchange.one_way)) if exchange.one_way else ()
         return self._when_free(exchange, list(pairwise(path)), bits_s, late_s)
 
     def _when_free(self, exchange, hops, bits_s, late_s):
@@ -75,7 +76,14 @@ class Published:
         return done
 
     def _way(self, pair):
-        return self.roads.way(self.places[pair[0]], self.places[pair[1]])
+        return self.roads.way(*self._names(pair))
+
+    def _names(self, pair):
+        return [self.roads.store.at if end == STORE else self.places[end] for end in pair]
+
+    def _asked_s(self, *pairs):
+        """What is waited for where a store is at one end [s]."""
+        return self.roads.store.request_s if any(pair and STORE in pair for pair in pairs) else 0.0
 
     def _chips(self, workers):
         return sum(self.insides[w].chips for w in workers)
@@ -142,6 +150,7 @@ class Flowing(Published):
         yield self.roads.transport.exchange_overhead_s
         for transfers, rounds in phases:
             yield self._handled_s(transfers)
+            yield self._asked_s(*(transfer[:2] for transfer in transfers))
             arriving = [self.clock.start(self._send(*transfer, rounds)) for transfer in transfers]
             yield from arriving
         yield from self._within(exchange, last_s)
@@ -189,10 +198,10 @@ class Flowing(Published):
     def _transfer(self, exchange):
         """A push: inside, then across; a pull: across, then inside; the replica's site is the one that has the inside."""
         source, target = exchange.one_way
-        part_s = self.insides[exchange.replica].scatter_s(exchange.size)
+        part_s = 0.0 if exchange.gathers else self.insides[exchange.replica].scatter_s(exchange.size)
         if exchange.replica == source:
             yield from self._within(exchange, part_s)
-        yield self.roads.transport.exchange_overhead_s
+        yield self.roads.transport.exchange_overhead_s + self._asked_s(exchange.one_way)
         yield from self._send(source, target, exchange.size)
         if exchange.replica == target:
             yield from self._within(exchange, part_s)

@@ -50,9 +50,12 @@ class Job:
 
     def _packed(self, asked):
         strategy = self.strategy
-        if strategy.kind == "sparseloco":  # of each chunk some values, with their places
+        own_bits = {"sparseloco": 2, "demo": 16}.get(strategy.kind)
+        if own_bits:  # of each chunk some values, with their places
             places = math.ceil(math.log2(strategy.chunk)) if strategy.index_bits is None else strategy.index_bits
-            sent_bytes = self.load.params * strategy.top / strategy.chunk * ((strategy.payload_bits or 2) + places) / 8
+            sent_bytes = (
+                self.load.params * strategy.top / strategy.chunk * ((strategy.payload_bits or own_bits) + places) / 8
+            )
             return sent_bytes * strategy.payload_factor / strategy.compression_ratio
         whole = self.load.params * strategy.payload_bits / 8 if strategy.payload_bits else asked
         return whole * strategy.payload_factor / strategy.compression_ratio

@@ -1,5 +1,7 @@
 """How an all-reduce of S bytes among sites is made of transfers: phases (transfers at once, rounds of latency)."""
 
+from .mailbox import STORE
+
 MOST_SITES_FOR_DIRECT = 32
 MOST_SERVERS = 16
 
@@ -38,6 +40,26 @@ def star(size, order):
     return [([(site, server, size) for site in others], 1), ([(server, site, size) for site in others], 1)]
 
 
+def through_store(size, order):
+    """Each puts its own into the store, and then reads what the others put there."""
+    rest = (len(order) - 1) * size
+    return [([(site, STORE, size) for site in order], 1), ([(STORE, site, rest) for site in order], 1)]
+
+
+def double_tree(size, order):
+    """Half of it along a tree whose leaves are odd, half along its mirror image (of an odd number: one further on)."""
+    count, edges = len(order), []
+    for site in range(1, count):
+        low = 1
+        while site % (2 * low) == 0:
+            low *= 2
+        above = site + low if (site // low) % 4 == 1 and site + low < count else site - low
+        other = (count - 1 - site, count - 1 - above) if count % 2 == 0 else ((site + 1) % count, (above + 1) % count)
+        edges += [(site, above), other]
+    ways = [way for a, b in edges for way in ((a, b), (b, a))]
+    return [([(order[a], order[b], size / 2) for a, b in ways], 2 * (count - 1).bit_length())]
+
+
 def gather(name, size, order):
     """Everybody gets the S bytes of each other: passed on along a ring, sent to each, or by the first."""
     sites = len(order)
@@ -48,6 +70,8 @@ def gather(name, size, order):
         server, others = order[0], order[1:]
         back = [(server, site, (sites - 1) * size) for site in others]
         return [([(site, server, size) for site in others], 1), (back, 1)]
+    if name == "store":
+        return through_store(size, order)
     return [([(a, b, size) for a in order for b in order if a != b], 1)]
 
 
@@ -81,4 +105,10 @@ def candidates(algorithm, size, members, best_ring):
     if algorithm == "star":
         servers = members[:MOST_SERVERS]
         return [("star", star(size, [s, *(m for m in members if m != s)])) for s in servers]
-    return [(algorithm, {"halving-doubling": halving_doubling, "direct": direct}[algorithm](size, members))]
+    others = {
+        "halving-doubling": halving_doubling,
+        "direct": direct,
+        "store": through_store,
+        "double-tree": double_tree,
+    }
+    return [(algorithm, others[algorithm](size, members))]

@@ -25,10 +25,10 @@ def program(w):
         yield from asynchronous(w)
     elif kind == "decoupled-diloco":
         yield from decoupled(w)
-    elif kind in ("diloco", "elastic-diloco", "gossip-diloco", "two-level-diloco", "sparseloco") and not w.job.by_layer:
-        yield from rounds(w)
-    else:
+    elif kind in ("streaming-diloco", "eager-diloco") or w.job.by_layer:
         yield from streaming(w)
+    else:
+        yield from rounds(w)
 
 
 def is_round_over(w, step, steps):
@@ -65,12 +65,23 @@ def rounds(w):
             members = among(w, step, steps)
             if len(members) < 2:
                 continue
-            one = w.exchange("outer", step, 0, w.job.size, members=members)
-            one.gathers, one.is_first = strategy.kind == "sparseloco", step < strategy.sync_every
+            one = w.exchange("outer", step, 0, w.job.size * parts_due(w.job, step), members=members)
+            one.gathers, one.is_first = strategy.kind in ("sparseloco", "demo"), step < strategy.sync_every
             if quorum < strategy.replicas:
                 one.quorum, one.grace_s = quorum, strategy.grace_s
-            yield from w.start(one, pack=1.0)
+            if getattr(strategy, "through", "sites") == "store":
+                yield from w.put(one, 1.0, strategy.gather or strategy.replicas, strategy.deadline_s)
+            else:
+                yield from w.start(one, pack=1.0)
             yield from w.wait(one)
+
+
+def parts_due(job, step):
+    """How many times the parameters go: with moments of the optimizer, each of which is due now and then."""
+    strategy, nth = job.strategy, step // job.strategy.sync_every + 1
+    if strategy.kind != "des-loc":
+        return 1
+    return 1 + (nth % strategy.first_moment_every == 0) + (nth % strategy.second_moment_every == 0)
 
 
 def among(w, step, steps):

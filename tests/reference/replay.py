@@ -8,6 +8,7 @@ from .hosts import Hosts
 from .insides import Inside
 from .jobs import Job
 from .load import Load
+from .mailbox import STORE, Mailbox
 from .pipes import Pipes
 from .programs import program
 from .routes import Map
@@ -39,7 +40,9 @@ class Exchange:
     gathers: bool = False
     is_first: bool = False
     stream: tuple | None = None
-    batch: tuple | None = None
+    batch: object = None
+    mailbox: object = None
+    pending: float | None = None
     legs: list = field(default_factory=list)
     own: dict = field(default_factory=dict)
     chunks: dict = field(default_factory=dict)
@@ -67,6 +70,8 @@ class Worker:
             if one.begun:
                 inside = len(one.sites) == 1 or any(each.within for each in [one, *one.legs])
                 self.s["inside" if inside else "across"] += seconds
+            elif one.pending is not None:  # who comes next, or nobody, tells what it waited for
+                one.pending += seconds
             else:
                 self.s["straggler"] += seconds
                 one.waited[self] = one.waited.get(self, 0.0) + seconds
@@ -112,6 +117,13 @@ class Worker:
         if pack and self.job.pack_s:
             yield from self.compute(self.job.pack_s * pack, pack=True)
         self.run.join(self, one)
+
+    def put(self, one, pack, most, deadline_s):
+        """Packs, and leaves what is exchanged in the store for the others."""
+        if pack and self.job.pack_s:
+            yield from self.compute(self.job.pack_s * pack, pack=True)
+        one.mailbox = one.mailbox or Mailbox(self.run, one, most, deadline_s)
+        one.mailbox.enter(self, Exchange(Signal(self.run.clock), (self.place,), one.size, sites=(self.place, STORE)))
 
     def wait(self, one):
         mine = one.own.get(self.place, one)

@@ -24,7 +24,7 @@ class Map:
     """
 
     def __init__(self, topology, *, steady=False):
-        self.transport = topology.transport
+        self.transport, self.store = topology.transport, topology.store
         self.share = self.transport.segment_bytes / (self.transport.segment_bytes + self.transport.header_bytes)
         self.link, self.pipe, self.pipes = {}, {}, []
         for link in topology.links:

@@ -8,6 +8,7 @@ from pathlib import Path
 from .pipeline_worlds import pipeline
 
 ALGORITHMS = ["published", "auto", "ring", "chunked-ring", "halving-doubling", "direct", "star", "hierarchical"]
+ALGORITHMS += ["double-tree"]
 TRACES, TRACE_PARAMS = 6, 1_000_000_000
 
 
@@ -37,6 +38,7 @@ def world(seed, folder):
     if rng.random() < 0.3:
         document["replay"] = "full"
     _share_chips(rng, document, count)
+    _through_a_store(rng, document)
     return json.loads(json.dumps(document))  # nothing in it is there twice
 
 
@@ -80,6 +82,27 @@ def _variation(rng):
     if "spread" not in how or rng.random() < 0.5:
         how["stragglers"] = {"share": _number(rng, 0.01, 0.5), "times": _number(rng, 1.1, 20)}
     return how
+
+
+def _through_a_store(rng, document):
+    """A store at a router, for those who gather, and now and then for all exchanges."""
+    topology, gathering = document["topology"], [s for s in document["strategies"] if "top" in s]
+    if rng.random() >= (0.7 if gathering else 0.1):
+        return
+    if "routers" not in topology:
+        topology["routers"] = ["box"]
+        alike = _link(rng) if rng.random() < 0.5 else None
+        ends = [site["name"] for site in topology["datacenters"]]
+        topology["links"] += [{"between": [name, "box"], **(alike or _link(rng))} for name in ends]
+    topology["store"] = {"at": rng.choice(topology["routers"])}
+    topology["store"] |= {"request": f"{_number(rng, 0.001, 0.5)!r} s"} if rng.random() < 0.5 else {}
+    if rng.random() < 0.2:
+        topology["collective"] = "store"
+    for strategy in gathering:
+        if rng.random() < 0.8:
+            strategy["through"] = "store"
+            strategy |= {"gather": rng.randint(1, strategy["replicas"])} if rng.random() < 0.4 else {}
+            strategy |= {"deadline": f"{_number(rng, 0.001, 3)!r} s"} if rng.random() < 0.5 else {}
 
 
 def _share_chips(rng, document, count):
@@ -206,12 +229,15 @@ def _strategy(rng, count, layers):
         kinds += ["diloco", "streaming-diloco", "eager-diloco", "async-diloco", "elastic-diloco"]
         kinds += ["gossip-diloco", "two-level-diloco", "sparseloco", "sparseloco"]
         kinds += ["decoupled-diloco", "decoupled-diloco"]
+        kinds += ["demo", "des-loc"]
     kind = rng.choice(kinds)
     strategy = {"kind": kind}
     if kind != "data-parallel":
         many = rng.randint(2, count) if count > 1 else 1
         alone = kind in ("diloco", "async-diloco") and rng.random() < 0.3
         strategy |= {"replicas": 1 if alone else many, "sync_every": rng.choice([1, 2, 3, 4, 7, 10])}
+        if kind == "demo":
+            del strategy["sync_every"]
     every = strategy.get("sync_every", 1)
     if kind == "streaming-diloco":
         strategy["overlap_steps"] = rng.randrange(every)
@@ -222,9 +248,11 @@ def _strategy(rng, count, layers):
         strategy["server"] = rng.randrange(strategy["replicas"])
     if kind == "gossip-diloco":
         strategy |= {"seed": rng.randrange(9), "copies": rng.choice([1.0, 2.0])}
-    if kind == "sparseloco":
+    if kind in ("sparseloco", "demo"):
         strategy |= {"chunk": rng.choice([64, 100, 4096]), "top": rng.choice([1, 8, 64])}
         strategy |= {"index_bits": rng.choice([7.5, 12.0])} if rng.random() < 0.3 else {}
+    if kind == "des-loc":
+        strategy |= {"first_moment_every": rng.choice([1, 2, 3]), "second_moment_every": rng.choice([1, 2, 4])}
     if kind == "two-level-diloco":
         many = strategy["replicas"]
         strategy["regions"] = rng.choice([n for n in range(1, many + 1) if many % n == 0])
@@ -252,7 +280,7 @@ def _payload(rng, kind):
         "compression_time": f"{_number(rng, 0.01, 1)!r} s",
         "closing_exchange": False,
     }
-    refused = {"closing_exchange"} if kind in ("data-parallel", "pipeline") else set()
+    refused = {"closing_exchange"} if kind in ("data-parallel", "demo", "pipeline") else set()
     return {key: value for key, value in everything.items() if rng.random() < 0.12 and key not in refused}
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import combinations
 from typing import Any, Literal
 
 from ...defaults import PAYLOAD_BITS
 from ...documents.chip_keys import named_speed
 from ...documents.validation import validate
 from ...errors import ArgumentError, InputError
-from ...scenario.failures import Away, Failures, Part
+from ...scenario.failures import Failures
 from ...scenario.model import Scenario
 from ...scenario.overrides import parse_strategy
 from ...simulation.cost import counted_in_money
@@ -21,11 +20,9 @@ from ...strategies.shared.strategy import told_apart
 from ...topology.model import Topology
 from ...workload.extent import CHIP_FLOP_PER_S
 from ...workload.memory import Sharding
+from .parts import choices, part_of
 
 Document = dict[str, Any]
-
-MOST_SITES = 10
-"""Up to so many datacenters every subset is an option; with more, only the first 1, 2, 3, ... by flop/s."""
 
 
 @dataclass(frozen=True)
@@ -202,7 +199,7 @@ def options(ask: Ask, topology: Topology) -> list[Option]:
       InputError: a strategy is unknown, or needs more datacenters than the topology has.
     """
     parsed = [parse_strategy(entry) for entry in ask.strategies]
-    parts = [_part(topology, chosen) for chosen in _choices(topology, ask.failures)]
+    parts = [part_of(topology, chosen) for chosen in choices(topology, ask.failures)]
     found: dict[str, Option] = {}
     for document in parsed:
         before = len(found)
@@ -267,31 +264,3 @@ def _checked(document: Document) -> AbstractStrategy:
     except InputError as error:  # one mistake on each line
         lines = {f"line{number}": line for number, line in enumerate(str(error).splitlines())}
         raise ArgumentError("\n".join(f"{{strategies}} {{{name}}}" for name in lines), **lines) from None
-
-
-def _choices(topology: Topology, failures: Failures | None) -> list[tuple[str, ...]]:
-    """Subsets of the datacenters; of those that are alike in chips, inside, routes and what fails, the first."""
-    sites = sorted(topology.datacenters, key=lambda site: -(site.chips or 0) * (site.chip_flop_per_s or 0.0))
-    names = [site.name for site in sites]
-    if len(names) > MOST_SITES:
-        return [tuple(names[:count]) for count in range(1, len(names) + 1)]
-    own: tuple[Part | Away, ...] = (*failures.parts, *failures.away) if failures else ()
-    fails = {name: [each.replaced(site="it") for each in own if each.site == name] for name in names}
-    looks = {site.name: str((site.chips, site.chip_flop_per_s, site.inside, fails[site.name])) for site in sites}
-    found: dict[str, tuple[str, ...]] = {}
-    for count in range(1, len(names) + 1):
-        for chosen in combinations(names, count):
-            routes = sorted(topology.routes(chosen).values())
-            found.setdefault(str((sorted(looks[name] for name in chosen), routes)), chosen)
-    return list(found.values())
-
-
-def _part(topology: Topology, chosen: tuple[str, ...]) -> Topology:
-    """The topology with the chosen datacenters; those left out become routers."""
-    sites = {site.name: site for site in topology.datacenters}
-    datacenters = tuple(sites[name] for name in chosen)
-    if len(chosen) == 1:
-        return topology.replaced(datacenters=datacenters, routers=(), links=(), routes=(), egress=())
-    left_out = (name for name in sites if name not in chosen)
-    prices = tuple(pair for pair in topology.egress if set(pair.ways()[0]) <= set(chosen))
-    return topology.replaced(datacenters=datacenters, routers=(*topology.routers, *left_out), egress=prices or None)

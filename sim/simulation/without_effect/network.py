@@ -13,7 +13,7 @@ from ...topology.model import PUBLISHED, Datacenter, Router, Topology
 from ..results import Job
 from .given import given, links
 
-CHUNKED = "chunked-ring"
+CHUNKED, VIA_STORE = "chunked-ring", "store"
 MOST_SITES = 32
 """The routes between all pairs of datacenters are examined up to this number of datacenters."""
 NO_HEADER = "packets have no `header`, so their size does not matter"
@@ -93,12 +93,30 @@ def places(topology: Topology) -> Iterator[str]:
         yield from given(topology, "topology", "fibre_stretch")
 
 
+def _store(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
+    if not _stores(scenario, jobs):
+        yield from given(scenario.topology, "topology", "store")
+
+
+def _stores(scenario: Scenario, jobs: Sequence[Job]) -> bool:
+    """Whether anything goes through a store."""
+    several = len(scenario.topology.datacenters) > 1
+    return several and (scenario.algorithm == VIA_STORE or any(job.strategy.shape == "mailbox" for job in jobs))
+
+
+def _store_ways(scenario: Scenario, jobs: Sequence[Job], site: str) -> list[tuple[str, str]]:
+    """The ends of the ways of a site to the store, and back, if anything goes through it."""
+    store = scenario.topology.store
+    return [(site, store.at), (store.at, site)] if store is not None and _stores(scenario, jobs) else []
+
+
 def _routes(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
     topology = scenario.topology
     if not topology.route_overrides:
         return
     plain = topology.replaced(routes=())
     sites = {site.name for site in topology.datacenters}
+    sites |= {end for site in topology.datacenters for way in _store_ways(scenario, jobs, site.name) for end in way}
     for position, override in enumerate(topology.route_overrides):
         ways = override.ways()
         ends = [(way[0], way[-1]) for way in ways]
@@ -148,9 +166,9 @@ def _unused_by_routes(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
     topology = scenario.topology
     if not 1 < len(topology.datacenters) <= MOST_SITES:
         return
-    used = {
-        hop for pair in permutations([site.name for site in topology.datacenters], 2) for hop in topology.path(*pair)
-    }
+    sites = [site.name for site in topology.datacenters]
+    pairs = [*permutations(sites, 2), *(pair for site in sites for pair in _store_ways(scenario, jobs, site))]
+    used = {hop for pair in pairs for hop in topology.path(*pair)}
     for position, link in enumerate(topology.links):
         if not used.intersection(link.directions()):
             yield f"topology.links[{position}]"
@@ -189,6 +207,7 @@ NETWORK: tuple[tuple[str, Rule], ...] = (
     ("it is the route of least latency anyway, or does not connect two datacenters", _routes),
     ("no worker slows another down there", _hosts),
     ("a single worker computes there", _lone_workers),
+    ("no exchange goes through a store", _store),
     (NOT_JOINED, lambda s, _: unjoined(s.topology)),
     ("no route between two datacenters that compute uses it", _unused_by_routes),
     ("the strategies have nothing to compete for", _together),

@@ -194,8 +194,10 @@ def _margins(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
 def _closing(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
     for position, job in _with_jobs(scenario, jobs):
         strategy, setting = job.strategy, job.setting
-        whole = setting.load.steps % strategy.steps_per_sync == 0 and strategy.fragment_count(setting) == 1
-        if whole and not strategy.meetings.own_pace:
+        if "closing_exchange" not in strategy.public_keys() or strategy.meetings.own_pace:
+            continue
+        closed = strategy.replaced(closing_exchange=True).outer_steps(setting.load.steps)
+        if closed == strategy.outer_steps(setting.load.steps) and strategy.fragment_count(setting) == 1:
             yield from given(job.strategy, f"strategies[{position}]", "closing_exchange")
 
 
@@ -251,6 +253,10 @@ TRAINING: tuple[tuple[str, Rule], ...] = (
     ("the steps behind which an exchange hides leave no time to wait for more learners", _margins),
     ("a pipeline of a single stage passes nothing on", _lone_stages),
     ("two replicas have no other partners", lambda s, _: strategies(s, lambda each: each.replica_count == 2, "seed")),
+    (
+        "the payloads of all replicas are gathered",
+        lambda s, _: strategies(s, lambda each: getattr(each, "gather", 0) == each.replica_count, "gather"),
+    ),
     (
         "there is one region only",
         lambda s, _: strategies(s, lambda each: getattr(each, "regions", 0) == 1, "across_every"),

@@ -19,8 +19,14 @@ class OuterStepStrategy(AbstractStrategy, ABC):
 
     if TYPE_CHECKING:
         replicas: int
-        sync_every: int
-        closing_exchange: bool
+
+        @property
+        def sync_every(self) -> int:
+            """Inner steps H between two exchanges."""
+
+        @property
+        def closing_exchange(self) -> bool:
+            """Whether a last round of fewer than H steps ends with an exchange."""
 
     law_is_own: ClassVar[bool] = False
     """Whether DiLoCo's loss law was fitted on runs of this strategy; else it is only the nearest law."""

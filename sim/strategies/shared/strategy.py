@@ -58,8 +58,6 @@ class AbstractStrategy(Frozen, ABC):
     """Its name for people."""
     cites: ClassVar[tuple[str, ...]]
     """Where it was published: numbers at arXiv, or other keys of `sim/report/references.bib`."""
-    shape: ClassVar[Shape] = "all-reduce"
-    """What its replicas do with each other's payloads."""
     one_over_all: ClassVar[bool] = False
     """Whether a search for the best M also tries one replica over all datacenters."""
 
@@ -72,6 +70,11 @@ class AbstractStrategy(Frozen, ABC):
     def label(self) -> str:
         """The strategy with its parameters, for people."""
         return " ".join([self.name, *(f"{key}={value}" if value else key for key, value in self.parameters.items())])
+
+    @property
+    def shape(self) -> Shape:
+        """What its replicas do with each other's payloads."""
+        return "all-reduce"
 
     @property
     @abstractmethod

@@ -4,9 +4,17 @@ import pytest
 
 from sim.documents.validation import validate
 from sim.engine.interpreter import replay
-from sim.engine.ops import Collective, Start, Wait
+from sim.engine.ops import STORE, Collective, Start, Wait
 from sim.network.closed_forms import ideal_all_reduce_s, ideal_crossing_bytes, ideal_scatter_s
-from sim.network.collectives import ALGORITHMS, CLOSED_FORMS, GATHER_FORMS, GATHERS, halving_doubling, ring_s
+from sim.network.collectives import (
+    ALGORITHMS,
+    CLOSED_FORMS,
+    GATHER_FORMS,
+    GATHERS,
+    halving_doubling,
+    ring_s,
+    via_store_s,
+)
 from sim.network.over_links import LinkNetwork
 from sim.network.placement import Placement
 from sim.topology.model import Topology
@@ -67,6 +75,24 @@ def test_an_all_gather_on_a_mesh_takes_what_the_closed_form_says_and_brings_all_
     assert sum(link.carried_bytes for link in links) == pytest.approx(sum(brought.values()))
 
 
+@pytest.mark.parametrize("shape", ["all-reduce", "all-gather"])
+@pytest.mark.parametrize("sites", [2, 3, 8])
+def test_through_a_store_each_puts_its_own_in_and_reads_the_others(sites, shape):
+    """S/W up, (M - 1) S/W down, and each of the two asks the store first: for a sum, too, as nobody on the way adds."""
+    star = {"shape": "star", "datacenters": sites, "bandwidth": "10 Gbit/s", "latency": "3 ms"}
+    document = {"name": "t", "generate": star, "store": {"at": "hub", "request": "0.25 s"}}
+    document["transport"] = {"exchange_overhead": "0.5 s"}
+    topology = validate(Topology, document, source="test")
+    names = tuple(site.name for site in topology.datacenters)
+    network = LinkNetwork(Placement(topology, names, (1.0,) * sites), "store")
+    _, phases = network.plan(tuple(range(sites)), S, shape)
+    taken_s, links, _ = network.trip(phases)
+    assert taken_s == pytest.approx(0.5 + 2 * 0.25 + via_store_s(S, sites, W, E), rel=1e-9)
+    carried = {link.name: link.carried_bytes for link in links}
+    assert carried["dc1 -> hub"] == pytest.approx(S)
+    assert carried["hub -> dc1"] == pytest.approx((sites - 1) * S)
+
+
 def test_of_all_gathers_the_quickest_is_taken():
     """Each pair has a link of its own: to send directly is quickest, and a ring pays M - 1 latencies."""
     name, _ = mesh(5, algorithm="auto").plan((0, 1, 2, 3, 4), S, "all-gather")
@@ -120,20 +146,20 @@ def test_a_site_of_nodes_goes_node_by_node():
 @pytest.mark.parametrize("sites", [2, 3, 4, 5, 8])
 def test_every_site_gets_the_whole_sum(name, sites):
     """Each transfer may carry what its sender knows by then; in the end all must know what everybody contributed."""
-    known = [{site} for site in range(sites)]
-    received, sent = [0.0] * sites, [0.0] * sites
+    known = {STORE: set()} | {site: {site} for site in range(sites)}
+    received, sent = Counter(), Counter()
     for phase in ALGORITHMS[name](1.0, list(range(sites))):
         for _ in range(phase.rounds):
-            before = [set(k) for k in known]
+            before = {end: set(k) for end, k in known.items()}
             for transfer in phase.transfers:
                 known[transfer.target] |= before[transfer.source]
         for transfer in phase.transfers:
             sent[transfer.source] += transfer.size_bytes
             received[transfer.target] += transfer.size_bytes
-    assert all(k == set(range(sites)) for k in known)
-    assert sum(sent) == pytest.approx(sum(received))
+    assert all(known[site] == set(range(sites)) for site in range(sites))
+    assert sent.total() == pytest.approx(received.total())
     least = 2 * (sites - 1) / sites  # no all-reduce gets by with fewer bytes out of all sites
-    assert sum(sent) >= sites * least * (1 - 1e-9)
+    assert sent.total() >= sites * least * (1 - 1e-9)
 
 
 def test_halving_goes_to_ever_nearer_partners_and_doubling_back():

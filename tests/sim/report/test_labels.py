@@ -20,12 +20,16 @@ from tests.sim.simulation.test_keys import others
 
 LINK = {"between": ["a", "b"], "bandwidth": "1 Gbit/s", "latency": "1 ms"}
 TOPOLOGY = {"name": "t", "datacenters": [{"name": "a", "chips": 2}, {"name": "b", "chips": 2}], "links": [LINK]}
+TOPOLOGY |= {"routers": ["box"], "store": {"at": "box"}}
+TOPOLOGY["links"] = [LINK, *(LINK | {"between": [name, "box"]} for name in "ab")]
 WORKLOAD = {"params": 1e7, "steps": 12, "batch_tokens": 65536, "layers": 8}
 MORE = {
     "elastic-diloco": {"replicas": 2, "quorum": 1},
     "gossip-diloco": {"replicas": 2},
     "two-level-diloco": {"replicas": 2},
-    "sparseloco": {"replicas": 2},
+    "sparseloco": {"replicas": 2, "through": "store"},
+    "demo": {"replicas": 2, "through": "store"},
+    "des-loc": {"replicas": 2},
     "decoupled-diloco": {"replicas": 2},
     "streaming-diloco": {"fragments": 2},
 }

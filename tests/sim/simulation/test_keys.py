@@ -437,12 +437,36 @@ BASES["pipelines"] = {
         {"kind": "data-parallel"},
     ],
 }
+BASES["through a store"] = {
+    "topology": topology(
+        routers=["ix", "iy"],
+        store={"at": "ix", "request": "20 ms"},
+        links=[*TRIANGLE, link("b", "ix", "0.2 Gbit/s", "3 ms"), link("c", "iy", "0.1 Gbit/s")],
+    ),
+    "workload": {**SMALL, "params": 1e8},
+    "strategies": [
+        {"kind": "sparseloco", "replicas": 3, "sync_every": 5, "through": "store", "deadline": "90 ms"},
+        {"kind": "sparseloco", "replicas": 3, "sync_every": 5, "through": "store"},
+        {"kind": "demo", "replicas": 3, "through": "store", "gather": 2},
+    ],
+}
+BASES["all through a store"] = {
+    "topology": topology(store={"at": "ix"}, collective="store"),
+    "workload": SMALL,
+    "strategies": [
+        {**DILOCO, "replicas": 3},
+        {"kind": "demo", "replicas": 3},
+        {"kind": "des-loc", "replicas": 3, "sync_every": 3},
+    ],
+}
 
 OTHERS: dict[tuple[str, str], list] = {
     ("Scenario", "strategies"): [[{"kind": "diloco", "replicas": 2, "sync_every": 9}]],
     ("Scenario", "workload"): [{"params": 3e7, "steps": 5, "batch_tokens": 65536}],
     ("TwoLevelDiLoCo", "regions"): [3],
     ("GossipDiLoCo", "seed"): [1, 2, 3, 4],
+    ("SparseLoCo", "gather"): [1, 2],
+    ("Store", "at"): ["iy"],
     ("TwoLevelDiLoCo", "replicas"): [2],
     ("DecoupledDiLoCo", "fragments"): [1, 2],
     ("DecoupledDiLoCo", "syncer"): ["a", "b", "c"],

@@ -16,6 +16,8 @@ from sim.strategies import (
     AsyncDiLoCo,
     DataParallel,
     DecoupledDiLoCo,
+    DeMo,
+    DesLoc,
     DiLoCo,
     EagerDiLoCo,
     ElasticDiLoCo,
@@ -102,6 +104,14 @@ LABELS = {
     ),
     "Elastic DiLoCo M=4 K=3 H=30 grace=2s": ElasticDiLoCo(grace="2 s"),
     "SparseLoCo M=4 H=30 top=64/4096 index=12b 8-bit": SparseLoCo(index_bits=12.0, payload_bits=8),
+    "SparseLoCo M=4 H=30 top=64/4096 by store gather=3 deadline=70s": SparseLoCo(
+        through="store", gather=3, deadline="70 s"
+    ),
+    "DeMo M=4 top=4/4096": DeMo(),
+    "DES-LOC M=2 H=30 A=3 B=6 4-bit open end": DesLoc(replicas=2, payload_bits=4, closing_exchange=False),
+    "DeMo M=8 top=32/4096 index=16b by store 1-bit": DeMo(
+        replicas=8, top=32, index_bits=16.0, through="store", payload_bits=1
+    ),
     "Decoupled DiLoCo M=4 K=1 H=24 P=24 tau=2": DecoupledDiLoCo(),
     "Decoupled DiLoCo M=3 K=2 H=10 P=5 tau=4 margin=0.5 syncer=tokyo 4-bit open end": DecoupledDiLoCo(
         replicas=3,

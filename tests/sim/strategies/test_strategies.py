@@ -2,11 +2,12 @@
 
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
 from sim.engine.interpreter import replay
-from sim.engine.ops import Compute, Start, Wait
+from sim.engine.ops import STORE, Compute, Start, Wait
 from sim.network.placement import Placement
 from sim.network.published_cost import PublishedCostNetwork
 from sim.scenario.model import Scenario
@@ -16,6 +17,8 @@ from sim.strategies import (
     AsyncDiLoCo,
     DataParallel,
     DecoupledDiLoCo,
+    DeMo,
+    DesLoc,
     DiLoCo,
     EagerDiLoCo,
     ElasticDiLoCo,
@@ -62,6 +65,13 @@ TABLE = [
     TwoLevelDiLoCo(replicas=8, regions=4, sync_every=30, across_every=1),
     SparseLoCo(replicas=4, sync_every=30),
     SparseLoCo(replicas=8, sync_every=7, chunk=100, top=3, payload_bits=8, index_bits=6.5),
+    SparseLoCo(replicas=4, sync_every=30, through="store"),
+    SparseLoCo(replicas=4, sync_every=7, through="store", gather=4, deadline="1 h"),
+    SparseLoCo(replicas=8, sync_every=30, through="store", gather=3, deadline="0.2 s"),
+    DeMo(replicas=4),
+    DeMo(replicas=4, top=8, payload_bits=1, through="store"),
+    DesLoc(replicas=4, sync_every=10, first_moment_every=2, second_moment_every=5),
+    DesLoc(replicas=2, sync_every=7, first_moment_every=1, second_moment_every=1, payload_bits=8),
     DecoupledDiLoCo(replicas=4, quorum=4, sync_every=30, fragments=1, overlap_steps=0),
     DecoupledDiLoCo(replicas=4, quorum=4, sync_every=30, overlap_steps=5),
     DecoupledDiLoCo(replicas=2, sync_every=30, fragments=7, payload_bits=4),
@@ -78,14 +88,34 @@ every = pytest.mark.parametrize(
 
 def setting_of(strategy, topology="low-bw", steps=60, params=1e9, sites=None):
     there = topology if isinstance(topology, Topology) else load_topology(topology)
+    if strategy.shape == "mailbox" and there.store is None:
+        there = with_store(there)
     used = there.datacenters[: sites or strategy.workers(len(there.datacenters))]
     load = AnalyticWorkload.model_validate(
         {"params": params, "steps": steps, "batch_tokens": 2**18, "chips": 64, "layers": 12}
     ).load(used, 8)
     inside = tuple(Route(s.inside.bandwidth_bits_per_s, s.inside.latency_s) for s in used)
-    return Setting(load, inside, there.narrowest(tuple(s.name for s in used))), PublishedCostNetwork(
-        Placement(there, tuple(s.name for s in used), (64 / len(used),) * len(used))
+    names = tuple(s.name for s in used)
+    way = partial(way_to_store, there, names) if strategy.shape == "mailbox" else None
+    return Setting(load, inside, there.narrowest(names), way=way), PublishedCostNetwork(
+        Placement(there, names, (64 / len(used),) * len(used))
     )
+
+
+def with_store(topology):
+    """The same sites around a store, each with a link of its own, which is narrower on the way up."""
+    document = topology.model_dump(mode="json", exclude_none=True, by_alias=True)
+    narrow, wide = ({"bandwidth": f"{gbits} Gbit/s", "latency": "7 ms"} for gbits in (3, 5))
+    names = [site["name"] for site in document["datacenters"]]
+    document["links"] += [{"from": name, "to": "box", **narrow} for name in names]
+    document["links"] += [{"from": "box", "to": name, **wide} for name in names]
+    document["routers"] = [*document.get("routers", []), "box"]
+    return Topology.model_validate(document | {"store": {"at": "box", "request": "20 ms"}})
+
+
+def way_to_store(topology, names, start, end):
+    start, end = (topology.store.at if worker == STORE else names[worker] for worker in (start, end))
+    return topology.route(start, end)
 
 
 def programs(strategy, setting):
@@ -180,6 +210,7 @@ WITHOUT_CLOSED_FORM = {
     "Async DiLoCo M=4 H=30 server=1",
     "Gossip DiLoCo M=8 H=30 copies=1 seed=3",
     "Two-level DiLoCo M=4 regions=2 H=10 K=3",
+    "SparseLoCo M=8 H=30 top=64/4096 by store gather=3 deadline=0.2s",
     "Decoupled DiLoCo M=4 K=4 H=30 P=24 tau=5",
     "Decoupled DiLoCo M=2 K=1 H=30 P=7 tau=2 4-bit",
     "Pipeline p=4 m=16 1f1b",
@@ -197,7 +228,11 @@ def test_a_worker_accounts_for_every_second(strategy):
         assert spent == pytest.approx(totals.finish_s, rel=1e-9)
         # inside and across datacenters each hide behind the same compute at most once
         assert totals.hidden_s <= (1 + strategy.by_layer) * (totals.compute_s + totals.packing_s) * (1 + 1e-9)
-    if not isinstance(strategy, AsyncDiLoCo | DecoupledDiLoCo | Pipeline):
+    some = getattr(strategy, "gather", None) not in (
+        None,
+        strategy.replica_count,
+    )  # who is among them has less to fetch
+    if not some and not isinstance(strategy, AsyncDiLoCo | DecoupledDiLoCo | Pipeline):
         assert {round(totals.finish_s / timeline.wall_clock_s, 9) for totals in timeline.workers} == {1.0}
 
 
@@ -246,6 +281,24 @@ def test_two_who_gossip_send_what_two_of_diloco_send():
     one, other = GossipDiLoCo(replicas=2, copies=1.0), DiLoCo(replicas=2)
     setting, _ = setting_of(other)
     assert programs(one, setting) == programs(other, setting)
+
+
+def test_all_parts_every_time_is_diloco_with_three_times_the_payload_op_for_op():
+    one = DesLoc(replicas=4, sync_every=7, first_moment_every=1, second_moment_every=1)
+    other = DiLoCo(replicas=4, sync_every=7, payload_factor=3)
+    setting, _ = setting_of(other, steps=61)
+    assert programs(one, setting) == programs(other, setting)
+    assert one.closed_form(setting).seconds == pytest.approx(other.closed_form(setting).seconds)
+
+
+def test_moments_go_every_third_and_sixth_time():
+    """Half of what Local Adam sends: 1 + 1/3 + 1/6 for 3 a round."""
+    own = DesLoc(replicas=4, sync_every=5)
+    setting, _ = setting_of(own, steps=60)
+    sizes = [op.collective.payload_bytes for op in programs(own, setting)[0] if isinstance(op, Start)]
+    once = 2 * setting.load.params
+    assert sizes == [once * parts for parts in (1, 1, 2, 1, 1, 3) * 2]
+    assert sum(sizes) / len(sizes) == pytest.approx(1.5 * once)
 
 
 @pytest.mark.parametrize("more", [{"regions": 1}, {"regions": 2, "across_every": 1}])
@@ -321,8 +374,8 @@ def rounded(op):
 def test_without_any_network_only_compute_and_packing_are_left(strategy):
     sites = [{"name": name, "inside": {"bandwidth": "1e30 bit/s", "latency": "0 s"}} for name in "abcdefgh"]
     links = [{"between": ["ix", name], "bandwidth": "1e30 bit/s", "latency": "0 s"} for name in "abcdefgh"]
-    topology = Topology.model_validate({"name": "t", "datacenters": sites, "routers": ["ix"], "links": links})
-    setting, network = setting_of(strategy, topology, steps=61)
+    document = {"name": "t", "datacenters": sites, "routers": ["ix"], "links": links, "store": {"at": "ix"}}
+    setting, network = setting_of(strategy, Topology.model_validate(document), steps=61)
     for worker, totals in enumerate(replay(programs(strategy, setting), network).workers):
         steps = strategy.worker_steps(worker, setting)
         assert totals.compute_s == pytest.approx(steps * setting.load.mean_step_s[worker], rel=1e-12)

@@ -29,7 +29,7 @@ ALGORITHMS = {
 SETTINGS = {"streaming-diloco": {"fragments": 2, "overlap_steps": 1}}
 """What a strategy is told besides replicas and H."""
 REPLAY_ONLY = {"async-diloco", "elastic-diloco", "gossip-diloco", "two-level-diloco", "sparseloco", "pipeline"}
-REPLAY_ONLY |= {"decoupled-diloco"}
+REPLAY_ONLY |= {"decoupled-diloco", "demo", "des-loc"}
 STEPS = 8
 
 
