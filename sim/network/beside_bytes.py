@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 from ..engine.ops import Collective
 from ..topology.links import Transport
@@ -27,7 +27,7 @@ def endpoints(topology: Topology) -> dict[str, float]:
     return {site.name: site.endpoint_bits_per_s for site in topology.datacenters if site.endpoint_bits_per_s}
 
 
-def handling_s(phase: Phase, sites: Sequence[str], rates: Mapping[str, float]) -> float:
+def handling_s(phase: Phase, site: Callable[[int], str], rates: Mapping[str, float]) -> float:
     """How long a phase takes longer because ends handle bytes, and each serves one peer after another [s].
 
     At every end that is max(sent, received) less the largest transfer, over its bandwidth: the largest one is handled
@@ -37,7 +37,7 @@ def handling_s(phase: Phase, sites: Sequence[str], rates: Mapping[str, float]) -
 
     Args:
       phase: its transfers, by worker.
-      sites: the datacenter of each worker.
+      site: the name of each end of a transfer.
       rates: bandwidths of `endpoints`.
 
     Limits: nothing of the others is handled behind the largest one. A site alone with one peer adds nothing.
@@ -50,7 +50,7 @@ def handling_s(phase: Phase, sites: Sequence[str], rates: Mapping[str, float]) -
             by_end.setdefault((way, worker), []).append(transfer.size_bytes)
     return max(
         (
-            8 * (math.fsum(sizes) - max(sizes)) / rates.get(sites[worker], math.inf)
+            8 * (math.fsum(sizes) - max(sizes)) / rates.get(site(worker), math.inf)
             for (_, worker), sizes in by_end.items()
         ),
         default=0.0,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from functools import partial
 from types import MappingProxyType
@@ -12,21 +12,18 @@ import simpy
 
 from ..engine.calendar import Calendar
 from ..engine.ops import Collective, Shape
-from ..engine.ports import Carrier, Served
+from ..engine.ports import Carrier
 from ..engine.timeline import LinkUse
 from ..topology.model import PUBLISHED
 from .alone import Alone, Trip
-from .beside_bytes import handling_s, opening_s
+from .beside_bytes import opening_s
 from .candidates import CHUNKED, VIA_STORE, candidates
-from .chunked_ring import ChunkedRing
 from .collectives import Phase, Transfer
-from .connections import Connections
-from .flow_log import FlowLog, Sent
-from .fluid.network import FluidNetwork
+from .flow_carrier import FlowCarrier
+from .flow_log import FlowLog
 from .fluid.wire import Wire
 from .paths import Paths
-from .phase import together
-from .placement import Placement, turns
+from .placement import Placement
 from .published_cost import PublishedCostNetwork
 from .repeated import RepeatingCarrier
 
@@ -66,7 +63,7 @@ class LinkNetwork:
     def connect(self, env: simpy.Environment) -> Carrier:
         """A carrier of exchanges under a clock."""
         if not self._one_at_a_time:
-            return _FlowCarrier(self, env, self._wires, self.log)
+            return FlowCarrier(self, env, self._wires, self.log)
         inside = PublishedCostNetwork(self.placement).connect(env)
         changing = [wire.profile for wire in self._wires if not wire.profile.constant]
         links, opening = self.idle_links(), partial(opening_s, self.placement.topology.transport)
@@ -129,7 +126,7 @@ class LinkNetwork:
 
     def _simulated(self, phases: list[Phase], wires: Sequence[Wire], begin_s: float) -> Trip:
         env = simpy.Environment(begin_s)
-        carrier = _FlowCarrier(self, env, wires)
+        carrier = FlowCarrier(self, env, wires)
         done = env.process(carrier.across(phases))
         env.run()
         across_s = float(env.now) - begin_s if done.processed else math.inf
@@ -168,133 +165,3 @@ class LinkNetwork:
         wiring = self.wiring
         for wire, bits, usable in zip(wiring.wires, wiring.capacity_bits_per_s, wiring.idle_bits_per_s, strict=True):
             yield LinkUse(wire.name, bits, usable, 0.0, 0.0, 0.0, 0.0)
-
-
-class _FlowCarrier:
-    """Exchanges as flows on shared wires; the exchanges of a site run one after the other."""
-
-    def __init__(
-        self, network: LinkNetwork, env: simpy.Environment, wires: Sequence[Wire], log: FlowLog | None = None
-    ) -> None:
-        self._network, self._env, self._log, self._transport = network, env, log, network.placement.topology.transport
-        self._connections = Connections(env, self._transport.exchange_overhead_s)
-        self._last: dict[Hashable, list[tuple[simpy.Event, str | None]]] = {}  # by resource of `turns`, with its batch
-        self._flows, self._inside = FluidNetwork(env, wires, log), PublishedCostNetwork(network.placement).connect(env)
-
-    def transfer(self, collective: Collective) -> simpy.Event:
-        if len(collective.touches) == 1:
-            return self._inside.transfer(collective)
-        if collective.stream:
-            return self._connections.message(collective, partial(self._send, collective))
-        return self._in_turn(collective, collective.members, self._run(collective))
-
-    def inside_s(self, collective: Collective) -> float:
-        return self._inside.inside_s(collective)
-
-    def apart(self, collective: Collective) -> Callable[[int], simpy.Event] | None:
-        if not self._network.chunked or len(collective.members) == 1 or collective.shape == "all-gather":
-            return None
-        ring = self._ring(collective)
-
-        def part(member: int) -> simpy.events.ProcessGenerator:
-            first_s, last_s = self._network.placement.parts_inside_s(collective, [member])
-            yield from self._pause(first_s + opening_s(self._transport, collective))
-            yield from ring.member(member)
-            yield from self._pause(last_s)
-
-        return lambda member: self._in_turn(collective, [member], part(member))
-
-    def _in_turn(
-        self, collective: Collective, members: Sequence[int], work: simpy.events.ProcessGenerator
-    ) -> simpy.Event:
-        """Runs the work of some members after all exchanges that it must wait for; later exchanges wait for it."""
-        one_way = collective.source is not None
-        waits_for, takes = turns(collective, self._network.wires(collective), None if one_way else members)
-        own = collective.batch
-        last = [one for each in waits_for for one in self._last.get(each, ())]
-        before = [event for event, batch in last if not event.processed and (own is None or batch != own)]
-        first_s, last_s = self._network.placement.parts_inside_s(collective, members)
-
-        def turn() -> simpy.events.ProcessGenerator:
-            for event in before:  # noqa: UP028 - `yield from` would send the values of the events into the list
-                yield event
-            began_s = float(self._env.now)
-            yield from work
-            return Served(began_s, first_s, last_s)
-
-        done = self._env.process(turn())
-        for each in takes:  # who waits for this waits for all that this waits for, but for others of the same batch
-            still = () if each in waits_for and own is None else self._last.get(each, ())
-            self._last[each] = [*(one for one in still if not one[0].processed), (done, own)]
-        return done
-
-    def _ring(self, collective: Collective) -> ChunkedRing:
-        (phase,) = self._network.phases(collective)
-        return ChunkedRing(
-            self._env,
-            partial(self._send, collective),
-            [transfer.source for transfer in phase.transfers],
-            collective.payload_bytes,
-            count=collective.count,
-            overhead_s=self._transport.exchange_overhead_s,
-            buffer_bytes=self._transport.send_buffer_bytes,
-        )
-
-    def _run(self, collective: Collective) -> simpy.events.ProcessGenerator:
-        """An exchange between sites, `count` times: inside, across, inside."""
-        first_s, last_s = self._network.placement.parts_inside_s(collective, collective.members)
-        phases = self._network.phases(collective)
-        for number in range(collective.count):
-            yield from self._pause(first_s + (0.0 if number else opening_s(self._transport, collective)))
-            yield from self.across(phases, collective)
-            yield from self._pause(last_s)
-
-    def across(self, phases: list[Phase], of: Collective | None = None) -> simpy.events.ProcessGenerator:
-        """The part of an exchange between the sites: its overhead, then phase by phase."""
-        placement, endpoints = self._network.placement, self._network.wiring.endpoints
-        yield from self._pause(self._transport.exchange_overhead_s)
-        for phase in phases:
-            if phase.transfers:
-                yield from self._pause(handling_s(phase, placement.sites, endpoints) + placement.asked_s(phase))
-                yield together(self._env, phase, partial(self._send, of))
-
-    def _pause(self, seconds: float) -> simpy.events.ProcessGenerator:
-        if seconds:
-            yield self._env.timeout(seconds)
-
-    def _send(
-        self, of: Collective | None, source: int, target: int, size_bytes: float, rounds: int = 1
-    ) -> tuple[simpy.Event, float]:
-        """Starts a flow from one worker to another: an event for its last bit, and how much later that arrives [s]."""
-        start, end = self._network.placement.names((source, target))
-        way = self._network.wiring.way(start, end)
-        delay_s = rounds * self._transport.messages * way.latency_s
-        left = self._flows.send(way.wires, size_bytes, streams=way.streams, cap_bits_per_s=way.cap_bits_per_s)
-        if self._log is not None and of is not None:
-            self._log.sends(Sent(of, start, end, way.wires, size_bytes, float(self._env.now), delay_s), left)
-        return left, delay_s
-
-    def crossing_bytes(self, collective: Collective) -> float:
-        return self._network.crossing_bytes(collective)
-
-    def links(self) -> tuple[LinkUse, ...]:
-        links = zip(self._network.idle_links(), self._flows.use(), strict=True)
-        return tuple(LinkUse(*link[:3], use.bits / 8, use.busy_s, use.full_s, use.peak) for link, use in links)
-
-    def stalled(self) -> list[str]:
-        return self._flows.stalled()
-
-    def credit_s(self) -> tuple[float, ...]:
-        return self._flows.credit_s()
-
-    def next_change_s(self) -> float:
-        return self._flows.capacities.following_s(float(self._env.now))
-
-    def sent(self) -> dict[tuple[int, int], float]:
-        return {}
-
-    def decided_s(self) -> float:
-        return float(self._env.now)
-
-    def clock_leapt(self) -> None:
-        self._flows.clock_leapt()

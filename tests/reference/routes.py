@@ -90,7 +90,7 @@ class Map:
             latency_s,
             tuple(dict.fromkeys(self.pipe[hop] for hop in hops)),
             float(transport.streams),
-            min(transport.streams * cap, *(self.endpoint[site] or math.inf for site in (start, end))),
+            min(transport.streams * cap, *(self.endpoint.get(site) or math.inf for site in (start, end))),
         )
 
     def best_rings(self, sites):
