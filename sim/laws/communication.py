@@ -105,7 +105,7 @@ def price_of(params: Any, how: Communication) -> Price:
     """
     found = price_of_bits(how.bits) if how.whole else UNKNOWN
     if how.sync_every is None:
-        return found
+        return found if how.late_steps is not None else found.plus(UNKNOWN)
     found = found.plus(price_of_cadence(params, how.replicas, how.sync_every))
     found = found.plus(price_of_lateness(params, how.replicas, how.sync_every, how.late_steps))
     return found.plus(price_of_replicas(how.replicas))
@@ -196,8 +196,10 @@ def notes_on(params: float, how: Communication) -> tuple[str, ...]:
     elif how.bits < 16:
         ends = _percent(price_of_bits(how.bits))
         found.append(f"bits: {how.bits:.3g} cost nothing that was measured ({ends}; arXiv 2501.18512, and our runs)")
-    if how.sync_every is not None and how.late_steps != 0:
-        found.append(_of_lateness(params, how))
+    if how.late_steps is None:
+        found.append(f"no law: nobody has published what this strategy costs in loss; {_both_ends(UNKNOWN)}")
+    elif how.sync_every is not None and how.late_steps:
+        found.append(_of_lateness(params, how, how.late_steps))
     if how.sync_every is not None and how.replicas > FITTED_REPLICAS[-1]:
         ends = _percent(price_of_replicas(how.replicas))
         found.append(f"replicas: {how.replicas} may cost {ends} more than that (arXiv 2505.23725, 16 replicas)")
@@ -218,16 +220,14 @@ def _of_cadence(params: float, replicas: int, every: int) -> str:
     return f"sync_every: {every} changes the loss by {_signed(ends.middle)} over 30 ({_percent(ends)}); {known}{beyond}"
 
 
-def _of_lateness(params: float, how: Communication) -> str:
+def _of_lateness(params: float, how: Communication, steps: int) -> str:
     assert how.sync_every is not None
-    ends = price_of_lateness(params, how.replicas, how.sync_every, how.late_steps)
-    if how.late_steps is None:
-        return f"no law: nobody has published what this strategy costs against DiLoCo; {_both_ends(ends)}"
-    late = f"lateness: results that are used {how.late_steps} step{'s'[: how.late_steps != 1]} later"
+    ends = price_of_lateness(params, how.replicas, how.sync_every, steps)
+    late = f"lateness: results that are used {steps} step{'s'[: steps != 1]} later"
     if ends.middle is None:
         what = f"{late.removeprefix('lateness: ')} cost with M = {how.replicas}"
         return f"no law: nobody has published what {what}; {_both_ends(ends)}"
-    if how.late_steps == 1:
+    if steps == 1:
         return f"{late} cost nothing that was measured ({_percent(ends)}; arXiv 2501.18512)"
     beyond = "" if params <= 1.05 * MEASURED_PARAMS[1] else ", here an extrapolation"
     cost = f"cost {_signed(ends.middle)} ({_percent(ends)})"

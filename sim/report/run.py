@@ -189,7 +189,15 @@ def finding(result: Result) -> str:
     more = f"{human_count(best.overtraining_tokens)} instead of {human_count(best.tokens)} tokens"
     return (
         f"{where}, {best.label} is fastest: {human_ratio(best.speedup)} the pace of {reference}, so that {more} "
-        f"fit into its time; {busy}."
+        f"fit into its time; {busy}.{_left_out(best)}"
+    )
+
+
+def _left_out(run: Run) -> str:
+    """Which share of its tokens counts nowhere, as their changes came too late."""
+    share = run.left_out_tokens / run.tokens
+    return (
+        f" The changes of {share:.0%} of its tokens came when the store had closed, and are left out." if share else ""
     )
 
 

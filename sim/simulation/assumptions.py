@@ -30,7 +30,7 @@ def assumptions(scenario: Scenario, runs: Sequence[Run], found: Sequence[Outcome
             "(--set replay=full replays all)"
         )
     yield from _sharing(scenario, found)
-    yield from _left_out(runs, found)
+    yield from _left_out(runs)
 
 
 def _exchanges(scenario: Scenario, runs: Sequence[Run]) -> Iterator[str]:
@@ -88,18 +88,15 @@ def _inside(scenario: Scenario, runs: Sequence[Run], found: Sequence[Outcome]) -
             )
 
 
-def _left_out(runs: Sequence[Run], found: Sequence[Outcome]) -> Iterator[str]:
+def _left_out(runs: Sequence[Run]) -> Iterator[str]:
     """What was left out by stores that had closed, in tokens."""
-    for run, outcome in zip(runs, found, strict=True):
-        if outcome.job.strategy.shape != "mailbox" or not run.late_merges:
-            continue
-        shares = outcome.job.setting.load.deal.tokens_share
-        rounds = sum(each.late * share for each, share in zip(outcome.timeline.workers, shares, strict=True))
-        tokens = min(rounds * run.sync_every, run.steps) * run.batch_tokens
-        yield (
-            f"{run.label}: {run.late_merges:,} of {run.outer_steps * run.replicas:,} payloads came when the store had "
-            f"closed, and were left out: the changes of {human_count(tokens)} of {human_count(run.tokens)} tokens"
-        )
+    for run in runs:
+        if run.left_out_tokens:
+            yield (
+                f"{run.label}: {run.late_merges:,} of {run.outer_steps * run.replicas:,} payloads came when the store "
+                f"had closed, and were left out: the changes of {human_count(run.left_out_tokens)} of "
+                f"{human_count(run.tokens)} tokens"
+            )
 
 
 def _sharing(scenario: Scenario, found: Sequence[Outcome]) -> Iterator[str]:

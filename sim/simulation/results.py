@@ -95,6 +95,7 @@ class Run:
       mean_staleness, max_staleness: updates by others that a merged change did not know of, where replicas merge
         without all being there; None where they all meet.
       late_merges: changes that came after the others had gone on without them.
+      left_out_tokens: whose changes came when a store had closed, and count nowhere [tokens].
       closed_form_s: the published formula at the slowest mean step, T/H a real number; None where none applies [s].
       bound_s: what no run can fall below: all compute of the slowest worker, or, at the published cost, the bytes over
         the narrowest way between the sites [s].
@@ -144,6 +145,7 @@ class Run:
     mean_staleness: float | None
     max_staleness: int | None
     late_merges: int
+    left_out_tokens: float
     closed_form_s: float | None
     bound_s: float
     replayed_steps: int

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from ..engine.timeline import Timeline
 from ..topology.model import PUBLISHED
-from .predicted_loss import loss_after
+from .predicted_loss import Loss, loss_after
 from .results import Job, LinkShare, Outcome, Run, Seat, SiteUse
 
 _NONE = 1e-9
 """A share of the wall-clock below which a time is only what rounding left over."""
+_NOTHING = Loss(None, ("no loss: the changes of all tokens are left out",))
 
 
 def summarise(outcome: Outcome, topology: str, reference_s: float) -> Run:
@@ -17,9 +18,11 @@ def summarise(outcome: Outcome, topology: str, reference_s: float) -> Run:
     load, collective = setting.load, outcome.collective
     tokens = load.steps * load.batch_tokens
     outer_steps = strategy.outer_steps(load.steps)
-    merges = timeline.total("merges")
-    multiple = reference_s / timeline.wall_clock_s
-    own, equal_time = loss_after(strategy, load), loss_after(strategy, load, multiple * tokens)
+    merges, left_out = timeline.total("merges"), _left_out_tokens(outcome)
+    multiple, counted = reference_s / timeline.wall_clock_s, tokens - left_out
+    own, equal_time = (
+        loss_after(strategy, load, each) if counted else _NOTHING for each in (counted, multiple * counted)
+    )
     early_s = timeline.wall_clock_s - timeline.mean("finish_s")
     early_s = early_s if early_s > _NONE * timeline.wall_clock_s else 0.0
     lost = ("exposed_s", "packing_s", "straggler_wait_s")
@@ -56,12 +59,13 @@ def summarise(outcome: Outcome, topology: str, reference_s: float) -> Run:
         mean_staleness=timeline.total("staleness") / merges if merges else None,
         max_staleness=round(max(totals.stalest for totals in timeline.workers)) if merges else None,
         late_merges=round(timeline.total("late")),
+        left_out_tokens=left_out,
         closed_form_s=strategy.closed_form_s(setting) if collective == PUBLISHED else None,
         bound_s=strategy.bound_s(setting),
         replayed_steps=outcome.replayed_steps,
         speedup=multiple,
         overtraining_multiple=multiple,
-        overtraining_tokens=multiple * tokens,
+        overtraining_tokens=multiple * counted,
         predicted_loss=own.value,
         equal_time_loss=equal_time.value,
         predicted_loss_low=own.low,
@@ -72,6 +76,17 @@ def summarise(outcome: Outcome, topology: str, reference_s: float) -> Run:
         sites=_site_uses(outcome.job, timeline),
         links=_link_shares(timeline),
     )
+
+
+def _left_out_tokens(outcome: Outcome) -> float:
+    """Tokens whose changes came when a store had closed; a shorter last round counts like the others [tokens]."""
+    strategy, load = outcome.job.strategy, outcome.job.setting.load
+    if strategy.shape != "mailbox":
+        return 0.0
+    rounds = sum(
+        each.late * share for each, share in zip(outcome.timeline.workers, load.deal.tokens_share, strict=True)
+    )
+    return float(min(rounds * strategy.steps_per_sync, load.steps) * load.batch_tokens)
 
 
 def _site_uses(job: Job, timeline: Timeline) -> tuple[SiteUse, ...]:

@@ -49,7 +49,7 @@ class DeMo(SparseStrategy):
     @property
     def law(self) -> Law:
         """That of Data-Parallel, as all replicas make the same step."""
-        return Law("data-parallel", 1, None, fitted=False)
+        return Law("data-parallel", 1, None, fitted=False, late_steps=None)
 
     def outer_copies(self, setting: Setting) -> float:
         """None: the momentum that is kept takes the place of the optimizer's."""

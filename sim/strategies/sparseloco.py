@@ -42,7 +42,7 @@ class SparseLoCo(SparseStrategy):
     index_bits: float | None = Field(default=None, gt=0, le=64, strict=True, examples=[12.0])
     """Bits of a value's place; default: as many as number the places of a chunk, whole ones [bit]."""
     name: ClassVar[str] = "SparseLoCo"
-    cites: ClassVar[tuple[str, ...]] = ("2508.15706",)
+    cites: ClassVar[tuple[str, ...]] = ("2508.15706", "2603.08163")
 
     @property
     def parameters(self) -> dict[str, str]:

@@ -211,3 +211,28 @@ def test_jobs_that_run_together_share_the_way_to_the_store():
     one, other = runs({}, {}, jobs="together")
     assert one.wall_clock_s == pytest.approx(other.wall_clock_s)
     assert one.wall_clock_s == pytest.approx(60 + 2 * (2 * (8 * S / UP + 3 * 8 * S / DOWN) + 2 * E), rel=1e-9)
+
+
+def test_what_is_left_out_counts_as_no_tokens():
+    """A quarter of the changes of each round is lost: three quarters of the tokens fit into the reference's time."""
+    late = run(world([{"deadline": "5 s"}], ups={3: UP / 10}))
+    (own,) = late.runs
+    assert own.left_out_tokens == own.tokens / 4
+    assert own.overtraining_tokens == pytest.approx(own.overtraining_multiple * own.tokens * 3 / 4)
+    (none,) = runs({"deadline": "1 s"})
+    assert none.left_out_tokens == none.tokens
+    assert none.overtraining_tokens == 0
+    assert (none.predicted_loss_low, none.equal_time_loss_high) == (None, None)
+    (whole,) = runs({})
+    assert whole.left_out_tokens == 0
+
+
+def test_no_loss_of_demo_is_known():
+    """Nobody has published what its sparse momentum costs against Data-Parallel: only ends are told."""
+    from sim.simulation.predicted_loss import loss_of
+    from sim.strategies import DataParallel, DeMo
+
+    found, full = loss_of(DeMo(replicas=4), 1e9, 20e9), loss_of(DataParallel(), 1e9, 20e9)
+    assert found.value is None
+    assert found.low == full.value < found.high
+    assert any("no law" in note for note in found.notes)
