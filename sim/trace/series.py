@@ -58,6 +58,7 @@ class Recording:
       outer_step_s: mean time of the outer optimizer's arithmetic for one exchange of the whole model; 0 if none was
         recorded [s].
       given: whether the times were written out in a document, and no trace was read.
+      whole_steps: whether a step contains its exchange of gradients, as one that somebody logged from outside does.
     """
 
     header: Header
@@ -67,6 +68,7 @@ class Recording:
     counted: bool
     outer_step_s: float = 0.0
     given: bool = False
+    whole_steps: bool = False
 
     @property
     def steps(self) -> int:
@@ -136,6 +138,7 @@ def _read(path: Path, version: tuple[int, int] | None) -> Recording:
     parts: dict[tuple[str, int | None], int] = {}
     outer_s: dict[int | None, list[float]] = {}
     sent: Counter[int | None] = Counter()
+    taken_out = False
     for record in read_records(path):
         if isinstance(record, RunSummary | HeldOut) or record.warmup:
             continue
@@ -149,6 +152,7 @@ def _read(path: Path, version: tuple[int, int] | None) -> Recording:
                 f"{path}: a step of replica {record.replica}, where the header says {header.replicas} replicas"
             )
         else:
+            taken_out = taken_out or record.whole_s not in (None, record.compute_s)
             seconds.setdefault(record.replica, array("d")).append(record.compute_s)
     steps = min(map(len, seconds.values())) if len(seconds) == header.replicas else 0
     if steps == 0:
@@ -165,7 +169,9 @@ def _read(path: Path, version: tuple[int, int] | None) -> Recording:
     # replicas that take turns on a device make their outer steps one after the other, and its seconds are of them all
     in_turn = header.chips / header.device.count
     outer_step_s = sum(math.fsum(each) / (sent[fragment] or len(each)) for fragment, each in outer_s.items()) / in_turn
-    return Recording(header, replicas, float(gradient), float(outer), bool(payload), outer_step_s)
+    kinds = {kind for kind, _ in parts}
+    whole = header.origin is not None and "gradient" not in kinds and ("outer" in kinds or not taken_out)
+    return Recording(header, replicas, float(gradient), float(outer), bool(payload), outer_step_s, whole_steps=whole)
 
 
 def cumulative(seconds: Sequence[float], steps: int) -> tuple[float, ...]:

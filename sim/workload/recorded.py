@@ -119,6 +119,7 @@ class TraceWorkload(AbstractWorkload):
             layers=self._layers(header.model.layers),
             forward_share=self.forward_share,
             outer_step_s=outer_step_s,
+            inside_included=recording.whole_steps,
             width=self._width(
                 None if recording.given else header.model.width, params, dense=header.model.active_params is None
             ),
@@ -166,6 +167,11 @@ class TraceWorkload(AbstractWorkload):
         origin = "as asked for" if self.payload_bits else _payload_origin(recording)
         payload = f"payload: {bits:g} bits per parameter, {origin}"
         clock = _clock(recording)
+        if recording.whole_steps and chips > 1:
+            clock = (
+                *clock,
+                "steps contain their exchange of gradients inside a datacenter, as the log has whole steps",
+            )
         if not outer_step_s:
             return was, how, *clock, payload
         so = "rescaled like it to the slowest chips" if self.rescale else "as recorded"
