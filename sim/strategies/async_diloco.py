@@ -63,7 +63,7 @@ class AsyncDiLoCo(OuterStepStrategy):
     @property
     def meetings(self) -> Meetings:
         """Replicas never exchange with each other; a single one behaves as in DiLoCo."""
-        return Meetings() if self.spans else Meetings(of_all=False, own_pace=True)
+        return Meetings() if self.spans else Meetings(of_all=False, own_pace=True, opens=False)
 
     def schedule(self, setting: Setting) -> Schedule:
         """Shares M T inner steps among the replicas by their pace."""

@@ -110,8 +110,8 @@ class DecoupledDiLoCo(OuterStepStrategy):
     @property
     def meetings(self) -> Meetings:
         """With K = M all learners are in every exchange; else each goes at its own pace."""
-        everybody = self.quorum == self.replicas
-        return Meetings(of_all=everybody, linger=True, own_pace=not everybody, at_once=True, knows_the_end=True)
+        every = self.quorum == self.replicas
+        return Meetings(of_all=every, linger=True, own_pace=not every, at_once=True, knows_the_end=True, opens=False)
 
     def repeats_in(self, setting: Setting) -> bool:
         """Learners who are alike may keep their positions, and all make T steps; others drift apart with K < M."""

@@ -131,7 +131,9 @@ class Pipeline(AbstractStrategy):
     @property
     def meetings(self) -> Meetings:
         """Neighbours meet at every border, at any time; with a single stage all workers exchange together."""
-        return Meetings() if self._p == 1 else Meetings(of_all=False, linger=True, at_once=True)
+        return (
+            Meetings() if self._p == 1 else Meetings(of_all=False, linger=True, at_once=True, opens=self.pipelines > 1)
+        )
 
     @property
     def by_layer(self) -> bool:

@@ -74,7 +74,7 @@ class TwoLevelDiLoCo(OuterStepStrategy):
     @property
     def meetings(self) -> Meetings:
         """With one region, or one level, all replicas exchange together; else most exchanges are among some."""
-        return Meetings(of_all=self._flat)
+        return Meetings(of_all=self._flat, opens=self._flat or self.replicas > self.regions)
 
     def with_replicas(self, replicas: int) -> Self:
         """The same with fewer replicas, and in one region where they do not fill them evenly."""

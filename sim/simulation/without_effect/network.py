@@ -48,6 +48,11 @@ def _published(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
         yield from endpoints(scenario.topology)
 
 
+def _openings(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
+    if scenario.algorithm != PUBLISHED and not any(job.strategy.meetings.opens for job in jobs):
+        yield from given(scenario.topology.transport, "topology.transport", "first_exchange")
+
+
 def _overruled(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
     if scenario.collective is not None:
         yield from given(scenario.topology, "topology", "collective")
@@ -199,6 +204,7 @@ NETWORK: tuple[tuple[str, Rule], ...] = (
         "the published cost depends on bandwidth, latency and headers alone; --set collective=auto simulates flows",
         _published,
     ),
+    ("no sites exchange with each other in the first round", _openings),
     ("the scenario's own `collective` is used", _overruled),
     ("only chunked-ring has a send buffer", _buffers),
     (NO_HEADER, _segments),

@@ -72,7 +72,7 @@ class SparseStrategy(OuterStepStrategy, ABC):
     @property
     def meetings(self) -> Meetings:
         """All replicas exchange together; through a store each comes and goes by itself, and some may be left out."""
-        return Meetings() if self.through == "sites" else Meetings(of_all=False, at_once=True)
+        return Meetings() if self.through == "sites" else Meetings(of_all=False, at_once=True, opens=False)
 
     def with_replicas(self, replicas: int) -> Self:
         """The same with fewer replicas, of which no more can be gathered."""

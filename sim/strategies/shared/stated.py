@@ -38,6 +38,7 @@ class Meetings(NamedTuple):
       at_once: whether transfers share links at the same time.
       knows_the_end: whether exchanges depend on how long the run is, so that a replay cannot go on for longer than it
         was to.
+      opens: whether workers of several datacenters exchange with each other in the first round, and not one way.
     """
 
     of_all: bool = True
@@ -46,6 +47,7 @@ class Meetings(NamedTuple):
     drawn: bool = False
     at_once: bool = False
     knows_the_end: bool = False
+    opens: bool = True
 
 
 class Held(NamedTuple):
