@@ -10,6 +10,7 @@ Verdict, for 35M to 10B parameters (H = 30 / H = 100): it depends on the network
 - high-bw: never at equal chips and batch (at most 1.3 times); at the own best batch only for M = 4 and 8 at 10B, a size
   beyond the fits, on 4.5 times the chips: the gain is that of more chips, not of less communication.
 More tokens are not always a lower loss: on high-bw at equal chips M = 8 ends above Data-Parallel at all nine sizes.
+Losses at H = 100 have the price of rarer outer steps (`sim.laws.communication`); which rows hold does not depend on it.
 Run: python -m experiments.four_fold (0.5 minutes). Writes results/four_fold.csv, .png and .pdf.
 """
 

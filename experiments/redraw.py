@@ -21,6 +21,7 @@ from . import (
 )
 from . import published_goodput as goodput
 from . import published_syncs as syncs
+from .real_runs import figure as real_runs
 from .small_scale import figure as small_scale
 from .tables import RESULTS, committed
 from .wan_emulation import figure as wan
@@ -37,6 +38,7 @@ FIGURES: dict[str, tuple[Path, Callable[[Path], None]]] = {
     "pipelines": (RESULTS, lambda path: pipelines.draw(committed("pipelines"), path)),
     "published_goodput": (RESULTS, lambda path: goodput.draw(committed("published_goodput"), path)),
     "published_syncs": (RESULTS, lambda path: syncs.draw(committed("published_syncs"), path)),
+    "real_runs": (FOLDER / "real_runs", real_runs.draw),
     "headline": (FOLDER / "small_scale", lambda path: small_scale.draw_headline(small_scale.read(), path)),
     "ablations": (FOLDER / "small_scale", lambda path: small_scale.draw_ablations(small_scale.read(), path)),
     "results": (FOLDER / "wan_emulation", lambda path: wan.draw(wan.rows(), path)),

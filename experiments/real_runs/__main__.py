@@ -1,8 +1,8 @@
 """Runs that others measured, as scenarios: lists and shows them, writes them as files, and predicts all of them.
 
-Run: python -m experiments.real_runs (seconds). Writes results.csv, .png and .pdf, errors.csv, predictions.csv and
-cases.csv. With `list` behind it, it prints the runs, one a line; with `show NAME` a run as a scenario, which `simulate
---scenario` takes; with `write FOLDER` it writes one such file a run, named after it.
+Run: python -m experiments.real_runs (seconds). Writes results.csv, real_runs.png and .pdf, errors.csv, predictions.csv
+and cases.csv. With `list` behind it, it prints the runs, one a line; with `show NAME` a run as a scenario, which
+`simulate --scenario` takes; with `write FOLDER` it writes one such file a run, named after it.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def predict_all() -> None:
     for line in write("errors.csv", (line for stage, found in stages.items() for line in table(stage, found))):
         if line["kind"] == "all":
             print(*line.values(), sep="  ")
-    draw(list(stages)[-1])
+    draw(HERE / "real_runs.png")
 
 
 def main(words: list[str]) -> None:

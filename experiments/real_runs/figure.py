@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from .. import style
 from ..tables import read_table
+from .predict import STAGES
 from .runs import HERE
 
 LOOKS = dict(
@@ -14,12 +16,13 @@ LOOKS = dict(
 """How the runs of each source are drawn."""
 
 
-def draw(last: str) -> None:
-    """Writes results.png and .pdf from results.csv.
+def draw(path: Path) -> None:
+    """Writes a picture, and a PDF beside it, from results.csv.
 
     Args:
-      last: the stage of the model with all terms.
+      path: of the picture.
     """
+    last = list(STAGES)[-1]
     table = [row for row in read_table(HERE / "results.csv") if row["set"] == "visible"]
     figure, (exchange, wall, off) = style.panels(1, 3, 3.7)
     for source, look in LOOKS.items():
@@ -42,7 +45,7 @@ def draw(last: str) -> None:
     off.set(xscale="log", title="its signed error [%]", xlabel="measured [s]")
     style.finish(
         figure,
-        HERE / "results.png",
+        path,
         "Real runs over several sites that others measured, and ours",
         "Rings: the plain model (measured bandwidth, latency and steps). Filled: with the terms of README.md. Runs "
         "that gave a number to others are left out. Grey ground: 5%.",

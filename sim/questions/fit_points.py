@@ -125,7 +125,9 @@ def _of_trace(path: Path) -> list[Point]:
         elif isinstance(record, Step) and record.loss is not None:
             trained[record.step].append(record.loss)  # before the step, so after as many as its number
     if not held_out and not trained:
-        raise InputError(f"{path}: no losses in it; record it with --eval-every, or with losses of steps")
+        raise InputError(
+            f"{path}: no losses in it; let record-trace evaluate during the run, or record losses of steps"
+        )
     batch = float(header.batch_tokens)
     pairs = held_out or _windows({step: sum(own) / len(own) for step, own in trained.items() if step})
     run, params = str(path), float(header.model.params)

@@ -81,11 +81,11 @@ class Exchange(NamedTuple):
 
 
 class Flow(NamedTuple):
-    """Bytes on their way between two datacenters.
+    """Bytes on their way between two datacenters, or to or from a store.
 
     Attributes:
       name: what they belong to.
-      source, target: names of the datacenters.
+      source, target: names of the datacenters, or of the router of a store.
       links: names of the links on the way.
       payload_bytes: how many [byte].
       start_s, end_s: from the first byte sent until the last has arrived [s].

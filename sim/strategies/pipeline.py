@@ -10,13 +10,13 @@ from pydantic import Field, model_validator
 
 from ..engine.ops import Collective, Compute, Op, Wait
 from ..errors import InputError
-from ..units.quantities import MOST_LAYERS, MOST_SITES, Bits
+from ..units.quantities import MOST_LAYERS, MOST_SITES, Bits, Layers
 from .shared.closed_form import ClosedForm, gradients_across, packing
 from .shared.pipeline_form import busiest_border_s, gpipe_waits
 from .shared.pipelining import Kind, ScheduleName, check_groups, kept, shares_of, turns
 from .shared.schedule import Schedule
 from .shared.setting import Setting
-from .shared.stages import StageWorker, cut_in_words, layers_of_stages
+from .shared.stages import StageWorker, check_sites, cut_in_words, layers_of_stages
 from .shared.stated import Held, Law, Meetings
 from .shared.strategy import AbstractStrategy
 
@@ -62,7 +62,9 @@ class Pipeline(AbstractStrategy):
     chunks of the model at each site; `zero-bubble`: ZB-H1, which computes gradients of weights later."""
     chunks: int | None = Field(default=None, gt=1, le=64, examples=[2])
     """Stages v of a datacenter with `interleaved`; default: 2."""
-    stage_layers: tuple[int, ...] | None = Field(default=None, min_length=1, max_length=MOST_LAYERS, examples=[[5, 3]])
+    stage_layers: tuple[Layers, ...] | None = Field(
+        default=None, min_length=1, max_length=MOST_LAYERS, examples=[[5, 3]]
+    )
     """Layers of each stage of a pipeline, in order; default: as equal as can be, or with `split: by-speed` in
     proportion to the speed of the datacenters."""
     activation_bits: Bits = Field(default=16.0, examples=[8])
@@ -81,14 +83,8 @@ class Pipeline(AbstractStrategy):
             raise InputError(f"chunks: {self.schedule_name} has none; write schedule: interleaved, or leave chunks out")
         if self.weights_share is not None and self.schedule_name != "zero-bubble":
             raise InputError("weights_share: only zero-bubble has one; write schedule: zero-bubble, or leave it out")
-        if self.sites is None:
-            return self
-        if twice := next((name for name in self.sites if self.sites.count(name) > 1), None):
-            raise InputError(f"sites: {twice} is there twice, and a datacenter has one worker; write each name once")
-        if self.stages is not None:
-            raise InputError("stages: `sites` say how many there are; leave stages out")
-        if len(self.sites) % self.pipelines:
-            raise InputError(f"sites: got {len(self.sites)} for {self.pipelines} pipelines; write as many for each")
+        if self.sites is not None:
+            check_sites(self.sites, self.stages, self.pipelines)
         return self
 
     @property

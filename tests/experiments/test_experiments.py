@@ -31,8 +31,8 @@ def committed_rows(name):
 
 NEEDS_FILES = {"zero_shot"}
 """Experiments on question sets that are not part of this project."""
-GATHERS = {"evidence", "strategies", "published_exchanges"}
-"""Make no figure; test_evidence.py, test_strategies_table.py and test_published_exchanges.py look at them."""
+GATHERS = {"evidence", "strategies", "published_exchanges", "communication"}
+"""Have no rows; test_evidence.py, test_strategies_table.py, ..., and tests/sim/laws/test_communication.py look at them."""
 
 
 @pytest.mark.parametrize(

@@ -107,20 +107,28 @@ def _ns(seconds: float) -> int:
 
 
 def _sites(observed: Observation, arrows: int) -> Iterator[Process]:
-    """The processes of an observation's sites; its arrows have the numbers after `arrows`."""
+    """The processes of an observation's sites, and of its store; its arrows have the numbers after `arrows`."""
     flows = list(enumerate(observed.flows, arrows + 1))
     for worker, site in enumerate(observed.sites):
         does = [_doing(each) for each in observed.slices if each.worker == worker]
         under_way = [_exchange(each, observed.sites) for each in observed.exchanges if worker in each.members]
-        sends = [_sending(number, flow) for number, flow in flows if flow.source == site]
-        receives = [_receiving(number, flow) for number, flow in flows if flow.target == site]
         threads = [
             *_threads("what the site does", "computes, or stands still, and what for", does),
             *_threads("exchanges under way", "from when one could begin until the result is there", under_way),
-            *_threads("sends", "from the first byte that leaves to the last, for each site it sends to", sends),
-            *_threads("receives", "from the first byte that arrives to the last, for each site", receives),
+            *_traffic(site, flows),
         ]
         yield Process(observed.label, site, tuple(threads))
+    for store in dict.fromkeys(end for _, flow in flows for end in (flow.source, flow.target)):
+        if store not in observed.sites:
+            yield Process(observed.label, store, tuple(_traffic(store, flows)))
+
+
+def _traffic(place: str, flows: Sequence[tuple[int, Flow]]) -> Iterator[Thread]:
+    """What a site, or a store, sends and receives."""
+    sends = [_sending(number, flow) for number, flow in flows if flow.source == place]
+    receives = [_receiving(number, flow) for number, flow in flows if flow.target == place]
+    yield from _threads("sends", "from the first byte that leaves to the last, for each site it sends to", sends)
+    yield from _threads("receives", "from the first byte that arrives to the last, for each site", receives)
 
 
 def _threads(name: str, explained: str, pieces: Iterable[Piece]) -> Iterator[Thread]:

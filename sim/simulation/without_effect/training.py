@@ -153,7 +153,7 @@ def own_bits(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
         strategy = job.strategy
         if strategy.has_outer_steps:  # its gradients have the workload's bits, and its loss depends on them
             lone = not strategy.spans and max(job.setting.load.deal.worker_chips) <= 1
-            return strategy.payload_bits is not None and lone and not strategy.law.fitted
+            return strategy.payload_bits is not None and lone and strategy.law.late_steps is None
         return strategy.payload_bits is not None
 
     if all(by_its_own(job) for job in jobs):

@@ -18,6 +18,20 @@ _MESSAGE = Message()
 _MOST_SHOWN = 16
 
 
+def check_sites(sites: Sequence[str], stages: int | None, pipelines: int) -> None:
+    """Refuses datacenters that cannot be the stages of so many pipelines.
+
+    Raises:
+      InputError: one is named twice, stages are stated, too, or the pipelines differ in length.
+    """
+    if twice := next((name for name in sites if sites.count(name) > 1), None):
+        raise InputError(f"sites: {twice} is there twice, and a datacenter has one worker; write each name once")
+    if stages is not None:
+        raise InputError("stages: `sites` say how many there are; leave stages out")
+    if len(sites) % pipelines:
+        raise InputError(f"sites: got {len(sites)} for {pipelines} pipelines; write as many for each")
+
+
 def layers_of_stages(
     load: Load, stages: int, chunks: int, given: tuple[int, ...] | None, label: str
 ) -> tuple[int, ...]:

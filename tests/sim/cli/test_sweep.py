@@ -90,11 +90,11 @@ def test_budgets_by_one_rule_and_of_data_that_repeat_are_those_of_the_command(si
         own = [row for row in swept if row["vary_sync_every"] == str(every)]
         assert len(own) == len(found) > 1
         assert [row["label"] for row in own] == [row["label"] for row in found]
-        for name in ("tokens", "predicted_loss", "wall_clock_s"):
+        for name in ("tokens", "predicted_loss_low", "predicted_loss_high", "wall_clock_s"):
             assert [float(row[name]) for row in own] == [float(row[name]) for row in found]
     assert {row["rule"] for row in swept} == {"equal-chips"}
     enough = rows(simulate, *WORDS, "--answer", "budget", *words[:2], "--vary", "sync_every=5,10")
-    assert [row["predicted_loss"] for row in swept] != [row["predicted_loss"] for row in enough]
+    assert [row["predicted_loss_high"] for row in swept] != [row["predicted_loss_high"] for row in enough]
 
 
 def test_of_losses_the_rows_say_when_each_is_reached(simulate):

@@ -72,7 +72,7 @@ def test_far_from_the_fits_there_are_notes(simulate):
 
 def test_csv_is_one_line(simulate):
     head, line, end = simulate("predict", "--params", "1e9", "--format", "csv")[1].split("\n")
-    assert (end, len(head.split(","))) == ("", 10)
+    assert (end, len(head.split(","))) == ("", 12)
     assert line.startswith("data-parallel,1,1000000000.0")
 
 

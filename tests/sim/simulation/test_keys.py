@@ -467,6 +467,7 @@ OTHERS: dict[tuple[str, str], list] = {
     ("GossipDiLoCo", "seed"): [1, 2, 3, 4],
     ("SparseLoCo", "gather"): [1, 2],
     ("Store", "at"): ["iy"],
+    ("Datacenter", "endpoint"): ["20 Mbit/s"],
     ("TwoLevelDiLoCo", "replicas"): [2],
     ("DecoupledDiLoCo", "fragments"): [1, 2],
     ("DecoupledDiLoCo", "syncer"): ["a", "b", "c"],

@@ -116,7 +116,8 @@ def assert_links_carried(runs, observations):
         reported = {link.name: link.bytes for link in figures.links if link.bytes}
         assert set(carried) == set(reported)
         for name, size_bytes in reported.items():
-            assert carried[name] == pytest.approx(size_bytes, rel=1e-6)
+            assert carried[name] <= size_bytes * (1 + 1e-6)
+            assert size_bytes - carried[name] <= size_bytes * 1e-6 + begun_at_the_end(runs)
     sent = defaultdict(float)
     for flow in (flow for each in observations for flow in each.flows):
         for link in flow.links:
@@ -128,6 +129,11 @@ def assert_links_carried(runs, observations):
     assert {name for name, size in sent.items() if size} == set(total)
     for name, size_bytes in total.items():
         assert sent[name] == pytest.approx(size_bytes, rel=1e-6)
+
+
+def begun_at_the_end(runs):
+    """A syncer may still send when the last learner has ended, and that is after all that is observed [byte]."""
+    return math.inf if any(each.strategy == "decoupled-diloco" for each in runs) else 0.0
 
 
 def carried_by(observed):
@@ -155,12 +161,15 @@ def assert_consistent(observed):
     for each in observed.exchanges:
         assert 0 <= each.start_s <= each.end_s <= observed.end_s
         assert each.members
+    stores = set()
     for each in observed.flows:
         assert 0 <= each.start_s <= each.end_s <= observed.end_s
         assert each.source != each.target
-        assert {each.source, each.target} <= set(observed.sites)
+        stores |= {each.source, each.target} - set(observed.sites)
+        assert {each.source, each.target} & set(observed.sites)
         if each.whole:
             assert each.start_s <= each.end_s - each.delay_s * (1 - 1e-9) + 1e-12 * each.end_s
+    assert len(stores) <= 1, "whatever is no site is the store"
     starts = [each.start_s for each in observed.slices], [each.start_s for each in observed.exchanges]
     starts += [each.start_s for each in observed.flows], [each.at_s for each in observed.loads]
     assert all(each == sorted(each) for each in starts)
@@ -211,7 +220,7 @@ def test_the_first_rounds_are_the_beginning_of_the_run(folder, part):
                 assert_consistent(few)
                 slices, loads = before(all_, few.end_s)
                 assert list(few.slices) == slices
-                if strategy.meetings.drawn:  # a link that nobody drew yet is not told of
+                if strategy.meetings.drawn or not strategy.meetings.opens:  # a link that nobody used yet is not told of
                     seen = {each.link for each in few.loads}
                     loads = [each for each in loads if each.link in seen]
                 assert [each for each in few.loads if each.at_s < few.end_s] == loads

@@ -263,7 +263,7 @@ def test_defaults_fit_any_round():
 def test_nothing_is_known_of_its_loss():
     (own,) = runs({})
     assert own.predicted_loss is None
-    assert any("none is published for decoupled-diloco" in note for note in own.loss_notes)
+    assert any("nobody has published what this strategy costs in loss" in note for note in own.loss_notes)
 
 
 def test_a_learner_beside_a_dead_link_is_named():
