@@ -11,6 +11,7 @@ from ..shell.option_groups import grouped
 from ..shell.repeated_options import OnceCommand
 from .bandwidth import bandwidth
 from .budget import budget
+from .calibrate import calibrate
 from .explain import explain
 from .file_or_command import FileOrCommand
 from .fit import fit
@@ -43,6 +44,7 @@ for command in (
     flows,
     bandwidth,
     budget,
+    calibrate,
     explain,
     fit,
     goodput,

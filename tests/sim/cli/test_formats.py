@@ -16,7 +16,7 @@ FLOWS = {
     },
     "flows": [{"from": "a<b>", "to": "c", "size": "1 MB"}],
 }
-SIZES = str(Path(__file__).parent / "sizes.csv")
+SIZES, EXCHANGES = (str(Path(__file__).parent / name) for name in ("sizes.csv", "exchanges.csv"))
 COMMANDS = {
     "main": ["--workload", "10b", "--strategy", "data-parallel", "--set", "workload.steps=10"],
     "bandwidth": [
@@ -33,6 +33,7 @@ COMMANDS = {
         "0.5",
     ],
     "budget": ["budget", "--workload", "10b", "--topology", "high-bw", "--strategy", "data-parallel"],
+    "calibrate": ["calibrate", EXCHANGES, "--topology", "metro-fibre", "--resamples", "20", "--size", "1 GB"],
     "explain": ["explain", "--workload", "10b", "--set", "workload.steps=60"],
     "fit": ["fit", SIZES, "--form", "power", "--resamples", "9", "--params", "1e10"],
     "flows": ["flows", "FILE"],

@@ -24,8 +24,9 @@ BROKEN = ["--site-mtbf", "2 h", "--histories", "2"]
 GOODPUT = ["goodput", *BROKEN, "--for", "6 h", "--topology", "low-bw"]
 EXPLAIN = ["explain", *DILOCO, *SHORT]
 PLAN = ["plan", "--topology", "h100-two-sites", "--days", "3", "--params", "1e9"]
-LOSSES, SIZES = (str(Path(__file__).parent / name) for name in ("losses.csv", "sizes.csv"))
+LOSSES, SIZES, EXCHANGES = (str(Path(__file__).parent / name) for name in ("losses.csv", "sizes.csv", "exchanges.csv"))
 FIT = ["fit", SIZES, "--form", "power", "--resamples", "9"]
+CALIBRATE = ["calibrate", EXCHANGES, "--topology", "{uneven}", "--resamples", "20"]
 STEPS = ["fit", LOSSES, "--form", "steps", "--resamples", "2", "--params", "1e10", "--batch-tokens", "1e6"]
 IMPORT = ["import", "{log}", "--params", "1e9", "--tokens-per-step", "8192", "--chips", "8"]
 LATENCY = ["latency", "--chip", "tpu-v5e", "--shape", "llama-3-70b"]
@@ -130,6 +131,10 @@ PAIRS: dict[str, tuple[list[str], str | None]] = {
     "bandwidth --chips": (UNEVEN, "64"),
     "bandwidth --mfu": ([*UNEVEN, "--chip", "h100"], "0.3"),
     "bandwidth --chip-speed": (UNEVEN, "200 Tflop/s"),
+    "calibrate --topology": (CALIBRATE, "metro-fibre"),
+    "calibrate --size": (CALIBRATE, "1 GB"),
+    "calibrate --resamples": (CALIBRATE, "40"),
+    "calibrate --seed": (CALIBRATE, "1"),
     "fit --form": (FIT, "floor"),
     "fit --huber": (FIT, "inf"),
     "fit --resamples": (FIT, "30"),
@@ -248,6 +253,7 @@ COMMANDS = {
     "": [*DILOCO, *SHORT],
     "bandwidth": [*BANDWIDTH, *DILOCO],
     "budget": [*BUDGET, *DILOCO],
+    "calibrate": CALIBRATE,
     "explain": EXPLAIN,
     "fit": FIT,
     "flows": ["flows", "{flows}"],
@@ -268,6 +274,7 @@ OF_EVERY_COMMAND = {"--format", "--output"}
 """How the answer is printed, and where: `test_every_command_prints_what_its_format_says_where_it_is_told_to`."""
 OWN = {
     " --version",
+    "calibrate --out",
     "import --out",
     "bandwidth --plot",
     "fit --plot",

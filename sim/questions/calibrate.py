@@ -1,0 +1,318 @@
+"""The question: which overhead of an exchange and which share of its bandwidths make a topology as fast as measured?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import starmap
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import InputError
+from ..network.over_links import LinkNetwork
+from ..network.placement import Placement
+from ..topology.model import Topology
+from .calibrate_rows import Measured, read_rows
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Floats = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
+    Times = Callable[[float], Floats]
+
+NEAR = 0.02
+"""Relative error beyond which one counts nearly linearly: a slow outlier bends the fit little [-]."""
+_WIDTH = 4.0
+"""The refits know the network for shares within this factor of the best one."""
+_GRID = 21
+_LEAST_EFFECT = 1e-3
+"""Relative change of the slowest row, if all bandwidths double, below which nothing says what the bandwidth is."""
+NOT_FITTED = ("published", "chunked-ring")
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What was measured, where, and what is to be predicted.
+
+    Attributes:
+      file: the table.
+      topology: as one believes it to be: the bandwidths of its links are scaled, its overhead is replaced.
+      sizes: all-reduces among all sites to predict [byte].
+      resamples, seed: of the refits behind the intervals.
+    """
+
+    file: Path
+    topology: Topology
+    sizes: tuple[float, ...] = ()
+    resamples: int = 200
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Constant:
+    """A fitted number: its value, and the middle 95% of the refits."""
+
+    name: str
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Row:
+    """A measured exchange beside the fit.
+
+    Attributes:
+      line, size_bytes, members, streams, measured_s: as in the file.
+      before_s: what the topology says as it was given [s].
+      fitted_s: what it says calibrated [s].
+      error: fitted over measured - 1 [-].
+      left_out_error: the same of a fit that did not see this row [-].
+    """
+
+    line: int
+    size_bytes: float
+    members: int
+    streams: int
+    measured_s: float
+    before_s: float
+    fitted_s: float
+    error: float
+    left_out_error: float
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """An exchange that nobody measured: seconds, and the band in which 95% of single measurements should be."""
+
+    size_bytes: float
+    seconds: float
+    low_s: float
+    high_s: float
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The answer.
+
+    Attributes:
+      topology: the calibrated one.
+      collective: how its exchanges go.
+      overhead, bandwidth: the fitted numbers: `exchange_overhead` [s], and the factor on every link's bandwidth [-].
+      scatter: of the relative errors, with the degrees of freedom that are left [-].
+      rows: as measured.
+      predicted: by size.
+      notes: what is assumed, and what the rows cannot say.
+    """
+
+    topology: Topology
+    collective: str
+    overhead: Constant
+    bandwidth: Constant
+    scatter: float
+    rows: tuple[Row, ...]
+    predicted: tuple[Predicted, ...]
+    notes: tuple[str, ...]
+
+
+def answer(ask: Ask) -> Calibration:
+    """Fits overhead and bandwidth to measured exchanges, and says how far to trust them.
+
+    The times are those of the product's own network on idle links. Errors are relative, and large ones count nearly
+    linearly. The intervals are of refits to times that are drawn anew around the fit, with the scatter found.
+
+    Raises:
+      InputError: the table or the topology is unfit for this.
+    """
+    import numpy as np
+
+    given, rows = ask.topology, read_rows(ask.file)
+    _check(ask, rows)
+    bare = given.replaced(transport=given.transport.replaced(exchange_overhead=0.0))
+    asked = [(row.size_bytes, row.members, row.streams) for row in rows]
+    measured = np.array([row.seconds for row in rows])
+
+    def exact(factor: float) -> Floats:
+        return np.array(_seconds(scaled(bare, factor), asked))
+
+    overhead_s, factor = _fitted(exact, measured, (float(measured.min()) / 2, 1.0))
+    _check_tells(ask.file, exact(factor), exact(2 * factor), overhead_s)
+    best = overhead_s + exact(factor)
+    scatter = math.sqrt(float(np.sum(np.log(best / measured) ** 2)) / (len(rows) - 2))
+    wanted = [*asked, *((size, None, None) for size in ask.sizes)]
+    near = _near(bare, factor, wanted)
+
+    def of_rows(kept: Sequence[int]) -> tuple[float, float]:
+        return _fitted(lambda share: near(share)[list(kept)], measured[list(kept)], (overhead_s, factor))
+
+    left_out = [
+        float(overhead + near(share)[number]) / measured[number] - 1
+        for number in range(len(rows))
+        for overhead, share in [of_rows([each for each in range(len(rows)) if each != number])]
+    ]
+    generator = np.random.default_rng(ask.seed)
+    refits, further = [], []
+    for _ in range(ask.resamples):
+        freedom = len(rows) - 2
+        width = scatter * math.sqrt(freedom / generator.chisquare(freedom))  # how unsure the scatter itself is
+        drawn = best * np.exp(width * generator.standard_normal(len(rows)))
+        refit = _fitted(lambda share: near(share)[: len(rows)], drawn, (overhead_s, factor))
+        refits.append(refit)
+        noise = np.exp(width * generator.standard_normal(len(ask.sizes)))
+        further.append((refit[0] + near(refit[1])[len(rows) :]) * noise)
+    bands = [_middle(values) for values in zip(*refits, strict=True)]
+    sizes_s = _seconds(scaled(bare, factor), wanted[len(rows) :])
+    given_s = _seconds(given, asked)
+    found = calibrated(given, overhead_s, factor)
+    return Calibration(
+        topology=found,
+        collective=given.collective,
+        overhead=Constant("transport.exchange_overhead [s]", overhead_s, *bands[0]),
+        bandwidth=Constant("factor on links[].bandwidth", factor, *bands[1]),
+        scatter=scatter,
+        rows=tuple(
+            Row(
+                line=row.line,
+                size_bytes=row.size_bytes,
+                members=row.members or len(given.datacenters),
+                streams=row.streams or given.transport.streams,
+                measured_s=row.seconds,
+                before_s=before_s,
+                fitted_s=float(fitted_s),
+                error=float(fitted_s) / row.seconds - 1,
+                left_out_error=float(other),
+            )
+            for row, before_s, fitted_s, other in zip(rows, given_s, best, left_out, strict=True)
+        ),
+        predicted=tuple(
+            Predicted(size, overhead_s + seconds, *_middle(each))
+            for size, seconds, each in zip(ask.sizes, sizes_s, zip(*further, strict=True), strict=True)
+        ),
+        notes=tuple(_notes(given, rows, bands, factor)),
+    )
+
+
+def scaled(topology: Topology, factor: float) -> Topology:
+    """The topology, all of whose links have a factor more bandwidth."""
+    return topology.replaced(links=tuple(link.with_bandwidth(lambda bits: bits * factor) for link in topology.links))
+
+
+def calibrated(topology: Topology, overhead_s: float, factor: float) -> Topology:
+    """The topology with fitted parameters: it says in its source that it has them."""
+    told = f"Calibrated: exchange_overhead {overhead_s:.4g} s, bandwidths times {factor:.4g}."
+    transport = topology.transport.replaced(exchange_overhead=overhead_s)
+    return scaled(topology, factor).replaced(transport=transport, source=f"{topology.source} {told}".strip())
+
+
+def _seconds(topology: Topology, asked: Sequence[tuple[float, int | None, int | None]]) -> list[float]:
+    """How long all-reduces take on idle links, by size, members and streams [s]."""
+    by_streams: dict[int | None, Topology] = {None: topology}
+    for _, _, streams in asked:
+        if streams not in by_streams:
+            by_streams[streams] = topology.replaced(transport=topology.transport.replaced(streams=streams))
+
+    def taken(size_bytes: float, members: int | None, streams: int | None) -> float:
+        there = by_streams[streams]
+        sites = tuple(site.name for site in there.datacenters[:members])
+        network = LinkNetwork(Placement(there, sites, (1.0,) * len(sites)), there.collective)
+        return network.trip(network.plan(tuple(range(len(sites))), size_bytes)[1]).across_s
+
+    return list(starmap(taken, asked))
+
+
+def _near(bare: Topology, factor: float, wanted: Sequence[tuple[float, int | None, int | None]]) -> Times:
+    """The times without overhead by a factor near the best one: linear in 1/factor between points of a grid.
+
+    Without caps of a flow an exchange by one algorithm takes latency + bytes/bandwidth, for which this is exact.
+    """
+    import numpy as np
+
+    inverse = np.sort(np.append(np.geomspace(1 / _WIDTH, _WIDTH, _GRID - 1), 1.0)) / factor
+    times = np.array([_seconds(scaled(bare, float(1 / each)), wanted) for each in inverse])
+    slopes = np.diff(times, axis=0) / np.diff(inverse)[:, None]
+
+    def near(share: float) -> Floats:
+        place = int(np.clip(np.searchsorted(inverse, 1 / share) - 1, 0, len(slopes) - 1))
+        found: Floats = times[place] + slopes[place] * (1 / share - inverse[place])
+        return found
+
+    return near
+
+
+def _fitted(seconds: Times, measured: Floats, start: tuple[float, float]) -> tuple[float, float]:
+    """Overhead [s] and factor of least relative errors, those beyond `NEAR` nearly linear."""
+    import numpy as np
+    from scipy.optimize import least_squares
+
+    unit = float(np.min(measured))  # no overhead is longer than the shortest exchange, by much
+
+    def errors(at: Floats) -> Floats:
+        modelled = at[0] * unit + seconds(float(np.exp(at[1])))
+        found: Floats = np.log(np.maximum(modelled, 1e-15) / measured)
+        return found
+
+    found = least_squares(
+        errors,
+        (min(max(start[0] / unit, 1e-6), 1.9), math.log(start[1])),
+        bounds=([0.0, -20.0], [2.0, 20.0]),
+        loss="soft_l1",
+        f_scale=NEAR,
+        xtol=1e-14,
+        ftol=1e-14,
+        gtol=1e-14,
+        max_nfev=200,
+    )
+    return float(found.x[0]) * unit, math.exp(float(found.x[1]))
+
+
+def _middle(values: Sequence[float]) -> tuple[float, float]:
+    import numpy as np
+
+    low, high = np.quantile(values, (0.025, 0.975))
+    return float(low), float(high)
+
+
+def _check(ask: Ask, rows: Sequence[Measured]) -> None:
+    topology, sites = ask.topology, len(ask.topology.datacenters)
+    if sites < 2 or not topology.links:
+        raise InputError(f"topology {topology.name}: one site exchanges over no links; give one of two sites or more")
+    if topology.collective in NOT_FITTED:
+        raise InputError(
+            f"topology {topology.name}: collective: {topology.collective} is not calibrated; write `collective: ring`, "
+            "or the algorithm that your program uses"
+        )
+    if any(link.schedule is not None or link.outages for link in topology.links):
+        raise InputError(f"topology {topology.name}: its links change; leave their `schedule` and `outages` out")
+    for row in rows:
+        if row.members and row.members > sites:
+            raise InputError(
+                f"{ask.file}: line {row.line}: members: {row.members}, and {topology.name} has {sites} sites; write "
+                f"a number from 2 to {sites}"
+            )
+
+
+def _check_tells(file: Path, now_s: Floats, doubled_s: Floats, overhead_s: float) -> None:
+    if float(max((now_s - doubled_s) / (now_s + overhead_s))) < _LEAST_EFFECT:
+        raise InputError(
+            f"{file}: more bandwidth would make no row faster: they say nothing of it; measure larger sizes, or a "
+            "topology with a larger `transport.window`"
+        )
+
+
+def _notes(given: Topology, rows: Sequence[Measured], bands: Sequence[tuple[float, float]], factor: float) -> list[str]:
+    notes = [
+        "Each row is taken as an all-reduce among sites of one chip each, on links that carry nothing else; one factor "
+        "for all links, latencies and caps of a flow as given.",
+        "The band of a predicted size is for one measurement like those of the table; beyond the sizes measured it "
+        "holds only as far as the network works alike.",
+    ]
+    if bands[0][0] <= 1e-4 * min(row.seconds for row in rows):
+        notes.append(
+            "The interval of the overhead begins at 0: the rows do not say that there is any; add small sizes."
+        )
+    if bands[1][0] < factor / _WIDTH or bands[1][1] > factor * _WIDTH:
+        notes.append("The rows hardly say what the bandwidth is; add larger sizes.")
+    if given.transport.exchange_overhead_s:
+        notes.append(f"exchange_overhead was {given.transport.exchange_overhead_s:g} s, and is replaced.")
+    return notes

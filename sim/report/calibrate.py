@@ -1,0 +1,104 @@
+"""A calibrated topology, as a report."""
+
+from __future__ import annotations
+
+from statistics import median
+
+from ..questions.calibrate import Calibration
+from .model import Column, Records, Report, Row, Table, sentences, table
+from .quantities import BYTES, COUNT, DURATION, SHARE
+
+
+def report(answer: Calibration, out: str | None = None) -> Report:
+    """The fitted numbers, every row beside the fit and beside one that did not see it, and what was to be predicted.
+
+    Args:
+      answer: the calibration.
+      out: the file into which the topology went.
+    """
+    rows = [vars(row) for row in answer.rows]
+    return Report(
+        title=f"{answer.topology.name}, calibrated with {len(rows)} exchanges (collective: {answer.collective})",
+        blocks=(
+            sentences([finding(answer)], "strong"),
+            _constants(answer),
+            _rows(answer),
+            *([_predicted(answer)] if answer.predicted else []),
+            sentences([*answer.notes, _use(out)], "quiet", "Notes"),
+        ),
+        document={name: value for name, value in vars(answer).items() if name != "topology"}
+        | {"topology": answer.topology.model_dump(mode="json", exclude_none=True), "finding": finding(answer)},
+        records=Records(list(rows[0]), rows),
+    )
+
+
+def finding(answer: Calibration) -> str:
+    """How far the topology was off before and after, and for a row that the fit did not see."""
+    before = [abs(row.before_s / row.measured_s - 1) for row in answer.rows]
+    after, unseen = ([abs(getattr(row, name)) for row in answer.rows] for name in ("error", "left_out_error"))
+    return (
+        f"Left out one by one, the rows are off by {_percent(median(unseen))} in the median and "
+        f"{_percent(max(unseen))} at worst; fitted, by {_percent(median(after))} and {_percent(max(after))}; as the "
+        f"topology was given, by {_percent(median(before))} and {_percent(max(before))}."
+    )
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f}%"
+
+
+def _constants(answer: Calibration) -> Table:
+    columns = (Column("Parameter"), Column("Value", align="right"), Column("95% of the refits", align="right"))
+    rows = [
+        (each.name, f"{each.value:.4g}", f"{each.low:.4g} to {each.high:.4g}")
+        for each in (answer.overhead, answer.bandwidth)
+    ]
+    return table(columns, rows, title="Calibrated")
+
+
+def _rows(answer: Calibration) -> Table:
+    columns = (
+        Column("Size", BYTES),
+        Column("Sites", COUNT),
+        Column("Streams", COUNT),
+        Column("Measured", DURATION, family="s"),
+        Column("As given", DURATION, family="s"),
+        Column("Fitted", DURATION, family="s"),
+        Column("Error", SHARE, signed=True),
+        Column("Left out", SHARE, signed=True),
+    )
+    worst = max(answer.rows, key=lambda row: abs(row.left_out_error))
+    rows = tuple(
+        Row(
+            (
+                each.size_bytes,
+                each.members,
+                each.streams,
+                each.measured_s,
+                each.before_s,
+                each.fitted_s,
+                each.error,
+                each.left_out_error,
+            ),
+            strong=each is worst,
+        )
+        for each in answer.rows
+    )
+    return Table(columns, rows, "Measured exchanges")
+
+
+def _predicted(answer: Calibration) -> Table:
+    columns = (
+        Column("Size", BYTES),
+        Column("Predicted", DURATION, family="s"),
+        Column("Low", DURATION, family="s"),
+        Column("High", DURATION, family="s"),
+    )
+    rows = [(each.size_bytes, each.seconds, each.low_s, each.high_s) for each in answer.predicted]
+    return table(columns, rows, title="Predicted, with the band of 95%")
+
+
+def _use(out: str | None) -> str:
+    if out is None:
+        return "Write the calibrated topology with --out calibrated.yaml."
+    return f"Use it: simulate --topology {out} --workload 10b --strategy diloco"
