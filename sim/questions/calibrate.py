@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import starmap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
-from ..network.over_links import LinkNetwork
-from ..network.placement import Placement
 from ..topology.model import Topology
+from .calibrate_fit import WIDTH, best_fit, idle_seconds, middle, scaled, times_near
 from .calibrate_rows import Measured, read_rows
 
 if TYPE_CHECKING:
     import numpy as np
 
     Floats = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
-    Times = Callable[[float], Floats]
 
-NEAR = 0.02
-"""Relative error beyond which one counts nearly linearly: a slow outlier bends the fit little [-]."""
-_WIDTH = 4.0
-"""The refits know the network for shares within this factor of the best one."""
-_GRID = 21
 _LEAST_EFFECT = 1e-3
 """Relative change of the slowest row, if all bandwidths double, below which nothing says what the bandwidth is."""
 NOT_FITTED = ("published", "chunked-ring")
@@ -134,17 +126,17 @@ def answer(ask: Ask) -> Calibration:
     measured = np.array([row.seconds for row in rows])
 
     def exact(factor: float) -> Floats:
-        return np.array(_seconds(scaled(bare, factor), asked))
+        return np.array(idle_seconds(scaled(bare, factor), asked))
 
-    overhead_s, factor = _fitted(exact, measured, (float(measured.min()) / 2, 1.0))
+    overhead_s, factor = best_fit(exact, measured, (float(measured.min()) / 2, 1.0))
     _check_tells(ask.file, exact(factor), exact(2 * factor), overhead_s)
     best = overhead_s + exact(factor)
     scatter = math.sqrt(float(np.sum(np.log(best / measured) ** 2)) / (len(rows) - 2))
     wanted = [*asked, *((size, None, None) for size in ask.sizes)]
-    near = _near(bare, factor, wanted)
+    near = times_near(bare, factor, wanted)
 
     def of_rows(kept: Sequence[int]) -> tuple[float, float]:
-        return _fitted(lambda share: near(share)[list(kept)], measured[list(kept)], (overhead_s, factor))
+        return best_fit(lambda share: near(share)[list(kept)], measured[list(kept)], (overhead_s, factor))
 
     left_out = [
         float(overhead + near(share)[number]) / measured[number] - 1
@@ -157,13 +149,13 @@ def answer(ask: Ask) -> Calibration:
         freedom = len(rows) - 2
         width = scatter * math.sqrt(freedom / generator.chisquare(freedom))  # how unsure the scatter itself is
         drawn = best * np.exp(width * generator.standard_normal(len(rows)))
-        refit = _fitted(lambda share: near(share)[: len(rows)], drawn, (overhead_s, factor))
+        refit = best_fit(lambda share: near(share)[: len(rows)], drawn, (overhead_s, factor))
         refits.append(refit)
         noise = np.exp(width * generator.standard_normal(len(ask.sizes)))
         further.append((refit[0] + near(refit[1])[len(rows) :]) * noise)
-    bands = [_middle(values) for values in zip(*refits, strict=True)]
-    sizes_s = _seconds(scaled(bare, factor), wanted[len(rows) :])
-    given_s = _seconds(given, asked)
+    bands = [middle(values) for values in zip(*refits, strict=True)]
+    sizes_s = idle_seconds(scaled(bare, factor), wanted[len(rows) :])
+    given_s = idle_seconds(given, asked)
     found = calibrated(given, overhead_s, factor)
     return Calibration(
         topology=found,
@@ -186,16 +178,11 @@ def answer(ask: Ask) -> Calibration:
             for row, before_s, fitted_s, other in zip(rows, given_s, best, left_out, strict=True)
         ),
         predicted=tuple(
-            Predicted(size, overhead_s + seconds, *_middle(each))
+            Predicted(size, overhead_s + seconds, *middle(each))
             for size, seconds, each in zip(ask.sizes, sizes_s, zip(*further, strict=True), strict=True)
         ),
         notes=tuple(_notes(given, rows, bands, factor)),
     )
-
-
-def scaled(topology: Topology, factor: float) -> Topology:
-    """The topology, all of whose links have a factor more bandwidth."""
-    return topology.replaced(links=tuple(link.with_bandwidth(lambda bits: bits * factor) for link in topology.links))
 
 
 def calibrated(topology: Topology, overhead_s: float, factor: float) -> Topology:
@@ -203,74 +190,6 @@ def calibrated(topology: Topology, overhead_s: float, factor: float) -> Topology
     told = f"Calibrated: exchange_overhead {overhead_s:.4g} s, bandwidths times {factor:.4g}."
     transport = topology.transport.replaced(exchange_overhead=overhead_s)
     return scaled(topology, factor).replaced(transport=transport, source=f"{topology.source} {told}".strip())
-
-
-def _seconds(topology: Topology, asked: Sequence[tuple[float, int | None, int | None]]) -> list[float]:
-    """How long all-reduces take on idle links, by size, members and streams [s]."""
-    by_streams: dict[int | None, Topology] = {None: topology}
-    for _, _, streams in asked:
-        if streams not in by_streams:
-            by_streams[streams] = topology.replaced(transport=topology.transport.replaced(streams=streams))
-
-    def taken(size_bytes: float, members: int | None, streams: int | None) -> float:
-        there = by_streams[streams]
-        sites = tuple(site.name for site in there.datacenters[:members])
-        network = LinkNetwork(Placement(there, sites, (1.0,) * len(sites)), there.collective)
-        return network.trip(network.plan(tuple(range(len(sites))), size_bytes)[1]).across_s
-
-    return list(starmap(taken, asked))
-
-
-def _near(bare: Topology, factor: float, wanted: Sequence[tuple[float, int | None, int | None]]) -> Times:
-    """The times without overhead by a factor near the best one: linear in 1/factor between points of a grid.
-
-    Without caps of a flow an exchange by one algorithm takes latency + bytes/bandwidth, for which this is exact.
-    """
-    import numpy as np
-
-    inverse = np.sort(np.append(np.geomspace(1 / _WIDTH, _WIDTH, _GRID - 1), 1.0)) / factor
-    times = np.array([_seconds(scaled(bare, float(1 / each)), wanted) for each in inverse])
-    slopes = np.diff(times, axis=0) / np.diff(inverse)[:, None]
-
-    def near(share: float) -> Floats:
-        place = int(np.clip(np.searchsorted(inverse, 1 / share) - 1, 0, len(slopes) - 1))
-        found: Floats = times[place] + slopes[place] * (1 / share - inverse[place])
-        return found
-
-    return near
-
-
-def _fitted(seconds: Times, measured: Floats, start: tuple[float, float]) -> tuple[float, float]:
-    """Overhead [s] and factor of least relative errors, those beyond `NEAR` nearly linear."""
-    import numpy as np
-    from scipy.optimize import least_squares
-
-    unit = float(np.min(measured))  # no overhead is longer than the shortest exchange, by much
-
-    def errors(at: Floats) -> Floats:
-        modelled = at[0] * unit + seconds(float(np.exp(at[1])))
-        found: Floats = np.log(np.maximum(modelled, 1e-15) / measured)
-        return found
-
-    found = least_squares(
-        errors,
-        (min(max(start[0] / unit, 1e-6), 1.9), math.log(start[1])),
-        bounds=([0.0, -20.0], [2.0, 20.0]),
-        loss="soft_l1",
-        f_scale=NEAR,
-        xtol=1e-14,
-        ftol=1e-14,
-        gtol=1e-14,
-        max_nfev=200,
-    )
-    return float(found.x[0]) * unit, math.exp(float(found.x[1]))
-
-
-def _middle(values: Sequence[float]) -> tuple[float, float]:
-    import numpy as np
-
-    low, high = np.quantile(values, (0.025, 0.975))
-    return float(low), float(high)
 
 
 def _check(ask: Ask, rows: Sequence[Measured]) -> None:
@@ -311,7 +230,7 @@ def _notes(given: Topology, rows: Sequence[Measured], bands: Sequence[tuple[floa
         notes.append(
             "The interval of the overhead begins at 0: the rows do not say that there is any; add small sizes."
         )
-    if bands[1][0] < factor / _WIDTH or bands[1][1] > factor * _WIDTH:
+    if bands[1][0] < factor / WIDTH or bands[1][1] > factor * WIDTH:
         notes.append("The rows hardly say what the bandwidth is; add larger sizes.")
     if given.transport.exchange_overhead_s:
         notes.append(f"exchange_overhead was {given.transport.exchange_overhead_s:g} s, and is replaced.")
