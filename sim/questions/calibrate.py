@@ -163,25 +163,32 @@ def answer(ask: Ask) -> Calibration:
         overhead=Constant("transport.exchange_overhead [s]", overhead_s, *bands[0]),
         bandwidth=Constant("factor on links[].bandwidth", factor, *bands[1]),
         scatter=scatter,
-        rows=tuple(
-            Row(
-                line=row.line,
-                size_bytes=row.size_bytes,
-                members=row.members or len(given.datacenters),
-                streams=row.streams or given.transport.streams,
-                measured_s=row.seconds,
-                before_s=before_s,
-                fitted_s=float(fitted_s),
-                error=float(fitted_s) / row.seconds - 1,
-                left_out_error=float(other),
-            )
-            for row, before_s, fitted_s, other in zip(rows, given_s, best, left_out, strict=True)
-        ),
+        rows=_compared(given, rows, given_s, best, left_out),
         predicted=tuple(
             Predicted(size, overhead_s + seconds, *middle(each))
             for size, seconds, each in zip(ask.sizes, sizes_s, zip(*further, strict=True), strict=True)
         ),
         notes=tuple(_notes(given, rows, bands, factor)),
+    )
+
+
+def _compared(
+    given: Topology, rows: Sequence[Measured], given_s: Sequence[float], best: Floats, left_out: Sequence[float]
+) -> tuple[Row, ...]:
+    """Every measured row beside the topology as given, the fit, and the error of the fit without it."""
+    return tuple(
+        Row(
+            line=row.line,
+            size_bytes=row.size_bytes,
+            members=row.members or len(given.datacenters),
+            streams=row.streams or given.transport.streams,
+            measured_s=row.seconds,
+            before_s=before_s,
+            fitted_s=float(fitted_s),
+            error=float(fitted_s) / row.seconds - 1,
+            left_out_error=float(other),
+        )
+        for row, before_s, fitted_s, other in zip(rows, given_s, best, left_out, strict=True)
     )
 
 
