@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,9 @@ from ..shell.delivery import check_writable, write_atomically
 from ..shell.formats import FormatOption, OutputOption, chosen
 from .handing_over import hand_over
 from .names import topologies_from
+
+if TYPE_CHECKING:
+    from ..report.model import Report
 
 FileArgument = Annotated[
     Path,
@@ -77,4 +80,10 @@ def calibrate(
         from ..documents.writing import as_yaml
 
         write_atomically(out, as_yaml(found.topology), "--out")
-    hand_over(report(found, str(out) if out else None), shape, output)
+
+    def illustrated(told: Report) -> Report:
+        from ..report.page.calibrate import page
+
+        return page(told, found)
+
+    hand_over(report(found, str(out) if out else None), shape, output, illustrated)

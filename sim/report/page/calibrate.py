@@ -1,0 +1,33 @@
+"""The page of a calibration: measured seconds of each size beside the topology's, as given and as calibrated."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ...questions.calibrate import Calibration, Row
+from ..model import Axis, Curve, Picture, Report
+from .shared import behind_tables, with_blocks
+
+
+def page(report: Report, answer: Calibration) -> Report:
+    """The report with a picture of the rows.
+
+    Args:
+      report: as it is read in a terminal.
+      answer: what it reports.
+    """
+    groups: dict[str, list[Row]] = {}
+    for row in sorted(answer.rows, key=lambda row: row.size_bytes):
+        groups.setdefault(f"{row.members} sites, {row.streams} streams", []).append(row)
+    curves = tuple(
+        Curve(
+            f"{label}, {group}" if len(groups) > 1 else label,
+            tuple((row.size_bytes / 1e6, getattr(row, name)) for row in rows),
+        )
+        for group, rows in groups.items()
+        for label, name in (("measured", "measured_s"), ("as given", "before_s"), ("calibrated", "fitted_s"))
+    )
+    drawn = Picture(
+        "Seconds of an exchange", Axis("size [MB]", log=True), Axis("time of an exchange [s]", log=True), curves
+    )
+    return with_blocks(replace(report, blocks=behind_tables(report.blocks, [drawn])), [], [], [drawn])
