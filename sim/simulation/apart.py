@@ -6,6 +6,7 @@ when its own arrives, and what it has to send them in one of its steps: both fol
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import reduce
@@ -24,7 +25,7 @@ from ..engine.timeline import Timeline
 from ..network.paths import Paths
 from ..scenario.model import Scenario
 from ..strategies.shared.schedule import Schedule
-from .replays import bucketed, exchange_of, period_of
+from .replays import bucketed, exchange_of
 from .results import Job, Outcome
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def shares_nothing(scenario: Scenario, job: Job) -> bool:
 
 def _exchanges(job: Job, schedule: Schedule, worker: int) -> Iterable[Collective]:
     """The exchanges of a worker in its first round."""
-    for op in _programs(job, schedule, worker, min(job.strategy.steps_per_sync, schedule.steps[worker]))[worker]:
+    for op in _programs(job, schedule, worker, min(schedule.every_of(worker), schedule.steps[worker]))[worker]:
         if not isinstance(op, Compute | Merge):
             yield op.collective
 
@@ -115,8 +116,8 @@ def _course(network: AnyNetwork, scenario: Scenario, job: Job, schedule: Schedul
         replay.traffic.told = True
         return replay, marks
 
-    calendar, period, clean = Calendar(), period_of(job), not bucketed(scenario)
-    length = job.strategy.steps_per_sync
+    length, calendar, clean = schedule.every_of(worker), Calendar(), not bucketed(scenario)
+    period = math.lcm(length, job.setting.load.cycle_steps)
     if may_leap(length, period, steps):
         calendar, _ = find_leaps(begin, [worker], length=length, period=period, steps=steps, drains=clean)
     rest, marks = begin(calendar, steps - calendar.steps)

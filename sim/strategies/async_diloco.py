@@ -14,8 +14,8 @@ from ..network.closed_forms import one_way_s
 from ..units.quantities import MOST_SITES, MOST_STEPS
 from .shared.closed_form import ClosedForm, gradients_across, of_one_replica, outer_step
 from .shared.outer_steps import OuterStepStrategy
-from .shared.own_pace import Pace, deal_steps
-from .shared.schedule import Schedule
+from .shared.own_pace import Pace, deal_steps, rounds_by_speed
+from .shared.schedule import Schedule, count_rounds
 from .shared.setting import Setting
 from .shared.stated import Meetings, open_end
 from .shared.steps import inner_steps, spanning_steps
@@ -27,9 +27,11 @@ class AsyncDiLoCo(OuterStepStrategy):
     Replicas never wait for each other. All replicas together make as many inner steps as with the other strategies, and
     fast replicas make more of them: steps are shared so that the last replica ends as early as possible, with its own
     path to the server. The server is in the datacenter of one replica, and merges a change when it arrives; *staleness*
-    is the number of changes of others that it merged since the replica last fetched the parameters.
+    is the number of changes of others that it merged since the replica last fetched the parameters. With rounds by
+    speed (DyLU, dynamic local updates) a slower replica makes fewer steps between two exchanges, so that the rounds of
+    all take about as long: no change is much staler than another, while the mean stays M - 1.
 
-    Source: arXiv 2401.09135 (asynchronous local SGD), 2311.08105 (DiLoCo).
+    Source: arXiv 2401.09135 (asynchronous local SGD, DyLU), 2311.08105 (DiLoCo).
     Limits: replay only; the effect of staleness on the loss is not predicted. A single replica is DiLoCo with M = 1.
     """
 
@@ -40,6 +42,8 @@ class AsyncDiLoCo(OuterStepStrategy):
     """Inner steps H between two exchanges of a replica with the server."""
     closing_exchange: bool = True
     """Whether a last round of fewer than H steps ends with an exchange; many trainers stop without one."""
+    local_steps: Literal["even", "by-speed"] = "even"
+    """Inner steps of a round: H of every replica; or by its speed v, floor(H v / max v) but 1 at least (DyLU)."""
     server: int = Field(default=0, ge=0, le=MOST_SITES, examples=[0])
     """The replica (from 0) in whose datacenter the server is."""
     name: ClassVar[str] = "Async DiLoCo"
@@ -55,8 +59,9 @@ class AsyncDiLoCo(OuterStepStrategy):
 
     @property
     def parameters(self) -> dict[str, str]:
-        """M and H, the server, and the payload."""
+        """M and H, whether rounds go by speed, the server, and the payload."""
         own = {"M": f"{self.replicas}", "H": f"{self.sync_every}"}
+        own |= {"by-speed": ""} if self.local_steps == "by-speed" else {}
         own |= {"server": f"{self.server}"} if self.server else {}
         return own | self.payload_parameters() | open_end(self.closing_exchange)
 
@@ -67,14 +72,26 @@ class AsyncDiLoCo(OuterStepStrategy):
 
     def schedule(self, setting: Setting) -> Schedule:
         """Shares M T inner steps among the replicas by their pace."""
-        steps = None
+        steps, rounds = None, self.steps_of_rounds(setting)
         if not self.spans:
-            paces = tuple(self._pace(each, setting) for each in setting.everyone)
+            paces = tuple(self._pace(each, setting, rounds[each]) for each in setting.everyone)
             steps = deal_steps(paces, setting.workers * setting.load.steps)
-        return Schedule.among_all(setting, self.sync_every, closing=self.closing_exchange, steps=steps)
+        return Schedule.among_all(
+            setting, self.sync_every, closing=self.closing_exchange, steps=steps, own_every=rounds
+        )
 
-    def _pace(self, worker: int, setting: Setting) -> Pace:
-        """The pace of a replica if no other uses the server."""
+    def steps_of_rounds(self, setting: Setting) -> tuple[int, ...]:
+        """Inner steps of each replica between two exchanges; a single one has the same in all its datacenters."""
+        if self.spans or self.local_steps == "even":
+            return (self.sync_every,) * setting.workers
+        return rounds_by_speed(tuple(self._step_s(each, setting) for each in setting.everyone), self.sync_every)
+
+    def _step_s(self, worker: int, setting: Setting) -> float:
+        """Time of an inner step of a replica, with what it waits for inside its datacenter [s]."""
+        return setting.load.mean_step_s[worker] + setting.inside_exposed_s(worker)
+
+    def _pace(self, worker: int, setting: Setting, every: int) -> Pace:
+        """The pace of a replica with rounds of so many steps, if no other uses the server."""
         size_bytes = self.outer_bytes(setting)
         sync_s = self.packing_s(setting)
         server = self.worker_of(self.server)
@@ -85,11 +102,10 @@ class AsyncDiLoCo(OuterStepStrategy):
             sync_s += one_way_s(size_bytes, *setting.route(server, worker)[:3])
             if setting.parts_inside:
                 sync_s += 2 * setting.scatter_s(worker, size_bytes)
-        step_s = setting.load.mean_step_s[worker] + setting.inside_exposed_s(worker)
-        return Pace(step_s, sync_s, self.sync_every, self.closing_exchange)
+        return Pace(self._step_s(worker, setting), sync_s, every, self.closing_exchange)
 
     def program(self, worker: int, setting: Setting, schedule: Schedule) -> Iterator[Op]:
-        """Repeats H inner steps, a push, a merge and a pull."""
+        """Repeats the inner steps of a round, a push, a merge and a pull."""
         size_bytes, server, merge = self.outer_bytes(setting), self.worker_of(self.server), Merge(setting.everyone)
         for each in schedule.rounds(worker):
             if self.spans:
@@ -126,9 +142,10 @@ class AsyncDiLoCo(OuterStepStrategy):
             gradients_s = setting.sending_s(setting.load.gradient_bytes) * steps
             return gradients_s + setting.sending_s(outer_bytes) * self.outer_steps(steps)
         server, bits = self.worker_of(self.server), 8 * self.outer_bytes(setting)
+        schedule = self.schedule(setting)
         return max(
-            self.outer_steps(steps)
+            count_rounds(steps, schedule.every_of(worker), closing=self.closing_exchange)
             * sum(bits / setting.route(*ends).bandwidth_bits_per_s for ends in ((worker, server), (server, worker)))
-            for worker, steps in enumerate(self.schedule(setting).steps)
+            for worker, steps in enumerate(schedule.steps)
             if worker != server
         )

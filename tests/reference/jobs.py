@@ -90,12 +90,13 @@ class Job:
 
     def _async_steps(self):
         """M T steps, one after the other to the replica that would be done with it first, nobody in its way."""
-        strategy, load = self.strategy, self.load
+        load = self.load
         pace = [self._pace(worker) for worker in range(load.workers)]
 
         def ends_s(worker, steps):
             step_s, sync_s = pace[worker]
-            rounds = math.ceil(steps / strategy.sync_every) if self.closing else steps // strategy.sync_every
+            every = self.round_steps(worker)
+            rounds = math.ceil(steps / every) if self.closing else steps // every
             return steps * step_s + rounds * sync_s
 
         steps = [0] * load.workers
@@ -103,12 +104,25 @@ class Job:
             steps[min(range(load.workers), key=lambda w: ends_s(w, steps[w] + 1))] += 1
         return steps
 
+    def round_steps(self, worker):
+        """Steps of a worker between two exchanges; where they go by speed the fastest makes H, one half as fast H/2."""
+        every = self.strategy.sync_every
+        if getattr(self.strategy, "local_steps", "even") == "even" or self.strategy.replicas == 1:
+            return every
+        speeds = [1 / self._step_s(other) for other in range(self.load.workers)]
+        whole = every * speeds[worker] / max(speeds)
+        return max(1, round(whole) if math.isclose(whole, round(whole), rel_tol=1e-10) else math.floor(whole))
+
+    def _step_s(self, worker):
+        """Compute of a mean step, and what is left of the exchange inside [s]."""
+        step_s = self.load.mean_step_s[worker]
+        if not self.load.measured:
+            step_s += self.insides[worker].all_reduce_s(self.load.gradient_bytes) - self.inside_hidden_s(worker)
+        return step_s
+
     def _pace(self, worker):
         """Seconds of an inner step, and of an exchange with the server there and back."""
         inside, server = self.insides[worker], self.strategy.server
-        step_s = self.load.mean_step_s[worker]
-        if not self.load.measured:
-            step_s += inside.all_reduce_s(self.load.gradient_bytes) - self.inside_hidden_s(worker)
         sync_s = self.pack_s
         if worker == server or not self.published:
             sync_s += 2 * inside.scatter_s(self.size)
@@ -119,4 +133,4 @@ class Job:
                 bandwidth = way.bandwidth if self.published else self.roads.idle(*names)
                 late_s = way.latency_s * (1 if self.published else self.roads.transport.messages)
                 sync_s += 8 * self.size / bandwidth + late_s + self.roads.transport.exchange_overhead_s
-        return step_s, sync_s
+        return self._step_s(worker), sync_s

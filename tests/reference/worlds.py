@@ -33,6 +33,10 @@ def world(seed, folder):
     if layers > 1 and count > 1 and own.random() < 0.25:
         place = own.randrange(len(document["strategies"]))
         document["strategies"][place] = pipeline(own, count, layers) | _payload(own, "pipeline")
+    own = random.Random(f"rounds {seed}")
+    for strategy in document["strategies"]:
+        if strategy["kind"] == "async-diloco" and own.random() < 0.6:
+            strategy["local_steps"] = "by-speed"
     if rng.random() < 0.25:
         document["jobs"] = "together"
     if rng.random() < 0.3:

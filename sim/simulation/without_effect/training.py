@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import chain, zip_longest
 
 from ...documents.chip_keys import named_speed
 from ...scenario.model import Scenario
@@ -191,6 +192,17 @@ def _margins(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
             yield from given(job.strategy, f"strategies[{position}]", "margin")
 
 
+def _alike_rounds(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
+    for position, job in _with_jobs(scenario, jobs):
+        if getattr(job.strategy, "local_steps", "even") != "even":
+            own, plain = (
+                each.schedule(job.setting) for each in (job.strategy, job.strategy.replaced(local_steps="even"))
+            )
+            pairs = (zip_longest(own.rounds(each), plain.rounds(each)) for each in job.setting.everyone)
+            if all(one == other for one, other in chain.from_iterable(pairs)):
+                yield from given(job.strategy, f"strategies[{position}]", "local_steps")
+
+
 def _closing(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
     for position, job in _with_jobs(scenario, jobs):
         strategy, setting = job.strategy, job.setting
@@ -246,6 +258,7 @@ TRAINING: tuple[tuple[str, Rule], ...] = (
         "there is one replica only",
         lambda s, _: strategies(s, lambda each: each.replica_count == 1, "server"),
     ),
+    ("every replica makes the same rounds with H for all", _alike_rounds),
     (
         "all replicas are waited for",
         lambda s, _: strategies(s, lambda each: each.meetings.of_all, "grace", "margin"),

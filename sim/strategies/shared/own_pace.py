@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 _HALVINGS = 200
 """More halvings than a float has bits; the search ends when no number is left between the bounds."""
+_ROUNDING = 1e-9
+"""A share of a step by which rounding may miss a whole number of them."""
 
 
 class Pace(NamedTuple):
@@ -37,6 +39,27 @@ class Pace(NamedTuple):
         rest_s = seconds - rounds * round_s - (self.sync_s if self.closing else 0.0)
         begun = math.floor(rest_s / self.step_s) if rest_s > 0 and self.step_s else 0
         return rounds * self.sync_every + min(begun, self.sync_every - 1)
+
+
+def rounds_by_speed(steps_s: tuple[float, ...], longest: int) -> tuple[int, ...]:
+    """Inner steps of a round of each replica by its speed, so that all rounds take about the same time.
+
+    A replica of speed v makes max(1, floor(H v / max v)) steps: DyLU, dynamic local updates.
+
+    Args:
+      steps_s: time of an inner step of each replica, 1/v [s].
+      longest: H, the steps of the fastest one.
+
+    Source: arXiv 2401.09135.
+    """
+    fastest_s = min(steps_s)
+
+    def steps(step_s: float) -> int:
+        if step_s <= fastest_s:
+            return longest
+        return max(1, math.floor(longest * fastest_s / step_s + _ROUNDING))
+
+    return tuple(map(steps, steps_s))
 
 
 def deal_steps(paces: tuple[Pace, ...], steps: int) -> tuple[int, ...]:

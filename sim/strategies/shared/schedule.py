@@ -43,12 +43,14 @@ class Schedule:
       every: H, inner steps of a round.
       groups: the groups of workers that exchange after a round, by its number.
       closing: whether a last round that is shorter than H ends with an exchange, too.
+      own_every: H of each worker, where replicas have rounds of different lengths; empty: all have `every`.
     """
 
     steps: tuple[int, ...]
     every: int
     groups: Callable[[int], Groups]
     closing: bool = True
+    own_every: tuple[int, ...] = field(default=(), kw_only=True)  # so that fields of subclasses keep their places
     _shared: dict[Hashable, dict[Worker, Iterator[Any]]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -56,7 +58,13 @@ class Schedule:
 
     @classmethod
     def among_all(
-        cls, setting: Setting, every: int, *, closing: bool = True, steps: tuple[int, ...] | None = None
+        cls,
+        setting: Setting,
+        every: int,
+        *,
+        closing: bool = True,
+        steps: tuple[int, ...] | None = None,
+        own_every: tuple[int, ...] = (),
     ) -> Schedule:
         """A schedule in which all workers exchange with each other after every round.
 
@@ -65,15 +73,22 @@ class Schedule:
           every: H.
           closing: whether a last round that is shorter than H ends with an exchange, too.
           steps: inner steps of each worker; None: those of the workload.
+          own_every: H of each worker, where they differ.
         """
         everyone = (setting.everyone,)
-        return cls(steps or (setting.load.steps,) * setting.workers, every, lambda _: everyone, closing)
+        steps = steps or (setting.load.steps,) * setting.workers
+        return cls(steps, every, lambda _: everyone, closing, own_every=own_every)
+
+    def every_of(self, worker: Worker) -> int:
+        """H, the inner steps of a round of a worker."""
+        return self.own_every[worker] if self.own_every else self.every
 
     def rounds(self, worker: Worker) -> Iterator[Round]:
         """The rounds of a worker."""
-        for number, first in enumerate(range(0, self.steps[worker], self.every)):
-            end = min(first + self.every, self.steps[worker])
-            exchanged = self.closing or end - first == self.every
+        every = self.every_of(worker)
+        for number, first in enumerate(range(0, self.steps[worker], every)):
+            end = min(first + every, self.steps[worker])
+            exchanged = self.closing or end - first == every
             yield Round(number, first, end, self.members(worker, number) if exchanged else ())
 
     def shared(self, worker: Worker, name: Hashable, make: Callable[[], Iterator[_T]]) -> Iterator[_T]:

@@ -459,6 +459,14 @@ BASES["all through a store"] = {
         {"kind": "des-loc", "replicas": 3, "sync_every": 3},
     ],
 }
+BASES["rounds by speed"] = {
+    "topology": topology(sites=[site("a", chip_speed="300 Tflop/s"), site("b", chip_speed="100 Tflop/s"), site("c")]),
+    "workload": {**SMALL, "batch_tokens": 4e6, "chips": 6, "chip_speed": "200 Tflop/s"},
+    "strategies": [
+        {"kind": "async-diloco", "replicas": 3, "sync_every": 12, "local_steps": "by-speed"},
+        {"kind": "data-parallel"},
+    ],
+}
 
 OTHERS: dict[tuple[str, str], list] = {
     ("Scenario", "strategies"): [[{"kind": "diloco", "replicas": 2, "sync_every": 9}]],
