@@ -9,8 +9,11 @@ from typing import NamedTuple
 from ..engine.timeline import LinkUse
 from ..topology.capacity import CapacityOverTime
 from .fluid.leaping_capacity import LeapingCapacity
+from .held_credit import HeldCredit
 
 Profile = CapacityOverTime | LeapingCapacity
+_DIGITS, _MOST_STATES = 12, 10_000
+"""Digits of the share of a bucket that is full: the rest is what times were rounded by. States that are kept."""
 
 
 class Trip(NamedTuple):
@@ -20,11 +23,13 @@ class Trip(NamedTuple):
       across_s: how long it takes without its parts inside the sites; infinite: it never ends [s].
       links: the use of each link.
       stalled: links without capacity that it waits for, if it never ends.
+      credit_s: what it leaves in every token bucket, as the time in which its link fills it so far [s].
     """
 
     across_s: float
     links: tuple[LinkUse, ...]
     stalled: tuple[str, ...] = ()
+    credit_s: tuple[float, ...] = ()
 
 
 class Alone:
@@ -76,11 +81,14 @@ class Alone:
         if trip is not None:
             self._times[self._state] += count
             return trip.across_s
-        other = self._simulate(None, begin_s)
-        before = self._others or [use._replace(carried_bytes=0.0, busy_s=0.0, full_s=0.0) for use in other.links]
-        self._others = [use.plus(more, 1) for use, more in zip(before, other.links, strict=True)]
-        self.stalled += other.stalled
-        return other.across_s
+        return self._once(self._simulate(None, begin_s)).across_s
+
+    def _once(self, trip: Trip) -> Trip:
+        """Counts an exchange that is like no other."""
+        before = self._others or [use._replace(carried_bytes=0.0, busy_s=0.0, full_s=0.0) for use in trip.links]
+        self._others = [use.plus(more, 1) for use, more in zip(before, trip.links, strict=True)]
+        self.stalled += trip.stalled
+        return trip
 
     def _in_state(self, begin_s: float) -> Trip | None:
         """How it goes if no link changes before it is over; None: one does, or one has no capacity now."""
@@ -112,3 +120,48 @@ class Alone:
                 yield self._known[state].links, times
         if self._others:
             yield self._others, 1
+
+
+class AloneWithBuckets(Alone):
+    """The same on links that never change, some of which have token buckets.
+
+    It goes by what its buckets hold, so it is simulated once for each state of them.
+
+    Args:
+      first_s, last_s, wires: as for `Alone`.
+      held: what the buckets hold.
+      simulate: simulates its part across, with what every bucket holds in its beginning [s].
+    """
+
+    changes = True
+
+    def __init__(
+        self,
+        first_s: float,
+        last_s: float,
+        wires: frozenset[int],
+        held: HeldCredit,
+        simulate: Callable[[tuple[float, ...]], Trip],
+    ) -> None:
+        super().__init__(first_s, last_s, wires, {}, lambda _, __: simulate(held.full_s))
+        self._held, self._with_credit, self._places = held, simulate, held.places(wires)
+
+    def across_s(self, begin_s: float, count: int = 1) -> float:
+        """Makes an exchange, one at a time, and tells how long it takes (see `Alone`) [s]."""
+        held, full_s = self._held, self._held.full_s
+        shares = tuple(round(held.at(begin_s, place) / full_s[place], _DIGITS) for place in self._places)
+        trip = self._known.get(shares)
+        if trip is None:
+            credit_s = list(full_s)
+            for place, share in zip(self._places, shares, strict=True):
+                credit_s[place] *= share
+            trip = self._with_credit(tuple(credit_s))
+            if len(self._known) < _MOST_STATES:
+                self._known[shares], self._times[shares] = trip, 0
+            else:
+                self._once(trip)
+        if shares in self._times:
+            self._times[shares] += 1
+        for place in self._places:
+            held.left(begin_s + trip.across_s, place, trip.credit_s[place])
+        return trip.across_s

@@ -55,15 +55,22 @@ class FlowCarrier:
       env: the clock.
       wires: the links.
       log: keeps what was sent, and the rates; None: nobody looks on.
+      credit_s: what every token bucket holds in the beginning (see `credit_s`); empty: all are full [s].
     """
 
     def __init__(
-        self, network: Planned, env: simpy.Environment, wires: Sequence[Wire], log: FlowLog | None = None
+        self,
+        network: Planned,
+        env: simpy.Environment,
+        wires: Sequence[Wire],
+        log: FlowLog | None = None,
+        credit_s: Sequence[float] = (),
     ) -> None:
         self._network, self._env, self._log, self._transport = network, env, log, network.placement.topology.transport
         self._connections = Connections(env, self._transport.exchange_overhead_s)
         self._last: dict[Hashable, list[tuple[simpy.Event, str | None]]] = {}  # by resource of `turns`, with its batch
-        self._flows, self._inside = FluidNetwork(env, wires, log), PublishedCostNetwork(network.placement).connect(env)
+        self._flows = FluidNetwork(env, wires, log, credit_s)
+        self._inside = PublishedCostNetwork(network.placement).connect(env)
 
     def transfer(self, collective: Collective) -> simpy.Event:
         """Begins a collective now; the event fires when every member has the result."""

@@ -15,13 +15,14 @@ from ..engine.ops import Collective, Shape
 from ..engine.ports import Carrier
 from ..engine.timeline import LinkUse
 from ..topology.model import PUBLISHED
-from .alone import Alone, Trip
+from .alone import Alone, AloneWithBuckets, Trip
 from .beside_bytes import opening_s
 from .candidates import CHUNKED, VIA_STORE, candidates
 from .collectives import Phase, Transfer
 from .flow_carrier import FlowCarrier
 from .flow_log import FlowLog
 from .fluid.wire import Wire
+from .held_credit import HeldCredit
 from .paths import Paths
 from .placement import Placement
 from .published_cost import PublishedCostNetwork
@@ -36,8 +37,9 @@ class LinkNetwork:
     Args:
       placement: the sites of the workers.
       algorithm: a name in `collectives.ALGORITHMS`, or `auto`: the fastest one on an idle network.
-      one_at_a_time: whether exchanges between sites that are under way share no link (see `RepeatingCarrier`), and
-        links have no buckets. The same exchange then takes the same time until a link changes.
+      one_at_a_time: whether exchanges between sites that are under way share no link (see `RepeatingCarrier`), and no
+        link has a bucket and changes, too. The same exchange then takes the same time until a link changes or a
+        bucket is not full.
     """
 
     def __init__(self, placement: Placement, algorithm: str, *, one_at_a_time: bool = False) -> None:
@@ -67,7 +69,15 @@ class LinkNetwork:
         inside = PublishedCostNetwork(self.placement).connect(env)
         changing = [wire.profile for wire in self._wires if not wire.profile.constant]
         links, opening = self.idle_links(), partial(opening_s, self.placement.topology.transport)
-        return RepeatingCarrier(env, inside, self._kind, self.wires, self.crossing_bytes, links, changing, opening)
+        held = self._full_buckets()
+        kind = partial(self._kind, held)
+        return RepeatingCarrier(env, inside, kind, self.wires, self.crossing_bytes, links, changing, opening, held)
+
+    def _full_buckets(self) -> HeldCredit | None:
+        """What the buckets hold in the beginning; None where no link has any."""
+        some = {number: wire for number, wire in enumerate(self._wires) if wire.burst_bits}
+        full_s = {number: wire.burst_bits / wire.profile.capacity_at(0.0) for number, wire in some.items()}
+        return HeldCredit([*full_s], [*full_s.values()]) if full_s else None
 
     def leaping(self, calendar: Calendar) -> LinkNetwork:
         """The same network, whose links change by a calendar."""
@@ -80,16 +90,18 @@ class LinkNetwork:
         self.log = FlowLog(self.wiring.wires)
         return self.log
 
-    def _kind(self, collective: Collective) -> Alone:
+    def _kind(self, held: HeldCredit | None, collective: Collective) -> Alone:
         """How an exchange goes that has its links to itself."""
         phases, wires = self.phases(collective), self._wires
-        used = self._wires_of(phases)
+        used, inside = self._wires_of(phases), self.placement.parts_inside_s(collective, collective.members)
+        if held:
+            return AloneWithBuckets(*inside, used, held, partial(self._simulated, phases, wires, 0.0))
         profiles = {wire: wires[wire].profile for wire in sorted(used) if not wires[wire].profile.constant}
 
         def simulate(capacities: Mapping[int, float] | None, begin_s: float) -> Trip:
             return self._simulated(phases, wires, begin_s) if capacities is None else self.trip(phases, capacities)
 
-        return Alone(*self.placement.parts_inside_s(collective, collective.members), used, profiles, simulate)
+        return Alone(*inside, used, profiles, simulate)
 
     def _wires_of(self, phases: list[Phase]) -> frozenset[int]:
         """The wires that an exchange uses."""
@@ -124,13 +136,15 @@ class LinkNetwork:
         found: Trip = known[key]
         return found
 
-    def _simulated(self, phases: list[Phase], wires: Sequence[Wire], begin_s: float) -> Trip:
+    def _simulated(
+        self, phases: list[Phase], wires: Sequence[Wire], begin_s: float, credit_s: Sequence[float] = ()
+    ) -> Trip:
         env = simpy.Environment(begin_s)
-        carrier = FlowCarrier(self, env, wires)
+        carrier = FlowCarrier(self, env, wires, credit_s=credit_s)
         done = env.process(carrier.across(phases))
         env.run()
         across_s = float(env.now) - begin_s if done.processed else math.inf
-        return Trip(across_s, carrier.links(), tuple(carrier.stalled()))
+        return Trip(across_s, carrier.links(), tuple(carrier.stalled()), carrier.credit_s())
 
     def crossing_bytes(self, collective: Collective) -> float:
         """Bytes that all its sites send to other sites [byte]."""

@@ -12,6 +12,7 @@ from ..engine.ports import Carrier, Served
 from ..engine.timeline import LinkUse
 from ..errors import ReplayError
 from .alone import Alone, Profile
+from .held_credit import HeldCredit
 from .placement import turns
 from .unchanging import UnchangingCarrier
 
@@ -31,6 +32,7 @@ class RepeatingCarrier(UnchangingCarrier):
       links: all links without any use.
       profiles: the capacity over time of all links that change.
       opening_s: how much longer an exchange takes because it is the first of its kind [s].
+      held: what the token buckets of links hold, if there are any.
     """
 
     def __init__(
@@ -43,8 +45,9 @@ class RepeatingCarrier(UnchangingCarrier):
         links: Iterable[LinkUse],
         profiles: Sequence[Profile] = (),
         opening_s: Callable[[Collective], float] = lambda _: 0.0,
+        held: HeldCredit | None = None,
     ) -> None:
-        self._env, self._inside, self._profiles, self._opening_s = env, inside, profiles, opening_s
+        self._env, self._inside, self._profiles, self._opening_s, self._held = env, inside, profiles, opening_s, held
         self._alone, self._hops, self._crossing_bytes, self._links = alone, hops, crossing_bytes, tuple(links)
         self._known: dict[tuple[object, ...], Alone] = {}
         self._groups: dict[tuple[int, ...], frozenset[int]] = {}
@@ -116,6 +119,10 @@ class RepeatingCarrier(UnchangingCarrier):
     def stalled(self) -> list[str]:
         """Links that never return, for which an exchange waits."""
         return [name for one in self._known.values() for name in one.stalled]
+
+    def credit_s(self) -> tuple[float, ...]:
+        """What the bucket of every link that has one holds now (see `HeldCredit.at`) [s]."""
+        return self._held.everywhere(float(self._env.now)) if self._held else ()
 
     def next_change_s(self) -> float:
         """When the bandwidth of any link changes next, by the clock; infinite: never [s]."""

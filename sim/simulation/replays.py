@@ -107,11 +107,12 @@ def in_turn(scenario: Scenario, job: Job) -> bool:
     """Whether exchanges that are under way share no link, so that how one goes depends on when it begins alone.
 
     They go one after the other where all are among all sites, or among those of regions without a common link; so do
-    those with a link in common where all go one way. Buckets of links would remember those before.
+    those with a link in common where all go one way. What is left in a bucket whose link changes is not known then.
     """
     meetings = job.strategy.meetings
     together = scenario.algorithm != CHUNKED and (meetings.of_all or _in_regions(scenario, job))
-    return (together or meetings.own_pace) and not meetings.at_once and not bucketed(scenario)
+    ordered = (together or meetings.own_pace) and not meetings.at_once
+    return ordered and not (bucketed(scenario) and changing(scenario))
 
 
 def _in_regions(scenario: Scenario, job: Job) -> bool:

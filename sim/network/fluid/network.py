@@ -39,15 +39,17 @@ class FluidNetwork:
       env: the clock.
       wires: the links; a route is a tuple of positions in this sequence.
       log: who is told whenever links carry something else from then on; None: nobody.
+      credit_s: the credit of every token bucket in the beginning, as for `Buckets`.
     """
 
-    def __init__(self, env: simpy.Environment, wires: Sequence[Wire], log: Log | None = None) -> None:
-        self._env, self._log = env, log
-        count = len(wires)
+    def __init__(
+        self, env: simpy.Environment, wires: Sequence[Wire], log: Log | None = None, credit_s: Sequence[float] = ()
+    ) -> None:
+        self._env, self._log, count = env, log, len(wires)
         self.capacities = Capacities(wires, env.now)
         self._capacity = self.capacities.bits_per_s
         self._slots = Slots(count)
-        self._buckets = Buckets(wires) if any(wire.burst_bits for wire in wires) else None
+        self._buckets = Buckets(wires, credit_s) if any(wire.burst_bits for wire in wires) else None
         self._divider = Divider(self._slots, count, leveled=not self._buckets)
         self._course = [(math.inf, self._divider.idle)]
         """The divisions of the wires since the last change, each with its duration [s]; they repeat in a cycle."""
@@ -56,8 +58,7 @@ class FluidNetwork:
         self._busy_s, self._full_s, self._peak = (np.zeros(count + 1) for _ in range(3))
         self._settled_s = env.now
         self._lived_s = self._timed_s = self._level = 0.0
-        self._solving = False
-        self._timer, self._changes, self._patience = 0, 0, _PATIENCE
+        self._solving, self._timer, self._changes, self._patience = False, 0, 0, _PATIENCE
         self._capacity_changed()
 
     @property

@@ -25,16 +25,21 @@ _EMPTY = 1e-9
 
 
 class Buckets:
-    """The credit of every wire of a network; all buckets start full.
+    """The credit of every wire of a network.
 
     Args:
       wires: L wires; those without a burst never have credit.
+      credit_s: the credit of each bucket in the beginning, as the time in which its wire, which never changes then,
+        fills it so far, shape (buckets,); empty: all are full [s].
     """
 
-    def __init__(self, wires: Sequence[Wire]) -> None:
+    def __init__(self, wires: Sequence[Wire], credit_s: Sequence[float] = ()) -> None:
         self._wires = wires
         self._burst = np.array([*(wire.burst_bits for wire in wires), 0.0])
         self._credit = self._burst.copy()
+        for position, held_s in zip(np.flatnonzero(self._burst).tolist(), credit_s, strict=False):
+            capacity = self._wires[position].profile.capacity_at(0.0)
+            self._credit[position] = min(held_s * capacity, self._burst[position])
         self._next = np.zeros(0, dtype=np.intp)
 
     def credit_s(self, capacity: Floats) -> tuple[float, ...]:

@@ -50,6 +50,24 @@ def test_one_after_the_other_is_as_flows(seed):
     check_same(short, full)
 
 
+@pytest.mark.parametrize("seed", range(60))
+def test_what_is_left_in_buckets_is_as_flows(seed):
+    draw = random.Random(seed)
+    document = changing_world(draw, OWN_PACE if seed % 2 else (*OF_ALL, {"kind": "diloco"}))
+    if document["strategies"][0].get("replicas") == 3:
+        document["strategies"][0] |= {"regions": 3} if "regions" in document["strategies"][0] else {}
+    for link in document["topology"]["links"]:
+        link.pop("outages", None)
+        if "schedule" in link:
+            link["bandwidth"] = link.pop("schedule")["points"][0]["bandwidth"]
+        link["burst"] = f"{draw.choice([0, 1, 30, 500, 5000])} MB"
+    if seed % 2:
+        document = shares_links(document, draw)
+    document["workload"]["steps"] = min(document["workload"]["steps"], 200)
+    (short,), (full,) = (outcomes(Scenario.model_validate(document | {"replay": how})) for how in ("steady", "full"))
+    check_same(short, full)
+
+
 def two_sites(**link):
     return Topology.model_validate(
         {
@@ -80,6 +98,12 @@ def test_an_exchange_stands_still_in_an_outage_and_one_that_begins_in_it_waits()
     outages = [{"start": "4 s", "duration": "10 s"}, {"start": "18 s", "duration": "2 s"}]
     found = ends_s(two_sites(bandwidth="1 Gbit/s", outages=outages), 0, 0)
     assert found == pytest.approx([18.0, 28.0], rel=1e-12)  # 4 s and 4 s; and 8 s from 20 s on
+
+
+def test_a_bucket_fills_again_while_its_link_waits_for_what_arrives():
+    """8 Gbit at 1 Gbit/s, then two latencies of 1 s: 4 of the first pass at once, and later what has come in meanwhile."""
+    found = ends_s(two_sites(bandwidth="1 Gbit/s", burst="500 MB", latency="1 s"), 0, 0, 0)
+    assert found == pytest.approx([4 + 2, 6 + 6 + 2, 14 + 6 + 2], rel=1e-12)
 
 
 def test_a_link_that_never_returns_is_named():
