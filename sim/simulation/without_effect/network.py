@@ -171,12 +171,41 @@ def _unused_by_routes(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
     topology = scenario.topology
     if not 1 < len(topology.datacenters) <= MOST_SITES:
         return
-    sites = [site.name for site in topology.datacenters]
-    pairs = [*permutations(sites, 2), *(pair for site in sites for pair in _store_ways(scenario, jobs, site))]
-    used = {hop for pair in pairs for hop in topology.path(*pair)}
+    used = {hop for pair in _ends(scenario, jobs) for hop in topology.path(*pair)}
     for position, link in enumerate(topology.links):
         if not used.intersection(link.directions()):
             yield f"topology.links[{position}]"
+
+
+def _ends(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[tuple[str, str]]:
+    """The ends of all ways on which anything may be sent."""
+    sites = [site.name for site in scenario.topology.datacenters]
+    yield from permutations(sites, 2)
+    for site in sites:
+        yield from _store_ways(scenario, jobs, site)
+
+
+def _narrower_beside(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
+    """Buckets that no traffic can empty, nor use: all that crosses them comes through one link that is no wider."""
+    topology = scenario.topology
+    if not any(link.burst_bytes for link in topology.links) or not 1 < len(topology.datacenters) <= MOST_SITES:
+        return
+    from ...network.paths import Paths
+
+    paths = Paths(topology)
+    ways = [frozenset(paths.way(*pair).wires) for pair in _ends(scenario, jobs)]
+
+    def is_limited(number: int) -> bool:
+        crossing = [way for way in ways if number in way]
+        beside = frozenset.intersection(*crossing) - {number} if crossing else ()
+        plain = [other for other in beside if paths.wires[other].profile.constant and not paths.wires[other].burst_bits]
+        return not crossing or any(paths.idle_bits_per_s[other] <= paths.idle_bits_per_s[number] for other in plain)
+
+    for position, link in enumerate(topology.links):
+        names = {f"{start} {arrow} {end}" for start, end in link.directions() for arrow in ("->", "<->")}
+        own = [number for number, wire in enumerate(paths.wires) if wire.name in names and wire.burst_bits]
+        if own and all(paths.wires[number].profile.constant and is_limited(number) for number in own):
+            yield from given(link, f"topology.links[{position}]", "burst")
 
 
 def idle(names: frozenset[str]) -> Rule:
@@ -216,6 +245,7 @@ NETWORK: tuple[tuple[str, Rule], ...] = (
     ("no exchange goes through a store", _store),
     (NOT_JOINED, lambda s, _: unjoined(s.topology)),
     ("no route between two datacenters that compute uses it", _unused_by_routes),
+    ("all traffic there crosses one link without a bucket that is no wider", _narrower_beside),
     ("the strategies have nothing to compete for", _together),
 )
 """Each reason, with the rule that finds its keys."""
