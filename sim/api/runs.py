@@ -11,6 +11,7 @@ from typing import Any, Literal, overload
 from ..documents.validation import nearest
 from ..errors import InputError, brief
 from ..questions.bottleneck import bottlenecks
+from ..questions.recorded import with_recorded
 from ..questions.verdict import Verdict, fastest, lowest_loss, verdict
 from ..report.model import Report
 from ..report.render.json import render
@@ -129,8 +130,8 @@ class Runs(Shown, Sequence[Run]):
 
     def report(self) -> Report:
         """As `simulate` reports them, but for the bottlenecks, which take replays of their own."""
-        return report(self.result)
+        return report(with_recorded(self.result))
 
     def to_json(self) -> str:
         """The whole answer with its bottlenecks, as `simulate --format json` prints it."""
-        return render(report(replace(self.result, bottlenecks=self.bottlenecks)))
+        return render(report(replace(with_recorded(self.result), bottlenecks=self.bottlenecks)))

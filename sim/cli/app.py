@@ -22,6 +22,7 @@ HOMES = {
     "bandwidth": "bandwidth",
     "budget": "budget",
     "calibrate": "calibrate",
+    "compare": "compare",
     "explain": "explain",
     "fit": "fit",
     "goodput": "goodput",

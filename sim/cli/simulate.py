@@ -83,6 +83,7 @@ def simulate(
     if detail and shape is Format.csv:
         raise InputError(f"--detail: CSV has a line a run and no {detail}; write --format json, which has all of them")
     from ..questions.bottleneck import answer
+    from ..questions.recorded import with_recorded
     from ..report.run import report
     from ..scenario.loading import load_scenario, naming
     from ..shell.progress import Progress
@@ -99,7 +100,8 @@ def simulate(
         settings=set_ or (),
     )
     with naming(source), Progress() as watch:
-        result = run(loaded, watch) if shape is Format.csv else answer(loaded, watch)  # CSV holds the runs alone
+        # CSV holds the runs alone
+        result = with_recorded(run(loaded, watch)) if shape is Format.csv else answer(loaded, watch)
         drawn = moments.drawn(loaded)
 
     def illustrated(told: Report) -> Report:

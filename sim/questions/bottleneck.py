@@ -10,6 +10,7 @@ from ..shell.progress import UNWATCHED, Watch
 from ..simulation.results import Bottleneck, Result, Run
 from ..simulation.run import outcomes, run
 from ..workload.documents import AnalyticWorkload, TraceWorkload
+from .recorded import with_recorded
 from .verdict import fastest
 
 _EQUAL_COMPUTE = 0.02
@@ -17,7 +18,7 @@ _EQUAL_COMPUTE = 0.02
 
 
 def answer(scenario: Scenario, watch: Watch = UNWATCHED) -> Result:
-    """The answer of the main job: all runs of a scenario, with the bottlenecks of the fastest one.
+    """The answer of the main job: all runs of a scenario, with the bottlenecks of the fastest one; the recorded run.
 
     Args:
       scenario: what is asked about.
@@ -26,7 +27,7 @@ def answer(scenario: Scenario, watch: Watch = UNWATCHED) -> Result:
     Raises:
       InputError: as for `run`.
     """
-    found = run(scenario, watch)
+    found = with_recorded(run(scenario, watch))
     best = fastest(found.runs)
     watch.doing(f"looking for what holds up {best.label}", len(found.runs), len(found.runs) + 1)
     return replace(found, bottlenecks=tuple(bottlenecks(found, best)))

@@ -16,6 +16,7 @@ from .cost import cost_record, cost_table
 from .memory import memory_table
 from .model import Block, Column, Fact, Facts, Records, Report, Row, Table, sentences
 from .quantities import BYTES, COUNT, DURATION, LOSS, NUMBER, RATIO, SHARE
+from .recorded_run import as_recorded, recorded_record
 from .run_detail import detail_tables
 
 _OPTIONAL = ("cost", "memory")
@@ -43,12 +44,13 @@ def report(result: Result, *, detail: str | None = None) -> Report:
         _costs(result.runs),
         *cost_table(result.runs),
         *memory_table(result.runs),
+        *as_recorded(result.recorded, result.scenario.topology.name),
         sentences([*limits(result), *loss_notes(result), *merging(result)]),
         *(detail_tables(result, detail) if detail else []),
         _asked(result),
     )
     names = [field.name for field in fields(Run) if field.name not in ("sites", "links", *_OPTIONAL)]
-    costs = [cost_record(run.cost) | _held(run) for run in result.runs]
+    costs = [cost_record(run.cost) | _held(run) | recorded_record(result.recorded, run.label) for run in result.runs]
     names += dict.fromkeys(name for cost in costs for name in cost)
     return Report(
         title=f"{result.scenario.topology.name}: {size}",
@@ -59,7 +61,8 @@ def report(result: Result, *, detail: str | None = None) -> Report:
             "runs": [_shown(run) for run in result.runs],
             "bottlenecks": result.bottlenecks,
             "verdict": verdict(result.runs),
-        },
+        }
+        | ({} if result.recorded is None else {"recorded": result.recorded}),
         records=Records(
             names,
             [

@@ -16,6 +16,7 @@ from ..strategies.shared.stated import Replica
 from ..topology.model import Datacenter
 from ..units.in_words import human_seconds
 from ..workload.load import Load
+from .recorded import AsRecorded
 from .spent import ChipMemory, Cost
 
 
@@ -209,12 +210,14 @@ class Result:
     Attributes:
       scenario, runs, notes: these.
       bottlenecks: of the fastest run, where somebody looked for them (`questions.bottleneck.answer`).
+      recorded: the recorded run, where a trace of one with exchanges is replayed (`questions.recorded.with_recorded`).
     """
 
     scenario: Scenario
     runs: tuple[Run, ...]
     notes: tuple[str, ...]
     bottlenecks: tuple[Bottleneck, ...] = ()
+    recorded: AsRecorded | None = None
 
 
 class Seat(NamedTuple):

@@ -34,6 +34,7 @@ COMMANDS = {
     ],
     "budget": ["budget", "--workload", "10b", "--topology", "high-bw", "--strategy", "data-parallel"],
     "calibrate": ["calibrate", EXCHANGES, "--topology", "metro-fibre", "--resamples", "20", "--size", "1 GB"],
+    "compare": ["compare", "1.3b-h200", "35m-diloco-h200", "--topology", "low-bw"],
     "explain": ["explain", "--workload", "10b", "--set", "workload.steps=60"],
     "fit": ["fit", SIZES, "--form", "power", "--resamples", "9", "--params", "1e10"],
     "flows": ["flows", "FILE"],
