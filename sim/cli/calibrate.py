@@ -15,16 +15,22 @@ from .names import topologies_from
 
 if TYPE_CHECKING:
     from ..report.model import Report
+    from ..topology.model import Topology
+    from .handing_over import Illustrated
 
 FileArgument = Annotated[
     Path,
-    typer.Argument(help="Table (.csv): size (bytes, or with unit), seconds; members, streams.", metavar="SIZES.csv"),
+    typer.Argument(
+        help="Table of exchanges (size, seconds; members, streams), of pairs of sites (from, to, rtt_ms, streams, "
+        "bandwidth; or ping, iperf3: files), or a trace.",
+        metavar="MEASURED",
+    ),
 ]
 GivenOption = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--topology",
-        help="Where it was measured, as you believe it to be: a name or a YAML file.",
+        help="Where exchanges were measured, as you believe it to be: a name or a YAML file; pairs make one.",
         metavar="NAME|FILE",
         autocompletion=topologies_from,
     ),
@@ -43,7 +49,7 @@ _LEAST_RESAMPLES = 20
 
 def calibrate(
     file: FileArgument,
-    topology: GivenOption,
+    topology: GivenOption = None,
     size: SizesOption = None,
     resamples: ResamplesOption = 200,
     seed: SeedOption = 0,
@@ -51,7 +57,7 @@ def calibrate(
     format_: FormatOption = None,
     output: OutputOption = None,
 ) -> None:
-    """Overhead and bandwidth of a topology from your own measured exchanges (docs/calibrate.md)."""
+    """A topology from your own measured exchanges, or from ping and iperf between sites (docs/calibrate.md)."""
     for option, path in (("--output", output), ("--out", out)):
         if path:
             check_writable(path, file, topology, option=option)
@@ -66,24 +72,43 @@ def calibrate(
     if seed < 0:
         raise InputError(f"--seed: got {seed}; write a whole number from 0 up")
     shape = chosen(format_, output)
-    from ..questions.calibrate import Ask, answer
-    from ..report.calibrate import report
-    from ..topology.model import load_topology
     from ..units.quantities import SIZE, parse
 
     try:
         sizes = tuple(parse(each, SIZE) for each in size or ())
     except InputError as error:
         raise InputError(f"--size: {error}") from None
-    found = answer(Ask(file, load_topology(topology), sizes, resamples, seed))
+    made, told, illustrated = _answered(file, topology, sizes, resamples, seed, out)
     if out:
         from ..documents.writing import as_yaml
 
-        write_atomically(out, as_yaml(found.topology), "--out")
+        write_atomically(out, as_yaml(made), "--out")
+    hand_over(told, shape, output, illustrated)
 
-    def illustrated(told: Report) -> Report:
-        from ..report.page.calibrate import page
 
-        return page(told, found)
+def _answered(
+    file: Path, topology: str | None, sizes: tuple[float, ...], resamples: int, seed: int, out: Path | None
+) -> tuple[Topology, Report, Illustrated]:
+    """The topology, the report on it, and what gives the report its drawings: by what the file holds."""
+    from ..questions.calibrate_pairs import holds_pairs
+    from ..report.page import calibrate as pages
+    from ..scenario.files import is_trace
+    from ..topology.model import load_topology
 
-    hand_over(report(found, str(out) if out else None), shape, output, illustrated)
+    into = str(out) if out else None
+    if not is_trace(file) and holds_pairs(file):
+        from ..questions.calibrate_links import LinksAsk
+        from ..questions.calibrate_links import answer as links
+        from ..report.calibrate_links import report as links_report
+
+        if topology:
+            raise InputError(f"--topology {topology}: {file} has pairs of sites, which make one; leave it out")
+        made = links(LinksAsk(file, sizes, resamples, seed))
+        return made.topology, links_report(made, into), lambda told: pages.page_of_links(told, made)
+    from ..questions.calibrate import Ask, answer
+    from ..report.calibrate import report
+
+    if topology is None:
+        raise InputError(f"--topology: {file} has exchanges and no pairs of sites (from, to); say where they were made")
+    found = answer(Ask(file, load_topology(topology), sizes, resamples, seed))
+    return found.topology, report(found, into), lambda told: pages.page(told, found)

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
+from ..scenario.files import is_trace
 from ..topology.model import Topology
 from .calibrate_fit import WIDTH, best_fit, idle_seconds, middle, scaled, times_near
-from .calibrate_rows import Measured, read_rows
+from .calibrate_rows import Measured, read_rows, read_trace
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,7 +29,7 @@ class Ask:
     """What was measured, where, and what is to be predicted.
 
     Attributes:
-      file: the table.
+      file: the table, or a trace (.jsonl, .jsonl.gz), whose exchanges are the rows.
       topology: as one believes it to be: the bandwidths of its links are scaled, its overhead is replaced.
       sizes: all-reduces among all sites to predict [byte].
       resamples, seed: of the refits behind the intervals.
@@ -119,7 +120,7 @@ def answer(ask: Ask) -> Calibration:
     """
     import numpy as np
 
-    given, rows = ask.topology, read_rows(ask.file)
+    given, rows = ask.topology, (read_trace if is_trace(ask.file) else read_rows)(ask.file)
     _check(ask, rows)
     bare = given.replaced(transport=given.transport.replaced(exchange_overhead=0.0))
     asked = [(row.size_bytes, row.members, row.streams) for row in rows]
@@ -128,15 +129,18 @@ def answer(ask: Ask) -> Calibration:
     def exact(factor: float) -> Floats:
         return np.array(idle_seconds(scaled(bare, factor), asked))
 
-    overhead_s, factor = best_fit(exact, measured, (float(measured.min()) / 2, 1.0))
+    one_size = len({row.size_bytes for row in rows}) == 1
+    kept_s = given.transport.exchange_overhead_s if one_size else None  # one size does not tell it from bandwidth
+    overhead_s, factor = best_fit(exact, measured, (float(measured.min()) / 2, 1.0), kept_s)
     _check_tells(ask.file, exact(factor), exact(2 * factor), overhead_s)
     best = overhead_s + exact(factor)
-    scatter = math.sqrt(float(np.sum(np.log(best / measured) ** 2)) / (len(rows) - 2))
+    freedom = len(rows) - (1 if one_size else 2)
+    scatter = math.sqrt(float(np.sum(np.log(best / measured) ** 2)) / freedom)
     wanted = [*asked, *((size, None, None) for size in ask.sizes)]
     near = times_near(bare, factor, wanted)
 
     def of_rows(kept: Sequence[int]) -> tuple[float, float]:
-        return best_fit(lambda share: near(share)[list(kept)], measured[list(kept)], (overhead_s, factor))
+        return best_fit(lambda share: near(share)[list(kept)], measured[list(kept)], (overhead_s, factor), kept_s)
 
     left_out = [
         float(overhead + near(share)[number]) / measured[number] - 1
@@ -146,10 +150,9 @@ def answer(ask: Ask) -> Calibration:
     generator = np.random.default_rng(ask.seed)
     refits, further = [], []
     for _ in range(ask.resamples):
-        freedom = len(rows) - 2
         width = scatter * math.sqrt(freedom / generator.chisquare(freedom))  # how unsure the scatter itself is
         drawn = best * np.exp(width * generator.standard_normal(len(rows)))
-        refit = best_fit(lambda share: near(share)[: len(rows)], drawn, (overhead_s, factor))
+        refit = best_fit(lambda share: near(share)[: len(rows)], drawn, (overhead_s, factor), kept_s)
         refits.append(refit)
         noise = np.exp(width * generator.standard_normal(len(ask.sizes)))
         further.append((refit[0] + near(refit[1])[len(rows) :]) * noise)
@@ -168,7 +171,7 @@ def answer(ask: Ask) -> Calibration:
             Predicted(size, overhead_s + seconds, *middle(each))
             for size, seconds, each in zip(ask.sizes, sizes_s, zip(*further, strict=True), strict=True)
         ),
-        notes=tuple(_notes(given, rows, bands, factor)),
+        notes=tuple(_notes(given, rows, bands, factor)) + tuple(_of_trace(ask.file, one_size=one_size)),
     )
 
 
@@ -233,12 +236,23 @@ def _notes(given: Topology, rows: Sequence[Measured], bands: Sequence[tuple[floa
         "The band of a predicted size is for one measurement like those of the table; beyond the sizes measured it "
         "holds only as far as the network works alike.",
     ]
-    if bands[0][0] <= 1e-4 * min(row.seconds for row in rows):
+    if bands[0][0] < bands[0][1] and bands[0][0] <= 1e-4 * min(row.seconds for row in rows):
         notes.append(
             "The interval of the overhead begins at 0: the rows do not say that there is any; add small sizes."
         )
     if bands[1][0] < factor / WIDTH or bands[1][1] > factor * WIDTH:
         notes.append("The rows hardly say what the bandwidth is; add larger sizes.")
-    if given.transport.exchange_overhead_s:
+    if given.transport.exchange_overhead_s and bands[0][0] < bands[0][1]:
         notes.append(f"exchange_overhead was {given.transport.exchange_overhead_s:g} s, and is replaced.")
+    return notes
+
+
+def _of_trace(file: Path, *, one_size: bool) -> list[str]:
+    notes = []
+    if is_trace(file):
+        notes.append("The seconds of a trace hold what its replica waited for slower ones, too.")
+    if one_size:
+        notes.append(
+            "All exchanges are of one size, which does not tell an overhead from bandwidth: it stays as it was given."
+        )
     return notes

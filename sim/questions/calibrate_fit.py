@@ -64,22 +64,34 @@ def times_near(bare: Topology, factor: float, wanted: Sequence[tuple[float, int 
     return near
 
 
-def best_fit(seconds: Times, measured: Floats, start: tuple[float, float]) -> tuple[float, float]:
-    """Overhead [s] and factor of least relative errors, those beyond `NEAR` nearly linear."""
+def best_fit(
+    seconds: Times, measured: Floats, start: tuple[float, float], overhead_s: float | None = None
+) -> tuple[float, float]:
+    """Overhead [s] and factor of least relative errors, those beyond `NEAR` nearly linear.
+
+    Args:
+      seconds: modelled times without overhead, by the factor, shape (rows,) [s].
+      measured: times, shape (rows,) [s].
+      start: where to begin.
+      overhead_s: known, and not fitted; None: fitted too [s].
+    """
     import numpy as np
     from scipy.optimize import least_squares
 
     unit = float(np.min(measured))  # no overhead is longer than the shortest exchange, by much
+    known = [] if overhead_s is None else [overhead_s / unit]
 
     def errors(at: Floats) -> Floats:
-        modelled = at[0] * unit + seconds(float(np.exp(at[1])))
+        overhead, log_factor = (*known, *map(float, at))
+        modelled = overhead * unit + seconds(float(np.exp(log_factor)))
         found: Floats = np.log(np.maximum(modelled, 1e-15) / measured)
         return found
 
+    first = len(known)
     found = least_squares(
         errors,
-        (min(max(start[0] / unit, 1e-6), 1.9), math.log(start[1])),
-        bounds=([0.0, -20.0], [2.0, 20.0]),
+        (min(max(start[0] / unit, 1e-6), 1.9), math.log(start[1]))[first:],
+        bounds=([0.0, -20.0][first:], [2.0, 20.0][first:]),
         loss="soft_l1",
         f_scale=NEAR,
         xtol=1e-14,
@@ -87,7 +99,8 @@ def best_fit(seconds: Times, measured: Floats, start: tuple[float, float]) -> tu
         gtol=1e-14,
         max_nfev=200,
     )
-    return float(found.x[0]) * unit, math.exp(float(found.x[1]))
+    overhead, log_factor = (*known, *map(float, found.x))
+    return float(overhead) * unit, math.exp(float(log_factor))
 
 
 def middle(values: Sequence[float]) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""Measured exchanges to calibrate a topology with: a table of sizes and seconds."""
+"""Measured exchanges to calibrate a topology with: a table of sizes and seconds, or the exchanges of a trace."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..documents.reading import read_text
 from ..errors import InputError
+from ..trace.file import Exchange, read_header, read_records
 from ..units.quantities import SIZE, parse
 
 NAMES = {
@@ -20,6 +21,8 @@ NAMES = {
 """What a column of a table is for, and how it may be called."""
 MOST_ROWS = 1000
 _LEAST_ROWS = 3
+_OF_TRACE = 60
+"""Exchanges of a trace that are taken, evenly over it."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,26 @@ def read_rows(path: Path) -> tuple[Measured, ...]:
             f"at least {_LEAST_ROWS} rows and two sizes, a small and a large one"
         )
     return found
+
+
+def read_trace(path: Path) -> tuple[Measured, ...]:
+    """The exchanges between replicas that a trace tells the seconds of; of more than 60 every k-th.
+
+    Raises:
+      InputError: it is no trace, or has fewer than three of them.
+    """
+    shards = read_header(path).shards
+    found = [
+        Measured(line, float(record.payload_bytes * shards), record.seconds, record.group_size)
+        for line, record in enumerate(read_records(path), 2)
+        if isinstance(record, Exchange) and record.kind == "outer" and not record.warmup and record.seconds
+    ]
+    if len(found) < _LEAST_ROWS:
+        raise InputError(
+            f"{path}: {len(found)} exchanges between replicas with their seconds behind the warm-up; record at least "
+            f"{_LEAST_ROWS}, with exchange() of the recorder"
+        )
+    return tuple(found[:: -(-len(found) // _OF_TRACE)])
 
 
 def _place(path: Path, what: str, header: list[str]) -> int | None:

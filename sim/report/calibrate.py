@@ -50,7 +50,7 @@ def _percent(share: float) -> str:
 def _constants(answer: Calibration) -> Table:
     columns = (Column("Parameter"), Column("Value", align="right"), Column("95% of the refits", align="right"))
     rows = [
-        (each.name, f"{each.value:.4g}", f"{each.low:.4g} to {each.high:.4g}")
+        (each.name, f"{each.value:.4g}", f"{each.low:.4g} to {each.high:.4g}" if each.low < each.high else "as given")
         for each in (answer.overhead, answer.bandwidth)
     ]
     return table(columns, rows, title="Calibrated")

@@ -1,10 +1,11 @@
-"""The page of a calibration: measured seconds of each size beside the topology's, as given and as calibrated."""
+"""The page of a calibration: what was measured beside what the calibrated topology says."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 from ...questions.calibrate import Calibration, Row
+from ...questions.calibrate_links import FittedLinks
 from ..model import Axis, Curve, Picture, Report
 from .shared import behind_tables, with_blocks
 
@@ -29,5 +30,29 @@ def page(report: Report, answer: Calibration) -> Report:
     )
     drawn = Picture(
         "Seconds of an exchange", Axis("size [MB]", log=True), Axis("time of an exchange [s]", log=True), curves
+    )
+    return with_blocks(replace(report, blocks=behind_tables(report.blocks, [drawn])), [], [], [drawn])
+
+
+def page_of_links(report: Report, answer: FittedLinks) -> Report:
+    """The report with a picture of bandwidths over streams and round trips.
+
+    Args:
+      report: as it is read in a terminal.
+      answer: what it reports.
+    """
+    rtts = {(link.source, link.target): link.rtt_s for link in answer.links}
+    points = [(each.streams / rtts[each.source, each.target], each) for each in answer.rows]
+    curves = tuple(
+        Curve(
+            label, tuple((per_s, getattr(each, name) / 1e6) for per_s, each in sorted(points, key=lambda one: one[0]))
+        )
+        for label, name in (("measured", "measured_bits_per_s"), ("fitted", "fitted_bits_per_s"))
+    )
+    drawn = Picture(
+        "Bandwidth of streams",
+        Axis("streams over round trip [1/s]", log=True),
+        Axis("bandwidth [Mbit/s]", log=True),
+        curves,
     )
     return with_blocks(replace(report, blocks=behind_tables(report.blocks, [drawn])), [], [], [drawn])

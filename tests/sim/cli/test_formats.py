@@ -16,7 +16,7 @@ FLOWS = {
     },
     "flows": [{"from": "a<b>", "to": "c", "size": "1 MB"}],
 }
-SIZES, EXCHANGES = (str(Path(__file__).parent / name) for name in ("sizes.csv", "exchanges.csv"))
+SIZES, EXCHANGES, PAIRS = (str(Path(__file__).parent / name) for name in ("sizes.csv", "exchanges.csv", "pairs.csv"))
 COMMANDS = {
     "main": ["--workload", "10b", "--strategy", "data-parallel", "--set", "workload.steps=10"],
     "bandwidth": [
@@ -34,6 +34,7 @@ COMMANDS = {
     ],
     "budget": ["budget", "--workload", "10b", "--topology", "high-bw", "--strategy", "data-parallel"],
     "calibrate": ["calibrate", EXCHANGES, "--topology", "metro-fibre", "--resamples", "20", "--size", "1 GB"],
+    "calibrate links": ["calibrate", PAIRS],
     "compare": ["compare", "1.3b-h200", "35m-diloco-h200", "--topology", "low-bw"],
     "explain": ["explain", "--workload", "10b", "--set", "workload.steps=60"],
     "fit": ["fit", SIZES, "--form", "power", "--resamples", "9", "--params", "1e10"],

@@ -1,5 +1,6 @@
 """Overhead and bandwidth from measured exchanges: known ones are found again, and bad tables are refused."""
 
+import json
 import math
 import random
 
@@ -101,6 +102,47 @@ def test_a_bad_table_is_refused_with_its_place(asked, text, told):
 def test_rows_that_say_nothing_of_the_bandwidth_are_refused(asked):
     with pytest.raises(InputError, match="more bandwidth would make no row faster"):
         answer(asked("size,seconds\n1,0.04\n2,0.04\n3,0.04\n"))
+
+
+@pytest.fixture
+def trace(tmp_path):
+    def write(sizes, **more):
+        header = {"record": "header", "schema": "crosshaul-trace", "schema_version": 1, "algorithm": "diloco"}
+        header |= {"model": {"name": "custom", "params": 1000}, "replicas": 1, "batch_tokens": 1, "origin": "test"}
+        header |= {"device": {"platform": "gpu", "kind": "chip", "count": 1}} | more
+        exchange = {"record": "exchange", "kind": "outer", "group_size": SITES, "step": 1}
+        rows = [
+            exchange | {"payload_bytes": int(size), "seconds": ring_s(size * header.get("shards", 1))} for size in sizes
+        ]
+        wrong = exchange | {"payload_bytes": 1000, "seconds": 99.0}
+        left_out = [wrong | {"warmup": True}, wrong | {"kind": "gradient"}, wrong | {"seconds": None}]
+        file = tmp_path / "run.jsonl"
+        file.write_text("\n".join(map(json.dumps, [header, *left_out, *rows])) + "\n")
+        return file
+
+    return write
+
+
+def test_the_exchanges_of_a_trace_are_rows(trace):
+    found = answer(Ask(trace(SIZES), star(), resamples=20))
+    assert found.overhead.value == pytest.approx(OVERHEAD_S, rel=1e-6)
+    assert found.bandwidth.value == pytest.approx(SHARE, rel=1e-6)
+    assert [row.line for row in found.rows] == [5, 6, 7, 8, 9, 10]
+
+
+def test_exchanges_of_one_size_tell_the_bandwidth_if_the_overhead_is_known(trace):
+    known = star().replaced(transport=star().transport.replaced(exchange_overhead=OVERHEAD_S))
+    found = answer(Ask(trace([64e6] * 5, shards=4), known, sizes=(1e9,), resamples=20))
+    assert found.rows[0].size_bytes == 256e6
+    assert found.bandwidth.value == pytest.approx(SHARE, rel=1e-6)
+    assert (found.overhead.value, found.overhead.low, found.overhead.high) == pytest.approx((OVERHEAD_S,) * 3)
+    assert found.predicted[0].seconds == pytest.approx(ring_s(1e9), rel=1e-6)
+    assert any("of one size" in note for note in found.notes)
+
+
+def test_a_trace_that_tells_too_few_exchanges_is_refused(trace):
+    with pytest.raises(InputError, match="2 exchanges between replicas with their seconds"):
+        answer(Ask(trace(SIZES[:2]), star()))
 
 
 def test_the_file_written_says_what_was_measured_and_is_never_overwritten(asked, simulate, tmp_path):
