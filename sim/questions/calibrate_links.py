@@ -236,7 +236,9 @@ def _notes(network: Network, sites: Sequence[str], rows: Sequence[Group], refits
     if missing:
         notes.append(f"{missing} pairs of sites have no row: what they exchange goes through other sites.")
     if network.window_bytes is None:
-        notes.append("No window is told: measure some pair with several numbers of streams, such as 1, 4 and 16.")
+        several = len({(row.source, row.target) for row in rows}) < len(rows)
+        why = "more streams brought no more" if several else "measure some pair with several streams, such as 1, 4, 16"
+        notes.append(f"No window of a stream is told: {why}.")
     unknown = [ends for ends, wire in network.wires.items() if wire.link_bits_per_s is None]
     if unknown:
         notes.append(

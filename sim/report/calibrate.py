@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from statistics import median
 
-from ..questions.calibrate import Calibration
+from ..questions.calibrate import Calibration, Constant
 from .model import Column, Records, Report, Row, Table, sentences, table
 from .quantities import BYTES, COUNT, DURATION, SHARE
+
+_NONE = 1e-9
 
 
 def report(answer: Calibration, out: str | None = None) -> Report:
@@ -50,10 +52,19 @@ def _percent(share: float) -> str:
 def _constants(answer: Calibration) -> Table:
     columns = (Column("Parameter"), Column("Value", align="right"), Column("95% of the refits", align="right"))
     rows = [
-        (each.name, f"{each.value:.4g}", f"{each.low:.4g} to {each.high:.4g}" if each.low < each.high else "as given")
+        (
+            each.name,
+            f"{each.value:.4g}",
+            f"{_end(each.low, each)} to {each.high:.4g}" if each.low < each.high else "as given",
+        )
         for each in (answer.overhead, answer.bandwidth)
     ]
     return table(columns, rows, title="Calibrated")
+
+
+def _end(value: float, of: Constant) -> str:
+    """A lower end; one that only rounding keeps from 0 is 0."""
+    return f"{value if value > _NONE * of.value else 0.0:.4g}"
 
 
 def _rows(answer: Calibration) -> Table:
