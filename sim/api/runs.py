@@ -20,6 +20,7 @@ from ..report.timeline import check_timeline, encoded
 from ..scenario.model import Scenario
 from ..shell.delivery import check_writable, deliver_file
 from ..simulation.observe import observe
+from ..simulation.recorded import AsRecorded
 from ..simulation.results import Bottleneck, Result, Run
 from ..simulation.run import run
 from .shown import Shown
@@ -73,6 +74,11 @@ class Runs(Shown, Sequence[Run]):
     def bottlenecks(self) -> tuple[Bottleneck, ...]:
         """What the fastest run waits for, and what half or twice as much of it would change (some replays more)."""
         return tuple(bottlenecks(self.result, self.best))
+
+    @cached_property
+    def recorded(self) -> AsRecorded | None:
+        """The recorded run beside its replay; None where no trace with exchanges is replayed (a replay more)."""
+        return with_recorded(self.result).recorded
 
     def vary(self, **changes: Any) -> Runs:
         """The same question with something changed, answered again.
@@ -130,8 +136,8 @@ class Runs(Shown, Sequence[Run]):
 
     def report(self) -> Report:
         """As `simulate` reports them, but for the bottlenecks, which take replays of their own."""
-        return report(with_recorded(self.result))
+        return report(replace(self.result, recorded=self.recorded))
 
     def to_json(self) -> str:
         """The whole answer with its bottlenecks, as `simulate --format json` prints it."""
-        return render(report(replace(with_recorded(self.result), bottlenecks=self.bottlenecks)))
+        return render(report(replace(self.result, bottlenecks=self.bottlenecks, recorded=self.recorded)))

@@ -11,7 +11,7 @@ from ..simulation.results import Result, Run
 from ..simulation.run import outcomes
 from ..strategies import AbstractStrategy
 from ..trace.file import UNKNOWN
-from ..trace.series import recording_path
+from ..trace.series import read_recording, recording_path
 from ..trace.totals import DATA_PARALLEL, Totals, read_totals
 from ..workload.documents import TraceWorkload
 
@@ -41,8 +41,8 @@ def beside(scenario: Scenario, runs: tuple[Run, ...]) -> AsRecorded | None:
     if totals.header.origin is None and (totals.why_not or not _exchanges(totals)):
         return None
     found = of_totals(workload.trace, totals)
-    why_not = found.why_not or _cannot(totals, scenario)
-    place = None if why_not else _same(totals, runs)
+    why_not = found.why_not or _cannot(scenario)
+    place = None if why_not else _same(totals, scenario, runs)
     if place is None:
         asked = f"no row has {in_words(totals)} on {' or '.join(map(str, sorted(totals.chips)))} chip(s), as recorded"
         return replace(found, why_not=why_not or asked)
@@ -118,18 +118,28 @@ def _exchanges(totals: Totals) -> bool:
     return max(totals.chips) > 1 and (totals.gradient_exchanges or bool(totals.outer_exchanges))
 
 
-def _cannot(totals: Totals, scenario: Scenario) -> str:
+def _cannot(scenario: Scenario) -> str:
+    """Why no row of a scenario can be of the recorded run; empty where one may be."""
     workload = scenario.workload
-    if isinstance(workload, TraceWorkload) and workload.rescale:
+    if not (isinstance(workload, TraceWorkload) and isinstance(workload.trace, str)):
+        return ""
+    if workload.rescale:
         return "its seconds are rescaled to other chips"
+    recording = read_recording(recording_path(workload.trace))
+    if workload.payload_bits is not None and recording.counted:
+        asked_bytes = recording.header.model.params * workload.payload_bits / 8
+        if abs(asked_bytes / recording.outer_bytes - 1) > _EXACT:
+            return f"an exchange sent {recording.outer_bytes:,.0f} bytes, and payload_bits asks for {asked_bytes:,.0f}"
     return "its run had the links to itself, and jobs: together shares them" if scenario.jobs == "together" else ""
 
 
-def _same(totals: Totals, runs: tuple[Run, ...]) -> int | None:
-    """The row that is of the same run: its algorithm, M, H, chips, and tokens a chip."""
+def _same(totals: Totals, scenario: Scenario, runs: tuple[Run, ...]) -> int | None:
+    """The row that is of the same run: its algorithm, M, H, chips, tokens a chip, and no payload of its own."""
     header = totals.header
     wanted = (header.algorithm, *((totals.replicas, header.sync_every) if header.algorithm != DATA_PARALLEL else ()))
-    for place, run in enumerate(runs):
+    for place, (run, strategy) in enumerate(zip(runs, scenario.strategies, strict=True)):
+        if strategy.payload_parameters():
+            continue
         got = (run.strategy, *((run.replicas, run.sync_every) if run.strategy != DATA_PARALLEL else ()))
         tokens = run.batch_tokens / run.chips * header.chips / header.batch_tokens
         if got == wanted and run.chips in totals.chips and abs(tokens - 1) < _EXACT:

@@ -6,12 +6,14 @@ import json
 
 import pytest
 
+from sim.api.runs import Runs
 from sim.documents.validation import validate
 from sim.errors import InputError
 from sim.questions.bottleneck import answer
 from sim.questions.compare import Ask
 from sim.questions.compare import answer as compare
 from sim.scenario.loading import load_scenario
+from sim.simulation.run import run
 from sim.topology.model import Topology
 from sim.trace.totals import read_totals
 
@@ -153,6 +155,21 @@ def test_other_chips_and_links_shared_with_others_do_not_compare(trace, two):
     assert "rescaled" in recorded(file, two, settings=["workload.rescale=true"]).why_not
     assert "jobs: together" in recorded(file, two, settings=["jobs=together"]).why_not
     assert "no row" in recorded(file, two, settings=["workload.chips=6"]).why_not
+
+
+def test_other_bytes_do_not_compare(trace, two):
+    file = trace(diloco(12))
+    assert "no row" in recorded(file, two, "diloco:replicas=2,sync_every=4,payload_bits=4").why_not
+    found = recorded(file, two, settings=["workload.payload_bits=32"])
+    assert "sent 2,000,000 bytes, and payload_bits asks for 4,000,000" in found.why_not
+    assert recorded(file, two, settings=["workload.payload_bits=16"]).error == pytest.approx(0, abs=1e-9)
+
+
+def test_programs_are_told_too(trace, two):
+    asked = load_scenario(topology=two, trace=str(trace(diloco(12))), strategies=["diloco:replicas=2,sync_every=4"])
+    runs = Runs(run(asked))
+    assert runs.recorded.error == pytest.approx(0, abs=1e-9)
+    assert json.loads(runs.to_json())["recorded"]["outer_exchanges"] == 3
 
 
 def test_steps_that_hold_their_exchanges_are_not_compared(trace):
