@@ -41,7 +41,7 @@ NAVIGATION = {
         "Timelines in Perfetto": "docs/timeline",
         "From Python": "docs/api",
         "Your own runs": "docs/your-runs",
-        "Calibrate with your exchanges": "docs/calibrate",
+        "Calibrate with your measurements": "docs/calibrate",
         "Record a training run": "docs/recording",
         "What the trainer does": "docs/training",
     },
