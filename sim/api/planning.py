@@ -9,17 +9,30 @@ from ..documents.chip_keys import known_name
 from ..errors import InputError
 from ..questions.plan import plan as plans
 from ..questions.plan.options import Ask
+from ..questions.plan.serving import Serving, serving
 from ..scenario.failures import Failures
 from ..strategies import AbstractStrategy
 from ..topology.model import Topology
-from ..units.quantities import CHIP_SPEED, Quantity, from_si, read_chip_speed
+from ..units.quantities import CHIP_SPEED, DURATION, Quantity, from_si, parse, read_chip_speed
 from ..workload.memory import Sharding
 from .answers import Plan
 from .given import strategy_entry, topology
 from .questions import Count, Strategies, counted
 
 
-class Limits(TypedDict, total=False):
+class Served(TypedDict, total=False):
+    """What must answer in time with the model (docs/laws.md, latency of inference)."""
+
+    max_latency: Quantity
+    serve_chip: str
+    serve_chips: int
+    serve_batch: int
+    prompt_tokens: Count
+    output_tokens: Count
+    weight_bytes: float
+
+
+class Limits(Served, total=False):
     """What a plan costs and draws, may cost and draw, and shall have least of (docs/cost.md), and what breaks."""
 
     price_chip_hour: float
@@ -70,7 +83,9 @@ def plan(
       payload_bits: bits per exchanged parameter [bit].
       layers: of the model, for strategies that exchange layer by layer, and for its activations.
       limits: `price_chip_hour`, `price_gb`, `max_cost`, `objective` ("loss", "cost" or "energy"), `max_mw`, `sharding`,
-        `failures` (what breaks; nothing unless given), `risk` (whether plans are compared by the high end of the loss).
+        `failures` (what breaks; nothing unless given), `risk` (whether plans are compared by the high end of the loss);
+        `max_latency` of the model's answer ("0.5 s"), on at most `serve_chips` of a `serve_chip`, to `serve_batch`
+        prompts of `prompt_tokens` with `output_tokens`, its parameters in `weight_bytes`.
 
     Raises:
       InputError: an argument is wrong, or nothing fits.
@@ -92,9 +107,22 @@ def plan(
         loss_slack=loss_slack,
         payload_bits=payload_bits,
         layers=layers,
-        **limits,
+        **{key: value for key, value in limits.items() if key not in Served.__annotations__},  # type: ignore[arg-type]
+        serving=_serving({key: value for key, value in limits.items() if key in Served.__annotations__}),
     )
     return Plan.of(plans.answer(ask))
+
+
+def _serving(given: dict[str, Any]) -> Serving | None:
+    rest = dict(given)
+    limit = rest.pop("max_latency", None)
+    try:
+        if limit is not None:
+            limit = parse(limit, DURATION) if isinstance(limit, str) else from_si(limit, DURATION)
+    except InputError as error:
+        raise InputError(f"max_latency: {error}") from None
+    tokens: dict[str, Count | None] = {key: rest[key] for key in ("prompt_tokens", "output_tokens") if key in rest}
+    return serving(limit, **rest | _counts(tokens))
 
 
 def _range(params: Count | tuple[Count, Count] | None) -> tuple[float, ...] | None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,19 +11,11 @@ from ..errors import InputError
 from ..shell.formats import CiteOption, FormatOption, OutputOption, chosen
 from .handing_over import hand_over
 from .names import strategies_from, topologies_from
-from .options import (
-    ChipOption,
-    ChipsOption,
-    MfuOption,
-    Prices,
-    RepairOption,
-    UniqueTokensOption,
-    count,
-    count_if_given,
-    duration_if_given,
-)
+from .options import UniqueTokensOption, count, count_if_given, duration_if_given
+from .plan_options import Equipment, Failing, Limits, Served
 
 if TYPE_CHECKING:
+    from ..questions.plan.serving import Serving
     from ..report.model import Report
     from ..scenario.failures import Failures
 
@@ -73,65 +62,6 @@ PayloadBitsOption = Annotated[float, typer.Option(help="Bits per exchanged param
 LayersOption = Annotated[int, typer.Option(help="Layers, for strategies that exchange layer by layer.")]
 
 
-class Objective(StrEnum):
-    """What the best plan has least of."""
-
-    loss = "loss"
-    cost = "cost"
-    energy = "energy"
-
-
-class Sharded(StrEnum):
-    """What the chips of a datacenter share out of the model."""
-
-    none = "none"
-    optimizer = "optimizer"
-    gradients = "gradients"
-    parameters = "parameters"
-
-
-@dataclass(frozen=True)
-class Equipment:
-    """The chips, where the topology shall not say it."""
-
-    chips: ChipsOption = None
-    chip: ChipOption = None
-    mfu: MfuOption = None
-    sharding: Annotated[
-        Sharded, typer.Option(help="What chips of a datacenter share out, if named: a model must fit their memory.")
-    ] = Sharded.parameters
-
-
-@dataclass(frozen=True)
-class Limits(Prices):
-    """What a run costs, may cost, and shall have least of."""
-
-    max_cost: Annotated[float | None, typer.Option(help="What the run may cost, in the unit of the prices.")] = None
-    objective: Annotated[
-        Objective, typer.Option(help="Least loss; or, within --loss-slack of that, least cost or energy.")
-    ] = Objective.loss
-    max_mw: Annotated[
-        float | None, typer.Option(help="What the datacenters may draw together while all chips compute [MW].")
-    ] = None
-    risk: Annotated[
-        bool, typer.Option("--risk", help="Compare plans by the high end of their loss: what is not known costs most.")
-    ] = False
-
-
-@dataclass(frozen=True)
-class Failing:
-    """What fails while the plan runs."""
-
-    failures: Annotated[
-        Path | None, typer.Option(help="Scenario whose section `failures` says what breaks.", metavar="FILE")
-    ] = None
-    mtbf: Annotated[str | None, typer.Option(help="Mean time between failures of a chip.", metavar="DURATION")] = None
-    site_mtbf: Annotated[
-        str | None, typer.Option(help="Mean time between failures of a whole datacenter.", metavar="DURATION")
-    ] = None
-    repair: RepairOption = None
-
-
 def plan(
     *,
     topology: TopologyOption,
@@ -145,6 +75,7 @@ def plan(
     inference_tokens: InferenceTokensOption = None,
     loss_slack: LossSlackOption = 0.01,
     limits: Limits,
+    served: Served,
     failing: Failing,
     payload_bits: PayloadBitsOption = PAYLOAD_BITS,
     layers: LayersOption = 48,
@@ -182,6 +113,7 @@ def plan(
         payload_bits=payload_bits,
         layers=layers,
         failures=_failures(failing),
+        serving=_serving(served),
     )
     with Progress() as watch:
         found = answer(ask, watch)
@@ -229,6 +161,21 @@ def _failures(asked: Failing) -> Failures | None:
         mtbf_s=duration_if_given("--mtbf", asked.mtbf),
         site_mtbf_s=duration_if_given("--site-mtbf", asked.site_mtbf),
         repair_s=duration_if_given("--repair", asked.repair),
+    )
+
+
+def _serving(asked: Served) -> Serving | None:
+    """What must answer in time."""
+    from ..questions.plan.serving import serving
+
+    return serving(
+        duration_if_given("--max-latency", asked.max_latency),
+        serve_chip=asked.serve_chip,
+        serve_chips=asked.serve_chips,
+        serve_batch=asked.serve_batch,
+        prompt_tokens=count_if_given("--prompt-tokens", asked.prompt_tokens),
+        output_tokens=count_if_given("--output-tokens", asked.output_tokens),
+        weight_bytes=asked.weight_bytes,
     )
 
 

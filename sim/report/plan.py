@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from ..laws import FITTED_PARAMS
+from ..questions.plan.in_time import InTime
 from ..questions.plan.plan import Plan
 from ..questions.plan.replay import Entry
+from ..questions.plan.serving import Serving
 from ..units.in_words import human_bytes, human_count, human_seconds
 from .model import Column, Records, Report, Row, Table, sentences, table
 from .quantities import COUNT, DURATION, LOSS, NUMBER
@@ -21,6 +23,7 @@ _WORDS = {
     "unique_tokens": "unique tokens",
     "cost": "cost",
     "params": "the range of --params",
+    "max_latency": "the limit of latency",
 }
 
 
@@ -48,14 +51,20 @@ def report(plan: Plan) -> Report:
             "closed_form": plan.closed_form,
             "notes": list(plan.notes),
             **({"under_failures": plan.under_failures} if plan.under_failures else {}),
+            **({"in_time": _in_time(plan.in_time)} if plan.in_time else {}),
         },
         records=_records(plan),
     )
 
 
 def _asked(plan: Plan) -> dict[str, Any]:
-    unsaid = () if plan.ask.failures else ("failures", "goodputs")
+    unsaid: tuple[str, ...] = () if plan.ask.failures else ("failures", "goodputs")
+    unsaid += () if plan.ask.serving else ("serving",)
     return {"topology": plan.ask.topology} | {key: value for key, value in vars(plan.ask).items() if key not in unsaid}
+
+
+def _in_time(found: InTime) -> dict[str, Any]:
+    return vars(found) | {"without": _shown(found.without)}
 
 
 def _records(plan: Plan) -> Records:
@@ -152,8 +161,27 @@ def _front(plan: Plan) -> Table:
     return Table(columns, tuple(rows), "Sooner or cheaper")
 
 
+def _answering(asked: Serving, found: InTime, best: Entry) -> list[str]:
+    """When the best plan's model answers, and what it would be without the limit."""
+    many = f"{asked.batch} prompts" if asked.batch > 1 else "a prompt"
+    several = f" with {asked.output_tokens:,}" if asked.output_tokens > 1 else ""
+    size, limit = human_count(best.params), human_seconds(asked.max_latency_s)
+    chips = f"{found.chips} {found.chip}" + (f" ({found.mesh})" if "x" in found.mesh else "")
+    told = (
+        f"{size} parameters answer {many} of {asked.prompt_tokens:,} tokens{several} within {limit}: in "
+        f"{human_seconds(found.answer_assumed_s)} as assumed ({human_seconds(found.answer_least_s)} at the peaks) on "
+        f"{chips}, the smallest mesh that does; up to {human_count(found.largest_params)} would."
+    )
+    other = found.without
+    if (other.params, other.label, other.sites) == (best.params, best.label, best.sites):
+        return [told, "Without that limit the plan would be the same."]
+    slow = "fit no such mesh" if found.without_s is None else f"answer in {human_seconds(found.without_s)} at best"
+    loss = f"a loss of {other.compared_loss:.4f}: the limit changes the loss by {found.loss_cost:+.4f} nats"
+    return [told, f"Without that limit: {human_count(other.params)} by {other.label}, which {slow}, and {loss}."]
+
+
 def _findings(plan: Plan) -> list[str]:
-    found = []
+    found = _answering(plan.ask.serving, plan.in_time, plan.best) if plan.ask.serving and plan.in_time else []
     if plan.runner_up:
         gap = plan.runner_up.compared_loss - plan.best.compared_loss
         close = ""

@@ -21,6 +21,7 @@ from ...topology.model import Topology
 from ...workload.extent import CHIP_FLOP_PER_S
 from ...workload.memory import Sharding
 from .parts import choices, part_of
+from .serving import Serving
 
 Document = dict[str, Any]
 
@@ -55,6 +56,7 @@ class Ask:
       failures: what breaks; None: nothing.
       goodputs: share of the time of each option that counts with failures; if any, other options are left out [-].
       risk: whether plans are compared by the high end of their loss.
+      serving: what must answer in time with the model; None: nothing.
     """
 
     topology: Topology
@@ -81,6 +83,7 @@ class Ask:
     failures: Failures | None = None
     goodputs: tuple[tuple[str, float], ...] = ()
     risk: bool = False
+    serving: Serving | None = None
 
     @property
     def limit_s(self) -> float:

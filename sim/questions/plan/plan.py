@@ -20,10 +20,12 @@ from .checks import check, limits_in_words
 from .equipment import equipped
 from .failing import failures_note, history_of, with_goodputs
 from .holding import fitting_grids, memory_note, nothing_fits
+from .in_time import InTime, in_time, quick_enough, with_serving_chip
 from .marginal import Marginal, enlarged, marginals
 from .options import Ask, options
 from .replay import Entry, option_of, replayed, scenario_of, score, undominated
 from .search import Cell, Grid, params_to_try
+from .serving import serving_note
 from .spending import check_spending, nothing_small_enough, within_power
 from .without_effect import in_plan
 
@@ -49,12 +51,14 @@ class Plan:
       runner_up: the best one with another strategy, another M or other datacenters; None if there is none.
       front: the Pareto front: plans that no other beats in time, loss and (with prices) cost, by time.
       marginal: the change of the loss by more days, chips, bandwidth, ...; by closed form or estimate.
-      binding: the resources whose doubling lowers the loss noticeably, the largest change first.
+      binding: the resources whose doubling lowers the loss noticeably, and a limit of latency without which it would
+        be lower, the largest change first.
       combinations: number of combinations evaluated.
       replays: number of them that were replayed.
       closed_form: whether all of them have a closed form.
       notes: sentences on keys and options without effect.
       under_failures: what becomes of the best plan where hardware fails, as bands; None where nothing does.
+      in_time: when its model answers, and what that limit costs; None where there is no limit.
     """
 
     ask: Ask
@@ -70,6 +74,7 @@ class Plan:
     closed_form: bool
     notes: tuple[str, ...]
     under_failures: GoodputRow | None = None
+    in_time: InTime | None = None
 
 
 def answer(ask: Ask, watch: Watch = UNWATCHED) -> Plan:
@@ -92,19 +97,22 @@ def answer(ask: Ask, watch: Watch = UNWATCHED) -> Plan:
       notes of every plan.
     """
     check(ask)
+    ask = with_serving_chip(ask)
     topology = equipped(ask)
     check_spending(ask, topology)
     possible = options(ask, topology)
     everything = within_power(ask, possible)
     if not everything:
         raise nothing_small_enough(ask, possible)
-    params = params_to_try(ask, max(option.flop_per_s for option in everything))
+    tried = params_to_try(ask, max(option.flop_per_s for option in everything))
+    params = quick_enough(ask.serving, tried)
     grids: list[Grid] = []
     for number, option in enumerate(everything):
         watch.doing(f"estimating {option.strategy.label} in {option.where}", number, len(everything))
-        grids += fitting_grids([option], params)
+        grids += fitting_grids([option], tried)
     if not grids:
-        raise nothing_fits(ask, everything, params)
+        raise nothing_fits(ask, everything, tried)
+    without, grids = grids, [one.up_to(float(params[-1])) for one in grids]
     cells = _candidates(ask, grids, ask.limit_s)
     if ask.failures and not ask.goodputs and cells:
         return answer(with_goodputs(ask, cells, watch), watch)
@@ -115,10 +123,9 @@ def answer(ask: Ask, watch: Watch = UNWATCHED) -> Plan:
         raise ArgumentError(told, why=limits_in_words(ask))
     best = entries[0]
     marginal = marginals(ask, topology, params, grids)
-    changes = sorted(marginal, key=lambda name: marginal[name].doubled_loss_change)
     scenario = scenario_of(best, everything)
     failed = history_of(scenario, ask)
-    binding = tuple(name for name in changes if marginal[name].doubled_loss_change < -_BINDING_NATS)
+    limited = _in_time(replayer, without, best, float(params[-1])) if ask.serving else None
     return Plan(
         ask=ask,
         what=f"{ask.topology.name}: {_asked(ask, topology)}",
@@ -127,16 +134,18 @@ def answer(ask: Ask, watch: Watch = UNWATCHED) -> Plan:
         runner_up=entries[1] if len(entries) > 1 else None,
         front=tuple(undominated([*_front(replayer, grids), *entries], ask)),
         marginal=marginal,
-        binding=(*binding, *_range_binds(ask, params, best)),
+        binding=(*_binding(marginal, limited), *_range_binds(ask, tried, best)),
         combinations=int(sum(np.isfinite(one.step_s).sum() for one in grids)),
         replays=replayer.replays,
         closed_form=all(one.exact for one in grids),
         notes=(
             *((failures_note(ask, failed),) if failed else ()),
+            *((serving_note(),) if ask.serving else ()),
             *memory_note(ask, option_of(best, everything), params),
             *in_plan(ask, everything, options(ask, enlarged(topology, "chips", doubled=True))),
         ),
         under_failures=failed,
+        in_time=limited,
     )
 
 
@@ -256,3 +265,18 @@ def _range_binds(ask: Ask, params: NDArray[np.float64], best: Entry) -> tuple[st
     """`params` if the best N is at an end of the range that was asked for."""
     at_edge = best.params in (float(params[0]), float(params[-1]))
     return ("params",) if ask.params is not None and at_edge else ()
+
+
+def _in_time(replayer: _Replayer, without: Sequence[Grid], best: Entry, largest_params: float) -> InTime:
+    """What becomes of a limit of latency, beside the best plan of all combinations."""
+    ask = without[0].option.ask
+    free = replayer.best_of_each(_by_family(_candidates(ask, without, ask.limit_s)), ask.limit_s, 1)[0]
+    assert ask.serving is not None
+    return in_time(ask.serving, best, free, largest_params)
+
+
+def _binding(marginal: dict[str, Marginal], limited: InTime | None) -> list[str]:
+    """What lowers the loss noticeably: twice as much of a resource, or no limit of latency; the most first."""
+    gains = {name: -each.doubled_loss_change for name, each in marginal.items()}
+    gains |= {"max_latency": limited.loss_cost} if limited else {}
+    return sorted((name for name in gains if gains[name] > _BINDING_NATS), key=lambda name: -gains[name])

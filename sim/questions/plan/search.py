@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,8 @@ SEQUENCE_TOKENS = 2_048
 _POWERS = range(14, 29)
 _LEAST_OF_BEST, _MOST_OF_BEST = 0.5, 64.0
 _BISECTIONS = 45
+_BY_PARAMS = ("params", "batch_tokens", "step_s", "spent", "energy_kwh")
+"""Arrays of a grid with a row for each N."""
 
 
 @dataclass(frozen=True)
@@ -124,6 +126,12 @@ class Grid:
             enough = self.loss(middle) <= target
             low, high = np.where(enough, low, middle), np.where(enough, middle, high)
         return np.where(reached, np.minimum(np.ceil(high), most), 0.0)
+
+    def up_to(self, params: float) -> Grid:
+        """The same for models of no more than so many parameters."""
+        kept = self.params[:, 0] <= params
+        arrays = {name: getattr(self, name)[kept] for name in _BY_PARAMS}
+        return replace(self, **arrays)
 
     def cells(self, steps: Array, score: Array, most: int, *, kept_steps: bool = False) -> list[Cell]:
         """The combinations of lowest score, best first; at most `most`."""

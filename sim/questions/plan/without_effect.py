@@ -15,6 +15,7 @@ from ...topology.model import Topology
 from ..without_effect import in_all, of_jobs, own_keys, site_path
 from .equipment import equipped
 from .options import Ask, Option
+from .serving import all_meshes
 from .spending import rates
 
 
@@ -48,6 +49,8 @@ def _of_plan(ask: Ask, everything: Sequence[Option]) -> Iterator[Reason]:
         yield "no strategy exchanges layer by layer", ["--layers"]
     if ask.loss_slack != Ask.loss_slack and ask.goal == "loss":
         yield "it counts only with --inference-tokens or another --objective", ["--loss-slack"]
+    if ask.serving and all_meshes(ask.serving):
+        yield f"no mesh of {ask.serving.chip} has more chips", ["--serve-chips"]
     yield from _of_power(equipped(ask), ask)
     for option, key, value in (
         ("--price-chip-hour", "price_chip_hour", ask.price_chip_hour),

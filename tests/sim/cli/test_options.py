@@ -24,6 +24,7 @@ BROKEN = ["--site-mtbf", "2 h", "--histories", "2"]
 GOODPUT = ["goodput", *BROKEN, "--for", "6 h", "--topology", "low-bw"]
 EXPLAIN = ["explain", *DILOCO, *SHORT]
 PLAN = ["plan", "--topology", "h100-two-sites", "--days", "3", "--params", "1e9"]
+SERVED = [*PLAN, "--max-latency", "5 s", "--serve-chip", "tpu-v5e"]
 LOSSES, SIZES, EXCHANGES = (str(Path(__file__).parent / name) for name in ("losses.csv", "sizes.csv", "exchanges.csv"))
 FIT = ["fit", SIZES, "--form", "power", "--resamples", "9"]
 CALIBRATE = ["calibrate", EXCHANGES, "--topology", "{uneven}", "--resamples", "20"]
@@ -186,6 +187,13 @@ PAIRS: dict[str, tuple[list[str], str | None]] = {
     "plan --risk": ([*PLAN, "--sync-every", "100,300"], None),
     "plan --max-mw": ([*PLAN, "--chip", "h100"], "0.4"),
     "plan --chips": (PLAN, "500"),
+    "plan --max-latency": ([*PLAN, "--chip", "h100"], "5 s"),
+    "plan --serve-chip": ([*PLAN, "--max-latency", "5 s", "--chip", "h100"], "tpu-v5e"),
+    "plan --serve-chips": ([*SERVED, "--output-tokens", "9"], "4"),
+    "plan --serve-batch": (SERVED, "4"),
+    "plan --prompt-tokens": (SERVED, "1k"),
+    "plan --output-tokens": (SERVED, "9"),
+    "plan --weight-bytes": ([*SERVED, "--output-tokens", "9"], "1"),
     "plan --tokens-per-param": (PLAN, "20"),
     "plan --inference-tokens": (PLAN, "1e12"),
     "plan --loss-slack": ([*PLAN, "--inference-tokens", "1e12"], "0.1"),
