@@ -18,6 +18,7 @@ from . import (
     idealised_wall_clock,
     loss_scaling,
     pipelines,
+    two_futures,
 )
 from . import published_goodput as goodput
 from . import published_syncs as syncs
@@ -38,6 +39,7 @@ FIGURES: dict[str, tuple[Path, Callable[[Path], None]]] = {
     "pipelines": (RESULTS, lambda path: pipelines.draw(committed("pipelines"), path)),
     "published_goodput": (RESULTS, lambda path: goodput.draw(committed("published_goodput"), path)),
     "published_syncs": (RESULTS, lambda path: syncs.draw(committed("published_syncs"), path)),
+    "two_futures": (RESULTS, lambda path: two_futures.draw(committed("two_futures"), path)),
     "real_runs": (FOLDER / "real_runs", real_runs.draw),
     "headline": (FOLDER / "small_scale", lambda path: small_scale.draw_headline(small_scale.read(), path)),
     "ablations": (FOLDER / "small_scale", lambda path: small_scale.draw_ablations(small_scale.read(), path)),
