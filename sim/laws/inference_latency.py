@@ -17,10 +17,11 @@ Speculative decoding and pipelines are not counted.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import asdict, dataclass
 
 from .flops import ATTENTION_FLOP, FORWARD_FLOP_PER_WEIGHT, SEEN
-from .shapes import TransformerShape
+from .shapes import LLAMA_3, TransformerShape
 
 ACTIVATION_BYTES = 2.0
 """Bytes of a number that chips exchange: bfloat16."""
@@ -43,6 +44,8 @@ class Served:
       cache_bytes_per_token: keys and values of all layers [byte].
       layers: L; 0 where the shape is unknown.
       width: D.
+
+    Both may be no whole numbers, for a size between those of a family.
     """
 
     held_bytes: float
@@ -51,8 +54,8 @@ class Served:
     decode_flop_per_token: float
     attention_flop_per_pair: float = 0.0
     cache_bytes_per_token: float = 0.0
-    layers: int = 0
-    width: int = 0
+    layers: float = 0.0
+    width: float = 0.0
 
 
 def served_by_size(params: float, weight_bytes: float) -> Served:
@@ -85,6 +88,31 @@ def served(shape: TransformerShape, weight_bytes: float, cache_bytes: float) -> 
         layers=shape.layers,
         width=shape.width,
     )
+
+
+def served_like(params: float, weight_bytes: float, cache_bytes: float) -> Served:
+    """A model of N parameters with the dimensions of Llama 3, scaled to its size.
+
+    Between two of its sizes, and beyond the ends as between the last two, each number is a power of N: layers and
+    widths grow together, and the head is an ever smaller part. At 8B, 70B and 405B it is `served` of that shape.
+
+    Args:
+      params: N.
+      weight_bytes: of a parameter [byte].
+      cache_bytes: of a number in the cache [byte].
+    """
+    ladder = [(math.log(shape.params), served(shape, weight_bytes, cache_bytes)) for shape in LLAMA_3]
+    size = math.log(params)
+    place = 1 + sum(size > log_params for log_params, _ in ladder[1:-1])
+    (low, one), (high, other) = ladder[place - 1 : place + 1]
+    share = (size - low) / (high - low)
+
+    def between(small: float, large: float) -> float:
+        return math.exp((1 - share) * math.log(small) + share * math.log(large))
+
+    most = asdict(served_by_size(params, weight_bytes))  # of weights; beyond 405B the head would not count at all
+    found = {name: between(small, getattr(other, name)) for name, small in asdict(one).items()}
+    return Served(**{name: min(value, most[name] or value) for name, value in found.items()})
 
 
 @dataclass(frozen=True)

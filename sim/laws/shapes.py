@@ -83,3 +83,5 @@ SHAPES: dict[str, TransformerShape] = {
 Source: arXiv 2503.09799, Table 3; arXiv 2407.21783, Table 3 (layers, widths, heads), with the vocabulary of the
 published weights, 128,256.
 """
+LLAMA_3 = tuple(shape for name, shape in SHAPES.items() if name.startswith("llama-3-"))
+"""By size."""

@@ -6,7 +6,17 @@ from dataclasses import dataclass
 
 from ..documents.chip_keys import known_name
 from ..errors import ArgumentError, InputError
-from ..laws.inference_latency import Layout, Pass, Served, chip_bytes, decode, prefill, served, served_by_size
+from ..laws.inference_latency import (
+    Layout,
+    Pass,
+    Served,
+    chip_bytes,
+    decode,
+    prefill,
+    served,
+    served_by_size,
+    served_like,
+)
 from ..laws.shapes import TransformerShape
 from ..units.chips import UTILIZATION, Chip, find_chip
 from .meshes import HOP_S, Mesh, meshes, source_of
@@ -23,6 +33,7 @@ class Ask:
       chip: the kind, by its name.
       shape: of the model; None: only its size is known.
       params: N, where there is no shape.
+      like_llama_3: whether that model has the dimensions of Llama 3, scaled to its size; else nothing is known of them.
       prompt_tokens: of a prompt [tokens].
       output_tokens: generated, the first of which comes from the prefill [tokens].
       batch: sequences at once.
@@ -37,6 +48,7 @@ class Ask:
     chip: str
     shape: TransformerShape | None = None
     params: float | None = None
+    like_llama_3: bool = False
     prompt_tokens: int = 8192
     output_tokens: int = 1
     batch: int = 1
@@ -124,12 +136,15 @@ def answer(asked: Ask) -> Latency:
         raise ArgumentError("{chip}: there is none named {got!r}{known}", got=asked.chip, known=known) from None
     assert chip is not None
     _check(asked)
+    cache_bytes = 2.0 if asked.cache_bytes is None else asked.cache_bytes
     if asked.shape is not None:
-        cache_bytes = 2.0 if asked.cache_bytes is None else asked.cache_bytes
         model, params = served(asked.shape, asked.weight_bytes, cache_bytes), float(asked.shape.params)
     else:
         params = asked.params or 0.0
-        model = served_by_size(params, asked.weight_bytes)
+        like = asked.like_llama_3
+        model = (
+            served_like(params, asked.weight_bytes, cache_bytes) if like else served_by_size(params, asked.weight_bytes)
+        )
     tried = [_layouts(mesh, model, chip, asked) for mesh in _meshes(asked, chip)]
     rows = tuple(min(each, key=_worse) for each in tried)
     most_s = asked.deadline_s or 0.0

@@ -140,7 +140,7 @@ def answer(ask: Ask, watch: Watch = UNWATCHED) -> Plan:
         closed_form=all(one.exact for one in grids),
         notes=(
             *((failures_note(ask, failed),) if failed else ()),
-            *((serving_note(),) if ask.serving else ()),
+            *((serving_note(ask.serving),) if ask.serving else ()),
             *memory_note(ask, option_of(best, everything), params),
             *in_plan(ask, everything, options(ask, enlarged(topology, "chips", doubled=True))),
         ),

@@ -9,7 +9,7 @@ from ...errors import ArgumentError
 from ...units.chips import UTILIZATION
 from .. import latency
 from ..latency import OnMesh
-from ..meshes import meshes
+from ..meshes import meshes, source_of
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,7 @@ class Serving:
         asked = latency.Ask(
             chip=self.chip or "",
             params=params,
+            like_llama_3=True,
             prompt_tokens=self.prompt_tokens,
             output_tokens=self.output_tokens,
             batch=self.batch,
@@ -99,11 +100,11 @@ def all_meshes(asked: Serving) -> bool:
     return asked.chips is not None and asked.chips >= meshes(asked.chip or "", None)[-1].chips
 
 
-def serving_note() -> str:
+def serving_note(asked: Serving) -> str:
     """What a latency of a plan assumes, for people."""
+    free = "" if source_of(asked.chip or "") else ", and exchanges between chips take no time, as nobody says how fast"
     return (
-        f"latency: as `simulate latency --params` assumes it ({UTILIZATION:.0%} of the peak of compute, "
-        f"{latency.MEMORY_SHARE:.0%} of the bandwidth of memory), of models whose shape is not known: without "
-        "attention, cache and exchanges between the chips that answer, so it is too short, and the more so the more "
-        "chips; `simulate latency --shape` counts them"
+        f"latency: as `simulate latency --shape` assumes it ({UTILIZATION:.0%} of the peak of compute, "
+        f"{latency.MEMORY_SHARE:.0%} of the bandwidth of memory), of a model with the dimensions of Llama 3, scaled to "
+        f"its size{free}"
     )

@@ -1,13 +1,13 @@
 """Seconds of inference: by arithmetic, at limits, and not below what was published."""
 
 import itertools
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 
 from sim.laws.flops import parts
-from sim.laws.inference_latency import Lane, Layout, chip_bytes, decode, prefill, served, served_by_size
-from sim.laws.shapes import SHAPES
+from sim.laws.inference_latency import Lane, Layout, chip_bytes, decode, prefill, served, served_by_size, served_like
+from sim.laws.shapes import LLAMA_3, SHAPES
 
 LLAMA = SHAPES["llama-3-70b"]
 V5E, V4 = (197e12, 819e9), (275e12, 1200e9)
@@ -34,6 +34,24 @@ def test_decode_of_32_sequences_of_8k_in_int8_on_8_chips_takes_17_ms():
     assert found.bound == "memory"
     assert found.memory_s == pytest.approx((69.5e9 + 42.9e9) / (8 * 819e9), rel=1e-3)
     assert decode(model, on(16), 32, 8192).memory_s == found.memory_s / 2
+
+
+@pytest.mark.parametrize("shape", LLAMA_3)
+def test_a_model_with_the_dimensions_of_llama_3_is_llama_3_at_its_sizes(shape):
+    like, known = served_like(shape.params, 1, 2), served(shape, 1, 2)
+    assert asdict(like) == pytest.approx(asdict(known))
+
+
+@pytest.mark.parametrize("params", [1e9, 3e9, 30e9, 200e9, 2e12])
+def test_other_sizes_have_dimensions_in_between_and_grow_alike(params):
+    """Weights are exactly N; twice the weights have layers and widths of 2^(1/3) each, within a tenth."""
+    one, two = served_like(params, 2, 2), served_like(2 * params, 2, 2)
+    assert one.held_bytes == pytest.approx(2 * params)
+    assert all(asdict(two)[name] > value for name, value in asdict(one).items())
+    assert two.layers * two.width**2 / (one.layers * one.width**2) == pytest.approx(2, rel=0.1)
+    assert one.prefill_flop_per_token <= 2 * params
+    assert one.read_bytes <= one.held_bytes
+    assert params < 5e9 or one.prefill_flop_per_token > 0.8 * 2 * params  # what is left are embedding and head
 
 
 def test_a_token_alone_reads_all_weights_and_a_critical_batch_is_bound_by_both():
