@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +12,7 @@ import typer
 from ..errors import InputError
 from ..shell.delivery import check_writable
 from ..shell.formats import CiteOption, Format, FormatOption, OutputOption, chosen
+from ..shell.option_groups import given
 from .handing_over import hand_over
 from .options import (
     ReplicasOption,
@@ -45,12 +47,51 @@ _STUDY = "diloco"
 LawOption = Annotated[
     str,
     typer.Option(
-        help="Law: diloco (all the options), kaplan or c4 (loss after steps at a batch; kaplan also after tokens), "
-        "chinchilla or epoch (after tokens), or a file of simulate fit.",
+        help="Law: diloco (its options are --strategy to --unique-tokens), kaplan or c4 (loss after steps at a batch; "
+        "kaplan also after tokens), chinchilla or epoch (after tokens), distillation (a student), granular-experts or "
+        "joint-experts (mixtures of experts), over-training (error on tasks), or a file of simulate fit.",
         metavar="NAME|FILE",
-        autocompletion=lambda: [_STUDY, "kaplan", "c4", "chinchilla", "epoch"],
+        autocompletion=lambda: [_STUDY, "kaplan", "c4", "chinchilla", "epoch", *TAKES],
     ),
 ]
+
+
+@dataclass(frozen=True)
+class BeyondOptions:
+    """What the laws of a student, of experts and of tasks ask for."""
+
+    teacher_loss: Annotated[
+        float | None, typer.Option(help="Loss of the teacher [nats per token], for distillation.")
+    ] = None
+    teacher_params: Annotated[
+        str | None, typer.Option(help="Parameters of the teacher: its loss, and its costs.", metavar="COUNT")
+    ] = None
+    teacher_tokens: Annotated[
+        str | None, typer.Option(help="Tokens it was trained on. [default: 20 a parameter]", metavar="COUNT")
+    ] = None
+    experts: Annotated[
+        float | None, typer.Option(help="Experts E, for joint-experts; one works on a token. [default: 8]")
+    ] = None
+    granularity: Annotated[
+        float | None, typer.Option(help="A dense layer over an expert in width, for granular-experts. [default: 1]")
+    ] = None
+    data: Annotated[
+        str | None,
+        typer.Option(
+            help="c4, redpajama (the default) or refinedweb: what is trained on, for over-training.",
+            metavar="NAME",
+            autocompletion=lambda: ["c4", "redpajama", "refinedweb"],
+        ),
+    ] = None
+
+
+TAKES: dict[str, tuple[str, ...]] = {
+    "distillation": ("teacher_loss", "teacher_params", "teacher_tokens"),
+    "granular-experts": ("granularity",),
+    "joint-experts": ("experts",),
+    "over-training": ("data",),
+}
+"""The options of each of these laws beside parameters and tokens."""
 
 
 def predict(
@@ -63,6 +104,7 @@ def predict(
     steps: StepsOption = None,
     batch_tokens: BatchTokensOption = None,
     unique_tokens: UniqueTokensOption = None,
+    beyond: BeyondOptions = BeyondOptions(),
     format_: FormatOption = None,
     output: OutputOption = None,
     cite: CiteOption = False,
@@ -75,10 +117,18 @@ def predict(
     from ..questions.predict_by import tokens_of
     from ..report.predict import report
 
+    for name in given(beyond):
+        if name not in TAKES.get(law, ()):
+            (fit,) = (own for own, names in TAKES.items() if name in names)
+            raise InputError(f"--{name.replace('_', '-')}: has no effect on the law {law}; write --law {fit}, too")
     trained, batch = count_if_given("--tokens", tokens), count_if_given("--batch-tokens", batch_tokens)
+    others = {"strategy": strategy, "replicas": replicas, "sync-every": sync_every, "unique-tokens": unique_tokens}
+    if law in TAKES:
+        _refuse(law, others | {"steps": steps, "batch-tokens": batch})
+        _beyond(law, count("--params", params), trained, beyond, shape, output, cite=cite)
+        return
     if law != _STUDY:
-        others = (("strategy", strategy), ("replicas", replicas), ("sync-every", sync_every))
-        _refuse(law, dict((*others, ("unique-tokens", unique_tokens))))
+        _refuse(law, others)
         _by_law(law, count("--params", params), trained, steps, batch, shape, output, cite=cite)
         return
     trained = tokens_of(trained, steps, batch)
@@ -129,3 +179,32 @@ def _by_law(
     hand_over(
         report(answer(law, params, tokens=tokens, steps=steps, batch_tokens=batch_tokens)), shape, output, cite=cite
     )
+
+
+def _beyond(
+    law: str,
+    params: float,
+    tokens: float | None,
+    asked: BeyondOptions,
+    shape: Format,
+    output: Path | None,
+    *,
+    cite: bool,
+) -> None:
+    """Answers for a student, for experts, or for tasks."""
+    from ..questions.beyond.ask import ask
+    from ..report.predict_beyond import report
+
+    others = given(asked)
+    for name in ("teacher_params", "teacher_tokens"):
+        if name in others:
+            others[name] = count(f"--{name.replace('_', '-')}", others[name])
+    found = ask(law, params, tokens, **others)
+
+    def illustrated(told: Report) -> Report:
+        from ..questions.beyond.ask import BY_TOKENS
+        from ..report.page.predict_beyond import page
+
+        return page(told, found, [ask(law, params, found.tokens * more, **others) for more in BY_TOKENS])
+
+    hand_over(report(found), shape, output, illustrated, cite=cite)

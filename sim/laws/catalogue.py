@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from . import chinchilla, communication, data_constrained, experts, flops, inference, kaplan, published
+from .beyond import distillation, many_experts, tasks
 from .critical_batch import KAPLAN
 
 
@@ -47,8 +48,8 @@ def _table(laws: Mapping[str, published.Law]) -> dict[str, float]:
 
 
 def laws() -> tuple[KnownLaw, ...]:
-    """All of them: DiLoCo's, Kaplan's, Chinchilla's, and those of special cases."""
-    return (*_diloco(), *_communication(), *_kaplan(), *_chinchilla(), *_special())
+    """All of them: DiLoCo's, Kaplan's, Chinchilla's, those of special cases, and those beyond N and D."""
+    return (*_diloco(), *_communication(), *_kaplan(), *_chinchilla(), *_special(), *_beyond())
 
 
 def _diloco() -> tuple[KnownLaw, ...]:
@@ -212,5 +213,42 @@ def _special() -> tuple[KnownLaw, ...]:
             "flops", "flops of training [flop]", "6 N D + 12 L T W D (half of it if causal)",
             {"weights": flops.FLOP_PER_WEIGHT, "attention": flops.ATTENTION_FLOP}, "nothing: flops are counted",
             "arXiv 2001.08361, section 2.1; arXiv 2204.02311, appendix B",
+        ),
+    )  # fmt: skip
+
+
+def _beyond() -> tuple[KnownLaw, ...]:
+    paper = "arXiv 2502.08606"
+    trained = {f"{name} ({data})": value for data, law in tasks.TRAINED.items() for name, value in vars(law).items()}
+    return (
+        KnownLaw(
+            "distillation", "loss of a student",
+            "L_T + L_T^-c0 [1 + (L_T/(L d1))^(1/f1)]^(-c1 f1) (A'/N^a' + B'/D^b')^g', L = distillation-supervised",
+            distillation.STUDENT,
+            "students of 143M to 7.75B parameters, 3.7B to 512B tokens of C4, teachers of loss 1.9 to 2.8",
+            f"{paper}, equation 8 and Table 6",
+        ),
+        KnownLaw(
+            "distillation-supervised", "loss of the same models without a teacher, and of teachers",
+            "E + (A/N^a + B/D^b)^g", distillation.SUPERVISED, "143M to 12.6B parameters, to 512B tokens of C4",
+            f"{paper}, equation 1 and Table 6",
+        ),
+        KnownLaw(
+            "granular-experts", "loss of a mixture of experts of granularity G",
+            "c + (g/G^gamma + a)/N^alpha + b/D^beta", many_experts.GRANULAR,
+            "129M to 3.7B parameters, 16B to 130B tokens, G from 1 to 16, 64 experts' worth of parameters",
+            "arXiv 2402.07871, equation 9 and Table 1",
+        ),
+        KnownLaw(
+            "joint-experts", "loss from active parameters, tokens and experts",
+            "a E'^delta N^(alpha + gamma ln E') + b E'^omega D^(beta + zeta ln E') + c", many_experts.JOINT,
+            "79M to 2.7B active parameters, 5B in all, 0.5B to 80B tokens, 1 to 32 experts",
+            "arXiv 2502.05172, equation 6 and Table 3",
+        ),
+        KnownLaw(
+            "over-training", "loss on C4, and mean top-1 error over 17 tasks",
+            "E + (a M^eta + b M^-eta) C^-eta with M = D/N, C = 6 N D; eps - k exp(-gamma L)", trained,
+            "11M to 1.4B parameters, 20 to 320 tokens a parameter; tried to 6.9B and 640",
+            "arXiv 2403.08540, equations 4 and 5, Table 6",
         ),
     )  # fmt: skip

@@ -18,7 +18,9 @@ BY_STEPS = {"kaplan": "kaplan", "c4": "c4"}
 """Laws of the loss after S steps at batch B, and their keys in `kaplan.STEP_LAWS`."""
 BY_TOKENS = {"chinchilla": "hoffmann", "epoch": "epoch"}
 """Laws of the loss after D tokens, and their keys in `chinchilla.CONSTANTS`."""
-LAWS = (OWN, *BY_STEPS, *BY_TOKENS)
+BEYOND = ("distillation", "granular-experts", "joint-experts", "over-training")
+"""The laws of `sim.questions.beyond`."""
+LAWS = (OWN, *BY_STEPS, *BY_TOKENS, *BEYOND)
 _KAPLAN_PARAMS = (768.0, 1.5e9)
 
 

@@ -32,6 +32,7 @@ STEPS = ["fit", LOSSES, "--form", "steps", "--resamples", "2", "--params", "1e10
 IMPORT = ["import", "{log}", "--params", "1e9", "--tokens-per-step", "8192", "--chips", "8"]
 LATENCY = ["latency", "--chip", "tpu-v5e", "--shape", "llama-3-70b"]
 PREDICT = ["predict", "--params", "1e9"]
+STUDENT = [*PREDICT, "--law", "distillation"]
 VARIED = ["sweep", "--vary", "compute=1,2", "--workers", "1", "--workload", "10b"]
 SWEEP = [*VARIED, "--topology", "low-bw"]
 DRAWN = [*SWEEP[:1], *SWEEP[3:], *SHORT, "--draw", "compute=uniform:1:2", "--count", "3"]
@@ -166,6 +167,12 @@ PAIRS: dict[str, tuple[list[str], str | None]] = {
     "predict --batch-tokens": (PREDICT, "2097152"),
     "predict --unique-tokens": (PREDICT, "1e9"),
     "predict --sync-every": ([*PREDICT, *DILOCO], "100"),
+    "predict --teacher-loss": ([*STUDENT, "--teacher-params", "7e9"], "2.3"),
+    "predict --teacher-params": ([*STUDENT, "--teacher-loss", "2.2"], "7e9"),
+    "predict --teacher-tokens": ([*STUDENT, "--teacher-params", "7e9"], "1e12"),
+    "predict --experts": ([*PREDICT, "--law", "joint-experts"], "4"),
+    "predict --granularity": ([*PREDICT, "--law", "granular-experts"], "4"),
+    "predict --data": ([*PREDICT, "--law", "over-training"], "c4"),
     "plan --topology": (["plan", "--days", "3", "--params", "1e9"], "h100-one-site"),
     "plan --days": (PLAN, "5"),
     "plan --mfu": ([*PLAN, "--chip", "h100"], "0.3"),
