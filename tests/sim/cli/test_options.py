@@ -25,9 +25,12 @@ GOODPUT = ["goodput", *BROKEN, "--for", "6 h", "--topology", "low-bw"]
 EXPLAIN = ["explain", *DILOCO, *SHORT]
 PLAN = ["plan", "--topology", "h100-two-sites", "--days", "3", "--params", "1e9"]
 SERVED = [*PLAN, "--max-latency", "5 s", "--serve-chip", "tpu-v5e"]
-LOSSES, SIZES, EXCHANGES = (str(Path(__file__).parent / name) for name in ("losses.csv", "sizes.csv", "exchanges.csv"))
+LOSSES, SIZES, EXCHANGES, MIXTURES = (
+    str(Path(__file__).parent / name) for name in ("losses.csv", "sizes.csv", "exchanges.csv", "mixtures.csv")
+)
 FIT = ["fit", SIZES, "--form", "power", "--resamples", "9"]
 CALIBRATE = ["calibrate", EXCHANGES, "--topology", "{uneven}", "--resamples", "20"]
+MIXTURE = ["fit", MIXTURES, "--form", "mixture"]
 STEPS = ["fit", LOSSES, "--form", "steps", "--resamples", "2", "--params", "1e10", "--batch-tokens", "1e6"]
 IMPORT = ["import", "{log}", "--params", "1e9", "--tokens-per-step", "8192", "--chips", "8"]
 LATENCY = ["latency", "--chip", "tpu-v5e", "--shape", "llama-3-70b"]
@@ -142,6 +145,8 @@ PAIRS: dict[str, tuple[list[str], str | None]] = {
     "fit --huber": (FIT, "inf"),
     "fit --resamples": (FIT, "30"),
     "fit --seed": (FIT, "1"),
+    "fit --at": (MIXTURE, "github=0.3,pile_cc=0.7"),
+    "fit --weights": (MIXTURE, "github=3,pile_cc=1"),
     "fit --params": (FIT, "1e10"),
     "fit --tokens": (STEPS, "1e12"),
     "fit --batch-tokens": (STEPS, "4e6"),

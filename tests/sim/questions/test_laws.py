@@ -27,7 +27,7 @@ FORMULAS = {
 }
 """Of each file with a law: its names in the list."""
 OTHERS = {"__init__", "catalogue", "combined", "coverage", "fitting", "forms", "model_family", "optimal", "published"}
-OTHERS |= {"beyond/__init__", "chip_step", "inference_latency", "own", "shapes", "values"}
+OTHERS |= {"beyond/__init__", "beyond/mixing", "chip_step", "inference_latency", "own", "shapes", "values"}
 
 
 def ask(simulate, *words):
