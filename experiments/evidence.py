@@ -18,7 +18,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from sim.questions.validate import live
+from sim.questions.validate import live, other_laws
 from sim.questions.validate.claims import committed
 from sim.questions.validate.published_syncs import predictions
 from sim.report.validate import shown
@@ -37,6 +37,7 @@ COPIED = (
     "compute_utilization_eager.csv",
     "eval_loss.csv",
     "loss_residuals.csv",
+    "mixtures.csv",
     "models.csv",
     "real_runs.csv",
 )
@@ -54,6 +55,7 @@ def gather() -> tuple[list[Row], list[Row]]:
     gathered = (
         fits(),
         laws(),
+        other_laws.pairs(),
         prices(),
         tables(),
         wall_clocks(),

@@ -21,6 +21,7 @@ from ..bandwidth.published_setting import study
 from ..budget.budget import answer as budget_answer
 from ..budget.comparison_rules import jobs_by_rule
 from .evidence_files import Key, read
+from .other_laws import numbers as other_laws
 from .published_syncs import SyncPrediction, predictions
 
 Numbers = dict[Key, float]
@@ -251,7 +252,7 @@ def published_sizes(how: str) -> dict[str, float]:
 
 
 LIVE: dict[str, tuple[Callable[[], Numbers], ...]] = {
-    "laws": (coefficients, held_out, laws),
+    "laws": (coefficients, held_out, laws, other_laws),
     "tables": (cells,),
     "wall-clock": (wall_clocks, four_fold),
     "syncs": (syncs,),
