@@ -12,6 +12,8 @@ from ...units.in_words import human_count
 from .fitted_range import outside
 
 Word = Literal["distil", "train"]
+MOST_LOSS = 12.0
+"""More than the log of any vocabulary [nats per token]."""
 
 
 @dataclass(frozen=True)
@@ -100,9 +102,15 @@ def distilled(
             raise ArgumentError("{teacher_loss}: {teacher_tokens} says the same; leave out one of them")
         teacher_tokens = teacher_tokens or TOKENS_PER_PARAM * teacher_params
         teacher_loss = distillation.supervised_loss(teacher_params, teacher_tokens)
+        if teacher_loss > MOST_LOSS:
+            told = (
+                "{teacher_params}: a teacher of loss {loss:.3g} knows less than chance; write more parameters or tokens"
+            )
+            raise ArgumentError(told, loss=teacher_loss)
     assert teacher_loss is not None
-    if not 1 <= teacher_loss <= 12:
-        raise ArgumentError("{teacher_loss}: got {got}; write nats per token from 1 to 12", got=brief(teacher_loss))
+    if not 1 <= teacher_loss <= MOST_LOSS:
+        told = "{teacher_loss}: got {got}; write nats per token from 1 to {most:g}"
+        raise ArgumentError(told, got=brief(teacher_loss), most=MOST_LOSS)
     loss = distillation.student_loss(params, trained, teacher_loss)
     best = distillation.best_teacher_loss(params, trained)
     return DistilledLoss(

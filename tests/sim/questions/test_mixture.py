@@ -98,6 +98,19 @@ def test_runs_that_follow_no_mixture_are_said_to_follow_none(tmp_path):
     assert any(note.startswith("best:") for note in found.notes)
 
 
+def test_a_gain_that_is_smaller_than_the_error_is_not_to_be_relied_on(tmp_path):
+    shares, noise = drawn(14, 4), np.random.default_rng(10)
+    told = []
+    for spread in (0.002, 0.02):
+        losses = {
+            f"l{place}": law.at(shares) * (1 + spread * noise.normal(size=14)) for place, law in enumerate(PLANTED)
+        }
+        found = answer(table(tmp_path / "runs.csv", shares, losses))
+        assert found.best_loss < found.best_measured
+        told.append([note for note in found.notes if note.startswith("best: predicted to be")])
+    assert (told[0], len(told[1])) == ([], 1)
+
+
 def test_the_published_runs_of_two_domains_are_predicted(simulate):
     shares, losses = published("two domains")
     errors = {name: np.abs(left_out(shares, own) / own - 1) for name, own in losses.items()}

@@ -92,6 +92,7 @@ def test_beyond_the_fits_there_are_notes(inside, outside, words, simulate):
             "leave out one of them",
         ),
         (["distillation", "--teacher-loss", "0.2"], "from 1 to 12"),
+        (["distillation", "--teacher-params", "1"], "--teacher-params: a teacher of loss 60.5 knows less than chance"),
         (["distillation", "--teacher-loss", "nan"], "from 1 to 12"),
         (["distillation", "--teacher-loss", "2", "--steps", "9"], "has no --steps"),
         (["joint-experts", "--experts", "0.5"], "from 1 (dense) up"),
