@@ -99,9 +99,9 @@ def test_runs_that_follow_no_mixture_are_said_to_follow_none(tmp_path):
 
 
 def test_a_gain_that_is_smaller_than_the_error_is_not_to_be_relied_on(tmp_path):
-    shares, noise = drawn(14, 4), np.random.default_rng(10)
-    told = []
+    shares, told = drawn(14, 4), []
     for spread in (0.002, 0.02):
+        noise = np.random.default_rng(10)
         losses = {
             f"l{place}": law.at(shares) * (1 + spread * noise.normal(size=14)) for place, law in enumerate(PLANTED)
         }
