@@ -46,7 +46,21 @@ class Case(Frozen):
     sync_every: int | None = Field(default=None, gt=0, examples=[5])
     """Inner steps H between outer steps; none for Data-Parallel."""
     fragments: int | None = Field(default=None, gt=0, examples=[2])
-    """Fragments P of Streaming DiLoCo. The trainer waits for each exchange, so that nothing overlaps (tau = 0)."""
+    """Fragments P of Streaming DiLoCo."""
+    overlap_steps: int = Field(default=0, ge=0, examples=[3])
+    """Inner steps tau that go on beside an exchange; 0: the trainer waits for it."""
+    exchange: Literal["gloo", "ring"] = "gloo"
+    """Whose exchange it is: the trainer's own, or one in a thread beside the compute (`ring.py`)."""
+    streams: int = Field(default=1, gt=0, le=64, examples=[4])
+    """Connections to the next site."""
+    window_bytes: Size | None = Field(default=None, alias="window", examples=["256 KiB"])
+    """What a receiver lets be under way of each connection [byte]; default: as the kernel does."""
+    round_trip_s: Duration | None = Field(default=None, alias="round_trip", examples=["50 ms"])
+    """Between every two sites [s]; default: none but that of a bridge."""
+    round_trips_s: tuple[Duration, ...] = Field(default=(), alias="round_trips", examples=[["10 ms", "100 ms"]])
+    """Instead of round_trip: one for each site, to another one like itself; two that differ have the mean of both."""
+    loss: float = Field(default=0.0, ge=0, lt=1, examples=[0.001])
+    """Chance that a packet is lost on its way between two sites [-]."""
     steps: int = Field(default=40, gt=0, examples=[40])
     """Inner steps of the run."""
     straggler: Straggler | None = None
@@ -62,6 +76,20 @@ class Case(Frozen):
             raise InputError("sync_every: data-parallel has none, the others need it, such as sync_every: 5")
         if (self.algorithm == "streaming-diloco") != (self.fragments is not None):
             raise InputError("fragments: streaming-diloco needs them, such as fragments: 2, and the others have none")
+        if self.overlap_steps and (self.fragments is None or self.exchange != "ring"):
+            raise InputError("overlap_steps: needs streaming-diloco, and `exchange: ring` beside the compute")
+        if self.exchange == "ring" and self.sync_every is None:
+            raise InputError("exchange: ring is one of outer steps, and data-parallel has none; leave it out")
+        if self.exchange != "ring" and (self.streams > 1 or self.window_bytes):
+            raise InputError(
+                "streams, window: the trainer's own exchange has one connection as it is; write `exchange: ring`"
+            )
+        if self.round_trip_s is not None and self.round_trips_s:
+            raise InputError("a case has either `round_trip` (of all sites) or `round_trips` (one for each), not both")
+        if self.round_trips_s and len(self.round_trips_s) != self.sites:
+            raise InputError(f"round_trips: got {len(self.round_trips_s)} for {self.sites} sites; write one for each")
+        if self.loss and not self.distant:
+            raise InputError("loss: it is the relay's, and there is none without distance; write a round_trip too")
         for what in (self.straggler, self.change):
             if what and what.site is not None and what.site >= self.sites:
                 raise InputError(f"site {what.site}: there are {self.sites}, numbered from 0")
@@ -71,6 +99,16 @@ class Case(Frozen):
     def rates(self) -> tuple[float, ...]:
         """Egress rate of each site in the beginning [bit/s]."""
         return self.rates_bits_per_s or (self.rate_bits_per_s or 0.0,) * self.sites
+
+    @property
+    def distant(self) -> bool:
+        """Whether there is distance between the sites, and so a relay."""
+        return self.round_trip_s is not None or bool(self.round_trips_s)
+
+    @property
+    def latencies_s(self) -> tuple[float, ...]:
+        """One-way latency of each site's access: a round trip passes four of them [s]."""
+        return tuple(each / 4 for each in self.round_trips_s or (self.round_trip_s or 0.0,) * self.sites)
 
 
 class Plan(Frozen):
@@ -87,6 +125,10 @@ class Plan(Frozen):
     """Bucket of the shaper: bytes that pass at once after a silence [byte]."""
     repeats: int = Field(default=3, gt=0)
     """How often each case runs, each time with processes of its own; its wall-clock is the median."""
+    runs: int = Field(default=1, gt=0)
+    """How often these processes make the run, one after the other; all of them count."""
+    congestion: Literal["cubic", "reno"] = "cubic"
+    """Congestion control of every connection, where the kernel has it."""
     tries: int = Field(default=5, gt=0)
     """How often each number of processes at once is measured for the profile; the try in the middle counts."""
     cases: tuple[Case, ...] = Field(min_length=1)
@@ -97,7 +139,16 @@ class Plan(Frozen):
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice:
             raise InputError(f"two cases are named {twice!r}; give each a name of its own")
+        if len({case.distant for case in self.cases}) > 1:
+            raise InputError("round_trip: some cases have one, and some have none; give those a file of their own")
+        if self.runs > 1 and any(case.change for case in self.cases):
+            raise InputError("change: a link changes in one run; write `repeats` instead of `runs`")
         return self
+
+    @property
+    def distant(self) -> bool:
+        """Whether the sites of all cases are joined by a relay."""
+        return self.cases[0].distant
 
 
 def read_plan(path: Path) -> Plan:
@@ -115,7 +166,7 @@ def config_of(plan: Plan, case: Case) -> dict[str, Any]:
     spread = case.algorithm == "data-parallel"
     outer = {} if spread else {"sync_every": case.sync_every}
     if case.algorithm == "streaming-diloco":
-        outer |= {"fragments": case.fragments, "overlap_steps": 0}
+        outer |= {"fragments": case.fragments, "overlap_steps": case.overlap_steps}
     return {
         "model": {
             "layers": plan.layers,

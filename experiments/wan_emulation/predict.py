@@ -19,8 +19,12 @@ from .unshaped import Profile
 
 SEGMENT_BYTES = 1448
 """Payload of a full packet: 1500 less 20 of IPv4 and 32 of TCP with timestamps; the shaper counts 1514."""
-TERMS = ("headers", "bucket", "exchange", "sharing", "apart", "outer")
-"""What the prediction has beside bytes over rate and the seconds of a step alone."""
+BRIDGE_S = 5e-5
+"""One-way latency of each side of a bridge [s]."""
+NEAR = ("headers", "bucket", "exchange", "sharing", "apart", "outer")
+FAR = ("messages", "window", "loss")
+TERMS = (*NEAR, *FAR)
+"""What the prediction has beside bytes over rate, latency and the seconds of a step alone; FAR: with distance."""
 
 
 def predicted(plan: Plan, case: Case, profile: Profile, *, without: Collection[str] = ()) -> Run:
@@ -45,10 +49,18 @@ def scenario_of(plan: Plan, case: Case, profile: Profile, trace: Path, *, withou
     for site in range(case.sites):
         shared = {} if "sharing" in without else {"host": f"core{profile.core(site)}"}
         datacenters.append({"name": f"site{site}", "chips": 1, **shared})
-        way = {"latency": "0.05 ms", **({} if "bucket" in without else {"burst": f"{plan.burst_bytes!r} B"})}
-        links.append({"from": f"site{site}", "to": "bridge", **_rate(case, site), **way})
-        links.append({"from": "bridge", "to": f"site{site}", "bandwidth": "100 Gbit/s", "latency": "0.05 ms"})
-    transport = {} if "exchange" in without else {"exchange_overhead": f"{measured.exchange_s!r} s"}
+        latency = f"{case.latencies_s[site] if case.distant else BRIDGE_S!r} s"
+        way = {"latency": latency, **({} if "bucket" in without else {"burst": f"{plan.burst_bytes!r} B"})}
+        lossy = {"loss": case.loss} if case.loss and "loss" not in without else {}
+        links.append({"from": f"site{site}", "to": "bridge", **_rate(case, site), **way, **lossy})
+        links.append({"from": "bridge", "to": f"site{site}", "bandwidth": "100 Gbit/s", "latency": latency})
+    ring = case.exchange == "ring"
+    exchange_s = measured.ring_exchange_s if ring else measured.exchange_s
+    transport: dict[str, Any] = {} if "exchange" in without else {"exchange_overhead": f"{exchange_s!r} s"}
+    if case.distant and not ring and "messages" not in without:
+        transport["messages"] = profile.messages
+    if "window" not in without:
+        transport |= {"streams": case.streams, **({"window": f"{case.window_bytes!r} B"} if case.window_bytes else {})}
     if "headers" not in without:
         header_bytes = SEGMENT_BYTES * (1 / profile.goodput_share - 1)
         transport |= {"segment": f"{SEGMENT_BYTES} B", "header": f"{header_bytes!r} B"}
@@ -61,13 +73,12 @@ def scenario_of(plan: Plan, case: Case, profile: Profile, trace: Path, *, withou
         "transport": transport,
         "hosts": [] if "sharing" in without else _hosts(case, profile),
     }
+    outer_s = measured.ring_outer_s if ring else measured.outer_s
     document = {
         "name": case.name,
         "topology": topology,
         "workload": {"trace": str(trace), "steps": case.steps, "layer_params": _layers(plan, profile)},
-        "strategies": [
-            _strategy(case, 0.0 if "outer" in without else measured.outer_s / max(_slowdowns(case, profile)))
-        ],
+        "strategies": [_strategy(case, 0.0 if "outer" in without else outer_s / max(_slowdowns(case, profile)))],
     }
     return validate(Scenario, document, source=case.name)
 
@@ -124,7 +135,7 @@ def _strategy(case: Case, outer_s: float) -> dict[str, Any]:
         "compression_time": f"{outer_s!r} s",
     }
     if case.algorithm == "streaming-diloco":
-        strategy |= {"fragments": case.fragments, "overlap_steps": 0}
+        strategy |= {"fragments": case.fragments, "overlap_steps": case.overlap_steps}
     return strategy
 
 

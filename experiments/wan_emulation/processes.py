@@ -35,8 +35,18 @@ def run_together(
     *,
     limit_s: float,
     watch: Watch = lambda *_: None,
+    more: Sequence[str] = (),
 ) -> list[Any]:
     """Starts a process in each site, pinned to the cores in turn, and waits for what they write.
+
+    Args:
+      sites: where.
+      config: of the trainer.
+      mode: of the worker.
+      factors: how many times as long each site computes.
+      limit_s: after which they are stopped [s].
+      watch: is called meanwhile.
+      more: options of the worker, the same in each site.
 
     Raises:
       InputError: a process failed or took too long.
@@ -67,7 +77,7 @@ def run_together(
                 ]
                 command += ["--output", str(where / f"{site}.json"), "--coordinator", f"{sites.address(0)}:{PORT}"]
                 command += ["--processes", str(len(factors)), "--process", str(site), "--factor", str(factor)]
-                command += ["--core", str(cores[site % len(cores)])]
+                command += ["--core", str(cores[site % len(cores)]), *more]
                 command += ["--go", str(where / "go")] if site == 0 else []
                 with (where / f"{site}.log").open("wb") as log:
                     processes.append(

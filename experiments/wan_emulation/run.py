@@ -15,6 +15,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from sim.shell.delivery import write_atomically
 from sim.simulation.results import Run
 
 from .cases import Case, Plan, config_of, read_plan
-from .namespaces import Sites, missing
+from .namespaces import Distance, Sites, missing
 from .predict import TERMS, predicted
 from .processes import STARTUP_S, run_together
 from .unshaped import Profile, profile_of, read_profile
@@ -62,7 +63,7 @@ def emulate(cases: Path, only: Sequence[str], results: Path, profile_path: Path)
     """Makes the runs that are missing in the table.
 
     Raises:
-      InputError: a case is wrong, or the machine allows no namespaces.
+      InputError: a case is wrong, or failed when all others had run, or the machine allows no namespaces.
     """
     plan = read_plan(cases)
     unknown = set(only) - {case.name for case in plan.cases}
@@ -76,14 +77,23 @@ def emulate(cases: Path, only: Sequence[str], results: Path, profile_path: Path)
         print(f"nothing is missing in {results}")
         return
     profile = profile_of(plan, profile_path)
-    for case in wanted:
-        row = made(plan, case, profile)
+    failed = []
+    for number, case in enumerate(wanted, start=1):
+        try:
+            row = made(plan, case, profile)
+        except InputError as error:
+            failed.append(case.name)
+            print(f"{number} of {len(wanted)}, {case.name}: {error}", file=sys.stderr, flush=True)
+            continue
         append(results, row)
         print(
+            f"{number} of {len(wanted)}, "
             f"{case.name}: predicted {row['predicted_s']} s, measured {row['measured_s']} s, "
             f"error {float(row['error']):+.1%}",
             flush=True,
         )
+    if failed:
+        raise InputError(f"{len(failed)} cases failed: {', '.join(failed)}; the same command tries them again")
 
 
 def predict_again(cases: Path, results: Path, profile_path: Path) -> None:
@@ -126,10 +136,14 @@ def _beside(said: Run, naive: Run, measured_s: float) -> Row:
 def made(plan: Plan, case: Case, profile: Profile) -> Row:
     """Predicts a case, then runs it."""
     said, naive = _both(plan, case, profile)
-    runs = [trained(plan, case, limit_s=STARTUP_S + 4 * said.wall_clock_s) for _ in range(plan.repeats)]
-    walls_s = [max(site["wall_clock_s"] for site in found) for found, _ in runs]
-    steps = [step for found, _ in runs for step in found[0]["steps"]]
-    exchanges = [step["exchange_s"] for step in steps if step["exchange_s"]]
+    limit_s = STARTUP_S + 4 * plan.runs * said.wall_clock_s
+    tries = [trained(plan, case, limit_s=limit_s) for _ in range(plan.repeats)]
+    runs = [run for found, _ in tries for run in zip(*found, strict=True)]
+    walls_s = [max(site["wall_clock_s"] for site in run) for run in runs]
+    steps = [step for run in runs for step in run[0]["steps"]]
+    exchanges = [s for run in runs for s in run[0]["beside_s"]] or [
+        step["exchange_s"] for step in steps if step["exchange_s"]
+    ]
     return {
         "case": case.name,
         "algorithm": case.algorithm,
@@ -137,6 +151,7 @@ def made(plan: Plan, case: Case, profile: Profile) -> Row:
         "sync_every": case.sync_every or "",
         "fragments": case.fragments or "",
         "links": links_of(case),
+        **({"exchange": case.exchange, "overlap_steps": case.overlap_steps} if case.distant else {}),
         "straggler": f"site {case.straggler.site} x{case.straggler.factor:g}" if case.straggler else "",
         "steps": case.steps,
         **_beside(said, naive, statistics.median(walls_s)),
@@ -144,7 +159,8 @@ def made(plan: Plan, case: Case, profile: Profile) -> Row:
         "inner_step_s": f"{statistics.median(step['inner_s'] for step in steps):.4f}",
         "exchange_s": f"{statistics.median(exchanges):.4f}" if exchanges else "",
         "payload_bytes": f"{said.cross_datacenter_bytes:.0f}",
-        "sent_bytes": runs[0][1],
+        "sent_bytes": round(tries[0][1].sent_bytes / plan.runs),
+        **({"relay_share": f"{statistics.fmean(sent.relay_share for _, sent in tries):.4f}"} if case.distant else {}),
     }
 
 
@@ -155,32 +171,50 @@ def links_of(case: Case) -> str:
     if case.change:
         whose = "" if case.change.site is None else f" of site {case.change.site}"
         text += f", {case.change.rate_bits_per_s / 1e6:g}{whose} after {case.change.after_s:g} s"
-    return text
+    if case.distant:
+        trips = [f"{4000 * latency_s:g}" for latency_s in case.latencies_s]
+        text += f", {trips[0] if len(set(trips)) == 1 else ' / '.join(trips)} ms"
+    text += f", {case.loss:.2g} lost" if case.loss else ""
+    text += f", window {case.window_bytes / 1024:g} KiB" if case.window_bytes else ""
+    return text + (f", {case.streams} streams" if case.streams > 1 else "")
 
 
-def trained(plan: Plan, case: Case, *, limit_s: float) -> tuple[list[dict[str, Any]], int]:
-    """Runs a case once: what each site wrote, and what all interfaces sent [byte]."""
-    before: list[int] = []
+@dataclass(frozen=True)
+class Sent:
+    """What the network did while processes ran: bytes of all interfaces, and the relay's share of a core."""
 
-    def total_bytes(sites: Sites) -> int:
-        return sum(sites.sent_bytes(site) for site in range(case.sites))
+    sent_bytes: int
+    relay_share: float
+
+
+def trained(plan: Plan, case: Case, *, limit_s: float) -> tuple[list[list[dict[str, Any]]], Sent]:
+    """Starts a case's processes once: for each site what each of its runs took, and what the network did."""
+    before: list[tuple[float, int, float]] = []
+
+    def state(sites: Sites) -> tuple[float, int, float]:
+        return time.monotonic(), sum(sites.sent_bytes(site) for site in range(case.sites)), sites.relay_s()
 
     def watch(sites: Sites, begins: Callable[[], bool]) -> None:
         if not begins():
             return
-        begin = time.monotonic()
-        before.append(total_bytes(sites))
+        before.append(state(sites))
         if case.change:
-            time.sleep(max(0.0, begin + case.change.after_s - time.monotonic()))
+            time.sleep(max(0.0, before[0][0] + case.change.after_s - time.monotonic()))
             for site in range(case.sites) if case.change.site is None else [case.change.site]:
                 sites.shape(site, case.change.rate_bits_per_s, change=True)
 
     factors = [1.0] * case.sites
     if case.straggler:
         factors[case.straggler.site] = case.straggler.factor
-    with Sites(case.rates, burst_bytes=plan.burst_bytes) as sites:
-        found = run_together(sites, config_of(plan, case), "train", factors, limit_s=limit_s, watch=watch)
-        return found, total_bytes(sites) - before[0]
+    distance = Distance(case.latencies_s, loss=case.loss) if case.distant else None
+    with Sites(case.rates, burst_bytes=plan.burst_bytes, distance=distance, congestion=plan.congestion) as sites:
+        more = ["--runs", str(plan.runs)]
+        if case.exchange == "ring":
+            more += ["--ring", *(sites.address(site) for site in range(case.sites)), "--streams", str(case.streams)]
+            more += ["--window", f"{case.window_bytes:.0f}"] if case.window_bytes else []
+        found = run_together(sites, config_of(plan, case), "train", factors, limit_s=limit_s, watch=watch, more=more)
+        begin, end = before[0], state(sites)
+        return found, Sent(end[1] - begin[1], (end[2] - begin[2]) / (end[0] - begin[0]))
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:

@@ -6,6 +6,7 @@ import os
 import platform
 import statistics
 import sys
+from collections.abc import Sequence
 from importlib.metadata import version
 from itertools import accumulate
 from pathlib import Path
@@ -15,11 +16,13 @@ from sim.errors import InputError
 from sim.shell.delivery import write_atomically
 
 from .cases import Case, Plan, config_of
-from .namespaces import Sites
+from .namespaces import Distance, Sites
 from .processes import STARTUP_S, run_together
-from .tcp import goodput_share
+from .tcp import Relayed, goodput_share, relayed
 
 STEPS = 60
+FAR_S = 0.04
+"""Round trip of the exchanges that count the messages of one [s]."""
 TRAINED = ("layers", "width", "heads", "vocab", "sequence_length", "sequences", "burst_bytes")
 """What of a plan its profile depends on."""
 
@@ -35,6 +38,10 @@ class Together(Frozen):
     """Seconds of an exchange of all parameters over unshaped links, for whom comes last [s]."""
     outer_s: float
     """Seconds of the outer step's own arithmetic [s]."""
+    ring_exchange_s: float = 0.0
+    """Seconds of the same exchange by the ring in a thread [s]; 0 where no case has one."""
+    ring_outer_s: float = 0.0
+    """Seconds of an outer step beside that exchange [s]."""
 
     @property
     def mean_s(self) -> float:
@@ -57,6 +64,10 @@ class Profile(Frozen):
     """By how many processes computed at once."""
     goodput_share: float
     """Payload over shaped rate of one long plain TCP transfer [-]."""
+    messages: int = 1
+    """How often each way of an exchange passes its latency: the trainer's asks the receiver before it sends."""
+    relay: Relayed | None = None
+    """What the relay itself adds, where the sites are joined by one."""
 
     def at_once(self, processes: int) -> Together:
         """What so many processes measured.
@@ -120,7 +131,8 @@ def read_profile(path: Path, plan: Plan) -> Profile:
 
 def trained_in(plan: Plan) -> dict[str, float]:
     """What of a plan its profile depends on."""
-    return {key: float(getattr(plan, key)) for key in TRAINED}
+    relay = {"relay": 1.0} if plan.distant else {}
+    return {key: float(getattr(plan, key)) for key in TRAINED} | relay
 
 
 def machine() -> str:
@@ -146,19 +158,31 @@ def measured(plan: Plan) -> Profile:
             tries.append(found)
         # processes differ in how fast they happen to be, all their life: the one in the middle stands for them
         together[str(count)] = sorted(tries, key=lambda each: each.mean_s)[plan.tries // 2]
-    share = goodput_share(plan.burst_bytes)
+    found = {"machine": machine(), "trained": trained_in(plan), "params": params, "cores": cores, "together": together}
+    if not plan.distant:
+        return Profile(**found, goodput_share=goodput_share(plan.burst_bytes))
+    print("profile: the relay, and the messages of an exchange", flush=True)
+    far = profiled(plan, 2, FAR_S)[1].exchange_s - together["2"].exchange_s
     return Profile(
-        machine=machine(), trained=trained_in(plan), params=params, cores=cores, together=together, goodput_share=share
+        **found,
+        goodput_share=goodput_share(plan.burst_bytes, Distance([0.0] * 2)),
+        messages=max(1, round(far / FAR_S)),
+        relay=relayed(plan.burst_bytes),
     )
 
 
-def profiled(plan: Plan, count: int) -> tuple[int, Together]:
+def profiled(plan: Plan, count: int, round_trip_s: float = 0.0) -> tuple[int, Together]:
     """Parameters of the model, and what so many processes measured."""
     fields = {"name": "profile", "algorithm": "diloco", "rate": "1 Gbit/s"}
     case = Case.model_validate({**fields, "sites": max(2, count), "sync_every": STEPS, "steps": STEPS})
     config = config_of(plan, case) | {"replicas": count}
-    with Sites([None] * count, burst_bytes=plan.burst_bytes) as sites:
-        found = run_together(sites, config, "profile", [1.0] * count, limit_s=STARTUP_S + STEPS * count)
+    distance = Distance([round_trip_s / 4] * count) if plan.distant else None
+    ring = count > 1 and any(each.exchange == "ring" for each in plan.cases)
+    with Sites([None] * count, burst_bytes=plan.burst_bytes, distance=distance, congestion=plan.congestion) as sites:
+        more = ["--ring", *(sites.address(site) for site in range(count))] if ring else []
+        limit_s = STARTUP_S + STEPS * count
+        found = run_together(sites, config, "profile", [1.0] * count, limit_s=limit_s, more=more)
+    ring_exchange_s, ring_outer_s = _of_ring([site["ring_s"] for site in found]) if ring else (0.0, 0.0)
     _, nothing, exchange, outer = zip(
         *(zip(*rounds, strict=True) for rounds in zip(*(site["rounds_s"] for site in found), strict=True)), strict=True
     )
@@ -167,4 +191,12 @@ def profiled(plan: Plan, count: int) -> tuple[int, Together]:
         nothing_s=statistics.fmean(map(min, nothing)),
         exchange_s=statistics.fmean(map(min, exchange)),
         outer_s=statistics.fmean(map(statistics.fmean, outer)),
+        ring_exchange_s=ring_exchange_s,
+        ring_outer_s=ring_outer_s,
     )
+
+
+def _of_ring(sites: Sequence[Sequence[Sequence[float]]]) -> tuple[float, float]:
+    """Mean seconds of an exchange, for whom comes last, and of the outer step beside it [s]."""
+    exchange, outer = zip(*(zip(*rounds, strict=True) for rounds in zip(*sites, strict=True)), strict=True)
+    return statistics.fmean(map(min, exchange)), statistics.fmean(map(statistics.fmean, outer))

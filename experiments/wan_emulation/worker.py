@@ -1,8 +1,8 @@
 """One site: a process of a real training run, its moments written down.
 
-Started by run.py, once in each namespace. Modes: `train` is the run; `profile` measures what the prediction needs:
-inner steps of all processes at once that never meet, what an exchange of nothing costs, and the outer step's own
-arithmetic.
+Started by run.py, once in each namespace. Modes: `train` is the run, once or several times; `profile` measures what the
+prediction needs: inner steps of all processes at once that never meet, what an exchange of nothing costs, and the outer
+step's own arithmetic.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ from trainer.parallel.processes import barrier, start
 from trainer.programs.inner_step import InnerPrograms
 from trainer.training.loop import State, Trainer
 
+from .ring import Beside, Ring, addresses
+
 WARM_UP, ROUNDS = 3, 40
 
 
@@ -45,6 +47,7 @@ class Site:
         self.trainer = Trainer(self.config, data.batches.rows, mesh, alone=True)
         self.trainer.inner = [self._watched(programs) for programs in self.trainer.inner]
         self._factor = factor
+        self.beside: Beside | None = None
         self._exchange_s = 0.0
         """Processor time that exchanges of inner steps took [s]."""
 
@@ -53,8 +56,15 @@ class Site:
         state = self.trainer.start()
         for step in range(1, WARM_UP + 1):
             state, _ = self.trainer.inner_step(state, step)
-        self.trainer.outer_step(state, self.config.steps)
+        # over a long way, a connection needs some exchanges until its window is open
+        for _ in range(WARM_UP):
+            state, _ = self.trainer.outer_step(state, self.config.steps)
         return self.trainer.start()
+
+    def use(self, ring: Ring) -> None:
+        """Lets outer steps exchange by a ring beside the compute from now on."""
+        self.beside = Beside(ring)
+        self.trainer.outer = [self.beside.instead(programs) for programs in self.trainer.outer]
 
     def inner_step(self, state: State, step: int) -> tuple[State, float]:
         """An inner step; and the seconds of its exchange. A slowed site burns more of the processor behind it."""
@@ -80,12 +90,21 @@ class Site:
 
         return dataclasses.replace(programs, exchange=watched)
 
-    def train(self, go: Path | None) -> dict[str, Any]:
-        """The run, from the moment at which all processes stand ready."""
+    def train(self, go: Path | None, runs: int) -> list[dict[str, Any]]:
+        """The runs, each from the moment at which all processes stand ready."""
         state = self.warm_up()
-        barrier("go")
-        if go is not None:
-            go.write_bytes(b"!")
+        found = []
+        for run in range(runs):
+            barrier(f"go {run}")
+            if go is not None and run == 0:
+                go.write_bytes(b"!")
+            found.append(self._run(state))
+            state = self.trainer.start()
+        return found
+
+    def _run(self, state: State) -> dict[str, Any]:
+        if self.beside:
+            self.beside.took_s.clear()
         begin = time.perf_counter()
         rows = []
         for step in range(1, self.config.steps + 1):
@@ -103,7 +122,12 @@ class Site:
                     "exchange_s": inner_s + outer_s,
                 }
             )
-        return {"wall_clock_s": time.perf_counter() - begin, "steps": rows}
+        wall_clock_s = time.perf_counter() - begin
+        return {
+            "wall_clock_s": wall_clock_s,
+            "steps": rows,
+            "beside_s": list(self.beside.took_s) if self.beside else [],
+        }
 
     def profile(self) -> dict[str, Any]:
         """Seconds of inner steps in a row, of exchanges, and of the outer arithmetic."""
@@ -129,10 +153,26 @@ class Site:
             exchange_s = sum(part.exchange_s or 0.0 for part in parts)
             rounds.append([inner_s, nothing_s, exchange_s, sum(part.compute_s for part in parts)])
         return {
+            "rounds_s": rounds,
             "params": count_params(self.config.model, self.config.positions),
             "steps_s": [later - earlier for earlier, later in itertools.pairwise(ends)],
-            "rounds_s": rounds,
         }
+
+    def profile_ring(self, ring: Ring) -> list[list[float]]:
+        """Seconds of exchanges by the ring, and of what an outer step takes beside them."""
+        self.use(ring)
+        state = self.warm_up()
+        rounds = []
+        for step in range(1, ROUNDS + 1):
+            state, _ = self.trainer.inner_step(state, step)
+            barrier(f"ring {step}")
+            begin = time.perf_counter()
+            state, _ = self.trainer.outer_step(state, self.config.steps)
+            whole_s = time.perf_counter() - begin
+            assert self.beside is not None
+            exchange_s = self.beside.took_s[-1]
+            rounds.append([exchange_s, whole_s - exchange_s])
+        return rounds
 
     def _nothing(self) -> Any:
         """A collective of four bytes among all processes."""
@@ -164,13 +204,29 @@ def main() -> None:
     parser.add_argument("--core", type=int, required=True)
     parser.add_argument("--factor", type=float, default=1.0)
     parser.add_argument("--go", type=Path)
+    parser.add_argument("--runs", type=int, default=1)
+    parser.add_argument("--ring", nargs="+", help="addresses of all sites, for an exchange beside the compute")
+    parser.add_argument("--streams", type=int, default=1)
+    parser.add_argument("--window", type=int, help="of each stream of the ring [byte]")
     given = parser.parse_args()
     os.sched_setaffinity(0, {given.core})
     if given.processes > 1:
         start(given.coordinator, given.processes, given.process, sys.exit)
     config = TrainConfig.model_validate_json(given.config.read_text())
     site = Site(config, given.processes, given.factor)
-    found = site.train(given.go) if given.mode == "train" else site.profile()
+
+    def ring() -> Ring:
+        return Ring(addresses(given.ring), given.process, streams=given.streams, window_bytes=given.window)
+
+    found: Any
+    if given.mode == "train":
+        if given.ring:
+            site.use(ring())
+        found = site.train(given.go, given.runs)
+    else:
+        found = site.profile()
+        if given.ring:
+            found["ring_s"] = site.profile_ring(ring())
     partial = given.output.with_suffix(".partial")
     partial.write_text(json.dumps(found))
     partial.replace(given.output)
