@@ -46,6 +46,8 @@ FIGURES: dict[str, tuple[Path, Callable[[Path], None]]] = {
     "results": (FOLDER / "wan_emulation", lambda path: wan.draw(wan.rows(), path)),
 }
 """Every figure: the folder it lies in, and what draws it."""
+if wan.DELAY.exists():  # it takes an idle machine, and root
+    FIGURES["delay"] = (FOLDER / "wan_emulation", lambda path: wan.draw(wan.rows(wan.DELAY), path))
 
 
 def redraw(name: str, folder: Path | None = None) -> Path:

@@ -1,7 +1,7 @@
-"""The table and the picture of the emulation, from results.csv.
+"""The tables and the pictures of the emulation, from results.csv, and from delay.csv where it is there.
 
-Run: python -m experiments.wan_emulation.figure. Writes results.png and .pdf, and the tables of this folder's page
-and of the project's between their marks.
+Run: python -m experiments.wan_emulation.figure. Writes results.png and delay.png (and .pdf), and the tables of this
+folder's page and of the project's between their marks.
 """
 
 from __future__ import annotations
@@ -16,10 +16,16 @@ from sim.shell.delivery import write_atomically
 
 from .. import style
 from .cases import Case, Plan, read_plan
-from .predict import TERMS, predicted
+from .predict import FAR, NEAR, predicted
 from .unshaped import Profile, read_profile
 
 HERE = Path(__file__).parent
+DELAY = HERE / "delay.csv"
+"""The cases with distance between the sites."""
+TITLES = {
+    "results": "Real training over shaped links, predicted beforehand",
+    "delay": "Real training over links with delay and loss, predicted beforehand",
+}
 LOOKS = {
     "data-parallel": style.DATA_PARALLEL,
     "diloco": replace(style.DILOCO[8], label="DiLoCo"),
@@ -42,12 +48,16 @@ SHOWN = (
 )
 """Cases that the project's page shows, beside the one that is predicted worst."""
 WHAT = {
-    "headers": "headers: payload is 0.956 of what the shaper counts",
+    "headers": "headers: payload is {share:.3f} of what the shaper counts",
     "bucket": "the shaper's bucket: 256 KiB pass at once after a silence",
-    "exchange": "an exchange's own cost: 4 to 10 ms beside its bytes",
+    "exchange": "an exchange's own cost beside its bytes",
     "sharing": "compute shared by co-located sites",
     "apart": "members that end by themselves, as their chunks arrive",
     "outer": "the outer step's own arithmetic",
+    "latency": "latency",
+    "messages": "the receiver is asked before anything is sent: each latency {messages} times",
+    "window": "windows and parallel streams",
+    "loss": "lost packets",
 }
 Row = dict[str, str]
 
@@ -76,6 +86,8 @@ def markdown(table: Sequence[Row]) -> Iterator[str]:
     for row, error, naive in zip(table, errors(table), errors(table, "naive_s"), strict=True):
         what = LOOKS[row["algorithm"]].label + (f", {row['straggler']}" if row["straggler"] else "")
         what += f" P={row['fragments']}" if row["fragments"] else ""
+        what += f" tau={tau}" if (tau := row.get("overlap_steps", "0")) != "0" else ""
+        what += ", ring" if row.get("exchange") == "ring" else ""
         yield (
             f"| {row['sites']} | {what} | {row['sync_every']} | {row['links']} | {float(row['measured_s']):.2f} "
             f"({_short(row['runs_s'])}) | "
@@ -83,6 +95,22 @@ def markdown(table: Sequence[Row]) -> Iterator[str]:
         )
     yield ""
     yield told(table)
+
+
+def far_table(table: Sequence[Row]) -> Iterator[str]:
+    """The picture and the table of the cases with distance, and what the relay itself adds, as lines of Markdown."""
+    relay = read_profile(HERE / "delay.profile.json", read_plan(HERE / "delay.yaml")).relay
+    assert relay is not None
+    shares = [float(row["relay_share"]) for row in table]
+    yield "![Predicted beside measured, with distance](delay.png)"
+    yield ""
+    yield from markdown(table)
+    yield ""
+    yield (
+        f"The relay itself: {1e3 * relay.round_trip_s:.2f} ms of a round trip without latency, "
+        f"{1e3 * relay.added_s:.2f} ms more than the 50 ms that were set, {relay.bits_per_s / 1e9:.1f} Gbit/s of one connection that nothing "
+        f"shapes; {statistics.median(shares):.1%} of a core in the median of the cases, {max(shares):.1%} at most."
+    )
 
 
 def excerpt(table: Sequence[Row]) -> Iterator[str]:
@@ -103,14 +131,17 @@ def _short(runs_s: str) -> str:
     return " ".join(f"{float(wall_s):.2f}" for wall_s in runs_s.split(" / "))
 
 
-def terms(table: Sequence[Row]) -> Iterator[str]:
+def terms(table: Sequence[Row], plan_path: Path = HERE / "cases.yaml", name: str = "results") -> Iterator[str]:
     """What each term of the model is worth, as lines of Markdown: the errors without it."""
-    plan = read_plan(HERE / "cases.yaml")
-    profile = read_profile(HERE / "results.profile.json", plan)
+    plan = read_plan(plan_path)
+    profile = read_profile(HERE / f"{name}.profile.json", plan)
+    known = (*NEAR, *FAR) if plan.distant else NEAR
     cases = {case.name: case for case in plan.cases}
     yield "| left out | median error | worst error |"
     yield "|---|---|---|"
-    rows_of = {"nothing": (), **{WHAT[term]: (term,) for term in TERMS}, "all of these: bytes over rate": TERMS}
+    numbers = {"share": profile.goodput_share, "messages": profile.messages}
+    each = {WHAT[term].format(**numbers): (term,) for term in known}
+    rows_of = {"nothing": (), **each, "all of these: bytes over rate": known}
     for label, left_out in rows_of.items():
         said = [{**row, "said_s": f"{_wall_s(plan, cases[row['case']], profile, left_out)}"} for row in table]
         found = [abs(error) for error in errors(said, "said_s")]
@@ -145,7 +176,7 @@ def draw(table: Sequence[Row], path: Path) -> None:
     style.finish(
         figure,
         path,
-        "Real training over shaped links, predicted beforehand",
+        TITLES[path.stem],
         f"{len(table)} cases: {summary(table)}, mean signed error {off:+.1%}; bytes over rate alone: "
         f"{summary(table, 'naive_s')}, mean signed error {naive_off:+.1%}. Points: median of the runs of a case; "
         "thin lines from its quickest to its slowest run. Grey ground: 5%. All of it was measured here.",
@@ -171,6 +202,11 @@ def main() -> None:
     table = rows()
     draw(table, HERE / "results.png")
     fill(HERE / "README.md", {"table": markdown(table), "terms": terms(table)})
+    if DELAY.exists():
+        far = rows(DELAY)
+        draw(far, HERE / "delay.png")
+        fill(HERE / "README.md", {"delay": far_table(far), "delay terms": terms(far, HERE / "delay.yaml", "delay")})
+        print(f"with distance: {summary(far)}")
     fill(HERE.parent.parent / "docs" / "tour.md", {"emulation": excerpt(table)})
     print(summary(table))
 

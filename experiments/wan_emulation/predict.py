@@ -22,9 +22,9 @@ SEGMENT_BYTES = 1448
 BRIDGE_S = 5e-5
 """One-way latency of each side of a bridge [s]."""
 NEAR = ("headers", "bucket", "exchange", "sharing", "apart", "outer")
-FAR = ("messages", "window", "loss")
+FAR = ("latency", "messages", "window", "loss")
 TERMS = (*NEAR, *FAR)
-"""What the prediction has beside bytes over rate, latency and the seconds of a step alone; FAR: with distance."""
+"""What the prediction has beside bytes over rate and the seconds of a step alone; FAR: with distance."""
 
 
 def predicted(plan: Plan, case: Case, profile: Profile, *, without: Collection[str] = ()) -> Run:
@@ -49,7 +49,8 @@ def scenario_of(plan: Plan, case: Case, profile: Profile, trace: Path, *, withou
     for site in range(case.sites):
         shared = {} if "sharing" in without else {"host": f"core{profile.core(site)}"}
         datacenters.append({"name": f"site{site}", "chips": 1, **shared})
-        latency = f"{case.latencies_s[site] if case.distant else BRIDGE_S!r} s"
+        far = case.distant and "latency" not in without
+        latency = f"{case.latencies_s[site] if far else BRIDGE_S!r} s"
         way = {"latency": latency, **({} if "bucket" in without else {"burst": f"{plan.burst_bytes!r} B"})}
         lossy = {"loss": case.loss} if case.loss and "loss" not in without else {}
         links.append({"from": f"site{site}", "to": "bridge", **_rate(case, site), **way, **lossy})

@@ -89,12 +89,15 @@ def test_cells_are_those_of_the_experiment():
         assert found == int(row["cells_apart"]), row
 
 
-def test_runs_over_shaped_links_become_two_claims(evidence, tmp_path):
-    assert evidence.wan(tmp_path) == {"wan-median": {}, "wan-worst": {}}
+def test_runs_over_shaped_links_become_two_claims_and_two_of_those_over_a_distance(evidence, tmp_path):
+    none = {claim: {} for claim in ("wan-median", "wan-worst", "wan-far-median", "wan-far-worst")}
+    assert evidence.wan(tmp_path) == none
     head = "case,algorithm,sites,sync_every,links,predicted_s,measured_s\n"
     (tmp_path / "results.csv").write_text(head + "a,diloco,2,5,100 Mbit/s,9.5,10\nb,data-parallel,3,0,even,8,10\n")
     pairs = {"a: diloco, 2 sites, H = 5, 100 Mbit/s": (10.0, 9.5), "b: data-parallel, 3 sites, even": (10.0, 8.0)}
-    assert evidence.wan(tmp_path) == {"wan-median": pairs, "wan-worst": pairs}
+    assert evidence.wan(tmp_path) == {**none, "wan-median": pairs, "wan-worst": pairs}
+    (tmp_path / "delay.csv").write_text(head + "c,diloco,2,5,far,9,10\n")
+    assert evidence.wan(tmp_path)["wan-far-worst"] == {"c: diloco, 2 sites, H = 5, far": (10.0, 9.0)}
 
 
 def test_appendix_a_by_hand(evidence):

@@ -2,12 +2,17 @@
 
 import csv
 import importlib
+import itertools
 import math
 import os
+import random
+import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from sim.errors import InputError
@@ -69,6 +74,16 @@ def test_the_committed_cases_are_valid_and_as_many_as_were_asked_for(emulation):
         ({"algorithm": "data-parallel", "rates": ["1 Mbit/s"]}, "one for each"),
         ({"algorithm": "data-parallel", "rate": "1 Mbit/s", "straggler": {"site": 2, "factor": 2}}, "numbered from 0"),
         ({"algorithm": "diloco", "rate": "1 Mbit/s", "sync_every": 5, "fragments": 2}, "fragments"),
+        ({"algorithm": "diloco", "rate": "1 Mbit/s", "sync_every": 5, "overlap_steps": 2}, "needs streaming-diloco"),
+        ({"algorithm": "data-parallel", "rate": "1 Mbit/s", "exchange": "ring"}, "one of outer steps"),
+        ({"algorithm": "diloco", "rate": "1 Mbit/s", "sync_every": 5, "streams": 2}, "write `exchange: ring`"),
+        ({"algorithm": "diloco", "rate": "1 Mbit/s", "sync_every": 5, "window": "1 MiB"}, "write `exchange: ring`"),
+        ({"algorithm": "data-parallel", "rate": "1 Mbit/s", "loss": 0.1}, "write a round_trip too"),
+        ({"algorithm": "data-parallel", "rate": "1 Mbit/s", "round_trips": ["1 ms"]}, "write one for each"),
+        (
+            {"algorithm": "data-parallel", "rate": "1 Mbit/s", "round_trip": "1 ms", "round_trips": ["1 ms", "2 ms"]},
+            "not both",
+        ),
     ],
 )
 def test_an_impossible_case_is_refused(emulation, tmp_path, case, told):
@@ -177,6 +192,129 @@ def test_committed_predictions_are_what_the_code_says_now(emulation):
         assert row["links"] == run.links_of(case)
 
 
+FAR = {"algorithm": "diloco", "sync_every": 20, "steps": 20, "rate": "20 Mbit/s", "round_trip": "100 ms"}
+
+
+def far_s(emulation, messages=1, **fields):
+    """A round of 20 steps and its exchange, of so many latencies a way; nothing but what the fields say."""
+    cases, predict = emulation("cases"), emulation("predict")
+    plan = plan_of(cases, {**FAR, **fields})
+    profile = profile_of(emulation("unshaped")).model_copy(update={"messages": messages})
+    said = predict.predicted(plan, plan.cases[0], profile, without=("bucket", "sharing"))
+    return said.wall_clock_s - 20 * 0.04
+
+
+def test_cases_with_distance_are_as_many_as_were_asked_for(emulation):
+    plan = emulation("cases").read_plan(FOLDER / "delay.yaml")
+    assert len(plan.cases) >= 30
+    assert {case.sites for case in plan.cases} == {2, 3, 4}
+    assert {case.sync_every for case in plan.cases} >= {1, 5, 20, None}
+    assert {case.round_trip_s for case in plan.cases} >= {0.005, 0.02, 0.05, 0.1, 0.2}
+    assert sum(case.overlap_steps > 0 for case in plan.cases) >= 6
+    assert {case.loss for case in plan.cases} == {0.0, 0.001, 0.01}
+    assert max(case.streams for case in plan.cases) > 1
+
+
+def test_an_exchange_over_a_distance_takes_its_latencies_and_what_the_streams_allow(emulation):
+    payload_bits = 656256 * 32
+    wire_s = payload_bits / 0.95 / 20e6
+    ring = {"exchange": "ring"}
+    # two phases, each over half a round trip; the trainer's own asks before it sends
+    assert far_s(emulation, messages=2, **ring) == pytest.approx(wire_s + 0.1, rel=1e-6)
+    assert far_s(emulation, messages=2) == pytest.approx(wire_s + 0.2, rel=1e-6)
+    narrow = {**ring, "window": "32 KiB"}
+    assert far_s(emulation, **narrow) == pytest.approx(payload_bits * 0.1 / (8 * 32768) + 0.1, rel=1e-6)
+    assert far_s(emulation, **narrow, streams=2) == pytest.approx(payload_bits * 0.1 / (16 * 32768) + 0.1, rel=1e-6)
+    mathis_bits_per_s = 8 * 1448 / 0.1 * math.sqrt(1.5 / 0.01)
+    assert far_s(emulation, **ring, loss=0.01) == pytest.approx(payload_bits / mathis_bits_per_s + 0.1, rel=1e-6)
+    # sites that are 40 and 160 ms from their like are 100 ms from each other
+    uneven = {"round_trip": None, "round_trips": ["40 ms", "160 ms"], **ring}
+    assert far_s(emulation, **uneven) == pytest.approx(wire_s + 0.1, rel=1e-6)
+
+
+def test_an_exchange_beside_the_compute_is_predicted_to_hide(emulation):
+    hidden = {"algorithm": "streaming-diloco", "fragments": 1, "exchange": "ring", "sync_every": 10, "steps": 30}
+    # 0.11 s of bytes and 0.1 s of latency, 0.32 s of compute beside them; the last exchange of the run has nothing to hide behind
+    waits_s = far_s(emulation, **hidden, rate="200 Mbit/s") - far_s(
+        emulation, **hidden, rate="200 Mbit/s", overlap_steps=8
+    )
+    assert waits_s == pytest.approx(2 * (656256 * 32 / 0.95 / 200e6 + 0.1), rel=1e-6)
+
+
+def test_packets_arrive_in_order_after_the_latency_of_both_accesses(emulation):
+    lines = emulation("relay").Lines([0.01, 0.03, 0.0])
+    assert lines.wait_s(0.0) is None
+    lines.send(0.0, 0, 1, b"a")
+    lines.send(0.005, 0, 1, b"b")
+    lines.send(0.006, 0, 2, b"c")
+    assert lines.wait_s(0.006) == pytest.approx(0.01)
+    assert lines.arrived(0.0159) == []
+    assert lines.arrived(0.0161) == [(2, b"c")]
+    assert lines.arrived(0.0399) == []
+    assert lines.arrived(1.0) == [(1, b"a"), (1, b"b")]
+    assert lines.wait_s(1.0) is None
+
+
+def test_packets_are_lost_by_chance_and_the_same_ones_again(emulation):
+    def come(seed, loss=0.02, count=20_000):
+        lines = emulation("relay").Lines([0.0, 0.0], loss=loss, seed=seed)
+        for number in range(count):
+            lines.send(0.0, 0, 1, number.to_bytes(4, "big"))
+        found = [int.from_bytes(packet, "big") for _, packet in lines.arrived(0.0)]
+        assert len(found) + lines.lost == count
+        return found
+
+    # 400 expected, with a deviation of 20; that neighbours are both lost has the square of the chance
+    lost = sorted(set(range(20_000)) - set(come(0)))
+    assert 320 < len(lost) < 480
+    assert sum(later - earlier == 1 for earlier, later in itertools.pairwise(lost)) < 25
+    assert come(0) == come(0) != come(1)
+    assert come(0, loss=0.0) == list(range(20_000))
+
+
+def test_a_packet_goes_to_the_site_of_its_address(emulation):
+    relay = emulation("relay")
+
+    def packet(*address, version=4):
+        return bytes(10) + bytes([version << 4 | 5]) + bytes(15) + bytes(address)
+
+    assert relay.receiver_of(packet(10, 77, 0, 3)) == 2
+    assert relay.address(2) == "10.77.0.3"
+    assert relay.receiver_of(packet(10, 78, 0, 3)) is None
+    assert relay.receiver_of(packet(10, 77, 0, 0)) is None
+    assert relay.receiver_of(packet(10, 77, 0, 3, version=6)) is None
+    assert relay.receiver_of(b"") is None
+
+
+@pytest.mark.parametrize(("count", "streams"), [(2, 1), (3, 2), (4, 3)])
+def test_a_ring_gives_every_site_the_same_mean(emulation, count, streams):
+    ring = emulation("ring")
+    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    where = [probe.getsockname() for probe in probes]
+    for probe in probes:
+        probe.close()
+    draw = np.random.default_rng(random.Random(count).randrange(2**32))
+    own = [draw.normal(size=10_007).astype(np.float32) for _ in range(count)]
+    found = [None] * count
+
+    def site(number):
+        connected = ring.Ring(where, number, streams=streams, window_bytes=65536)
+        try:
+            for _ in range(3):
+                found[number] = connected.mean(own[number])
+        finally:
+            connected.close()
+
+    threads = [threading.Thread(target=site, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for each in found:
+        assert each.tobytes() == found[0].tobytes()
+    np.testing.assert_allclose(found[0], np.mean(own, axis=0, dtype=np.float64), atol=1e-6)
+
+
 def test_the_page_shows_the_committed_table(emulation):
     figure = emulation("figure")
     page = (FOLDER / "README.md").read_text()
@@ -226,6 +364,20 @@ def test_two_small_cases_for_real(emulation, tmp_path):
         assert float(row["measured_s"]) < 3 * float(row["predicted_s"])
         assert math.isfinite(float(row["error"]))
     assert namespaces.PREFIX not in shown("ip", "netns", "list")
+
+
+@pytest.mark.wan
+def test_a_relay_delays_by_what_is_set(emulation):
+    namespaces, tcp = emulation("namespaces"), emulation("tcp")
+    if (reason := namespaces.missing()) is not None:
+        pytest.skip(reason)
+    distance = namespaces.Distance([0.02, 0.03])
+    with namespaces.Sites([None, 50e6], burst_bytes=65536.0, distance=distance) as sites:
+        # a round trip passes each access twice; no packet is early, and how late it is depends on the machine
+        assert tcp._round_trip_s(sites) > 0.1
+        assert "tbf" in shown("tc", "qdisc", "show", "dev", "eth0", inside=sites.command(1, []))
+        assert sites.sent_bytes(0) > 0
+    assert namespaces.PREFIX not in shown("ip", "netns", "list") + shown("ip", "-o", "link")
 
 
 @pytest.mark.wan
