@@ -53,8 +53,6 @@ class Case(Frozen):
     """Whose exchange it is: the trainer's own, or one in a thread beside the compute (`ring.py`)."""
     streams: int = Field(default=1, gt=0, le=64, examples=[4])
     """Connections to the next site."""
-    window_bytes: Size | None = Field(default=None, alias="window", examples=["256 KiB"])
-    """What a receiver lets be under way of each connection [byte]; default: as the kernel does."""
     round_trip_s: Duration | None = Field(default=None, alias="round_trip", examples=["50 ms"])
     """Between every two sites [s]; default: none but that of a bridge."""
     round_trips_s: tuple[Duration, ...] = Field(default=(), alias="round_trips", examples=[["10 ms", "100 ms"]])
@@ -80,10 +78,8 @@ class Case(Frozen):
             raise InputError("overlap_steps: needs streaming-diloco, and `exchange: ring` beside the compute")
         if self.exchange == "ring" and self.sync_every is None:
             raise InputError("exchange: ring is one of outer steps, and data-parallel has none; leave it out")
-        if self.exchange != "ring" and (self.streams > 1 or self.window_bytes):
-            raise InputError(
-                "streams, window: the trainer's own exchange has one connection as it is; write `exchange: ring`"
-            )
+        if self.exchange != "ring" and self.streams > 1:
+            raise InputError("streams: the trainer's own exchange has one connection as it is; write `exchange: ring`")
         if self.round_trip_s is not None and self.round_trips_s:
             raise InputError("a case has either `round_trip` (of all sites) or `round_trips` (one for each), not both")
         if self.round_trips_s and len(self.round_trips_s) != self.sites:

@@ -56,7 +56,7 @@ WHAT = {
     "outer": "the outer step's own arithmetic",
     "latency": "latency",
     "messages": "the receiver is asked before anything is sent: each latency {messages} times",
-    "window": "windows and parallel streams",
+    "streams": "parallel streams",
     "loss": "lost packets",
 }
 Row = dict[str, str]
@@ -108,8 +108,9 @@ def far_table(table: Sequence[Row]) -> Iterator[str]:
     yield ""
     yield (
         f"The relay itself: {1e3 * relay.round_trip_s:.2f} ms of a round trip without latency, "
-        f"{1e3 * relay.added_s:.2f} ms more than the 50 ms that were set, {relay.bits_per_s / 1e9:.1f} Gbit/s of one connection that nothing "
-        f"shapes; {statistics.median(shares):.1%} of a core in the median of the cases, {max(shares):.1%} at most."
+        f"{1e3 * relay.added_s:.2f} ms more than the 50 ms that were set, {relay.bits_per_s / 1e9:.1f} Gbit/s of one "
+        f"connection that nothing shapes; {statistics.median(shares):.1%} of a core in the median of the cases, "
+        f"{max(shares):.1%} at most."
     )
 
 

@@ -22,7 +22,7 @@ SEGMENT_BYTES = 1448
 BRIDGE_S = 5e-5
 """One-way latency of each side of a bridge [s]."""
 NEAR = ("headers", "bucket", "exchange", "sharing", "apart", "outer")
-FAR = ("latency", "messages", "window", "loss")
+FAR = ("latency", "messages", "streams", "loss")
 TERMS = (*NEAR, *FAR)
 """What the prediction has beside bytes over rate and the seconds of a step alone; FAR: with distance."""
 
@@ -60,8 +60,8 @@ def scenario_of(plan: Plan, case: Case, profile: Profile, trace: Path, *, withou
     transport: dict[str, Any] = {} if "exchange" in without else {"exchange_overhead": f"{exchange_s!r} s"}
     if case.distant and not ring and "messages" not in without:
         transport["messages"] = profile.messages
-    if "window" not in without:
-        transport |= {"streams": case.streams, **({"window": f"{case.window_bytes!r} B"} if case.window_bytes else {})}
+    if "streams" not in without:
+        transport["streams"] = case.streams
     if "headers" not in without:
         header_bytes = SEGMENT_BYTES * (1 / profile.goodput_share - 1)
         transport |= {"segment": f"{SEGMENT_BYTES} B", "header": f"{header_bytes!r} B"}

@@ -25,8 +25,6 @@ Vector = NDArray[np.float32]
 _PORT = 9890
 _LARGEST = 1 << 18
 """Bytes that are handed to one socket at once."""
-_BUFFER = 1 << 22
-"""Of a connection whose window is set [byte]."""
 
 
 class Ring:
@@ -36,22 +34,15 @@ class Ring:
       addresses: of all sites, in the order of the ring: host and port.
       site: which one this is.
       streams: connections to the next site; each carries its share of every chunk.
-      window_bytes: what this site lets be under way to it in each of them; None: as the kernel does [byte].
     """
 
-    def __init__(
-        self, addresses: Sequence[tuple[str, int]], site: int, *, streams: int = 1, window_bytes: int | None = None
-    ) -> None:
+    def __init__(self, addresses: Sequence[tuple[str, int]], site: int, *, streams: int = 1) -> None:
         self._count, self._site = len(addresses), site
         with socket.create_server(addresses[site]) as listening:
             onward = [_connected(addresses[(site + 1) % self._count], number) for number in range(streams)]
             came = [listening.accept()[0] for _ in range(streams)]
         self._next = onward
         self._before = [each for _, each in sorted((each.recv(1)[0], each) for each in came)]
-        for each in self._before if window_bytes else ():
-            # a buffer of one's own choice: the kernel would widen it, and the window with it
-            each.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
-            each.setsockopt(socket.IPPROTO_TCP, socket.TCP_WINDOW_CLAMP, window_bytes)
         for each in (*self._next, *self._before):
             each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             each.setblocking(False)

@@ -175,7 +175,6 @@ def links_of(case: Case) -> str:
         trips = [f"{4000 * latency_s:g}" for latency_s in case.latencies_s]
         text += f", {trips[0] if len(set(trips)) == 1 else ' / '.join(trips)} ms"
     text += f", {case.loss:.2g} lost" if case.loss else ""
-    text += f", window {case.window_bytes / 1024:g} KiB" if case.window_bytes else ""
     return text + (f", {case.streams} streams" if case.streams > 1 else "")
 
 
@@ -211,7 +210,6 @@ def trained(plan: Plan, case: Case, *, limit_s: float) -> tuple[list[list[dict[s
         more = ["--runs", str(plan.runs)]
         if case.exchange == "ring":
             more += ["--ring", *(sites.address(site) for site in range(case.sites)), "--streams", str(case.streams)]
-            more += ["--window", f"{case.window_bytes:.0f}"] if case.window_bytes else []
         found = run_together(sites, config_of(plan, case), "train", factors, limit_s=limit_s, watch=watch, more=more)
         begin, end = before[0], state(sites)
         return found, Sent(end[1] - begin[1], (end[2] - begin[2]) / (end[0] - begin[0]))

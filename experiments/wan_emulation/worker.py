@@ -207,7 +207,6 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=1)
     parser.add_argument("--ring", nargs="+", help="addresses of all sites, for an exchange beside the compute")
     parser.add_argument("--streams", type=int, default=1)
-    parser.add_argument("--window", type=int, help="of each stream of the ring [byte]")
     given = parser.parse_args()
     os.sched_setaffinity(0, {given.core})
     if given.processes > 1:
@@ -216,7 +215,7 @@ def main() -> None:
     site = Site(config, given.processes, given.factor)
 
     def ring() -> Ring:
-        return Ring(addresses(given.ring), given.process, streams=given.streams, window_bytes=given.window)
+        return Ring(addresses(given.ring), given.process, streams=given.streams)
 
     found: Any
     if given.mode == "train":

@@ -77,7 +77,6 @@ def test_the_committed_cases_are_valid_and_as_many_as_were_asked_for(emulation):
         ({"algorithm": "diloco", "rate": "1 Mbit/s", "sync_every": 5, "overlap_steps": 2}, "needs streaming-diloco"),
         ({"algorithm": "data-parallel", "rate": "1 Mbit/s", "exchange": "ring"}, "one of outer steps"),
         ({"algorithm": "diloco", "rate": "1 Mbit/s", "sync_every": 5, "streams": 2}, "write `exchange: ring`"),
-        ({"algorithm": "diloco", "rate": "1 Mbit/s", "sync_every": 5, "window": "1 MiB"}, "write `exchange: ring`"),
         ({"algorithm": "data-parallel", "rate": "1 Mbit/s", "loss": 0.1}, "write a round_trip too"),
         ({"algorithm": "data-parallel", "rate": "1 Mbit/s", "round_trips": ["1 ms"]}, "write one for each"),
         (
@@ -222,11 +221,10 @@ def test_an_exchange_over_a_distance_takes_its_latencies_and_what_the_streams_al
     # two phases, each over half a round trip; the trainer's own asks before it sends
     assert far_s(emulation, messages=2, **ring) == pytest.approx(wire_s + 0.1, rel=1e-6)
     assert far_s(emulation, messages=2) == pytest.approx(wire_s + 0.2, rel=1e-6)
-    narrow = {**ring, "window": "32 KiB"}
-    assert far_s(emulation, **narrow) == pytest.approx(payload_bits * 0.1 / (8 * 32768) + 0.1, rel=1e-6)
-    assert far_s(emulation, **narrow, streams=2) == pytest.approx(payload_bits * 0.1 / (16 * 32768) + 0.1, rel=1e-6)
     mathis_bits_per_s = 8 * 1448 / 0.1 * math.sqrt(1.5 / 0.01)
     assert far_s(emulation, **ring, loss=0.01) == pytest.approx(payload_bits / mathis_bits_per_s + 0.1, rel=1e-6)
+    four_s = far_s(emulation, **ring, loss=0.01, streams=4)
+    assert four_s == pytest.approx(payload_bits / (4 * mathis_bits_per_s) + 0.1, rel=1e-6)
     # sites that are 40 and 160 ms from their like are 100 ms from each other
     uneven = {"round_trip": None, "round_trips": ["40 ms", "160 ms"], **ring}
     assert far_s(emulation, **uneven) == pytest.approx(wire_s + 0.1, rel=1e-6)
@@ -298,7 +296,7 @@ def test_a_ring_gives_every_site_the_same_mean(emulation, count, streams):
     found = [None] * count
 
     def site(number):
-        connected = ring.Ring(where, number, streams=streams, window_bytes=65536)
+        connected = ring.Ring(where, number, streams=streams)
         try:
             for _ in range(3):
                 found[number] = connected.mean(own[number])
