@@ -174,7 +174,7 @@ def links_of(case: Case) -> str:
     if case.distant:
         trips = [f"{4000 * latency_s:g}" for latency_s in case.latencies_s]
         text += f", {trips[0] if len(set(trips)) == 1 else ' / '.join(trips)} ms"
-    text += f", {case.loss:.2g} lost" if case.loss else ""
+    text += f", {100 * case.loss:g}% lost" if case.loss else ""
     return text + (f", {case.streams} streams" if case.streams > 1 else "")
 
 
