@@ -8,7 +8,7 @@ from typing import Any, Literal, TypedDict, Unpack
 from ..documents.chip_keys import known_name
 from ..errors import InputError
 from ..questions.plan import plan as plans
-from ..questions.plan.options import Ask
+from ..questions.plan.options import ALL, Ask
 from ..questions.plan.serving import Serving, serving
 from ..scenario.failures import Failures
 from ..strategies import AbstractStrategy
@@ -53,8 +53,8 @@ def plan(
     chip: str | None = None,
     mfu: float | None = None,
     chip_speed: Quantity | None = None,
-    strategies: Strategies | None = None,
-    sync_every: int | Sequence[int] = (30,),
+    strategies: Strategies | Literal["all"] | None = None,
+    sync_every: int | Sequence[int] | None = None,
     params: Count | tuple[Count, Count] | None = None,
     tokens_per_param: float | None = None,
     unique_tokens: Count | None = None,
@@ -74,7 +74,8 @@ def plan(
       mfu: useful share of its peak, and of that of chips that the topology names; 0.4 unless given.
       chip_speed: or its useful speed [flop/s].
       strategies: to choose from, Data-Parallel and DiLoCo unless given; what one leaves open (replicas, H) is searched.
-      sync_every: the H to choose from.
+        `all`: every strategy, with all that it leaves open; `lost` then says why the others lost.
+      sync_every: the H to choose from; 30 unless given, with `all` several.
       params: N, or the ends of a range of it; around what fits unless given.
       tokens_per_param: tokens for each parameter; free unless given.
       unique_tokens: different tokens that there are; more of them are repeats.
@@ -90,8 +91,8 @@ def plan(
     Raises:
       InputError: an argument is wrong, or nothing fits.
     """
-    several = [strategies] if isinstance(strategies, AbstractStrategy) else strategies
-    entries = Ask.strategies if several is None else tuple(strategy_entry(each) for each in several)
+    several = [strategies] if isinstance(strategies, AbstractStrategy | str) else strategies
+    entries = Ask.strategies if several is None else tuple(_entry(each) for each in several)
     ask = Ask(
         topology=where if isinstance(where, Topology) else topology(where),
         days=days,
@@ -100,7 +101,7 @@ def plan(
         mfu=mfu,
         chip_flop_per_s=_speed(mfu, chip_speed),
         strategies=entries,
-        sync_every=(sync_every,) if isinstance(sync_every, int) else tuple(sync_every),
+        sync_every=_cadences(sync_every),
         params=_range(params),
         tokens_per_param=tokens_per_param,
         **_counts({"unique_tokens": unique_tokens, "inference_tokens": inference_tokens}),
@@ -123,6 +124,20 @@ def _serving(given: dict[str, Any]) -> Serving | None:
         raise InputError(f"max_latency: {error}") from None
     tokens: dict[str, Count | None] = {key: rest[key] for key in ("prompt_tokens", "output_tokens") if key in rest}
     return serving(limit, **rest | _counts(tokens))
+
+
+def _cadences(sync_every: int | Sequence[int] | None) -> tuple[int, ...] | None:
+    if sync_every is None:
+        return None
+    return (sync_every,) if isinstance(sync_every, int) else tuple(sync_every)
+
+
+def _entry(strategy: AbstractStrategy | str) -> str:
+    if isinstance(strategy, AbstractStrategy):
+        return strategy_entry(strategy)
+    if strategy == ALL:
+        return ALL
+    raise InputError(f"strategies: got {strategy!r}; write strategies, such as [DiLoCo(replicas=2)], or {ALL!r}")
 
 
 def _range(params: Count | tuple[Count, Count] | None) -> tuple[float, ...] | None:

@@ -31,14 +31,17 @@ DaysOption = Annotated[float, typer.Option(help="The deadline [days].")]
 StrategyOption = Annotated[
     list[str] | None,
     typer.Option(
-        help="Strategy to choose from; repeat. What it leaves open is searched. [default: data-parallel, diloco]",
+        help="Strategy to choose from; repeat; or all. What it leaves open is tried. [default: data-parallel, diloco]",
         metavar="NAME",
         autocompletion=strategies_from,
     ),
 ]
 SyncEveryOption = Annotated[
     list[str] | None,
-    typer.Option(help="Inner steps H to choose from; repeat, or 30,100. [default: 30, as fitted]", metavar="STEPS"),
+    typer.Option(
+        help="Inner steps H to choose from; repeat, or 30,100. [default: 30, as fitted; 30,100,300 with all]",
+        metavar="STEPS",
+    ),
 ]
 ParamsOption = Annotated[
     str | None,
@@ -103,7 +106,7 @@ def plan(
         days=days,
         **_equipped(equipment),
         strategies=tuple(strategy or Ask.strategies),
-        sync_every=tuple(_cadences(sync_every)) if sync_every else Ask.sync_every,
+        sync_every=tuple(_cadences(sync_every)) if sync_every else None,
         params=_range(params) if params else None,
         tokens_per_param=tokens_per_param,
         unique_tokens=count_if_given("--unique-tokens", unique_tokens),

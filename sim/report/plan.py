@@ -10,6 +10,7 @@ from ..questions.plan.plan import Plan
 from ..questions.plan.replay import Entry
 from ..questions.plan.serving import Serving
 from ..units.in_words import human_bytes, human_count, human_seconds
+from .lost import lost_tables
 from .model import Column, Records, Report, Row, Table, sentences, table
 from .quantities import COUNT, DURATION, LOSS, NUMBER
 
@@ -36,6 +37,7 @@ def report(plan: Plan) -> Report:
             sentences(_findings(plan)),
             _marginals(plan),
             _front(plan),
+            *lost_tables(plan),
             sentences(_notes(plan), "quiet", "Notes"),
         ),
         document={
@@ -50,6 +52,7 @@ def report(plan: Plan) -> Report:
             "replays": plan.replays,
             "closed_form": plan.closed_form,
             "notes": list(plan.notes),
+            **({"lost": [vars(each) for each in plan.lost]} if plan.ask.over_all else {}),
             **({"under_failures": plan.under_failures} if plan.under_failures else {}),
             **({"in_time": _in_time(plan.in_time)} if plan.in_time else {}),
         },
@@ -58,9 +61,10 @@ def report(plan: Plan) -> Report:
 
 
 def _asked(plan: Plan) -> dict[str, Any]:
-    unsaid: tuple[str, ...] = () if plan.ask.failures else ("failures", "goodputs")
+    unsaid = ("known", *(() if plan.ask.failures else ("failures", "goodputs")))
     unsaid += () if plan.ask.serving else ("serving",)
-    return {"topology": plan.ask.topology} | {key: value for key, value in vars(plan.ask).items() if key not in unsaid}
+    said = {key: value for key, value in vars(plan.ask).items() if key not in unsaid}
+    return {"topology": plan.ask.topology} | said | {"sync_every": plan.ask.cadences}
 
 
 def _in_time(found: InTime) -> dict[str, Any]:

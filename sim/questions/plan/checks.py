@@ -25,7 +25,7 @@ def check(ask: Ask) -> None:
     Raises:
       InputError: one is; the message names the option.
     """
-    positive = {"days": (ask.days,), "params": ask.params or (1.0,), "sync_every": ask.sync_every}
+    positive = {"days": (ask.days,), "params": ask.params or (1.0,), "sync_every": ask.cadences}
     positive |= {"payload_bits": (ask.payload_bits,), "layers": (ask.layers,)}
     optional = {
         "chips": ask.chips,

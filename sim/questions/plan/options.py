@@ -6,15 +6,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from ...defaults import PAYLOAD_BITS
+from ...defaults import PAYLOAD_BITS, SYNC_EVERY
 from ...documents.chip_keys import named_speed
 from ...documents.validation import validate
 from ...errors import ArgumentError, InputError
+from ...laws.communication import price_of
 from ...scenario.failures import Failures
 from ...scenario.model import Scenario
 from ...scenario.overrides import parse_strategy
 from ...simulation.cost import counted_in_money
 from ...simulation.jobs import plan_job
+from ...simulation.predicted_loss import communication_of
 from ...strategies import STRATEGIES, AbstractStrategy, Setting
 from ...strategies.shared.strategy import told_apart
 from ...topology.model import Topology
@@ -24,6 +26,9 @@ from .parts import choices, part_of
 from .serving import Serving
 
 Document = dict[str, Any]
+ALL = "all"
+"""The entry that stands for every strategy."""
+_EVERY_OF_ALL = (30, 100, 300)
 
 
 @dataclass(frozen=True)
@@ -37,8 +42,9 @@ class Ask:
       chip: the kind of chip everywhere, by its name; None: as the topology says.
       mfu: useful share of its peak, and of that of every chip that the topology names; None: as it says [-].
       chip_flop_per_s: useful flop/s of a chip; None: as the topology says, else the default [flop/s].
-      strategies: `kind` or `kind:key=value,...`; replicas and H that an entry does not give are searched.
-      sync_every: the values of H to choose from, where an entry gives none.
+      strategies: `kind` or `kind:key=value,...`; replicas and H that an entry does not give are searched. `all` alone:
+        every strategy, with all that it leaves open.
+      sync_every: the values of H to choose from, where an entry gives none; None: 30 as fitted, or several with `all`.
       params: N to choose from: one, or the ends of a range; None: a range around what the chips can train.
       tokens_per_param: D / N; None: the plan chooses it.
       unique_tokens: tokens of data without repeats; tokens beyond them are repeats [tokens].
@@ -57,6 +63,7 @@ class Ask:
       goodputs: share of the time of each option that counts with failures; if any, other options are left out [-].
       risk: whether plans are compared by the high end of their loss.
       serving: what must answer in time with the model; None: nothing.
+      known: whether only those are chosen from whose price in loss somebody has measured.
     """
 
     topology: Topology
@@ -66,7 +73,7 @@ class Ask:
     mfu: float | None = None
     chip_flop_per_s: float | None = None
     strategies: tuple[str, ...] = ("data-parallel", "diloco")
-    sync_every: tuple[int, ...] = (30,)
+    sync_every: tuple[int, ...] | None = None
     params: tuple[float, ...] | None = None
     tokens_per_param: float | None = None
     unique_tokens: float | None = None
@@ -84,6 +91,17 @@ class Ask:
     goodputs: tuple[tuple[str, float], ...] = ()
     risk: bool = False
     serving: Serving | None = None
+    known: bool = False
+
+    @property
+    def over_all(self) -> bool:
+        """Whether every strategy is to be tried."""
+        return ALL in self.strategies
+
+    @property
+    def cadences(self) -> tuple[int, ...]:
+        """The values of H to choose from."""
+        return self.sync_every or (_EVERY_OF_ALL if self.over_all else (SYNC_EVERY,))
 
     @property
     def limit_s(self) -> float:
@@ -177,6 +195,12 @@ class Option:
         """How many datacenters it uses, in words."""
         return f"{len(self.sites)} datacenter{'s'[: len(self.sites) != 1]}"
 
+    @property
+    def price_is_known(self) -> bool:
+        """Whether somebody has measured what its way to communicate costs in loss."""
+        how = communication_of(self.strategy, self.ask.payload_bits, self.ask.payload_bits)
+        return price_of(1e9, how).middle is not None
+
     def scenario(self, params: float, batch_tokens: float, steps: int) -> Scenario:
         """The run as a scenario, which `simulate --scenario` takes as well."""
         workload = {"params": params, "batch_tokens": batch_tokens, "steps": steps, "split": "by-speed"}
@@ -207,8 +231,8 @@ def options(ask: Ask, topology: Topology) -> list[Option]:
     for document in parsed:
         before = len(found)
         for part in parts:
-            for each in _strategies(document, len(part.datacenters), ask.sync_every):
-                option = _option(ask, each, part)
+            for each in with_open_keys(document, len(part.datacenters), ask.cadences):
+                option = option_on(ask, each, part)
                 if option.strategy.workers(len(part.datacenters)) == len(part.datacenters):
                     found.setdefault(option.name, option)
         if len(found) == before:
@@ -218,18 +242,19 @@ def options(ask: Ask, topology: Topology) -> list[Option]:
                 "{name}; leave it out, ask for fewer replicas, or take a topology with more datacenters",
                 name=ask.topology.name,
             )
-    known = dict(ask.goodputs)
-    return _told_apart([option for name, option in found.items() if not known or name in known])
+    goodputs = dict(ask.goodputs)
+    left = [option for name, option in found.items() if not goodputs or name in goodputs]
+    return told_apart_options([option for option in left if option.price_is_known or not ask.known])
 
 
-def _told_apart(everything: Sequence[Option]) -> list[Option]:
+def told_apart_options(everything: Sequence[Option]) -> list[Option]:
     """The options, each strategy with a unique label."""
     known = {str(option.document): option.label for option in everything}
     labels = dict(zip(known, told_apart(list(known.values())), strict=True))
     return [replace(option, label=labels[str(option.document)]) for option in everything]
 
 
-def _strategies(document: Document, sites: int, sync_every: Sequence[int]) -> Iterator[Document]:
+def with_open_keys(document: Document, sites: int, sync_every: Sequence[int]) -> Iterator[Document]:
     """An entry with its open keys filled in: one replica in each datacenter, or one over all (some kinds); every H."""
     strategy = STRATEGIES[document["kind"]]
     keys = strategy.model_fields
@@ -245,7 +270,8 @@ def _strategies(document: Document, sites: int, sync_every: Sequence[int]) -> It
             yield document | {key: value for key, value in more.items() if value is not None}
 
 
-def _option(ask: Ask, document: Document, part: Topology) -> Option:
+def option_on(ask: Ask, document: Document, part: Topology) -> Option:
+    """A strategy on some of the datacenters."""
     strategy = _checked(document)
     chips = [site.chips or 0 for site in part.datacenters]
     speeds = [site.chip_flop_per_s or 0.0 for site in part.datacenters]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -18,15 +18,18 @@ from ...units.in_words import human_count
 from ..goodput.goodput import GoodputRow
 from .checks import check, limits_in_words
 from .equipment import equipped
+from .everything import check_all
 from .failing import failures_note, history_of, with_goodputs
 from .holding import fitting_grids, memory_note, nothing_fits
 from .in_time import InTime, in_time, quick_enough, with_serving_chip
+from .losers import Lost, lost
 from .marginal import Marginal, enlarged, marginals
 from .options import Ask, options
 from .replay import Entry, option_of, replayed, scenario_of, score, undominated
 from .search import Cell, Grid, params_to_try
 from .serving import serving_note
 from .spending import check_spending, nothing_small_enough, within_power
+from .tournament import field_of, finalists, notes_on_all
 from .without_effect import in_plan
 
 FRONT_SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 3 / 4, 1.0)
@@ -59,6 +62,7 @@ class Plan:
       notes: sentences on keys and options without effect.
       under_failures: what becomes of the best plan where hardware fails, as bands; None where nothing does.
       in_time: when its model answers, and what that limit costs; None where there is no limit.
+      lost: with `all`, the best of each other kind and what differs from the best plan in one thing, best first.
     """
 
     ask: Ask
@@ -75,9 +79,36 @@ class Plan:
     notes: tuple[str, ...]
     under_failures: GoodputRow | None = None
     in_time: InTime | None = None
+    lost: tuple[Lost, ...] = ()
 
 
 def answer(ask: Ask, watch: Watch = UNWATCHED) -> Plan:
+    """The best plan; with `all` strategies, and why the others lost (see `_chosen`).
+
+    Over all strategies, only those whose price in loss is known can win, unless `risk` is asked for. An option is
+    estimated if it would be better by a ten-thousandth of the loss, did it compute all the time. The best of each of
+    the three best kinds is then searched as if it had been asked for.
+
+    Args:
+      ask: what is asked.
+      watch: is told how far the search is.
+
+    Raises:
+      InputError: an option is out of range, or no combination fits into the deadline.
+    """
+    if not ask.over_all:
+        return _chosen(ask, watch)
+    check(ask)
+    check_all(ask)
+    ask = with_serving_chip(ask)
+    field = field_of(ask, watch)
+    entries = finalists(_candidates(ask, field.grids, ask.limit_s)) or Ask.strategies
+    found = _chosen(replace(ask, strategies=entries, sync_every=ask.cadences, known=not ask.risk), watch, written=False)
+    others = lost(field, found.best, watch)
+    return replace(found, ask=ask, lost=others, notes=(*found.notes, *notes_on_all(ask, field)))
+
+
+def _chosen(ask: Ask, watch: Watch, *, written: bool = True) -> Plan:
     """Evaluates every combination of strategy, datacenters, H, N and B, and replays those that may be best.
 
     A plan takes as many steps as fit into the deadline (and the cost), so its tokens follow from the time of a step.
@@ -87,6 +118,7 @@ def answer(ask: Ask, watch: Watch = UNWATCHED) -> Plan:
     Args:
       ask: what is asked.
       watch: is told how far the search is.
+      written: whether the user wrote the entries of the strategies, and is told what in them has no effect.
 
     Returns:
       The plan.
@@ -142,7 +174,7 @@ def answer(ask: Ask, watch: Watch = UNWATCHED) -> Plan:
             *((failures_note(ask, failed),) if failed else ()),
             *((serving_note(ask.serving),) if ask.serving else ()),
             *memory_note(ask, option_of(best, everything), params),
-            *in_plan(ask, everything, options(ask, enlarged(topology, "chips", doubled=True))),
+            *in_plan(ask, everything, options(ask, enlarged(topology, "chips", doubled=True)), written=written),
         ),
         under_failures=failed,
         in_time=limited,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -159,12 +160,32 @@ class Grid:
         return found
 
 
-def grid(option: Option, params: Array) -> Grid:
+class StepTime(Protocol):
+    """The time of a step of an option for arrays of N and B, and what it sends."""
+
+    @property
+    def exact(self) -> bool:
+        """Whether it comes from a closed form."""
+
+    @property
+    def margin(self) -> float:
+        """The largest relative error of a loss from it [-]."""
+
+    @property
+    def crossing_bytes_per_param(self) -> float:
+        """Bytes that a step sends between datacenters for each parameter [byte]."""
+
+    def seconds(self, params: Array, batch_tokens: Array) -> Array:
+        """The time of a step; the arrays are broadcast [s]."""
+
+
+def grid(option: Option, params: Array, pace: StepTime | None = None) -> Grid:
     """Evaluates an option at every N and B: B is a power of two, or the best batch of the algorithm at that N.
 
     Args:
       option: strategy, datacenters and H.
       params: N, of shape (N,).
+      pace: the time of a step; that of `Pace` unless given.
     """
     column = params[:, np.newaxis]
     best = best_batch_tokens(column, option.algorithm, option.replicas)
@@ -172,16 +193,26 @@ def grid(option: Option, params: Array) -> Grid:
     powers = np.asarray([2.0**power for power in _POWERS])[np.newaxis, :]
     batches = np.concatenate([best, np.broadcast_to(powers, (len(params), len(powers[0])))], axis=1)
     tried = (batches >= _LEAST_OF_BEST * best) & (batches <= _MOST_OF_BEST * best)
-    pace = Pace(option, params, batches[tried])
-    seconds = pace.seconds(column, np.where(tried, batches, best)) / option.goodput
+    pace = pace or Pace(option, params, batches[tried])
+    one = _evaluated(option, column, np.where(tried, batches, best), pace)
+    return replace(one, batch_tokens=np.where(tried, batches, np.inf), step_s=np.where(tried, one.step_s, np.inf))
+
+
+def grid_at(option: Option, params: float, batch_tokens: float, pace: StepTime) -> Grid:
+    """A single N and B of an option."""
+    return _evaluated(option, np.asarray([[params]]), np.asarray([[batch_tokens]]), pace)
+
+
+def _evaluated(option: Option, column: Array, batches: Array, pace: StepTime) -> Grid:
+    seconds = pace.seconds(column, batches) / option.goodput
     step_bytes = column * (pace.crossing_bytes_per_param if option.ask.priced else 0.0)
     rate = rates(option.topology)
-    compute_s = 6 * column * np.where(tried, batches, best) / option.flop_per_s
+    compute_s = 6 * column * batches / option.flop_per_s
     return Grid(
         option=option,
         params=column,
-        batch_tokens=np.where(tried, batches, np.inf),
-        step_s=np.where(tried, seconds, np.inf),
+        batch_tokens=batches,
+        step_s=seconds,
         spent=rate.money(seconds, step_bytes),
         energy_kwh=rate.energy_kwh(seconds, compute_s),
         exact=pace.exact,
@@ -191,11 +222,21 @@ def grid(option: Option, params: Array) -> Grid:
 
 def bound(option: Option, params: Array, limit_s: float) -> float:
     """A lower bound of the loss of an option: at its best batch, if it computed all the time [nats per token]."""
+    return float(_bounds(option, params, limit_s).min())
+
+
+def best_size(option: Option, params: Array) -> tuple[float, float]:
+    """N and B that would be best if an option computed all the time [-], [tokens]."""
+    size = params[_bounds(option, params, option.ask.limit_s).argmin()]
+    return float(size), float(best_batch_tokens(np.asarray(size), option.algorithm, option.replicas))
+
+
+def _bounds(option: Option, params: Array, limit_s: float) -> Array:
     tokens = option.flop_per_s * limit_s * option.goodput / (6 * params)
     best = best_batch_tokens(params, option.algorithm, option.replicas)
     unique = option.ask.unique_tokens
     least = laws.predicted_loss(params, tokens, option.algorithm, option.replicas, best, unique)
-    return float((least * price_factor(option, params)).min())
+    return np.asarray(least * price_factor(option, params))
 
 
 def params_to_try(ask: Ask, flop_per_s: float) -> Array:

@@ -18,17 +18,24 @@ from .options import Ask, Option
 from .serving import all_meshes
 from .spending import rates
 
+_OF_STRATEGIES = ("strategies[", "--layers", "--payload-bits", "--risk", "--sync-every", "topology.store")
+"""Keys that count in a search over all strategies, although they may not for those few that come last."""
 
-def in_plan(ask: Ask, everything: Sequence[Option], larger: Sequence[Option]) -> tuple[str, ...]:
+
+def in_plan(
+    ask: Ask, everything: Sequence[Option], larger: Sequence[Option], *, written: bool = True
+) -> tuple[str, ...]:
     """Sentences on what changes nothing in a plan.
 
     Args:
       ask: what is asked.
       everything: all options; a key has no effect if it has none on any option.
       larger: the options with twice the chips, which a plan evaluates, too.
+      written: whether the user wrote the entries of the strategies; else they are the last of a search over all.
     """
     views = [_seen_by(ask, option) for option in (*_telling(everything), *_telling(larger))]
-    return tuple(sentences(by_path(_of_plan(ask, everything)) | in_all(views)))
+    found = by_path(_of_plan(ask, everything)) | in_all(views)
+    return tuple(sentences({key: why for key, why in found.items() if written or not key.startswith(_OF_STRATEGIES)}))
 
 
 def _of_plan(ask: Ask, everything: Sequence[Option]) -> Iterator[Reason]:
@@ -61,7 +68,7 @@ def _of_plan(ask: Ask, everything: Sequence[Option]) -> Iterator[Reason]:
             yield f"{option} overrides it", [*paths, *given(ask.topology, "topology", key)]
     if ask.risk and not any(_has_ends(option) for option in everything):
         yield "the price of H, bits and late results is known or nothing for all that is chosen from", ["--risk"]
-    if ask.sync_every != Ask.sync_every:
+    if ask.sync_every is not None:
         yield from own_keys(ask.strategies, ["sync_every"])
 
 

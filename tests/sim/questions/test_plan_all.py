@@ -1,0 +1,115 @@
+"""A plan over all strategies: against plans of each one, the laws, and what may not be asked with it."""
+
+import json
+
+import numpy as np
+import pytest
+
+from sim import laws
+from sim.errors import InputError
+from sim.questions.plan.losers import CAUSES
+from sim.questions.plan.options import Ask
+from sim.questions.plan.plan import answer
+from sim.topology.model import Topology
+
+DAYS = 0.05
+KNOWN = (
+    "data-parallel",
+    "diloco",
+    "diloco:payload_bits=4",
+    "streaming-diloco",
+    "streaming-diloco:payload_bits=4",
+    "eager-diloco",
+)
+
+
+def sites(count, bandwidth="2 Gbit/s"):
+    names = "abcd"[:count]
+    sites = [{"name": n, "chips": 8, "chip_speed": "300 Tflop/s", "inside": {"bandwidth": "400 Gbit/s"}} for n in names]
+    pairs = [[a, b] for a in names for b in names if a < b]
+    links = [{"between": pair, "bandwidth": bandwidth, "latency": "10 ms"} for pair in pairs]
+    return Topology.model_validate({"name": "small", "datacenters": sites, "links": links})
+
+
+def asked(topology, **more):
+    return Ask(topology, **{"days": DAYS, "strategies": ("all",), "params": (4e8, 1e9), "layers": 12} | more)
+
+
+@pytest.fixture(scope="module")
+def plan():
+    return answer(asked(sites(2)))
+
+
+def test_no_plan_of_a_single_strategy_is_better(plan):
+    """But for a ten-thousandth of the loss, below which nothing more is looked at."""
+    for entry in KNOWN:
+        other = answer(asked(sites(2), strategies=(entry,), sync_every=(30, 100, 300))).best
+        assert plan.best.compared_loss <= other.compared_loss * (1 + 1e-4), entry
+
+
+@pytest.mark.parametrize("bandwidth", ["50 Mbit/s", "100 Gbit/s"])
+def test_the_causes_add_up_to_what_the_losers_are_behind(bandwidth):
+    found = answer(asked(sites(2, bandwidth), sync_every=(30,)))
+    assert len(found.lost) > 8
+    for each in found.lost:
+        assert sum(each.causes[name] for name in CAUSES) == pytest.approx(each.behind, abs=1e-9), each.label
+
+
+def test_a_single_site_loses_by_the_chips_that_it_does_not_use():
+    """Half of the compute, by the law at each number of parameters and its best batch."""
+    found = answer(asked(sites(2, "1 Gbit/s"), sync_every=(30,), params=(4e8,)))
+    (single,) = (each for each in found.lost if each.strategy == "data-parallel" and each.chips == 8)
+    batch = laws.batch_tokens(np.asarray(4e8), "data-parallel", 1)
+    half, whole = (
+        laws.predicted_loss(np.asarray(4e8), chips * 300e12 * DAYS * 86400 / (6 * 4e8), "data-parallel", 1, batch)
+        for chips in (8, 16)
+    )
+    assert single.causes["chips"] == pytest.approx(float(half - whole), rel=1e-6)
+
+
+def test_what_nobody_has_measured_does_not_win_unless_risk_is_asked_for(plan):
+    assert plan.best.predicted_loss is not None
+    unknown = [each for each in plan.lost if each.predicted_loss is None]
+    assert {each.strategy for each in unknown} >= {"async-diloco", "sparseloco", "demo", "gossip-diloco", "des-loc"}
+    assert all(each.predicted_loss_low < each.predicted_loss_high for each in unknown)
+    wary = answer(asked(sites(2), risk=True, sync_every=(30,)))
+    assert wary.best.compared_loss == wary.best.predicted_loss_high
+    assert all(each.behind >= -1e-4 * wary.best.compared_loss for each in wary.lost)
+
+
+def test_every_kind_is_there_with_its_reason(plan):
+    kinds = {each.strategy for each in plan.lost} | {plan.best.strategy}
+    assert kinds >= {"data-parallel", "diloco", "streaming-diloco", "eager-diloco", "pipeline", "decoupled-diloco"}
+    assert any("all, " in note for note in plan.notes)
+    assert not any("strategies[" in note for note in plan.notes)  # nobody wrote those
+
+
+def test_one_site_leaves_nothing_to_exchange():
+    found = answer(asked(sites(1), sync_every=(30,)))
+    plain = answer(asked(sites(1), strategies=("data-parallel", "diloco")))
+    assert found.best == plain.best
+    assert {each.strategy for each in found.lost} <= {"data-parallel", "diloco"}
+
+
+def test_a_fixed_h_is_kept():
+    found = answer(asked(sites(2), sync_every=(100,)))
+    assert {each.sync_every for each in (found.best, *found.lost)} <= {1, 100, 600}  # DES-LOC: lcm of its periods
+
+
+def test_all_stands_alone_and_knows_no_failures():
+    with pytest.raises(InputError, match="leave out the others"):
+        answer(asked(sites(2), strategies=("all", "diloco")))
+    from sim.questions.goodput.assumed import with_parts
+
+    failures = with_parts(None, mtbf_s=1e9, site_mtbf_s=None, repair_s=None)
+    with pytest.raises(InputError, match="without failures"):
+        answer(asked(sites(2), failures=failures))
+
+
+def test_the_command_says_why_in_a_table_and_in_json(simulate):
+    arguments = ["plan", "--topology", "h100-one-site", "--days", "1", "--params", "7B", "--strategy", "all"]
+    assert "Why the others lost" in simulate(*arguments)[1]
+    document = json.loads(simulate(*arguments, "--format", "json")[1])
+    assert document["asked"]["strategies"] == ["all"]
+    assert document["asked"]["sync_every"] == [30, 100, 300]
+    assert [each["strategy"] for each in document["lost"]]
