@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -19,6 +19,8 @@ from .shared.schedule import Schedule, count_rounds
 from .shared.setting import Setting
 from .shared.stated import Meetings, open_end
 from .shared.steps import inner_steps, spanning_steps
+
+Steps = Annotated[int, Field(gt=0, le=MOST_STEPS)]
 
 
 class AsyncDiLoCo(OuterStepStrategy):
@@ -42,12 +44,41 @@ class AsyncDiLoCo(OuterStepStrategy):
     """Inner steps H between two exchanges of a replica with the server."""
     closing_exchange: bool = True
     """Whether a last round of fewer than H steps ends with an exchange; many trainers stop without one."""
-    local_steps: Literal["even", "by-speed"] = "even"
-    """Inner steps of a round: H of every replica; or by its speed v, floor(H v / max v) but 1 at least (DyLU)."""
+    local_steps: Literal["even", "by-speed"] | tuple[Steps, ...] = Field(default="even", examples=[[30, 20]])
+    """Inner steps of a round.
+
+    H of every replica; or by its speed v, floor(H v / max v) but 1 at least (DyLU); or a list, a number for each of them
+    in the order of their datacenters, whose largest is H.
+    """
     server: int = Field(default=0, ge=0, le=MOST_SITES, examples=[0])
     """The replica (from 0) in whose datacenter the server is."""
     name: ClassVar[str] = "Async DiLoCo"
     cites: ClassVar[tuple[str, ...]] = ("2401.09135", "2311.08105")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _longest_round(cls, document: Any) -> Any:
+        """With a list H is its largest number, unless it is given."""
+        rounds = document.get("local_steps") if isinstance(document, dict) else None
+        if isinstance(rounds, list | tuple) and rounds and all(type(each) is int for each in rounds):
+            return {"sync_every": max(rounds)} | document
+        return document
+
+    @model_validator(mode="after")
+    def _rounds_of_each(self) -> Self:
+        if isinstance(self.local_steps, str):
+            return self
+        if len(self.local_steps) != self.replicas:
+            raise InputError(
+                f"local_steps: got {len(self.local_steps)} numbers, and there are {self.replicas} replicas; write one "
+                "for each, in the order of their datacenters"
+            )
+        if max(self.local_steps) != self.sync_every:
+            raise InputError(
+                f"sync_every: got {self.sync_every}, and the longest round of local_steps has {max(self.local_steps)} "
+                "steps; leave sync_every out, or change the list"
+            )
+        return self
 
     @model_validator(mode="after")
     def _server_is_a_replica(self) -> Self:
@@ -62,6 +93,7 @@ class AsyncDiLoCo(OuterStepStrategy):
         """M and H, whether rounds go by speed, the server, and the payload."""
         own = {"M": f"{self.replicas}", "H": f"{self.sync_every}"}
         own |= {"by-speed": ""} if self.local_steps == "by-speed" else {}
+        own |= {} if isinstance(self.local_steps, str) else {"H": "/".join(map(str, self.local_steps))}
         own |= {"server": f"{self.server}"} if self.server else {}
         return own | self.payload_parameters() | open_end(self.closing_exchange)
 
@@ -69,6 +101,14 @@ class AsyncDiLoCo(OuterStepStrategy):
     def meetings(self) -> Meetings:
         """Replicas never exchange with each other; a single one behaves as in DiLoCo."""
         return Meetings() if self.spans else Meetings(of_all=False, own_pace=True, opens=False)
+
+    def with_replicas(self, replicas: int) -> Self:
+        """The same with fewer replicas; a list says nothing of who is left."""
+        if isinstance(self.local_steps, tuple) and replicas != self.replicas:
+            raise InputError(
+                "local_steps: a list does not say which replicas are left when some are away; write by-speed or even"
+            )
+        return self.replaced(replicas=replicas)
 
     def schedule(self, setting: Setting) -> Schedule:
         """Shares M T inner steps among the replicas by their pace."""
@@ -84,6 +124,8 @@ class AsyncDiLoCo(OuterStepStrategy):
         """Inner steps of each replica between two exchanges; a single one has the same in all its datacenters."""
         if self.spans or self.local_steps == "even":
             return (self.sync_every,) * setting.workers
+        if not isinstance(self.local_steps, str):
+            return self.local_steps
         return rounds_by_speed(tuple(self._step_s(each, setting) for each in setting.everyone), self.sync_every)
 
     def _step_s(self, worker: int, setting: Setting) -> float:

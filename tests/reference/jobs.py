@@ -107,8 +107,11 @@ class Job:
     def round_steps(self, worker):
         """Steps of a worker between two exchanges; where they go by speed the fastest makes H, one half as fast H/2."""
         every = self.strategy.sync_every
-        if getattr(self.strategy, "local_steps", "even") == "even" or self.strategy.replicas == 1:
+        given = getattr(self.strategy, "local_steps", "even")
+        if given == "even" or self.strategy.replicas == 1:
             return every
+        if given != "by-speed":
+            return given[worker]
         speeds = [1 / self._step_s(other) for other in range(self.load.workers)]
         whole = every * speeds[worker] / max(speeds)
         return max(1, round(whole) if math.isclose(whole, round(whole), rel_tol=1e-10) else math.floor(whole))

@@ -37,6 +37,9 @@ def world(seed, folder):
     for strategy in document["strategies"]:
         if strategy["kind"] == "async-diloco" and own.random() < 0.6:
             strategy["local_steps"] = "by-speed"
+            if own.random() < 0.4:
+                strategy["local_steps"] = [own.randint(1, 9) for _ in range(strategy["replicas"])]
+                del strategy["sync_every"]
     if rng.random() < 0.25:
         document["jobs"] = "together"
     if rng.random() < 0.3:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from sim.engine.interpreter import replay
 from sim.engine.ops import Compute
+from sim.errors import InputError
 from sim.network.placement import Placement
 from sim.network.published_cost import PublishedCostNetwork
 from sim.scenario.model import Scenario
@@ -212,3 +213,53 @@ def test_a_bound_counts_the_exchanges_that_a_slow_replica_makes(every):
     strategy, setting = by_speed(replicas=2, sync_every=every), setting_of((1.0, 4.0), steps=500)
     slow = strategy.worker_steps(1, setting)
     assert strategy.link_s(setting) == pytest.approx(math.ceil(slow / (every // 4)) * 2 * 3.0)
+
+
+def test_a_list_says_the_rounds_of_each_replica():
+    """Rounds of 12, 6 and 2 steps are what speeds of 1, 1/2 and 1/5 make of H = 12, op for op."""
+    setting = setting_of((1.0, 2.0, 5.0), steps=40)
+    listed, by = AsyncDiLoCo(replicas=3, local_steps=(12, 6, 2)), by_speed()
+    assert [list(ops) for ops in listed.programs(setting)] == [list(ops) for ops in by.programs(setting)]
+    other = rounds_of(AsyncDiLoCo(replicas=3, local_steps=(3, 7, 5)), setting)
+    assert [set(own[:-1]) for own in other] == [{3}, {7}, {5}]
+    assert sum(map(sum, other)) == 3 * 40
+    assert (listed.sync_every, listed.steps_per_sync) == (12, 12)
+    assert "H=12/6/2" in listed.label
+
+
+def test_a_list_of_equal_numbers_is_plain_and_is_told_to_be():
+    setting = setting_of((0.3, 0.5, 0.4), steps=50)
+    listed = AsyncDiLoCo(replicas=3, local_steps=(7, 7, 7))
+    plain = AsyncDiLoCo(replicas=3, sync_every=7)
+    assert [list(ops) for ops in listed.programs(setting)] == [list(ops) for ops in plain.programs(setting)]
+    document = asked("even").model_dump(mode="json", by_alias=True, exclude_none=True, exclude_defaults=True)
+    document["strategies"] = [{"kind": "async-diloco", "replicas": 3, "local_steps": [9, 9, 9]}]
+    notes = run(Scenario.model_validate(document)).notes
+    assert any("strategies[0].local_steps (every replica makes the same rounds" in note for note in notes)
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({"local_steps": (30, 20)}, "got 2 numbers, and there are 3 replicas"),
+        ({"local_steps": (30, 20, 10), "sync_every": 40}, "the longest round of local_steps has 30"),
+        ({"local_steps": (30, 20, 0)}, "local_steps"),
+    ],
+)
+def test_a_list_that_does_not_fit_says_what_to_write(keys, words):
+    with pytest.raises(InputError, match=words):
+        AsyncDiLoCo(replicas=3, **keys)
+
+
+def test_a_list_does_not_say_who_is_left():
+    with pytest.raises(InputError, match="by-speed or even"):
+        AsyncDiLoCo(replicas=3, local_steps=(3, 2, 1)).with_replicas(2)
+
+
+def test_what_a_list_makes_short_is_what_a_full_replay_says():
+    short, full = (
+        only(asked("even", replay=how).replaced(strategies=(AsyncDiLoCo(replicas=3, local_steps=(24, 9, 5)),)))
+        for how in ("steady", "full")
+    )
+    for name in ("wall_clock_s", "compute_s", "exposed_across_s", "mean_staleness", "cross_datacenter_bytes"):
+        assert getattr(short, name) == pytest.approx(getattr(full, name), rel=1e-9), name
