@@ -47,8 +47,8 @@ class AsyncDiLoCo(OuterStepStrategy):
     local_steps: Literal["even", "by-speed"] | tuple[Steps, ...] = Field(default="even", examples=[[30, 20]])
     """Inner steps of a round.
 
-    H of every replica; or by its speed v, floor(H v / max v) but 1 at least (DyLU); or a list, a number for each of them
-    in the order of their datacenters, whose largest is H.
+    H of every replica; or by its speed v, floor(H v / max v) but 1 at least (DyLU); or a list, a number for each
+    replica in the order of their datacenters, whose largest is H.
     """
     server: int = Field(default=0, ge=0, le=MOST_SITES, examples=[0])
     """The replica (from 0) in whose datacenter the server is."""
