@@ -31,7 +31,8 @@ def _orders(
 ) -> list[list[Phase]]:
     """The phases for the orders of the members to choose from.
 
-    For a ring: the order whose narrowest hop is widest, and the order as given. For a star: each of the first
+    For a ring: that of the topology, if it gives one; else the order whose narrowest hop is widest, and that of the
+    datacenters. For a star: each of the first
     members as the server.
     """
     if name == DOUBLE_TREE:  # its sum goes along trees; what is gathered goes directly
@@ -40,7 +41,8 @@ def _orders(
     if name in ("ring", CHUNKED, "hierarchical"):
         names = placement.names(members)
         best = tuple(members[names.index(site)] for site in best_ring(placement.topology, names))
-        return [algorithm(payload_bytes, order) for order in dict.fromkeys((best, members))]
+        orders = (best,) if placement.topology.ring_order else (best, members)
+        return [algorithm(payload_bytes, order) for order in dict.fromkeys(orders)]
     if name == "star":
         servers = members[:_MOST_SERVERS_TRIED]
         return [algorithm(payload_bytes, [s, *(m for m in members if m != s)]) for s in servers]

@@ -23,12 +23,14 @@ class Ring:
       narrowest_bits_per_s: rate of the slowest hop while all hops are used at once [bit/s].
       latency_s: sum over all hops [s].
       exact: whether all orders were tried.
+      given: whether the topology says the order.
     """
 
     order: tuple[str, ...]
     narrowest_bits_per_s: float
     latency_s: float
     exact: bool
+    given: bool
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,8 @@ def answer(topology: Topology) -> TopologyAnswer:
 def _ring(topology: Topology, sites: tuple[str, ...]) -> Ring:
     order = best_ring(topology, sites)
     score = ring_score(topology, order)
-    return Ring(tuple(order), score.narrowest_bits_per_s, -score.minus_latency_s, len(sites) <= EXACT_UP_TO)
+    exact = len(sites) <= EXACT_UP_TO
+    return Ring(tuple(order), score.narrowest_bits_per_s, -score.minus_latency_s, exact, bool(topology.ring_order))
 
 
 def _round_trips(topology: Topology, sites: tuple[str, ...]) -> tuple[RoundTrip, ...]:

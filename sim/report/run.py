@@ -146,10 +146,14 @@ def _asked(result: Result) -> Facts:
             f"{scenario.workload.describe()}: {human_count(first.params)} parameters, {human_count(first.tokens)} "
             f"tokens in {first.steps:,} steps of {first.batch_tokens:,.0f}, {first.chips} chips",
         ),
-        "Exchange": (", ".join(dict.fromkeys(run.collective for run in result.runs)),),
+        "Exchange": (", ".join(dict.fromkeys(run.collective for run in result.runs)) + _order(scenario.topology),),
         "Assumed": result.notes,
     }
     return Facts(tuple(Fact(name, texts) for name, texts in facts.items()), "What was asked, and what is assumed")
+
+
+def _order(topology: Topology) -> str:
+    return f"; rings in the order {' > '.join(topology.ring_order)}" if topology.ring_order else ""
 
 
 def describe(topology: Topology) -> str:

@@ -195,11 +195,12 @@ def _across(cut: Cut) -> list[tuple[str, str]]:
 def _ring(ring: Ring | None) -> Sentences | None:
     if ring is None:
         return None
-    how = "" if ring.exact else "; a good order: not all were tried"
+    how = "" if ring.exact or ring.given else "; a good order: not all were tried"
     order = ring.order
     shown = [*order, order[0]] if len(order) <= _LISTED else [*order[:8], "...", *order[-2:], order[0]]
     once = f"{human_quantity(ring.latency_s, LATENCY)} once round{how}"
-    title = f"Best ring: {_bandwidth(ring.narrowest_bits_per_s)} on the narrowest hop, all hops at once"
+    name = "Ring, as given" if ring.given else "Best ring"
+    title = f"{name}: {_bandwidth(ring.narrowest_bits_per_s)} on the narrowest hop, all hops at once"
     return sentences([" > ".join(shown), once], title=title)
 
 

@@ -9,6 +9,7 @@ from itertools import chain, permutations
 from typing import NamedTuple
 
 from .model import Topology
+from .ring_order import ring_among
 
 EXACT_UP_TO = 8
 """The most sites for which every order is tried: 7! = 5,040 orders."""
@@ -118,6 +119,8 @@ def ring_score(topology: Topology, order: Sequence[str]) -> RingScore:
 def best_ring(topology: Topology, sites: Sequence[str]) -> tuple[str, ...]:
     """The cyclic order of sites whose narrowest hop is widest while all hops are busy; of equal ones, least latency.
 
+    A topology that gives its own `ring` has that order, without the sites that are not in the exchange.
+
     Each hop takes its own route; hops that cross the same link in the same direction share it. Up to 8 sites every
     order is tried. With more sites, several orders are improved and the best is taken. These are the order as given,
     nearest neighbour by latency and by bandwidth, and the order of a depth-first walk along the spanning tree of the
@@ -137,6 +140,8 @@ def best_ring(topology: Topology, sites: Sequence[str]) -> tuple[str, ...]:
 
     Limits: with more than 8 sites the order is good, but not always the best; schedules and outages are ignored.
     """
+    if topology.ring_order:
+        return ring_among(topology.ring_order, sites)
     order = tuple(sites)
     if order not in topology.known:
         topology.known[order] = _best_ring(topology, order)

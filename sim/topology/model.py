@@ -27,6 +27,7 @@ from .inside import Inside
 from .links import Link, RouteOverride, Transport
 from .pair_prices import PairPrice, check_prices
 from .regular import RegularTopology
+from .ring_order import check_ring
 from .routes import Route, Routing
 from .shapes import SHAPES, generated
 from .sites import Datacenter, Router, RouterOrName, check_names
@@ -73,6 +74,8 @@ class Topology(RegularTopology):
     collective: CollectiveName = "auto"
     """The algorithm of an all-reduce between sites, made of flows that share the links (`auto`: the fastest one); or
     `published` (also called `ideal`): the cost by the formula of the papers, without contention."""
+    ring_order: tuple[str, ...] = Field(default=(), alias="ring", max_length=MOST_SITES, examples=[["a", "b", "c"]])
+    """The order in which rings visit the datacenters, each once; default: the best one that a search finds."""
     fibre_stretch: float = Field(default=FIBRE_STRETCH, ge=1, le=10, strict=True, examples=[1.3])
     """Length of a fibre over the great circle, for links without a latency [-]."""
     store: Store | None = Field(default=None, examples=["{at: ix}"])
@@ -111,6 +114,7 @@ class Topology(RegularTopology):
             names.add(name)
         check_hosts(self.hosts, (site.host for site in self.datacenters))
         check_prices(self.datacenters, self.egress)
+        check_ring(self.ring_order, [site.name for site in self.datacenters])
         check_store(self.store, {router.name for router in self.routers})
         seen: set[tuple[str, str]] = set()
         for position, link in enumerate(self.links):

@@ -250,13 +250,14 @@ class Flowing(Published):
         return sum(size for transfers, _ in self.plan(exchange) for _, _, size in transfers)
 
 
-def choose_plans(alone_s, algorithm, names_of, best_rings, advise=None):
+def choose_plans(alone_s, algorithm, names_of, best_rings, advise=None, given=False):
     """The quickest of all plans that an algorithm has, on idle links; made once for each exchange.
 
     Args:
       alone_s: how long a plan takes by itself.
       names_of: sites of workers.
       best_rings: every best order of sites, for a ring.
+      given: whether the topology says the order.
       advise: which plan to take of several that are equally good: (members, size) -> phases.
     """
     known, rings = {}, {}
@@ -281,7 +282,7 @@ def choose_plans(alone_s, algorithm, names_of, best_rings, advise=None):
         best = []
         for ring in rings[members]:
             of = plans.gathers if gathers else plans.candidates
-            found = [phases for _, phases in of(algorithm, size, members, ring)]
+            found = [phases for _, phases in of(algorithm, size, members, ring, given)]
             if len(found) > 1 or len(rings[members]) > 1:
                 least_s = min(map(takes_s, found))
                 found = [phases for phases in found if takes_s(phases) <= least_s * (1 + 1e-9)]

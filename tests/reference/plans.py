@@ -75,33 +75,38 @@ def gather(name, size, order):
     return [([(a, b, size) for a in order for b in order if a != b], 1)]
 
 
-def gathers(algorithm, size, members, best_ring):
+def gathers(algorithm, size, members, best_ring, given=False):
     """Likewise for what is gathered and not summed."""
     if algorithm == "auto":
         names = ["ring", *(["direct"] if len(members) <= MOST_SITES_FOR_DIRECT else []), "star"]
-        return [plan for name in names for plan in gathers(name, size, members, best_ring)]
+        return [plan for name in names for plan in gathers(name, size, members, best_ring, given)]
     orders = [tuple(members)]
     if algorithm in ("ring", "chunked-ring", "hierarchical"):
-        orders = dict.fromkeys([tuple(best_ring), tuple(members)])
+        orders = _orders(members, best_ring, given)
     if algorithm == "star":
         orders = [(s, *(m for m in members if m != s)) for s in members[:MOST_SERVERS]]
     return [(algorithm, gather(algorithm, size, order)) for order in orders]
 
 
-def candidates(algorithm, size, members, best_ring):
+def _orders(members, best_ring, given):
+    return dict.fromkeys([tuple(best_ring), *([] if given else [tuple(members)])])
+
+
+def candidates(algorithm, size, members, best_ring, given=False):
     """Every plan that an algorithm (or `auto`) may choose from: (name, phases).
 
     Args:
       algorithm: a name, or `auto`.
       size: S [byte].
       members: the workers.
-      best_ring: them in the best order for a ring.
+      best_ring: them in the best order for a ring, or in that of the topology.
+      given: whether it is that of the topology, which rings go around whatever it costs.
     """
     if algorithm == "auto":
         names = ["ring", "halving-doubling", *(["direct"] if len(members) <= MOST_SITES_FOR_DIRECT else []), "star"]
-        return [plan for name in names for plan in candidates(name, size, members, best_ring)]
+        return [plan for name in names for plan in candidates(name, size, members, best_ring, given)]
     if algorithm in ("ring", "chunked-ring", "hierarchical"):
-        return [(algorithm, ring(size, order)) for order in dict.fromkeys([tuple(best_ring), tuple(members)])]
+        return [(algorithm, ring(size, order)) for order in _orders(members, best_ring, given)]
     if algorithm == "star":
         servers = members[:MOST_SERVERS]
         return [("star", star(size, [s, *(m for m in members if m != s)])) for s in servers]

@@ -210,7 +210,7 @@ class Replay:
                 return [self.places[w] for w in members]
 
             advise = advisor(self.places, [inside.chips for inside in insides]) if advisor else None
-            choose = choose_plans(alone_s, self.algorithm, names, roads.best_rings, advise)
+            choose = choose_plans(alone_s, self.algorithm, names, roads.best_rings, advise, bool(topology.ring_order))
             self.net = Flowing(self.clock, roads, self.places, insides, pipes, choose, self.algorithm)
         self.pipes = [] if published else roads.pipes
         for job in self.jobs:

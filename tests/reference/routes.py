@@ -36,6 +36,7 @@ class Map:
                     self.pipes.append(Pipe(f"{a} {arrow} {b}", link, self.share, steady))
                 self.link[a, b], self.pipe[a, b] = link, self.pipes[-1]
         self.endpoint = {site.name: site.endpoint_bits_per_s for site in topology.datacenters}
+        self.ring = topology.ring_order
         self.nodes = [site.name for site in topology.datacenters] + [router.name for router in topology.routers]
         self.given = {}
         for route in topology.route_overrides:
@@ -94,7 +95,7 @@ class Map:
         )
 
     def best_rings(self, sites):
-        """The orders whose narrowest hop is widest while all hops run, and of these the shortest ones."""
+        """The order that is given; else those whose narrowest hop is widest while all hops run, of these the shortest."""
 
         def score(order):
             uses, latency_s = {}, 0.0
@@ -105,6 +106,8 @@ class Map:
             narrowest = min(pipe.link.bandwidth_bits_per_s / count for pipe, count in uses.items())
             return narrowest, -round(latency_s, 15)
 
+        if self.ring:
+            return [tuple(name for name in self.ring if name in sites)]
         scores = {order: score(order) for order in ((sites[0], *rest) for rest in permutations(sites[1:]))}
         widest, shortest = max(scores.values())
         return [o for o, (bits, s) in scores.items() if bits >= widest * (1 - 1e-12) and s >= shortest - 1e-12]

@@ -40,6 +40,9 @@ def world(seed, folder):
             if own.random() < 0.4:
                 strategy["local_steps"] = [own.randint(1, 9) for _ in range(strategy["replicas"])]
                 del strategy["sync_every"]
+    own = random.Random(f"ring {seed}")
+    if count > 2 and own.random() < 0.3:
+        document["topology"]["ring"] = own.sample([f"s{place}" for place in range(count)], count)
     if rng.random() < 0.25:
         document["jobs"] = "together"
     if rng.random() < 0.3:

@@ -13,6 +13,7 @@ from ...simulation.alone import shortest
 from ...simulation.jobs import plan_job
 from ...simulation.results import Job, Outcome
 from ...topology.model import Datacenter, Router
+from ...topology.ring_order import ring_among
 
 
 class UnknownPaceError(Exception):
@@ -131,8 +132,9 @@ def among(scenario: Scenario, there: Sequence[Datacenter], batch_tokens: float, 
     names = {site.name for site in there}
     gone = [site for site in scenario.topology.datacenters if site.name not in names]
     routers = [Router(**_given(site)) for site in gone]
+    ring = ring_among(scenario.topology.ring_order, names) or None
     topology = scenario.topology.replaced(
-        datacenters=tuple(there), routers=(*scenario.topology.routers, *routers), egress=None
+        datacenters=tuple(there), routers=(*scenario.topology.routers, *routers), egress=None, ring=ring
     )
     strategy = job.strategy if job.strategy.spans else job.strategy.with_replicas(len(there))
     varied = scenario.replaced(topology=topology, strategies=(strategy,))

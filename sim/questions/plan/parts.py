@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from itertools import combinations
+from typing import Any
 
 from ...scenario.failures import Away, Failures, Part
 from ...topology.model import Route, Topology
+from ...topology.ring_order import ring_among
 
 MOST_SITES = 10
 """Up to so many datacenters every subset is an option; with more, only the first 1, 2, 3, ... by flop/s."""
@@ -25,7 +27,8 @@ def choices(topology: Topology, failures: Failures | None) -> list[tuple[str, ..
     for count in range(1, len(names) + 1):
         for chosen in combinations(names, count):
             routes = sorted(topology.routes(chosen).values())
-            found.setdefault(str((sorted(looks[name] for name in chosen), routes)), chosen)
+            alike = ring_among(topology.ring_order, chosen) or (sorted(looks[name] for name in chosen), routes)
+            found.setdefault(str(alike), chosen)
     return list(found.values())
 
 
@@ -41,7 +44,10 @@ def part_of(topology: Topology, chosen: tuple[str, ...]) -> Topology:
     sites = {site.name: site for site in topology.datacenters}
     datacenters = tuple(sites[name] for name in chosen)
     if len(chosen) == 1:
-        return topology.replaced(datacenters=datacenters, routers=(), links=(), routes=(), store=None, egress=())
+        nothing: dict[str, Any] = dict.fromkeys(("routers", "links", "routes", "egress", "ring"), ())
+        return topology.replaced(datacenters=datacenters, store=None, **nothing)
     left_out = (name for name in sites if name not in chosen)
     prices = tuple(pair for pair in topology.egress if set(pair.ways()[0]) <= set(chosen))
-    return topology.replaced(datacenters=datacenters, routers=(*topology.routers, *left_out), egress=prices or None)
+    ring = ring_among(topology.ring_order, chosen) or None
+    routers = (*topology.routers, *left_out)
+    return topology.replaced(datacenters=datacenters, routers=routers, egress=prices or None, ring=ring)

@@ -14,6 +14,8 @@ from ..results import Job
 from .given import given, links
 
 CHUNKED, VIA_STORE = "chunked-ring", "store"
+_LEAST_OF_ORDERS = 3
+"""Two datacenters have one order alone."""
 MOST_SITES = 32
 """The routes between all pairs of datacenters are examined up to this number of datacenters."""
 NO_HEADER = "packets have no `header`, so their size does not matter"
@@ -113,6 +115,12 @@ def _store_ways(scenario: Scenario, jobs: Sequence[Job], site: str) -> list[tupl
     """The ends of the ways of a site to the store, and back, if anything goes through it."""
     store = scenario.topology.store
     return [(site, store.at), (store.at, site)] if store is not None and _stores(scenario, jobs) else []
+
+
+def _ring(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
+    around = {"auto", "ring", "chunked-ring", "hierarchical"}
+    if scenario.algorithm not in around or all(len(job.sites) < _LEAST_OF_ORDERS for job in jobs):
+        yield from given(scenario.topology, "topology", "ring")
 
 
 def _routes(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
@@ -243,6 +251,7 @@ NETWORK: tuple[tuple[str, Rule], ...] = (
     ("no worker slows another down there", _hosts),
     ("a single worker computes there", _lone_workers),
     ("no exchange goes through a store", _store),
+    ("no exchange goes around a ring of three or more datacenters", _ring),
     (NOT_JOINED, lambda s, _: unjoined(s.topology)),
     ("no route between two datacenters that compute uses it", _unused_by_routes),
     ("all traffic there crosses one link without a bucket that is no wider", _narrower_beside),

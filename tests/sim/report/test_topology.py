@@ -71,6 +71,7 @@ def test_what_a_small_one_is_as_data(tmp_path, simulate):
         "narrowest_bits_per_s": 2e9,
         "latency_s": pytest.approx(35e-3),
         "exact": True,
+        "given": False,
     }
     assert found["bottleneck_cut"]["links"] == [["c", "ix"]]
     trips = {(trip["source"], trip["target"]): trip["latency_s"] for trip in found["round_trips"]}

@@ -459,6 +459,15 @@ BASES["all through a store"] = {
         {"kind": "des-loc", "replicas": 3, "sync_every": 3},
     ],
 }
+BASES["a ring of its own"] = {
+    "topology": topology(
+        sites=[*SITES, site("d", chips=2)],
+        links=[*TRIANGLE, link("c", "d"), link("d", "a"), link("b", "d", "0.1 Gbit/s")],
+        ring=["a", "b", "c", "d"],
+    ),
+    "workload": SMALL,
+    "strategies": [{"kind": "data-parallel"}],
+}
 BASES["rounds by speed"] = {
     "topology": topology(sites=[site("a", chip_speed="300 Tflop/s"), site("b", chip_speed="100 Tflop/s"), site("c")]),
     "workload": {**SMALL, "batch_tokens": 4e6, "chips": 6, "chip_speed": "200 Tflop/s"},
@@ -475,6 +484,7 @@ OTHERS: dict[tuple[str, str], list] = {
     ("GossipDiLoCo", "seed"): [1, 2, 3, 4],
     ("SparseLoCo", "gather"): [1, 2],
     ("Store", "at"): ["iy"],
+    ("Topology", "ring"): [["a", "c", "b", "d"]],
     # the slower one only where the other does not bind: with it, failures come faster than steps
     ("Datacenter", "endpoint"): ["0.2 Gbit/s", "20 Mbit/s"],
     ("TwoLevelDiLoCo", "replicas"): [2],
