@@ -10,6 +10,12 @@ OVERLAP_STEPS = 1
 """Inner steps tau that begin without the result of a fragment's exchange (arXiv 2501.18512)."""
 LAYERS_PER_FRAGMENT = 3
 """Layers in a fragment (arXiv 2501.18512)."""
+SPARSE_CHUNK = 4096
+"""Parameters of a chunk, of which a sparse algorithm sends the largest values (arXiv 2508.15706)."""
+SPARSE_TOP = 64
+"""Values of a chunk that it sends."""
+SPARSE_BITS = 2
+"""Bits of such a value, beside those of its place [bit]."""
 PAYLOAD_BITS = 16
 """Bits of an exchanged parameter: bfloat16, in which models are trained [bit].
 

@@ -6,13 +6,11 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from ..defaults import SYNC_EVERY
+from ..defaults import SPARSE_BITS, SPARSE_CHUNK, SPARSE_TOP, SYNC_EVERY
 from ..units.quantities import MOST_SITES, MOST_STEPS
 from .shared.setting import Setting
 from .shared.sparse import SparseStrategy
 from .shared.stated import open_end
-
-_VALUE_BITS = 2.0
 
 
 class SparseLoCo(SparseStrategy):
@@ -24,8 +22,8 @@ class SparseLoCo(SparseStrategy):
     A value takes `payload_bits` (2 unless given), and its place in the chunk `index_bits`.
 
     Source: arXiv 2508.15706; with a store, a number of peers and a deadline: arXiv 2603.08163 (Covenant-72B).
-    Limits: replay only; the effect of sparsity on the loss is not predicted, nor that of replicas left out. A replica
-      that is left out makes all its steps, and handing payloads on inside a site costs nothing.
+    Limits: the effect of sparsity on the loss is not predicted, nor that of replicas left out; the trainer can measure
+      the first. A replica that is left out makes all its steps, and handing payloads on inside a site costs nothing.
     """
 
     kind: Literal["sparseloco"] = "sparseloco"
@@ -35,9 +33,9 @@ class SparseLoCo(SparseStrategy):
     """Inner steps H between two exchanges."""
     closing_exchange: bool = True
     """Whether a last round of fewer than H steps ends with an exchange; many trainers stop without one."""
-    chunk: int = Field(default=4096, gt=1, le=2**30, examples=[4096])
+    chunk: int = Field(default=SPARSE_CHUNK, gt=1, le=2**30, examples=[4096])
     """Parameters of a chunk."""
-    top: int = Field(default=64, gt=0, le=2**30, examples=[64])
+    top: int = Field(default=SPARSE_TOP, gt=0, le=2**30, examples=[64])
     """Values of a chunk that are sent: the largest."""
     index_bits: float | None = Field(default=None, gt=0, le=64, strict=True, examples=[12.0])
     """Bits of a value's place; default: as many as number the places of a chunk, whole ones [bit]."""
@@ -52,8 +50,8 @@ class SparseLoCo(SparseStrategy):
 
     def outer_bytes(self, setting: Setting) -> float:
         """What a replica sends: top/chunk of the parameters, each with its value and its place [byte]."""
-        return self.sparse_bytes(setting, self.payload_bits or _VALUE_BITS)
+        return self.sparse_bytes(setting, self.payload_bits or float(SPARSE_BITS))
 
     def fewest_bits(self, gradient_bits: float, outer_bits: float) -> float:
         """Bits of a value."""
-        return self.payload_bits or _VALUE_BITS
+        return self.payload_bits or float(SPARSE_BITS)

@@ -223,6 +223,9 @@ class Exchange(Frozen):
     """Bytes that the program asked each device to contribute, before the backend; null in older traces [byte]."""
     asked_dtype: str = ""
     """Element type that the program asked for."""
+    dense_bytes: int | None = Field(default=None, gt=0)
+    """What an exchange of all parameters takes, for replays, where this one carried something else: the largest values
+    of a change, or more than a change; null: `payload_bytes` [byte]."""
     warmup: bool = False
     """An exchange that belongs to the warm-up."""
 

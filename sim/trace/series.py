@@ -53,7 +53,8 @@ class Recording:
       header: the first line of the trace.
       replicas: compute times of each recorded replica, cut to the steps that all of them have.
       gradient_bytes, outer_bytes: payload of an exchange as counted, of all shards of a copy together; if the run had
-        only one kind, the other has the same parameters and so the same bytes [byte].
+        only one kind, the other has the same parameters and so the same bytes. Where an algorithm sends something else
+        than a number for each parameter, what such an exchange would take [byte].
       counted: whether any exchange was recorded; without one (a run on one device) the payload is 32 bits a parameter.
       outer_step_s: mean time of the outer optimizer's arithmetic for one exchange of the whole model; 0 if none was
         recorded [s].
@@ -145,7 +146,7 @@ def _read(path: Path, version: tuple[int, int] | None) -> Recording:
         if isinstance(record, OuterStep):
             outer_s.setdefault(record.fragment, []).append(record.compute_s)
         elif isinstance(record, Exchange):
-            parts[record.kind, record.fragment] = record.payload_bytes * header.shards
+            parts[record.kind, record.fragment] = (record.dense_bytes or record.payload_bytes) * header.shards
             sent[record.fragment] += record.kind == "outer"
         elif record.replica >= header.replicas:
             raise InputError(

@@ -8,9 +8,10 @@ from ..config.run import TrainConfig
 from .data_parallel import DataParallel
 from .diloco import DiLoCo
 from .eager_diloco import EagerDiLoCo
+from .sparseloco import SparseLoCo
 from .streaming_diloco import StreamingDiLoCo
 
-Algorithm: TypeAlias = DataParallel | DiLoCo | StreamingDiLoCo | EagerDiLoCo
+Algorithm: TypeAlias = DataParallel | DiLoCo | StreamingDiLoCo | EagerDiLoCo | SparseLoCo
 
 
 def make_algorithm(config: TrainConfig) -> Algorithm:
@@ -24,3 +25,5 @@ def make_algorithm(config: TrainConfig) -> Algorithm:
             return StreamingDiLoCo(config)
         case "eager-diloco":
             return EagerDiLoCo(config)
+        case "sparseloco":
+            return SparseLoCo(config)

@@ -45,7 +45,9 @@ HelpAll = Annotated[
 class Training:
     """The fields of a training configuration."""
 
-    algorithm: Annotated[Word, typer.Option(help="data-parallel, diloco, streaming-diloco or eager-diloco.")] = None
+    algorithm: Annotated[
+        Word, typer.Option(help="data-parallel, diloco, streaming-diloco, eager-diloco or sparseloco.")
+    ] = None
     steps: Annotated[Whole, typer.Option(help="Inner steps to train [default: for 20 tokens a parameter].")] = None
     overtraining: Annotated[Number, _rare(help="Multiple of 20 tokens a parameter, instead of --steps.")] = None
     model: Annotated[Word, typer.Option(help=f"A model of the family: {', '.join(FAMILY)}.")] = None
@@ -62,8 +64,14 @@ class Training:
     mixing: Annotated[
         Number, _rare(help="Share of local parameters kept at an exchange [default: 0.5 with overlap, else 0].")
     ] = None
+    chunk: Annotated[Whole, _rare(help="Parameters of a chunk of sparseloco [default: 4096].")] = None
+    top: Annotated[Whole, _rare(help="Values of a chunk that sparseloco sends [default: 64].")] = None
+    feedback_decay: Annotated[
+        Number, _rare(help="Share of what was not sent that sparseloco keeps for the next exchange [default: 0.95].")
+    ] = None
     payload_bits: Annotated[
-        Whole, _rare(help="Bits per parameter in an outer exchange: 32, 16, 8, 4 [default: 16; 32 in float32].")
+        Whole,
+        _rare(help="Bits of a value in an outer exchange: 32, 16, 8, 4 [default: 16; 32 in float32; sparseloco 2]."),
     ] = None
     error_feedback: Annotated[
         bool | None, _rare("--error-feedback", help="Add the rounding error of an exchange to the next exchange.")

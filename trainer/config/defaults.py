@@ -15,7 +15,7 @@ from sim.errors import InputError
 from sim.laws.model_family import FAMILY, SEQUENCE_TOKENS
 
 from ..config import recipe
-from .kinds import KINDS, AlgorithmName, find_kind
+from .kinds import KINDS, AlgorithmName, Kind, find_kind, owner_of
 from .model_shape import ModelConfig, family_model
 
 OWN_SEQUENCE_TOKENS = 256
@@ -54,9 +54,9 @@ class _Basis(BaseModel):
 def filled(data: Mapping[str, Any]) -> dict[str, Any]:
     """Fills in the fields that depend on the model's size, the algorithm and the batch.
 
-    In this order: two replicas if there are outer steps, else one; L = 2,048 for a model of the family (256 for any
-    other); sequences of a device from the fitted batch; steps T = 20 N lambda / B with `overtraining` lambda (instead
-    of `steps`); learning rates from the fits; H = 30; fragments of three layers whose exchange overlaps one step.
+    In this order: replicas, by the algorithm; L = 2,048 for a model of the family (256 for any other); sequences of a
+    device from the fitted batch; steps T = 20 N lambda / B with `overtraining` lambda (instead of `steps`); learning
+    rates from the fits; H = 30; fragments of three layers whose exchange overlaps one step; the algorithm's own.
 
     Args:
       data: a configuration as written; the validation that follows reports mistakes in it.
@@ -73,7 +73,7 @@ def filled(data: Mapping[str, Any]) -> dict[str, Any]:
     if "steps" in given and "overtraining" in given:
         raise InputError("overtraining: steps are given, too; leave out one of them")
     named = find_kind(given.get("algorithm"))
-    given.setdefault("replicas", 1 if named and not named.outer_steps else REPLICAS)
+    given.setdefault("replicas", named.replicas if named else REPLICAS)
     try:
         basis = _Basis.model_validate(given)
     except ValidationError:
@@ -99,7 +99,7 @@ def filled(data: Mapping[str, Any]) -> dict[str, Any]:
         fragments = -(-basis.model.layers // LAYERS_PER_FRAGMENT)
         defaults |= {"fragments": min(fragments, basis.sync_every), "overlap_steps": OVERLAP_STEPS}
     given.pop("overtraining", None)
-    return {**defaults, **given}
+    return {**defaults, **kind.own, **kind.defaults, **given}
 
 
 def algorithm_mistake(fields: Mapping[str, Any]) -> str | None:
@@ -128,12 +128,36 @@ def algorithm_mistake(fields: Mapping[str, Any]) -> str | None:
         for name in ("sync_every", "payload_bits", "error_feedback"):
             if fields[name]:
                 return f"{name}: {algorithm} has no outer steps; leave it out, or write --algorithm diloco"
+    mistake = _own_mistake(algorithm, kind, fields)
+    if mistake:
+        return mistake
     if not kind.fragments:
         for name, default in (("fragments", None), ("overlap_steps", 0), ("mixing", None), ("pattern", "strided")):
             if fields[name] != default:
                 return f"{name}: {algorithm} does not have it; leave it out, or write --algorithm streaming-diloco"
         return None
     return _streaming_mistake(fields)
+
+
+def _own_mistake(algorithm: str, kind: Kind, fields: Mapping[str, Any]) -> str | None:
+    for name, value in fields.items():
+        owner = owner_of(name)
+        if owner is not None and owner != algorithm and value is not None:
+            return f"{name}: {algorithm} does not have it; leave it out, or write --algorithm {owner}"
+    if not kind.alone and fields["replicas"] == 1:
+        return f"replicas: got 1; {algorithm} exchanges between replicas: write --replicas 2 or more"
+    if kind.whole and fields["shards"] > 1:
+        return f"shards: {algorithm} exchanges whole copies of the model; leave it out, or write --algorithm diloco"
+    if kind.outer_steps and not kind.feedback and fields["error_feedback"]:
+        return f"error_feedback: {algorithm} decides by itself what is sent later; leave it out"
+    if (fields["payload_bits"] or 32) < kind.least_bits:
+        return (
+            f"payload_bits: got {fields['payload_bits']}; {algorithm} sends {kind.least_bits} bits or more: write "
+            f"--payload-bits {kind.least_bits}"
+        )
+    if fields["chunk"] and fields["top"] > fields["chunk"]:
+        return f"top: got {fields['top']} of the {fields['chunk']} values of a chunk; write {fields['chunk']} or less"
+    return None
 
 
 def _streaming_mistake(fields: Mapping[str, Any]) -> str | None:

@@ -3,7 +3,7 @@
 Defaults are those of the published recipe; `trainer.config.defaults` fills in those that depend on other fields.
 
 Source: arXiv 2503.09799, section 3 (optimizers, schedule, clipping, z-loss) and Figure 7 (outer learning rate);
-arXiv 2501.18512 (fragments, overlap, mixing); arXiv 2502.12996 (eager updates).
+arXiv 2501.18512 (fragments, overlap, mixing); arXiv 2502.12996 (eager updates); arXiv 2508.15706 (largest values).
 """
 
 from __future__ import annotations
@@ -54,8 +54,14 @@ class TrainConfig(Frozen):
     mixing: float | None = Field(default=None, ge=0, lt=1, examples=[OVERLAPPED_MIXING])
     """Share of the local parameters that is kept when the result of an exchange arrives; null for 0.5 with overlap,
     else 0."""
-    payload_bits: Literal[32, 16, 8, 4] | None = Field(default=None, examples=[8])
-    """Bits per parameter in an outer exchange; null for those of the precision: 16, or 32 in float32."""
+    chunk: int | None = Field(default=None, gt=1, le=2**30, examples=[4096])
+    """Parameters of a chunk, of which sparseloco sends the largest values; null for any other algorithm."""
+    top: int | None = Field(default=None, gt=0, le=2**30, examples=[64])
+    """Values of a chunk that sparseloco sends; null for any other algorithm."""
+    feedback_decay: float | None = Field(default=None, ge=0, le=1, examples=[0.95])
+    """What sparseloco keeps, from one exchange to the next, of the changes not sent; null for any other algorithm."""
+    payload_bits: Literal[32, 16, 8, 4, 2] | None = Field(default=None, examples=[8])
+    """Bits of a value in an outer exchange; null for those of the precision: 16, or 32 in float32; sparseloco: 2."""
     error_feedback: bool = False
     """Whether the rounding error of an outer exchange is added to the change that the next one sends."""
     steps: int = Field(gt=0, le=10**12, examples=[60])
@@ -127,14 +133,14 @@ class TrainConfig(Frozen):
             raise InputError(
                 f"replicas_per_device: got {self.replicas_per_device}; write a divisor of the {self.replicas} replicas"
             )
+        mistake = algorithm_mistake(self.model_dump())
+        if mistake:
+            raise InputError(mistake)
         if self.shards > 1 and (self.payload_bits or 32) < 16:
             raise InputError(
                 f"payload_bits: got {self.payload_bits}; a sharded model exchanges 32 or 16 bits: "
                 "write --payload-bits 16, or --shards 1"
             )
-        mistake = algorithm_mistake(self.model_dump())
-        if mistake:
-            raise InputError(mistake)
         return self
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import jax
@@ -50,6 +50,7 @@ class Payload:
       dtype: element types, as compiled.
       asked_bytes: contribution of each device before compilation [byte]; None if the compiler added the exchange.
       asked_dtype: element types before compilation.
+      dense_bytes: `OuterPrograms.dense_bytes` [byte].
     """
 
     payload_bytes: int
@@ -57,6 +58,7 @@ class Payload:
     dtype: str
     asked_bytes: int | None
     asked_dtype: str
+    dense_bytes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -68,19 +70,27 @@ class Programs:
       described: the description of each in a trace.
       under_way_bytes: the most memory of a device that exchanges under way take [byte].
       share: replicas on each device, which take turns; what stays of an inner step is there as often.
+      dense_bytes: of each fragment, `OuterPrograms.dense_bytes` [byte].
     """
 
     parts: Mapping[str, Part]
     described: Mapping[str, RecordedProgram]
     under_way_bytes: int = 0
     share: int = 1
+    dense_bytes: tuple[int | None, ...] = ()
 
     @classmethod
-    def of(cls, parts: Mapping[str, Part], under_way_bytes: int = 0, share: int = 1) -> Programs:
+    def of(
+        cls,
+        parts: Mapping[str, Part],
+        under_way_bytes: int = 0,
+        share: int = 1,
+        dense_bytes: tuple[int | None, ...] = (),
+    ) -> Programs:
         """Describes the programs that the run has."""
         there = {name: part for name, part in parts.items() if part.program is not None}
         described = {name: describe(name, part.program, part.mesh) for name, part in there.items() if part.program}
-        return cls(there, described, under_way_bytes, share)
+        return cls(there, described, under_way_bytes, share, dense_bytes)
 
     @property
     def step_flop(self) -> float:
@@ -95,9 +105,11 @@ class Programs:
     def outer_payloads(self) -> list[Payload]:
         """The payload of each fragment's exchange; empty without exchanges between replicas."""
         names = [name for name in self.described if name.startswith(_OUTER_EXCHANGE)]
-        if self.share == 1:
-            return [count_payload(self.described[name]) for name in names]
-        return [_within(self.parts[name], self.share) for name in names]
+        counted = [
+            count_payload(self.described[name]) if self.share == 1 else _within(self.parts[name], self.share)
+            for name in names
+        ]
+        return [replace(each, dense_bytes=dense) for each, dense in zip(counted, self.dense_bytes, strict=False)]
 
     def payload(self, name: str) -> Payload | None:
         """The payload of an exchange program; None if the run does not have it.
@@ -173,7 +185,7 @@ def programs_of(
         }
         if programs.finish is not programs.update:
             parts[f"outer finish{of}"] = Part(programs.finish, mesh, resident=stays)
-    return Programs.of(parts, under_way_bytes, share)
+    return Programs.of(parts, under_way_bytes, share, tuple(each.dense_bytes for each in outer))
 
 
 def count_payload(program: RecordedProgram) -> Payload:

@@ -75,6 +75,7 @@ def exchange_records(
             dtype=payload.dtype,
             asked_bytes=payload.asked_bytes,
             asked_dtype=payload.asked_dtype,
+            dense_bytes=payload.dense_bytes,
             warmup=warmup,
         )
 

@@ -24,11 +24,12 @@ ALGORITHMS = {
         *["--sync-every", "5", "--fragments", "2", "--overlap-steps", "1"],
     ],
     "eager-diloco": ["--replicas", "2", "--devices-per-replica", "4", "--sync-every", "3"],
+    "sparseloco": ["--replicas", "4", "--devices-per-replica", "2", "--sync-every", "3", "--chunk", "16", "--top", "4"],
 }
 """One row a strategy that trainer and simulator both have, with the options of a run on eight devices."""
-SETTINGS = {"streaming-diloco": {"fragments": 2, "overlap_steps": 1}}
+SETTINGS = {"streaming-diloco": {"fragments": 2, "overlap_steps": 1}, "sparseloco": {"chunk": 16, "top": 4}}
 """What a strategy is told besides replicas and H."""
-REPLAY_ONLY = {"async-diloco", "elastic-diloco", "gossip-diloco", "two-level-diloco", "sparseloco", "pipeline"}
+REPLAY_ONLY = {"async-diloco", "elastic-diloco", "gossip-diloco", "two-level-diloco", "pipeline"}
 REPLAY_ONLY |= {"decoupled-diloco", "demo", "des-loc"}
 STEPS = 8
 
@@ -48,12 +49,14 @@ def test_every_strategy_has_its_twin_or_says_that_it_has_none():
         *(("diloco", bits) for bits in (32, 16, 8, 4)),
         *(("streaming-diloco", bits) for bits in (32, 16)),
         *(("eager-diloco", bits) for bits in (32, 16, 8, 4)),
+        *(("sparseloco", bits) for bits in (32, 16, 8, 4, 2)),
     ],
 )
 def test_counted_exchanges_are_those_of_the_strategys_program(algorithm, bits, text, tmp_path):
-    rounded = ["--payload-bits", str(bits)] if bits < 32 else []
+    sparse = algorithm == "sparseloco"
+    rounded = ["--payload-bits", str(bits)] if bits < 32 or sparse else []
     path = tmp_path / "run.jsonl"
-    layers = "4" if algorithm == "streaming-diloco" else "1"
+    layers = "4" if algorithm == "streaming-diloco" else "2" if sparse else "1"
     shape = ["--layers", layers, "--width", "16", "--heads", "2", "--sequence-length", "16", "--sequences", "2"]
     source = ["--corpus", str(text), "--tokenizer", "bytes", "--steps", str(STEPS), "--output", str(path)]
     with pytest.raises(SystemExit) as end:
@@ -68,7 +71,8 @@ def test_counted_exchanges_are_those_of_the_strategys_program(algorithm, bits, t
 
     # The same run as the simulator sees it: N parameters of 32 bits, and nothing taken from the trace but N.
     parameters = {"replicas": header.replicas, "sync_every": header.sync_every} if header.sync_every else {}
-    strategy = STRATEGIES[algorithm].model_validate({"kind": algorithm, **parameters, **SETTINGS.get(algorithm, {})})
+    own = SETTINGS.get(algorithm, {}) | ({"payload_bits": bits} if sparse else {})
+    strategy = STRATEGIES[algorithm].model_validate({"kind": algorithm, **parameters, **own})
     sites = load_topology("low-bw").datacenters[: header.replicas]
     workload = {"params": header.model.params, "steps": STEPS, "batch_tokens": 256, "chips": 8, "payload_bits": 32}
     load = AnalyticWorkload.model_validate(workload).load(sites, 1)
@@ -82,6 +86,8 @@ def test_counted_exchanges_are_those_of_the_strategys_program(algorithm, bits, t
         elif isinstance(op, Start):
             # the strategy sends 32 bits here: the trainer's fewer bits are that share of them, and scales besides
             sent_bytes = op.collective.payload_bytes * bits / 32 + scales_bytes(header.model, bits)
+            if sparse:  # all tensors are of whole chunks here; few bits have a scale for each chunk
+                sent_bytes = op.collective.payload_bytes + (4 * header.model.params / 16 if bits < 16 else 0)
             said.append(("outer", done, op.collective.part, sent_bytes))
     # the same exchanges of the same fragments in the same order
     assert [row[:3] for row in counted] == [row[:3] for row in said]

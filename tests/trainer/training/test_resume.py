@@ -33,6 +33,7 @@ ALGORITHMS = {
     "diloco": ["--replicas", "2", "--sync-every", "3"],
     "streaming-diloco": ["--replicas", "2", "--sync-every", "4", "--fragments", "2", "--overlap-steps", "3"],
     "eager-diloco": ["--replicas", "2", "--sync-every", "3", "--payload-bits", "4", "--error-feedback"],
+    "sparseloco": ["--replicas", "2", "--sync-every", "3", "--chunk", "64", "--top", "4"],
 }
 
 

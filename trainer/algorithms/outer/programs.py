@@ -122,6 +122,8 @@ class OuterPrograms:
       finish: the same for the exchange after the last step.
       came: shapes of the result, of one replica; replicas that share a device have it in common.
       keeps: whether a replica keeps its payload until the result comes, as some algorithms need.
+      dense_bytes: what another algorithm would exchange for these parameters, where the payload is something else than
+        a number for each of them; else None [byte].
     """
 
     fragment: Fragment
@@ -132,6 +134,7 @@ class OuterPrograms:
     finish: Program
     came: Any
     keeps: bool
+    dense_bytes: int | None = None
 
 
 def compile_outer(config: TrainConfig, mesh: Mesh, fragment: Fragment, step: OuterStep) -> OuterPrograms:
@@ -163,6 +166,7 @@ def compile_outer(config: TrainConfig, mesh: Mesh, fragment: Fragment, step: Out
 
     params = param_shapes(config.model, config.positions)
     outer = jax.eval_shape(start, params)
+    count = sum(leaf.size for leaf in jax.tree.leaves(outer.params))
     _, sent = jax.eval_shape(change, outer.params, outer.error, params)
     kinds = (mean_over, gather_over) if on_device == 1 else (mean_of_rows, gather_of_rows)
     over = partial(kinds[gathers], REPLICA_AXIS, bucket=buckets(mesh))
@@ -188,6 +192,7 @@ def compile_outer(config: TrainConfig, mesh: Mesh, fragment: Fragment, step: Out
         finish=update if ends_alike else compiled_move(step.combine_last or step.combine, 0.0),
         came=came,
         keeps=step.keeps,
+        dense_bytes=None if step.coding.dense_bits is None else count * step.coding.dense_bits // 8,
     )
 
 

@@ -51,11 +51,14 @@ class Coding:
       encode: change -> payload.
       decode: (payload, arrays of the change's shapes) -> change.
       gathers: whether each replica gets the payloads of all, on a leading axis; else it gets their mean.
+      dense_bits: bits in which another algorithm would send each parameter, where a payload is no number for each of
+        them; else None [bit].
     """
 
     encode: Callable[[Any], Any]
     decode: Callable[[Any, Any], Any]
     gathers: bool
+    dense_bits: int | None = None
 
     def mean(self, came: Any, like: Any) -> Any:
         """The mean change of the replicas, in float32.
