@@ -10,6 +10,10 @@ OVERLAP_STEPS = 1
 """Inner steps tau that begin without the result of a fragment's exchange (arXiv 2501.18512)."""
 LAYERS_PER_FRAGMENT = 3
 """Layers in a fragment (arXiv 2501.18512)."""
+REGIONS = 2
+"""Regions of an algorithm with two levels."""
+ACROSS_EVERY = 4
+"""Which of its exchanges are among all replicas: every K-th."""
 SPARSE_CHUNK = 4096
 """Parameters of a chunk, of which a sparse algorithm sends the largest values (arXiv 2508.15706)."""
 SPARSE_TOP = 64

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator
 from typing import ClassVar, Literal
 
@@ -10,10 +9,11 @@ from pydantic import Field
 
 from ..defaults import SYNC_EVERY
 from ..engine.ops import Collective, Op
+from ..pairing import pairs
 from ..units.quantities import MOST_SITES, MOST_STEPS
 from .shared.closed_form import ClosedForm, of_replicas, outer_step
 from .shared.outer_steps import OuterStepStrategy
-from .shared.schedule import Groups, Schedule
+from .shared.schedule import Schedule
 from .shared.setting import Setting
 from .shared.stated import Meetings, open_end
 from .shared.steps import inner_steps
@@ -28,8 +28,8 @@ class GossipDiLoCo(OuterStepStrategy):
     time, has no partner.
 
     Source: arXiv 2506.10911 (NoLoCo).
-    Limits: replay only, step by step, as no two rounds have the same pairs; the effect of gossip on the loss is not
-      predicted. The replicas end with parameters that are close, and not equal.
+    Limits: replayed step by step, as no two rounds have the same pairs; the effect of gossip on the loss is not
+      predicted; the trainer can measure it. The replicas end with parameters that are close, and not equal.
     """
 
     kind: Literal["gossip-diloco"] = "gossip-diloco"
@@ -91,10 +91,3 @@ class GossipDiLoCo(OuterStepStrategy):
     def link_s(self, setting: Setting) -> float:
         """0, as the pairs that meet over the narrowest link are not known beforehand [s]."""
         return 0.0
-
-
-def pairs(workers: int, seed: int, number: int) -> Groups:
-    """The pairs of a round: all workers shuffled, and neighbours joined; one of an odd number stays alone."""
-    order = list(range(workers))
-    random.Random(f"{seed}:{number}").shuffle(order)
-    return tuple((min(pair), max(pair)) for pair in zip(order[::2], order[1::2], strict=False))

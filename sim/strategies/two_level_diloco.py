@@ -7,13 +7,14 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from ..defaults import SYNC_EVERY
+from ..defaults import ACROSS_EVERY, REGIONS, SYNC_EVERY
 from ..engine.ops import Collective, Op
 from ..errors import InputError
+from ..pairing import Groups, regions
 from ..units.quantities import MOST_SITES, MOST_STEPS
 from .shared.closed_form import ClosedForm, of_replicas, outer_step
 from .shared.outer_steps import OuterStepStrategy
-from .shared.schedule import Groups, Schedule, count_rounds
+from .shared.schedule import Schedule, count_rounds
 from .shared.setting import Setting
 from .shared.stated import Meetings, open_end
 from .shared.steps import inner_steps
@@ -27,17 +28,17 @@ class TwoLevelDiLoCo(OuterStepStrategy):
     all.
 
     Source: arXiv 2506.04531 (HALoS) for two levels; synchronous at both of them here.
-    Limits: replay only; the effect of two levels on the loss is not predicted.
+    Limits: the effect of two levels on the loss is not predicted; the trainer can measure it.
     """
 
     kind: Literal["two-level-diloco"] = "two-level-diloco"
     replicas: int = Field(default=4, gt=1, le=MOST_SITES, examples=[4])
     """Replicas M, each in its own datacenter."""
-    regions: int = Field(default=2, gt=0, le=MOST_SITES, examples=[2])
+    regions: int = Field(default=REGIONS, gt=0, le=MOST_SITES, examples=[2])
     """Regions, of equally many replicas each."""
     sync_every: int = Field(default=SYNC_EVERY, gt=0, le=MOST_STEPS, examples=[30])
     """Inner steps H between two exchanges of a region."""
-    across_every: int = Field(default=4, gt=0, le=MOST_STEPS, examples=[4])
+    across_every: int = Field(default=ACROSS_EVERY, gt=0, le=MOST_STEPS, examples=[4])
     """Which exchanges are among all replicas: every K-th; the others are within the regions."""
     closing_exchange: bool = True
     """Whether a last round of fewer than H steps ends with an exchange; many trainers stop without one."""
@@ -84,12 +85,11 @@ class TwoLevelDiLoCo(OuterStepStrategy):
         """Exchanges within the regions, and among all after every K-th round and the last one."""
         steps, workers = setting.load.steps, setting.workers
         last = count_rounds(steps, self.sync_every, closing=self.closing_exchange) - 1
-        size = workers // self.regions
-        regions = tuple(tuple(range(first, first + size)) for first in range(0, workers, size))
+        within = regions(workers, self.regions)
         everyone = (setting.everyone,)
 
         def groups(number: int) -> Groups:
-            return everyone if number == last or (number + 1) % self.across_every == 0 else regions
+            return everyone if number == last or (number + 1) % self.across_every == 0 else within
 
         return Schedule((steps,) * workers, self.sync_every, groups, self.closing_exchange)
 

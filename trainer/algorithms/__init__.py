@@ -8,10 +8,14 @@ from ..config.run import TrainConfig
 from .data_parallel import DataParallel
 from .diloco import DiLoCo
 from .eager_diloco import EagerDiLoCo
+from .gossip_diloco import GossipDiLoCo
 from .sparseloco import SparseLoCo
 from .streaming_diloco import StreamingDiLoCo
+from .two_level_diloco import TwoLevelDiLoCo
 
-Algorithm: TypeAlias = DataParallel | DiLoCo | StreamingDiLoCo | EagerDiLoCo | SparseLoCo
+Algorithm: TypeAlias = (
+    DataParallel | DiLoCo | StreamingDiLoCo | EagerDiLoCo | SparseLoCo | GossipDiLoCo | TwoLevelDiLoCo
+)
 
 
 def make_algorithm(config: TrainConfig) -> Algorithm:
@@ -27,3 +31,7 @@ def make_algorithm(config: TrainConfig) -> Algorithm:
             return EagerDiLoCo(config)
         case "sparseloco":
             return SparseLoCo(config)
+        case "gossip-diloco":
+            return GossipDiLoCo(config)
+        case "two-level-diloco":
+            return TwoLevelDiLoCo(config)

@@ -62,7 +62,7 @@ def sparse_step(config: TrainConfig) -> OuterStep:
     def start(theta: Params) -> OuterState:
         return plain.start(theta)._replace(error=jax.tree.map(jnp.zeros_like, theta))
 
-    def with_error(change: Any, error: Any) -> tuple[Any, Any]:
+    def with_error(change: Any, error: Any, theta: Params) -> tuple[Any, Any]:
         wanted = jax.tree.map(lambda e, x: decay * e + x, error, change)
         sent = coding.encode(wanted)
         return jax.tree.map(jnp.subtract, wanted, coding.decode(sent, wanted)), sent

@@ -46,7 +46,8 @@ class Training:
     """The fields of a training configuration."""
 
     algorithm: Annotated[
-        Word, typer.Option(help="data-parallel, diloco, streaming-diloco, eager-diloco or sparseloco.")
+        Word,
+        typer.Option(help="data-parallel, diloco, or streaming-, eager-, gossip- or two-level-diloco, or sparseloco."),
     ] = None
     steps: Annotated[Whole, typer.Option(help="Inner steps to train [default: for 20 tokens a parameter].")] = None
     overtraining: Annotated[Number, _rare(help="Multiple of 20 tokens a parameter, instead of --steps.")] = None
@@ -68,6 +69,13 @@ class Training:
     top: Annotated[Whole, _rare(help="Values of a chunk that sparseloco sends [default: 64].")] = None
     feedback_decay: Annotated[
         Number, _rare(help="Share of what was not sent that sparseloco keeps for the next exchange [default: 0.95].")
+    ] = None
+    pull: Annotated[
+        Number, _rare(help="Rate that draws partners of gossip-diloco together [default: the outer learning rate].")
+    ] = None
+    regions: Annotated[Whole, _rare(help="Regions of two-level-diloco [default: 2].")] = None
+    across_every: Annotated[
+        Whole, _rare(help="Which exchanges of two-level-diloco are among all: every K-th [default: 4].")
     ] = None
     payload_bits: Annotated[
         Whole,

@@ -95,6 +95,8 @@ def filled(data: Mapping[str, Any]) -> dict[str, Any]:
     }
     if kind.outer_steps:
         defaults["sync_every"] = SYNC_EVERY
+    if kind.together:
+        defaults["replicas_per_device"] = replicas
     if kind.fragments:
         fragments = -(-basis.model.layers // LAYERS_PER_FRAGMENT)
         defaults |= {"fragments": min(fragments, basis.sync_every), "overlap_steps": OVERLAP_STEPS}
@@ -148,8 +150,19 @@ def _own_mistake(algorithm: str, kind: Kind, fields: Mapping[str, Any]) -> str |
         return f"replicas: got 1; {algorithm} exchanges between replicas: write --replicas 2 or more"
     if kind.whole and fields["shards"] > 1:
         return f"shards: {algorithm} exchanges whole copies of the model; leave it out, or write --algorithm diloco"
+    if kind.together and fields["replicas_per_device"] != fields["replicas"]:
+        return (
+            f"replicas_per_device: {algorithm} exchanges within groups that change, so that its {fields['replicas']} "
+            f"replicas share a device: write --replicas-per-device {fields['replicas']}, or leave it out"
+        )
+    if fields["replicas"] % (fields["regions"] or 1):
+        fits = [n for n in range(1, fields["replicas"] + 1) if fields["replicas"] % n == 0]
+        return (
+            f"regions: {fields['replicas']} replicas cannot be shared evenly by {fields['regions']} regions; write "
+            f"{' or '.join(map(str, fits))}"
+        )
     if kind.outer_steps and not kind.feedback and fields["error_feedback"]:
-        return f"error_feedback: {algorithm} decides by itself what is sent later; leave it out"
+        return f"error_feedback: {algorithm} decides by itself what is sent when; leave it out"
     if (fields["payload_bits"] or 32) < kind.least_bits:
         return (
             f"payload_bits: got {fields['payload_bits']}; {algorithm} sends {kind.least_bits} bits or more: write "

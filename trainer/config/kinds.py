@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from sim.defaults import REPLICAS, SPARSE_BITS, SPARSE_CHUNK, SPARSE_TOP
+from sim.defaults import ACROSS_EVERY, REGIONS, REPLICAS, SPARSE_BITS, SPARSE_CHUNK, SPARSE_TOP
 
-AlgorithmName = Literal["data-parallel", "diloco", "streaming-diloco", "eager-diloco", "sparseloco"]
+AlgorithmName = Literal[
+    "data-parallel", "diloco", "streaming-diloco", "eager-diloco", "sparseloco", "gossip-diloco", "two-level-diloco"
+]
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,7 @@ class Kind:
       fragments: whether the parameters are exchanged in fragments, which may overlap inner steps.
       alone: whether one replica is a run of it; else two or more are needed.
       whole: whether it exchanges whole copies of the model, of which none is sharded.
+      together: whether all replicas share a device, as they exchange within groups (`algorithms/outer/groups.py`).
       replicas: M, where it is not given.
       feedback: whether `error_feedback` is a choice.
       least_bits: the fewest bits of a value that is sent [bit].
@@ -33,6 +36,7 @@ class Kind:
     fragments: bool = False
     alone: bool = True
     whole: bool = False
+    together: bool = False
     replicas: int = REPLICAS
     feedback: bool = True
     least_bits: int = 4
@@ -55,8 +59,27 @@ KINDS: dict[AlgorithmName, Kind] = {
         own={"chunk": SPARSE_CHUNK, "top": SPARSE_TOP, "feedback_decay": 0.95},
         defaults={"payload_bits": SPARSE_BITS, "outer_learning_rate": 1.0, "outer_momentum": 0.0},
     ),
+    "gossip-diloco": Kind(
+        "diloco",
+        alone=False,
+        whole=True,
+        together=True,
+        replicas=4,
+        feedback=False,
+        least_bits=16,
+        own={"pull": None},
+        defaults={"outer_learning_rate": 0.7, "outer_momentum": 0.5},
+    ),
+    "two-level-diloco": Kind(
+        "diloco",
+        alone=False,
+        whole=True,
+        together=True,
+        replicas=4,
+        own={"regions": REGIONS, "across_every": ACROSS_EVERY},
+    ),
 }
-"""Source: arXiv 2508.15706 (decay of the feedback, outer rate)."""
+"""Source: arXiv 2508.15706 (decay of the feedback, outer rate); github.com/jkolehm/noloco (rates of gossip)."""
 
 
 def find_kind(name: Any) -> Kind | None:

@@ -60,6 +60,12 @@ class TrainConfig(Frozen):
     """Values of a chunk that sparseloco sends; null for any other algorithm."""
     feedback_decay: float | None = Field(default=None, ge=0, le=1, examples=[0.95])
     """What sparseloco keeps, from one exchange to the next, of the changes not sent; null for any other algorithm."""
+    pull: float | None = Field(default=None, ge=0, lt=2, examples=[0.7])
+    """Rate at which gossip-diloco draws the slow weights of partners together; null for the outer learning rate."""
+    regions: int | None = Field(default=None, gt=0, le=10**6, examples=[2])
+    """Regions of two-level-diloco, of equally many replicas each; null for any other algorithm."""
+    across_every: int | None = Field(default=None, gt=0, le=10**12, examples=[4])
+    """Which exchanges of two-level-diloco are among all: every K-th; null for any other algorithm."""
     payload_bits: Literal[32, 16, 8, 4, 2] | None = Field(default=None, examples=[8])
     """Bits of a value in an outer exchange; null for those of the precision: 16, or 32 in float32; sparseloco: 2."""
     error_feedback: bool = False

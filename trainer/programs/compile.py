@@ -13,6 +13,8 @@ from jax.sharding import Mesh, PartitionSpec
 from ..parallel.mesh import BY_REPLICA, DATA_AXIS, MODEL_AXIS, REPLICA_AXIS, abstract, shardings
 from .program import Program, compile_traced
 
+_jax: Any = jax
+"""Some functions are untyped in JAX."""
 _lax: Any = jax.lax
 """pmean is untyped in JAX."""
 
@@ -92,6 +94,39 @@ def compile_exchange(
     in_specs, out_specs = (jax.tree.map(lambda x: x.sharding.spec, tree) for tree in (given, made))
     program = jax.shard_map(local, mesh=mesh, in_specs=(in_specs,), out_specs=out_specs)
     return compile_traced(jax.jit(program).trace(given), mesh)
+
+
+def compile_group_exchange(decode: Callable[[Any], Any], mesh: Mesh, sent: Any, replicas: int) -> tuple[Any, Program]:
+    """Compiles the exchange within groups, of replicas that share a device (or the devices of one row of the mesh).
+
+    All members of a group get the same mean, to the bit.
+
+    Args:
+      decode: the payload of one replica -> float32 arrays.
+      mesh: the devices, in one row.
+      sent: shapes of one replica's payload.
+      replicas: M.
+
+    Returns:
+      The shapes of one replica's result, and the program: (payloads, the group of each replica) -> for each replica
+      the mean over its group.
+    """
+
+    def exchanged(stacked: Any, group_M: jax.Array) -> Any:
+        each = jax.vmap(decode)(stacked)
+        count_M = jnp.zeros(replicas).at[group_M].add(1.0)[group_M]
+
+        def mean(x: jax.Array) -> jax.Array:
+            sums = jax.ops.segment_sum(x, group_M, num_segments=replicas)
+            return sums[group_M] / count_M.reshape(-1, *[1] * (x.ndim - 1))
+
+        return jax.tree.map(mean, each)
+
+    everywhere = _jax.P()
+    program = jax.shard_map(exchanged, mesh=mesh, in_specs=(BY_REPLICA, everywhere), out_specs=BY_REPLICA)
+    given = abstract(sent, mesh, BY_REPLICA, replicas)
+    group_M = _jax.ShapeDtypeStruct((replicas,), jnp.int32, sharding=_jax.NamedSharding(mesh, everywhere))
+    return jax.eval_shape(decode, sent), compile_traced(jax.jit(program).trace(given, group_M), mesh)
 
 
 def mean_over(axis: str, tree: Any, *, bucket: bool = False) -> Any:

@@ -26,6 +26,7 @@ from sim.trace.file import Header, Record, TraceWriter
 from sim.units.chips import chip_of_kind
 
 from ..algorithms import make_algorithm
+from ..algorithms.outer.groups import GroupSchedule
 from ..algorithms.outer.programs import Schedule
 from ..config.run import TrainConfig
 from ..parallel.chip_rates import find_rates
@@ -38,7 +39,7 @@ from .header import make_header
 from .inventory import Programs, programs_of
 from .memory_advice import DoesNotFit, check_memory, fitted, smaller
 from .recorder import Listener, Summary
-from .records import exchange_records, inner_records
+from .records import among, exchange_records, inner_records
 from .targets import native_log_hidden
 from .trace_file import check_writable
 
@@ -148,7 +149,9 @@ def _compiled(config: TrainConfig, mesh: Mesh, devices: list[Any], listener: Lis
     )
 
 
-def _lines(config: TrainConfig, header: Header, programs: Programs, schedule: Schedule | None) -> Iterator[Record]:
+def _lines(
+    config: TrainConfig, header: Header, programs: Programs, schedule: Schedule | GroupSchedule | None
+) -> Iterator[Record]:
     """The records of all steps."""
     gradient, outer = programs.payload("exchange"), programs.outer_payloads()
     cost = _estimated_cost(config, header, programs)
@@ -157,7 +160,8 @@ def _lines(config: TrainConfig, header: Header, programs: Programs, schedule: Sc
         for event in schedule.events(step) if schedule and outer else ():
             if event.kind != "arrive":
                 fragment = event.fragment if len(outer) > 1 else None
-                yield from exchange_records(step, "outer", outer[event.fragment], None, fragment=fragment)
+                payload = among(outer[event.fragment], event.group_size)
+                yield from exchange_records(step, "outer", payload, None, fragment=fragment)
 
 
 def step_roofline(programs: Programs, kind: str) -> Roofline | None:

@@ -12,6 +12,7 @@ from jax.sharding import Mesh
 from sim.errors import CrosshaulError
 from sim.trace.file import RecordedCollective, RecordedMemory, RecordedProgram
 
+from ..algorithms.outer.groups import GroupSchedule
 from ..algorithms.outer.programs import OuterPrograms, Schedule
 from ..parallel.mesh import DATA_AXIS, REPLICA_AXIS
 from ..programs.inner_step import InnerPrograms
@@ -148,7 +149,7 @@ def programs_of(
     lane: Mesh,
     outer: Sequence[OuterPrograms],
     mesh: Mesh,
-    schedule: Schedule | None,
+    schedule: Schedule | GroupSchedule | None,
     *,
     share: int = 1,
 ) -> Programs:
@@ -213,7 +214,7 @@ def _within(part: Part, share: int) -> Payload:
     program = part.program
     if program is None:
         raise CrosshaulError("a run whose replicas share devices has an exchange")
-    given = jax.tree.leaves(program.compiled.args_info)
+    given = jax.tree.leaves(program.compiled.args_info[0][0])
     sent = argument_bytes(program, 0) // share
     types = "+".join(dict.fromkeys(hlo_type(leaf.dtype) for leaf in given))
     return Payload(sent, share * int(part.mesh.shape[REPLICA_AXIS]), types, sent, types)

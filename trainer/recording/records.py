@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -50,8 +51,13 @@ def outer_records(
         if cost.compute_s > 0:  # 0 in a warm-up for the result of an exchange that never began
             whole_s = cost.whole_s
             yield OuterStep(step=step, fragment=fragment, compute_s=cost.compute_s, whole_s=whole_s, warmup=warmup)
-        payload = payloads[cost.fragment] if payloads and cost.sent else None
+        payload = among(payloads[cost.fragment], cost.group_size) if payloads and cost.sent else None
         yield from exchange_records(step, "outer", payload, cost.exchange_s, warmup=warmup, fragment=fragment)
+
+
+def among(payload: Payload, group_size: int | None) -> Payload:
+    """The payload of an exchange within groups of replicas, or of all of them (None)."""
+    return payload if group_size is None else replace(payload, group_size=group_size)
 
 
 def exchange_records(

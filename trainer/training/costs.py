@@ -67,6 +67,7 @@ class OuterCost:
       compute_s: arithmetic of the change and the update [s].
       exchange_s: the exchange between replicas [s]; None without one.
       whole_s: all of it on one clock [s].
+      group_size: replicas that exchanged with each other, where these are not all; else None.
     """
 
     fragment: int
@@ -74,6 +75,7 @@ class OuterCost:
     compute_s: float
     exchange_s: float | None
     whole_s: float
+    group_size: int | None = None
 
 
 def paired(costs: list[OuterCost]) -> list[OuterCost]:
@@ -88,6 +90,7 @@ def paired(costs: list[OuterCost]) -> list[OuterCost]:
                 before.compute_s + cost.compute_s,
                 before.exchange_s,
                 before.whole_s + cost.whole_s,
+                before.group_size,
             )
         else:
             joined.append(cost)

@@ -161,7 +161,7 @@ class Trainer:
             begin = end = time.perf_counter()
             compute_s, exchange_s = 0.0, None
             if event.kind != "arrive":
-                error, under_way[p], changed, end = _send(programs, outer[p], params)
+                error, under_way[p], changed, end = _send(programs, outer[p], params, event.groups)
                 outer[p] = outer[p]._replace(error=error)
                 compute_s, exchange_s = (
                     changed - begin,
@@ -174,7 +174,7 @@ class Trainer:
                 under_way[p] = None
                 moved = time.perf_counter()
                 compute_s, end = compute_s + moved - end, moved
-            costs.append(OuterCost(p, event.kind != "arrive", compute_s, exchange_s, end - begin))
+            costs.append(OuterCost(p, event.kind != "arrive", compute_s, exchange_s, end - begin, event.group_size))
         parts = split(params, self.lanes, self._share)
         lanes = [LaneState(part, lane.optimizer) for part, lane in zip(parts, state.lanes, strict=True)]
         return State(lanes, tuple(outer), tuple(under_way)), paired(costs)
@@ -234,11 +234,14 @@ class Trainer:
         return InnerCost(compute_s, exchange_s, losses, whole_s, seen)
 
 
-def _send(programs: OuterPrograms, outer: OuterState, params: Params) -> tuple[Any, UnderWay, float, float]:
+def _send(
+    programs: OuterPrograms, outer: OuterState, params: Params, groups: tuple[int, ...]
+) -> tuple[Any, UnderWay, float, float]:
     """Exchanges a fragment's change; returns the rounding error, the exchange, and the ends of change and exchange."""
     error, sent = ready(programs.change(outer.params, outer.error, params))
     changed = time.perf_counter()
-    came = ready(programs.exchange(sent)) if programs.exchange else sent
+    given = (sent, np.array(groups, np.int32)) if groups else (sent,)
+    came = ready(programs.exchange(*given)) if programs.exchange else sent
     return error, UnderWay(came, sent if programs.keeps else ()), changed, time.perf_counter()
 
 

@@ -8,10 +8,8 @@ from itertools import tee
 from typing import Any, NamedTuple, TypeVar
 
 from ...engine.ops import Worker
+from ...pairing import Groups
 from .setting import Setting
-
-Groups = tuple[tuple[Worker, ...], ...]
-"""Workers who exchange with each other, group by group."""
 
 _T = TypeVar("_T")
 

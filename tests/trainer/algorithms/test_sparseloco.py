@@ -100,7 +100,7 @@ def test_a_chunk_of_zeros_is_sent_as_zeros():
 def test_what_is_sent_and_what_is_left_is_the_decayed_error_and_the_change():
     run = config(chunk=16, top=2, feedback_decay=0.5)
     step, change, error = sparse_step(run), {"x": random((40,))}, {"x": random((40,), 1)}
-    left, sent = step.encode(change, error)
+    left, sent = step.encode(change, error, change)
     total = np.asarray(left["x"] + step.coding.decode(sent, change)["x"])
     np.testing.assert_allclose(total, 0.5 * error["x"] + change["x"], atol=1e-6)
 

@@ -34,6 +34,18 @@ ALGORITHMS = {
     "streaming-diloco": ["--replicas", "2", "--sync-every", "4", "--fragments", "2", "--overlap-steps", "3"],
     "eager-diloco": ["--replicas", "2", "--sync-every", "3", "--payload-bits", "4", "--error-feedback"],
     "sparseloco": ["--replicas", "2", "--sync-every", "3", "--chunk", "64", "--top", "4"],
+    "gossip-diloco": ["--replicas", "3", "--sync-every", "3"],
+    "two-level-diloco": [
+        "--replicas",
+        "4",
+        "--sync-every",
+        "2",
+        "--across-every",
+        "3",
+        "--payload-bits",
+        "8",
+        "--error-feedback",
+    ],
 }
 
 

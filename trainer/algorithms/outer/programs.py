@@ -8,6 +8,7 @@ Source: arXiv 2501.18512, algorithm 2 (fragments, and when each is sent).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -23,6 +24,7 @@ from ...parallel.mesh import BY_REPLICA, REPLICA_AXIS
 from ...programs.compile import (
     buckets,
     compile_exchange,
+    compile_group_exchange,
     compile_program,
     gather_of_rows,
     gather_over,
@@ -41,12 +43,20 @@ class Event(NamedTuple):
     """An event of a fragment after an inner step.
 
     Attributes:
-      kind: `send` starts its exchange, `arrive` uses the result, `finish` does both after the last step.
+      kind: `send` starts its exchange, `arrive` uses the result, `finish` does both after the last step, or
+        among all replicas where other exchanges are within groups.
       fragment: its number.
+      groups: for each replica the number of its group; empty if all of them are one.
     """
 
     kind: Literal["send", "arrive", "finish"]
     fragment: int
+    groups: tuple[int, ...] = ()
+
+    @property
+    def group_size(self) -> int | None:
+        """Replicas of the largest group; None if all of them are one."""
+        return max(Counter(self.groups).values(), default=None)
 
 
 @dataclass(frozen=True)
@@ -116,7 +126,8 @@ class OuterPrograms:
       fragment: the parameters that it moves.
       start: parameters of one replica -> outer state of one replica.
       change: (global parameters, error, parameters) -> (error, payload); reuses the memory of the error.
-      exchange: payload of each replica -> result for all of them; None for a single replica.
+      exchange: payload of each replica -> result for all of them; None for a single replica. Within groups: (payload of
+        each replica, the group of each) -> result for each.
       update: (outer state, result, own payload, parameters) -> (outer state, parameters); reuses the memory of the
         outer state.
       finish: the same for the exchange after the last step.
@@ -152,12 +163,14 @@ def compile_outer(config: TrainConfig, mesh: Mesh, fragment: Fragment, step: Out
         return step.start(fragment.take(params))
 
     def change(theta: Params, error: Any, params: Params) -> tuple[Any, Any]:
-        return step.encode(jax.tree.map(jnp.subtract, theta, fragment.take(params)), error)
+        return step.encode(jax.tree.map(jnp.subtract, theta, fragment.take(params)), error, theta)
 
     def move(
-        combine: Combine, share: float, outer: OuterState, came: Any, kept: Any, params: Params
+        combine: Combine, share: float, waits: bool, outer: OuterState, came: Any, kept: Any, params: Params
     ) -> tuple[OuterState, Params]:
         moved_by, missing = combine(outer, came, kept)
+        if waits:
+            return outer, fragment.put(params, jax.tree.map(jnp.subtract, outer.params, moved_by))
         theta, state = step.move(outer, moved_by)
         mixed = (
             theta if not share else jax.tree.map(lambda x, y: share * x + (1 - share) * y, fragment.take(params), theta)
@@ -171,25 +184,35 @@ def compile_outer(config: TrainConfig, mesh: Mesh, fragment: Fragment, step: Out
     kinds = (mean_over, gather_over) if on_device == 1 else (mean_of_rows, gather_of_rows)
     over = partial(kinds[gathers], REPLICA_AXIS, bucket=buckets(mesh))
     came = jax.tree.map(partial(_gathered, count=config.replicas), sent) if gathers else sent
+    if step.grouped:
+
+        def decode(payload: Any) -> Any:
+            return step.coding.decode(payload, outer.params)
+
+        exchange: Program | None
+        came, exchange = compile_group_exchange(decode, mesh, sent, config.replicas)
+    else:
+        exchange = None if config.replicas == 1 else compile_exchange(over, mesh, sent, came, BY_REPLICA, on_device)
 
     two = (BY_REPLICA, BY_REPLICA)
 
-    def compiled_move(combine: Combine, local_share: float) -> Program:
+    def compiled_move(combine: Combine, local_share: float, waits: bool) -> Program:
         arguments = (outer, came, sent if step.keeps else (), params)
-        four, moved = (BY_REPLICA,) * 4, partial(move, combine, local_share)
-        return compile_program(moved, mesh, arguments, four, two, donate=(0, 3), share=on_device, common=(1,))
+        four, moved = (BY_REPLICA,) * 4, partial(move, combine, local_share, waits)
+        common = () if step.grouped else (1,)
+        return compile_program(moved, mesh, arguments, four, two, donate=(0, 3), share=on_device, common=common)
 
-    update = compiled_move(step.combine, step.local_share)
-    ends_alike = step.combine_last is None and not step.local_share
+    update = compiled_move(step.combine, step.local_share, step.theta_waits)
+    ends_alike = step.combine_last is None and not step.local_share and not step.theta_waits
     return OuterPrograms(
         fragment=fragment,
         start=start,
         change=compile_program(
             change, mesh, (outer.params, outer.error, params), (BY_REPLICA, *two), two, donate=(1,), share=on_device
         ),
-        exchange=None if config.replicas == 1 else compile_exchange(over, mesh, sent, came, BY_REPLICA, on_device),
+        exchange=exchange,
         update=update,
-        finish=update if ends_alike else compiled_move(step.combine_last or step.combine, 0.0),
+        finish=update if ends_alike else compiled_move(step.combine_last or step.combine, 0.0, False),
         came=came,
         keeps=step.keeps,
         dense_bytes=None if step.coding.dense_bits is None else count * step.coding.dense_bits // 8,

@@ -1,7 +1,7 @@
 """The outer step of an algorithm in three parts, which `programs.py` compiles: encode, combine, move.
 
     encode    a replica's change, theta - theta_m, becomes the payload that it sends
-    (exchange: every replica gets the mean of the payloads, or all of them, `Coding.gathers`)
+    (exchange: every replica gets the mean of the payloads, or all of them (`Coding.gathers`), or its group's mean)
     combine   what came becomes the change by which the replica's theta moves
     move      theta moves, and the replica's own parameters follow it
 
@@ -89,22 +89,26 @@ class OuterStep:
     Attributes:
       coding: what is sent, and whether it is averaged on the way.
       start: theta -> outer state before the first exchange.
-      encode: (change, error) -> (error, payload).
+      encode: (change, error, theta) -> (error, payload).
       combine: what came -> the change to move by, and the part of the mean that it lacks.
       move: (outer state, change) -> (theta, state of the outer optimizer).
       local_share: the share of its own parameters that a replica keeps when a result comes, from 0 to 1.
       combine_last: `combine` of the exchange after the last step, if it is another one.
       keeps: whether `combine` needs the own payload; it is empty otherwise.
+      grouped: whether exchanges are within groups of replicas (`groups.py`): what comes is the mean over a group.
+      theta_waits: whether an exchange that is not a `finish` leaves theta as it is, and moves own parameters alone.
     """
 
     coding: Coding
     start: Callable[[Params], OuterState]
-    encode: Callable[[Any, Any], tuple[Any, Any]]
+    encode: Callable[[Any, Any, Params], tuple[Any, Any]]
     combine: Combine
     move: Callable[[OuterState, Any], tuple[Params, Any]]
     local_share: float = 0.0
     combine_last: Combine | None = None
     keeps: bool = False
+    grouped: bool = False
+    theta_waits: bool = False
 
 
 def mean_step(config: TrainConfig, coding: Coding | None = None) -> OuterStep:
@@ -124,7 +128,7 @@ def mean_step(config: TrainConfig, coding: Coding | None = None) -> OuterStep:
     def start(theta: Params) -> OuterState:
         return OuterState(theta, optimizer.init(theta), jax.tree.map(jnp.zeros_like, theta) if feedback else (), ())
 
-    def with_error(change: Any, error: Any) -> tuple[Any, Any]:
+    def with_error(change: Any, error: Any, theta: Params) -> tuple[Any, Any]:
         if not jax.tree.leaves(error):
             return error, sends.encode(change)
         wanted = jax.tree.map(jnp.add, change, error)
