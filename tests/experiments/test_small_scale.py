@@ -136,3 +136,22 @@ def test_another_text_is_refused(study, monkeypatch):
     monkeypatch.setattr(driver, "load_data", lambda config: found)
     with pytest.raises(InputError, match=r"another text.*requirements\.txt"):
         driver.run(replace(base(cases), learning_rate=1e-3))
+
+
+def test_the_page_shows_the_descendants_that_were_trained(study):
+    descendants = study("descendants")
+    done = descendants.read()
+    page = (FOLDER / "README.md").read_text()
+    assert "\n".join(descendants.table(done)) in page
+    kinds = {(row["name"], float(row["learning_rate"]), int(row["seed"])) for row in done}
+    assert len(kinds) == len(done)
+    # what is shown was trained in full, at equal tokens
+    assert {(row["params"], row["tokens"]) for row in done} == {("57568", str(1124 * 1024))}
+
+
+def test_a_descendant_gets_its_second_seed_at_the_better_rate(study):
+    descendants = study("descendants")
+    row = {"name": "SparseLoCo", "seed": "0"}
+    done = [row | {"learning_rate": f"{rate}", "held_out_loss": f"{loss}"} for rate, loss in ((4e-3, 5), (8e-3, 4))]
+    assert descendants.best_rate(done, "SparseLoCo") == 8e-3
+    assert descendants.best_rate(done[:1], "SparseLoCo") is None
