@@ -16,6 +16,7 @@ OWN = {"algorithm": "streaming-diloco", "layers": 4, "width": 16, "heads": 2, "s
 OTHER_VALUES = {
     "algorithm": "diloco",
     "attention": "xla",
+    "chunk": 128,
     "devices_per_replica": 2,
     "fragments": 1,
     "held_out": 0.5,
@@ -34,6 +35,14 @@ OTHER_VALUES = {
     "outer_momentum": 0.5,
     "sync_every": 7,
 }
+
+
+OWNERS = {
+    **dict.fromkeys(("chunk", "top", "feedback_decay"), "sparseloco"),
+    "pull": "gossip-diloco",
+    **dict.fromkeys(("regions", "across_every"), "two-level-diloco"),
+}
+"""Fields that one algorithm alone has."""
 
 
 def help_of(capsys, *words):
@@ -70,6 +79,8 @@ def test_a_setting_is_what_the_option_and_the_file_are(field, tmp_path):
             {key: each for key, each in base.items() if key != "sync_every"} | {"algorithm": "data-parallel"},
             True,
         )
+    if field in OWNERS:
+        base["algorithm"], value = OWNERS[field], OTHER_VALUES.get(field, 1)
     if field == "model":
         base = {key: each for key, each in base.items() if key not in ("layers", "width", "heads")}
     by_option = configured(None, base | {field: value}, ())

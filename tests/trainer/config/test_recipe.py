@@ -180,10 +180,13 @@ def test_what_nobody_says_is_what_the_simulator_takes(algorithm):
     run = TrainConfig(model=OWN, algorithm=algorithm, precision="bfloat16")
     simulated = STRATEGIES[algorithm]()
     assert run.replicas == simulated.replica_count
-    for name in set(type(simulated).model_fields) & {"replicas", "sync_every", "overlap_steps", "mixing", "pattern"}:
+    own = {"chunk", "top", "regions", "across_every"}
+    common = {"replicas", "sync_every", "overlap_steps", "mixing", "pattern"}
+    for name in set(type(simulated).model_fields) & (common | own):
         said = run.local_share if name == "mixing" else getattr(run, name)
         assert said == getattr(simulated, name), name
-    assert run.exchange_bits == AnalyticWorkload(model="35m").payload_bits
+    bits = AnalyticWorkload(model="35m").payload_bits
+    assert run.exchange_bits == simulated.fewest_bits(bits, bits)
 
 
 @pytest.mark.parametrize(
