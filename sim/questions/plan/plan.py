@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +15,7 @@ from ...topology.model import Topology
 from ...units.in_words import human_count
 from ..goodput.goodput import GoodputRow
 from .checks import check, limits_in_words
+from .contenders import Replayer, by_family, candidates, front
 from .equipment import equipped
 from .everything import check_all
 from .failing import failures_note, history_of, with_goodputs
@@ -25,19 +24,13 @@ from .in_time import InTime, in_time, quick_enough, with_serving_chip
 from .losers import Lost, lost
 from .marginal import Marginal, enlarged, marginals
 from .options import Ask, options
-from .replay import Entry, option_of, replayed, scenario_of, score, undominated
-from .search import Cell, Grid, params_to_try
+from .replay import Entry, option_of, scenario_of, undominated
+from .search import Grid, params_to_try
 from .serving import serving_note
 from .spending import check_spending, nothing_small_enough, within_power
 from .tournament import field_of, finalists, notes_on_all
 from .without_effect import in_plan
 
-FRONT_SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 3 / 4, 1.0)
-"""Shares of the deadline for which the best plan is searched: the points of the Pareto front."""
-_PER_OPTION = 12
-"""The most combinations of an option that are replayed, best estimate first."""
-_PER_COARSE_GROUP = 4
-"""The same for a whole group of options where estimates are coarse and replays expensive."""
 _BINDING_NATS = 1e-3
 """A resource limits the loss if twice as much of it lowers the loss by at least this [nats per token]."""
 
@@ -102,7 +95,7 @@ def answer(ask: Ask, watch: Watch = UNWATCHED) -> Plan:
     check_all(ask)
     ask = with_serving_chip(ask)
     field = field_of(ask, watch)
-    entries = finalists(_candidates(ask, field.grids, ask.limit_s)) or Ask.strategies
+    entries = finalists(candidates(ask, field.grids, ask.limit_s)) or Ask.strategies
     found = _chosen(replace(ask, strategies=entries, sync_every=ask.cadences, known=not ask.risk), watch, written=False)
     others = lost(field, found.best, watch)
     return replace(found, ask=ask, lost=others, notes=(*found.notes, *notes_on_all(ask, field)))
@@ -145,11 +138,11 @@ def _chosen(ask: Ask, watch: Watch, *, written: bool = True) -> Plan:
     if not grids:
         raise nothing_fits(ask, everything, tried)
     without, grids = grids, [one.up_to(float(params[-1])) for one in grids]
-    cells = _candidates(ask, grids, ask.limit_s)
+    cells = candidates(ask, grids, ask.limit_s)
     if ask.failures and not ask.goodputs and cells:
         return answer(with_goodputs(ask, cells, watch), watch)
-    replayer = _Replayer(watch)
-    entries = replayer.best_of_each(_by_family(cells), ask.limit_s, 2)
+    replayer = Replayer(watch)
+    entries = replayer.best_of_each(by_family(cells), ask.limit_s, 2)
     if not entries:
         told = f"{{days:{ask.days:g}}}: nothing fits{{why}}; allow more of it, or smaller {{params}}"
         raise ArgumentError(told, why=limits_in_words(ask))
@@ -164,7 +157,7 @@ def _chosen(ask: Ask, watch: Watch, *, written: bool = True) -> Plan:
         best=best,
         scenario=scenario,
         runner_up=entries[1] if len(entries) > 1 else None,
-        front=tuple(undominated([*_front(replayer, grids), *entries], ask)),
+        front=tuple(undominated([*front(replayer, grids), *entries], ask)),
         marginal=marginal,
         binding=(*_binding(marginal, limited), *_range_binds(ask, tried, best)),
         combinations=int(sum(np.isfinite(one.step_s).sum() for one in grids)),
@@ -189,120 +182,16 @@ def _asked(ask: Ask, topology: Topology) -> str:
     return f"{human_count(chips)} chips of {shown} Tflop/s useful, {ask.days:g} day{'s'[: ask.days != 1]}"
 
 
-def _candidates(ask: Ask, grids: Sequence[Grid], limit_s: float) -> list[Cell]:
-    """The best few combinations of every option, all options together, best estimate first."""
-    most = {id(one): one.steps_within(limit_s) for one in grids}
-    losses = {id(one): one.loss(most[id(one)]) for one in grids}
-    target = min(float(loss.min()) for loss in losses.values()) * (1 + ask.loss_slack)
-    found: list[Cell] = []
-    for one in grids:
-        if ask.goal == "loss":
-            found += one.cells(most[id(one)], losses[id(one)], _PER_OPTION)
-        elif math.isfinite(target):
-            steps = one.least_steps(target, most[id(one)])
-            score = np.where(steps > 0, one.saved(steps), np.inf)
-            found += one.cells(steps, score, _PER_OPTION, kept_steps=True)
-    return sorted(found, key=lambda cell: cell.score)
-
-
-def _by_family(cells: Iterable[Cell]) -> list[list[Cell]]:
-    """Combinations grouped by strategy, M and datacenters; the groups and their members best first."""
-    groups: dict[tuple[object, ...], list[Cell]] = {}
-    for cell in cells:
-        groups.setdefault(cell.option.family, []).append(cell)
-    return list(groups.values())
-
-
-class _Replayer:
-    """Replays combinations, and counts them.
-
-    Args:
-      watch: is told before each replay.
-    """
-
-    def __init__(self, watch: Watch) -> None:
-        self._watch = watch
-        self.replays = 0
-
-    def replay(self, cell: Cell, limit_s: float, left: int) -> Entry | None:
-        """Replays one combination; `left` is the largest number of replays that may follow it."""
-        self.replays += 1
-        what = f"replaying {cell.option.strategy.label} in {cell.option.where}, {human_count(cell.params)} parameters"
-        done, of = self.replays - 1, self.replays + left  # there may be fewer, never more
-        return replayed(cell, limit_s, lambda steps: self._watch.doing(f"{what}, {steps:,} steps", done, of))
-
-    def best_of_each(self, groups: Sequence[Sequence[Cell]], limit_s: float, places: int) -> list[Entry]:
-        """The best plan of each of the best groups; estimates give the order of the replays, and replays decide.
-
-        Args:
-          groups: members of a group, and the groups themselves, best estimate first.
-          limit_s: the longest wall-clock [s].
-          places: the number of groups wanted.
-        """
-        winners: list[Entry] = []
-        left = sum(map(len, groups))
-        for cells in groups:
-            if len(winners) >= places and _behind(cells[0], winners[places - 1]):
-                break
-            found: Entry | None = None
-            for tried, cell in enumerate(cells):
-                enough = _behind(cell, found) or (cell.coarse and tried >= _PER_COARSE_GROUP) if found else False
-                if enough:
-                    break
-                left -= 1
-                entry = self.replay(cell, limit_s, left)
-                if entry is not None and (found is None or _scored(cell, entry) < _scored(cell, found)):
-                    found = entry
-            if found is not None:
-                winners = sorted([*winners, found], key=partial(_scored, cells[0]))
-                self._watch.found(f"{found.label}, {human_count(found.params)} parameters: {_loss(found)}")
-        return winners[:places]
-
-
-def _loss(entry: Entry) -> str:
-    return "no loss predicted" if entry.predicted_loss is None else f"loss {entry.predicted_loss:.4f}"
-
-
-def _behind(cell: Cell, entry: Entry) -> bool:
-    """Whether an estimate is so much worse than a replayed plan that a replay of it cannot be better."""
-    return cell.score > _scored(cell, entry) * (1 + cell.margin)
-
-
-def _scored(cell: Cell, entry: Entry) -> float:
-    return score(entry, cell.option.ask)
-
-
-def _front(replayer: _Replayer, grids: Sequence[Grid]) -> list[Entry]:
-    """The plans of lowest loss within shares of the deadline; with prices, for every number of chips."""
-    found: list[Entry] = []
-    ask = grids[0].option.ask
-    for number, share in enumerate(FRONT_SHARES):
-        by_chips: dict[int, list[Grid]] = {}
-        for one in grids:
-            by_chips.setdefault(one.option.chips if ask.priced else 0, []).append(one)
-        for alike in by_chips.values():
-            limit_s = share * ask.limit_s
-            cells: list[Cell] = []
-            for one in alike:
-                steps = one.steps_within(limit_s)
-                cells += one.cells(steps, one.loss(steps), 1)
-            cells = sorted(cells, key=lambda cell: cell.score)[:1]
-            for cell in cells:
-                entry = replayer.replay(cell, limit_s, len(FRONT_SHARES) - number - 1)
-                found += [entry] if entry is not None else []
-    return found
-
-
 def _range_binds(ask: Ask, params: NDArray[np.float64], best: Entry) -> tuple[str, ...]:
     """`params` if the best N is at an end of the range that was asked for."""
     at_edge = best.params in (float(params[0]), float(params[-1]))
     return ("params",) if ask.params is not None and at_edge else ()
 
 
-def _in_time(replayer: _Replayer, without: Sequence[Grid], best: Entry, largest_params: float) -> InTime:
+def _in_time(replayer: Replayer, without: Sequence[Grid], best: Entry, largest_params: float) -> InTime:
     """What becomes of a limit of latency, beside the best plan of all combinations."""
     ask = without[0].option.ask
-    free = replayer.best_of_each(_by_family(_candidates(ask, without, ask.limit_s)), ask.limit_s, 1)[0]
+    free = replayer.best_of_each(by_family(candidates(ask, without, ask.limit_s)), ask.limit_s, 1)[0]
     assert ask.serving is not None
     return in_time(ask.serving, best, free, largest_params)
 
