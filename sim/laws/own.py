@@ -48,6 +48,8 @@ class OwnLaw(Frozen):
     """Refits to resampled residuals: coefficients in the order of the form, logarithms where those are positive."""
     scatter: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     """Root mean square of the residuals of log L."""
+    freedom: int | None = Field(default=None, ge=1)
+    """Losses of the fit less its coefficients; null in files of earlier versions, whose bands are those of many."""
     params: Range
     """Smallest and largest N of the fit."""
     tokens: Range
@@ -100,8 +102,18 @@ class OwnLaw(Frozen):
         logs = np.array([float(form.log_value(np.asarray(theta), x)[0]) for theta in self.samples])
         own = float(form.log_value(self._sought(), x)[0])
         drawn = logs + self.scatter * np.random.default_rng(0).standard_normal(len(logs))
-        low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+        low, high = self._widened(np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]), own)
         return float(np.exp(own)), float(np.exp(min(low, own))), float(np.exp(max(high, own)))
+
+    def _widened(self, ends: Array, middle: float) -> Array:
+        """The ends of a band that few losses make too narrow, as Student's t has it for their scatter."""
+        if self.freedom is None:
+            return ends
+        from scipy.special import ndtri, stdtrit
+
+        tail = (1 + LEVEL) / 2
+        widened: Array = middle + (ends - middle) * float(stdtrit(self.freedom, tail) / ndtri(tail))
+        return widened
 
     def _sought(self) -> Array:
         import numpy as np

@@ -202,6 +202,7 @@ def law_of(form: str, points: Sequence[Point], ask: Ask) -> tuple[OwnLaw, Fitted
         coefficients=fitted.coefficients,
         samples=tuple(tuple(float(value) for value in row) for row in samples),
         scatter=fitted.rms * math.sqrt(len(losses) / (len(losses) - len(fitted.coefficients))),
+        freedom=len(losses) - len(fitted.coefficients),
         params=_ends([point.params for point in points]),
         tokens=_ends([point.tokens for point in points]),
         batch_tokens=_ends(batches) if batches else None,

@@ -114,7 +114,7 @@ def test_published_losses_bend_away_from_a_power_law_and_not_so_far_from_one_wit
 
 
 def test_the_studys_largest_size_from_its_smaller_ones(tmp_path):
-    """Data-Parallel at the best rates, two seeds: one of the two is in the band, the other 1.5% below its lower end."""
+    """Data-Parallel at the best rates, two seeds: both are in the band, which four losses leave wide."""
     best = {"57k": "0.008", "104k": "0.016", "164k": "0.008"}
     with (ROOT / "experiments/small_scale/runs.csv").open() as file:
         rows = [
@@ -126,7 +126,7 @@ def test_the_studys_largest_size_from_its_smaller_ones(tmp_path):
     assert len(rows) == 6
     found = answer(Ask((table(tmp_path / "s.csv", rows, ("params", "tokens", "loss", "run")),)))
     assert found.form == "power"
-    assert sorted(each.inside for each in found.held_out) == [False, True]
+    assert [each.inside for each in found.held_out] == [True, True]
     assert all(abs(each.predicted / each.measured - 1) < 0.025 for each in found.held_out)
 
 
