@@ -99,6 +99,7 @@ LOOKED_AT = {
     ("Link", "latency"): "likewise",
     ("Link", "from"): "likewise",
     ("Link", "to"): "likewise",
+    ("Link", "burst"): "the slowest hop of a ring is another one, and the exchange waits for that",
     ("Inside", "bandwidth"): "another datacenter is slower, and this one waits for it",
     ("Inside", "node_chips"): "likewise",
     ("Transport", "segment"): "a limit that does not bind",
