@@ -24,7 +24,7 @@ DELAY = HERE / "delay.csv"
 """The cases with distance between the sites."""
 TITLES = {
     "results": "Real training over shaped links, predicted beforehand",
-    "delay": "Real training over links with delay and loss, predicted beforehand",
+    "delay": "Real training over links with delay and loss, beside what is predicted",
 }
 LOOKS = {
     "data-parallel": style.DATA_PARALLEL,
@@ -55,7 +55,8 @@ WHAT = {
     "apart": "members that end by themselves, as their chunks arrive",
     "outer": "the outer step's own arithmetic",
     "latency": "latency",
-    "messages": "the receiver is asked before anything is sent: each latency {messages} times",
+    "asked": "the receiver is asked first: {passes} one-way latencies of 2, 3, 4 sites instead of 2, 4, 6",
+    "halves": "half a chunk is under way while the receiver of the other is asked",
     "streams": "parallel streams",
     "loss": "lost packets",
 }
@@ -140,7 +141,8 @@ def terms(table: Sequence[Row], plan_path: Path = HERE / "cases.yaml", name: str
     cases = {case.name: case for case in plan.cases}
     yield "| left out | median error | worst error |"
     yield "|---|---|---|"
-    numbers = {"share": profile.goodput_share, "messages": profile.messages}
+    passes = ", ".join(f"{profile.passes[count]:.1f}" for count in sorted(profile.passes))
+    numbers = {"share": profile.goodput_share, "passes": passes}
     each = {WHAT[term].format(**numbers): (term,) for term in known}
     rows_of = {"nothing": (), **each, "all of these: bytes over rate": known}
     for label, left_out in rows_of.items():
@@ -178,8 +180,8 @@ def draw(table: Sequence[Row], path: Path) -> None:
         figure,
         path,
         TITLES[path.stem],
-        f"{len(table)} cases: {summary(table)}, mean signed error {off:+.1%}; bytes over rate alone: "
-        f"{summary(table, 'naive_s')}, mean signed error {naive_off:+.1%}. Points: median of the runs of a case; "
+        f"{len(table)} cases: {summary(table)}, in the mean {off:+.1%}; bytes over rate alone: "
+        f"{summary(table, 'naive_s')}, in the mean {naive_off:+.1%}. Points: median of the runs of a case; "
         "thin lines from its quickest to its slowest run. Grey ground: 5%. All of it was measured here.",
         [
             *(style.key(look.label, **look.points) for look in LOOKS.values()),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import tempfile
 from collections import Counter
 from collections.abc import Collection
@@ -22,7 +23,7 @@ SEGMENT_BYTES = 1448
 BRIDGE_S = 5e-5
 """One-way latency of each side of a bridge [s]."""
 NEAR = ("headers", "bucket", "exchange", "sharing", "apart", "outer")
-FAR = ("latency", "messages", "streams", "loss")
+FAR = ("latency", "asked", "halves", "streams", "loss")
 TERMS = (*NEAR, *FAR)
 """What the prediction has beside bytes over rate and the seconds of a step alone; FAR: with distance."""
 
@@ -45,21 +46,21 @@ def predicted(plan: Plan, case: Case, profile: Profile, *, without: Collection[s
 def scenario_of(plan: Plan, case: Case, profile: Profile, trace: Path, *, without: Collection[str] = ()) -> Scenario:
     """The case as a scenario, with a trace of its inner steps."""
     measured = profile.at_once(case.sites)
+    out_s, in_s, asking_s = latencies(case, profile, without)
     datacenters, links = [], []
     for site in range(case.sites):
         shared = {} if "sharing" in without else {"host": f"core{profile.core(site)}"}
         datacenters.append({"name": f"site{site}", "chips": 1, **shared})
-        far = case.distant and "latency" not in without
-        latency = f"{case.latencies_s[site] if far else BRIDGE_S!r} s"
-        way = {"latency": latency, **({} if "bucket" in without else {"burst": f"{plan.burst_bytes!r} B"})}
+        bucket = {} if "bucket" in without else {"burst": f"{plan.burst_bytes!r} B"}
         lossy = {"loss": case.loss} if case.loss and "loss" not in without else {}
-        links.append({"from": f"site{site}", "to": "bridge", **_rate(case, site), **way, **lossy})
-        links.append({"from": "bridge", "to": f"site{site}", "bandwidth": "100 Gbit/s", "latency": latency})
+        way = {**_rate(case, site), "latency": f"{out_s[site]!r} s", **bucket, **lossy}
+        links.append({"from": f"site{site}", "to": "bridge", **way})
+        back = {"bandwidth": "100 Gbit/s", "latency": f"{in_s[site]!r} s"}
+        links.append({"from": "bridge", "to": f"site{site}", **back})
     ring = case.exchange == "ring"
     exchange_s = measured.ring_exchange_s if ring else measured.exchange_s
-    transport: dict[str, Any] = {} if "exchange" in without else {"exchange_overhead": f"{exchange_s!r} s"}
-    if case.distant and not ring and "messages" not in without:
-        transport["messages"] = profile.messages
+    overhead_s = asking_s + (0.0 if "exchange" in without else exchange_s)
+    transport: dict[str, Any] = {"exchange_overhead": f"{overhead_s!r} s"} if overhead_s else {}
     if "streams" not in without:
         transport["streams"] = case.streams
     if "headers" not in without:
@@ -82,6 +83,35 @@ def scenario_of(plan: Plan, case: Case, profile: Profile, trace: Path, *, withou
         "strategies": [_strategy(case, 0.0 if "outer" in without else outer_s / max(_slowdowns(case, profile)))],
     }
     return validate(Scenario, document, source=case.name)
+
+
+def latencies(case: Case, profile: Profile, without: Collection[str]) -> tuple[list[float], list[float], float]:
+    """The latency of each site's way to the next and from the one before, and what of an exchange comes once [s].
+
+    A ring passes its one-way latency e once in each of its R = 2 (n - 1) rounds. The trainer's (Gloo's) asks a receiver
+    before it sends, so that it is h e, with h R the latencies that were measured unshaped. It has two halves of a chunk
+    under way, each in s, so that a round takes the longer of 2 s and s + h e; but 2 s + h e the first ones of the
+    reduce-scatter and of the all-gather, which begin with nothing under way. A way takes the mean of all rounds.
+    """
+    near = [BRIDGE_S] * case.sites
+    if not case.distant or "latency" in without:
+        return near, near, 0.0
+    own, rounds = list(case.latencies_s), 2 * (case.sites - 1)
+    if case.exchange == "ring" or "asked" in without:
+        return own, own, 0.0
+    asked = profile.passes[str(case.sites)] / rounds
+    ways_s = [one + other for one, other in zip(own, (*own[1:], own[0]), strict=True)]
+    if case.loss:  # what a loss costs depends on the round trip, so that must stay as it is
+        return own, own, (asked - 1) * rounds * statistics.fmean(ways_s)
+    if "halves" in without:
+        return [asked * way_s for way_s in ways_s], [0.0] * case.sites, 0.0
+    half_bits = 32 * profile.params / (case.fragments or 1) / case.sites / 2
+    halves_s = [half_bits / (rate * profile.goodput_share) for rate in case.rates]
+    exposed_s = [max(0.0, asked * way_s - half_s) for way_s, half_s in zip(ways_s, halves_s, strict=True)]
+    means_s = [
+        (2 * asked * way_s + (rounds - 2) * each_s) / rounds for way_s, each_s in zip(ways_s, exposed_s, strict=True)
+    ]
+    return means_s, [0.0] * case.sites, 0.0
 
 
 def write_trace(path: Path, plan: Plan, case: Case, profile: Profile, *, sharing: bool) -> None:

@@ -11,6 +11,8 @@ from importlib.metadata import version
 from itertools import accumulate
 from pathlib import Path
 
+from pydantic import Field
+
 from sim.documents.validation import Frozen, read_mapping, validate
 from sim.errors import InputError
 from sim.shell.delivery import write_atomically
@@ -22,7 +24,7 @@ from .tcp import Relayed, goodput_share, relayed
 
 STEPS = 60
 FAR_S = 0.04
-"""Round trip of the exchanges that count the messages of one [s]."""
+"""Round trip of the exchanges that tell how often one passes its latency [s]."""
 TRAINED = ("layers", "width", "heads", "vocab", "sequence_length", "sequences", "burst_bytes")
 """What of a plan its profile depends on."""
 
@@ -64,8 +66,8 @@ class Profile(Frozen):
     """By how many processes computed at once."""
     goodput_share: float
     """Payload over shaped rate of one long plain TCP transfer [-]."""
-    messages: int = 1
-    """How often each way of an exchange passes its latency: the trainer's asks the receiver before it sends."""
+    passes: dict[str, float] = Field(default_factory=dict)
+    """By the number of sites: one-way latencies that an exchange of the trainer takes, unshaped; empty: no distance."""
     relay: Relayed | None = None
     """What the relay itself adds, where the sites are joined by one."""
 
@@ -161,12 +163,12 @@ def measured(plan: Plan) -> Profile:
     found = {"machine": machine(), "trained": trained_in(plan), "params": params, "cores": cores, "together": together}
     if not plan.distant:
         return Profile(**found, goodput_share=goodput_share(plan.burst_bytes))
-    print("profile: the relay, and the messages of an exchange", flush=True)
-    far = profiled(plan, 2, FAR_S)[1].exchange_s - together["2"].exchange_s
+    print("profile: the relay, and what latency does to an exchange", flush=True)
+    far = {str(count): profiled(plan, count, FAR_S)[1].exchange_s for count in range(2, most_sites + 1)}
     return Profile(
         **found,
         goodput_share=goodput_share(plan.burst_bytes, Distance([0.0] * 2)),
-        messages=max(1, round(far / FAR_S)),
+        passes={count: (exchange_s - together[count].exchange_s) / (FAR_S / 2) for count, exchange_s in far.items()},
         relay=relayed(plan.burst_bytes),
     )
 

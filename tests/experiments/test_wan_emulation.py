@@ -197,11 +197,11 @@ def test_committed_predictions_are_what_the_code_says_now(emulation, of, into):
 FAR = {"algorithm": "diloco", "sync_every": 20, "steps": 20, "rate": "20 Mbit/s", "round_trip": "100 ms"}
 
 
-def far_s(emulation, messages=1, **fields):
-    """A round of 20 steps and its exchange, of so many latencies a way; nothing but what the fields say."""
+def far_s(emulation, passes=2.0, **fields):
+    """A round of 20 steps and its exchange, which passes so many latencies; nothing but what the fields say."""
     cases, predict = emulation("cases"), emulation("predict")
     plan = plan_of(cases, {**FAR, **fields})
-    profile = profile_of(emulation("unshaped")).model_copy(update={"messages": messages})
+    profile = profile_of(emulation("unshaped")).model_copy(update={"passes": {"2": passes}})
     said = predict.predicted(plan, plan.cases[0], profile, without=("bucket", "sharing"))
     return said.wall_clock_s - 20 * 0.04
 
@@ -221,9 +221,10 @@ def test_an_exchange_over_a_distance_takes_its_latencies_and_what_the_streams_al
     payload_bits = 656256 * 32
     wire_s = payload_bits / 0.95 / 20e6
     ring = {"exchange": "ring"}
-    # two phases, each over half a round trip; the trainer's own asks before it sends
-    assert far_s(emulation, messages=2, **ring) == pytest.approx(wire_s + 0.1, rel=1e-6)
-    assert far_s(emulation, messages=2) == pytest.approx(wire_s + 0.2, rel=1e-6)
+    # two phases, each over half a round trip; the trainer's own takes as many as it was measured to
+    assert far_s(emulation, passes=4.0, **ring) == pytest.approx(wire_s + 0.1, rel=1e-6)
+    assert far_s(emulation, passes=4.0) == pytest.approx(wire_s + 0.2, rel=1e-6)
+    assert far_s(emulation, passes=3.2) == pytest.approx(wire_s + 0.16, rel=1e-6)
     mathis_bits_per_s = 8 * 1448 / 0.1 * math.sqrt(1.5 / 0.01)
     assert far_s(emulation, **ring, loss=0.01) == pytest.approx(payload_bits / mathis_bits_per_s + 0.1, rel=1e-6)
     four_s = far_s(emulation, **ring, loss=0.01, streams=4)
