@@ -22,6 +22,7 @@ from ..simulation.without_effect.network import MOST_SITES
 from ..simulation.without_effect.prices import NOT_COUNTED, prices
 from ..simulation.without_effect.training import NO_LAYERS, OWN_BITS, SPEEDS, layers_without_memory, own_bits
 from ..topology.model import Topology
+from ..topology.ring_order import ring_among
 from ..trace.given import GivenSeconds
 from ..workload.documents import AnalyticWorkload, TraceWorkload, Workload
 
@@ -121,7 +122,9 @@ def _within_reach(scenario: Scenario) -> Scenario:
     ]
     routers = [*topology.get("routers", []), *left_out]
     topology = {key: value for key, value in topology.items() if key != "egress"}  # which a bandwidth does not count
-    document["topology"] = topology | {"datacenters": topology["datacenters"][:most], "routers": routers}
+    ring = ring_among(scenario.topology.ring_order, [site.name for site in sites[:most]])
+    topology |= {"datacenters": topology["datacenters"][:most], "routers": routers, "ring": ring}
+    document["topology"] = topology
     return validate(Scenario, document, source=scenario.name)
 
 

@@ -83,6 +83,7 @@ WALKED = {
     | {"hosts": ([OF_THREE], 3)},
     "budget": {base: ([OF_THREE], 3) for base in BASES if base not in TWO}
     | {base: ([DILOCO], 3) for base in TWO}
+    | {"a ring of its own": ([{**DILOCO, "replicas": 4}], 3)}
     | {"one datacenter": ([OVER_ALL], 3), "chunked": ([OF_THREE], 8), "changing": ([OF_THREE], 5)},
     "plan": {
         base: ([OF_THREE | {"sync_every": 50}], 3) for base in ("flows", "published", "lossy", "windows", "chunked")
@@ -99,6 +100,8 @@ LOOKED_AT = {
     ("Link", "latency"): "likewise",
     ("Link", "from"): "likewise",
     ("Link", "to"): "likewise",
+    ("Topology", "ring"): "of three sites it is the other way around, which takes as long on links alike both ways",
+    ("Topology", "links"): "without the last one, which is no way of the ring that is given",
     ("Link", "burst"): "the slowest hop of a ring is another one, and the exchange waits for that",
     ("Inside", "bandwidth"): "another datacenter is slower, and this one waits for it",
     ("Inside", "node_chips"): "likewise",
