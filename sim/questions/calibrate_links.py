@@ -126,7 +126,7 @@ def answer(ask: LinksAsk) -> FittedLinks:
     try:
         seconds = idle_seconds(topology, wanted)
     except InputError as error:
-        raise InputError(f"{ask.file}: --size asks for an exchange among all sites: {error}") from None
+        raise InputError(f"{ask.file}: a predicted exchange is one among all sites: {error}") from None
     drawn_s = [idle_seconds(topology_of(topology.name, each, sites, told), wanted) for each in refits] if wanted else []
     scatter = _scatter(groups, rtts, network)
     return FittedLinks(

@@ -176,7 +176,9 @@ def of_iperf3(path: Path) -> tuple[int, float]:
         if test["protocol"] != "TCP":
             raise InputError(f"{path}: is of {test['protocol']}; measure TCP, as exchanges use it")
         if test.get("reverse") or test.get("bidir"):
-            raise InputError(f"{path}: was measured with -R or --bidir; measure each way by itself, from its sender")
+            raise InputError(
+                f"{path}: was measured with -R, or both ways at once; measure each way by itself, from its sender"
+            )
         streams, bits = int(test["num_streams"]), float(data["end"]["sum_received"]["bits_per_second"])
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         if isinstance(error, InputError):

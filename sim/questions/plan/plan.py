@@ -23,7 +23,7 @@ from .holding import fitting_grids, memory_note, nothing_fits
 from .in_time import InTime, in_time, quick_enough, with_serving_chip
 from .losers import Lost, lost
 from .marginal import Marginal, enlarged, marginals
-from .options import Ask, options
+from .options import Ask, Option, options
 from .replay import Entry, option_of, scenario_of, undominated
 from .search import Grid, params_to_try
 from .serving import serving_note
@@ -131,10 +131,7 @@ def _chosen(ask: Ask, watch: Watch, *, written: bool = True) -> Plan:
         raise nothing_small_enough(ask, possible)
     tried = params_to_try(ask, max(option.flop_per_s for option in everything))
     params = quick_enough(ask.serving, tried)
-    grids: list[Grid] = []
-    for number, option in enumerate(everything):
-        watch.doing(f"estimating {option.strategy.label} in {option.where}", number, len(everything))
-        grids += fitting_grids([option], tried)
+    grids = _estimated(everything, tried, watch)
     if not grids:
         raise nothing_fits(ask, everything, tried)
     without, grids = grids, [one.up_to(float(params[-1])) for one in grids]
@@ -172,6 +169,15 @@ def _chosen(ask: Ask, watch: Watch, *, written: bool = True) -> Plan:
         under_failures=failed,
         in_time=limited,
     )
+
+
+def _estimated(everything: Sequence[Option], tried: NDArray[np.float64], watch: Watch) -> list[Grid]:
+    """The estimates of all options, where models fit into their memory."""
+    grids: list[Grid] = []
+    for number, option in enumerate(everything):
+        watch.doing(f"estimating {option.strategy.label} in {option.where}", number, len(everything))
+        grids += fitting_grids([option], tried)
+    return grids
 
 
 def _asked(ask: Ask, topology: Topology) -> str:

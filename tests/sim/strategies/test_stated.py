@@ -37,6 +37,7 @@ OF_OTHERS = {
     "questions/reproduce/bandwidth_tables.py": "as in live.py: methods of published tables",
     "questions/reproduce/laws.py": "as in live.py: names of published losses",
     "report": "rows of an answer are picked by the kind that stands in them",
+    "trace/totals.py": "how a trainer timed its exchanges depends on what it trained, which stands in its recording",
 }
 """Where a kind is compared with, though no strategy is asked which one it is."""
 
