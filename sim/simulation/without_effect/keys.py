@@ -64,7 +64,7 @@ def without_effect_on_flows(topology: Topology, streams: Iterable[int | None]) -
     transport, computing = topology.transport, ("chips", "chip", "mfu", "chip_speed", "inside", "host")
     sites = enumerate(topology.datacenters)
     unused = [path for position, site in sites for path in given(site, f"topology.datacenters[{position}]", *computing)]
-    unused += given(topology, "topology", "hosts", "collective", "store")
+    unused += given(topology, "topology", "hosts", "collective", "ring", "store")
     unused += given(transport, "topology.transport", "exchange_overhead", "first_exchange", "messages", "send_buffer")
     segment = (
         [] if transport.header_bytes or network.lossy(topology) else given(transport, "topology.transport", "segment")

@@ -119,8 +119,15 @@ def _store_ways(scenario: Scenario, jobs: Sequence[Job], site: str) -> list[tupl
 
 def _ring(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
     around = {"auto", "ring", "chunked-ring", "hierarchical"}
-    if scenario.algorithm not in around or all(len(job.sites) < _LEAST_OF_ORDERS for job in jobs):
+    if scenario.algorithm not in around or not any(_goes_around(job) for job in jobs):
         yield from given(scenario.topology, "topology", "ring")
+
+
+def _goes_around(job: Job) -> bool:
+    """Whether a job may have exchanges among three sites or more: not through a store, one way or in pairs."""
+    meetings = job.strategy.meetings
+    of_few = len(job.sites) < _LEAST_OF_ORDERS or meetings.own_pace or meetings.drawn
+    return not of_few and job.strategy.shape != "mailbox"
 
 
 def _routes(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
