@@ -338,7 +338,7 @@ WRONG = {
     "half a model": (["--layers", "2"], "--width, --heads of your own"),
     "unknown algorithm": (
         [*TINY, "--algorithm", "delico"],
-        "'data-parallel', 'diloco', 'streaming-diloco' or 'eager-diloco'",
+        "must be 'data-parallel', 'diloco', 'streaming-diloco', 'eager-diloco', 'sparseloco'",
     ),
     "replicas without DiLoCo": (
         [*TINY, "--algorithm", "data-parallel", "--replicas", "2"],
