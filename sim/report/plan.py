@@ -61,7 +61,7 @@ def report(plan: Plan) -> Report:
 
 
 def _asked(plan: Plan) -> dict[str, Any]:
-    unsaid = ("known", *(() if plan.ask.failures else ("failures", "goodputs")))
+    unsaid = ("known", "most_choices", *(() if plan.ask.failures else ("failures", "goodputs")))
     unsaid += () if plan.ask.serving else ("serving",)
     said = {key: value for key, value in vars(plan.ask).items() if key not in unsaid}
     return {"topology": plan.ask.topology} | said | {"sync_every": plan.ask.cadences}

@@ -40,12 +40,8 @@ def everything(ask: Ask, topology: Topology) -> list[Option]:
       ask: what is asked.
       topology: from `equipped`.
     """
-    possible = choices(topology, None)
-    if len(possible) > MOST_CHOICES:
-        names = [site.name for site in sorted(topology.datacenters, key=_flop_per_s)]
-        possible = [tuple(names[:count]) for count in range(1, len(names) + 1)]
     found: dict[str, Option] = {}
-    for part in (part_of(topology, chosen) for chosen in possible):
+    for part in (part_of(topology, chosen) for chosen in choices(topology, None, MOST_CHOICES)):
         for document in _documents(part, ask):
             for each in with_open_keys(document, len(part.datacenters), ask.cadences):
                 if _valid(each):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -63,6 +64,7 @@ class Ask:
       goodputs: share of the time of each option that counts with failures; if any, other options are left out [-].
       risk: whether plans are compared by the high end of their loss.
       serving: what must answer in time with the model; None: nothing.
+      most_choices: of datacenters; where there are more, the first 1, 2, 3, ... by flop/s are tried.
       known: whether only those are chosen from whose price in loss somebody has measured.
     """
 
@@ -91,6 +93,7 @@ class Ask:
     goodputs: tuple[tuple[str, float], ...] = ()
     risk: bool = False
     serving: Serving | None = None
+    most_choices: float = math.inf
     known: bool = False
 
     @property
@@ -226,7 +229,7 @@ def options(ask: Ask, topology: Topology) -> list[Option]:
       InputError: a strategy is unknown, or needs more datacenters than the topology has.
     """
     parsed = [parse_strategy(entry) for entry in ask.strategies]
-    parts = [part_of(topology, chosen) for chosen in choices(topology, ask.failures)]
+    parts = [part_of(topology, chosen) for chosen in choices(topology, ask.failures, ask.most_choices)]
     found: dict[str, Option] = {}
     for document in parsed:
         before = len(found)

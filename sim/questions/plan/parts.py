@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import combinations
 from typing import Any
 
@@ -13,12 +14,16 @@ MOST_SITES = 10
 """Up to so many datacenters every subset is an option; with more, only the first 1, 2, 3, ... by flop/s."""
 
 
-def choices(topology: Topology, failures: Failures | None) -> list[tuple[str, ...]]:
-    """Subsets of the datacenters; of those that are alike in chips, inside, routes and what fails, the first."""
+def choices(topology: Topology, failures: Failures | None, most: float = math.inf) -> list[tuple[str, ...]]:
+    """Subsets of the datacenters; of those that are alike in chips, inside, routes and what fails, the first.
+
+    Where that are more than `most`, or there are too many datacenters, the first 1, 2, 3, ... by flop/s.
+    """
     sites = sorted(topology.datacenters, key=lambda site: -(site.chips or 0) * (site.chip_flop_per_s or 0.0))
     names = [site.name for site in sites]
+    first = [tuple(names[:count]) for count in range(1, len(names) + 1)]
     if len(names) > MOST_SITES:
-        return [tuple(names[:count]) for count in range(1, len(names) + 1)]
+        return first
     own: tuple[Part | Away, ...] = (*failures.parts, *failures.away) if failures else ()
     fails = {name: [each.replaced(site="it") for each in own if each.site == name] for name in names}
     more = {name: (fails[name], *_store_ways(topology, name)) for name in names}
@@ -29,7 +34,7 @@ def choices(topology: Topology, failures: Failures | None) -> list[tuple[str, ..
             routes = sorted(topology.routes(chosen).values())
             alike = ring_among(topology.ring_order, chosen) or (sorted(looks[name] for name in chosen), routes)
             found.setdefault(str(alike), chosen)
-    return list(found.values())
+    return list(found.values()) if len(found) <= most else first
 
 
 def _store_ways(topology: Topology, site: str) -> tuple[Route, ...]:

@@ -17,7 +17,7 @@ from ..goodput.goodput import GoodputRow
 from .checks import check, limits_in_words
 from .contenders import Replayer, by_family, candidates, front
 from .equipment import equipped
-from .everything import check_all
+from .everything import MOST_CHOICES, check_all
 from .failing import failures_note, history_of, with_goodputs
 from .holding import fitting_grids, memory_note, nothing_fits
 from .in_time import InTime, in_time, quick_enough, with_serving_chip
@@ -96,7 +96,8 @@ def answer(ask: Ask, watch: Watch = UNWATCHED) -> Plan:
     ask = with_serving_chip(ask)
     field = field_of(ask, watch)
     entries = finalists(candidates(ask, field.grids, ask.limit_s)) or Ask.strategies
-    found = _chosen(replace(ask, strategies=entries, sync_every=ask.cadences, known=not ask.risk), watch, written=False)
+    rest = replace(ask, strategies=entries, sync_every=ask.cadences, known=not ask.risk, most_choices=MOST_CHOICES)
+    found = _chosen(rest, watch, written=False)
     others = lost(field, found.best, watch)
     return replace(found, ask=ask, lost=others, notes=(*found.notes, *notes_on_all(ask, field)))
 

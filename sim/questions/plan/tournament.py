@@ -124,5 +124,8 @@ def notes_on_all(ask: Ask, field: Field) -> list[str]:
             "strategies: those whose loss nobody has measured are not ranked; --risk ranks them by their high ends"
         )
     if len(choices(equipped(ask), None)) > MOST_CHOICES:
-        found.append("datacenters: there are too many choices of them; the first 1, 2, 3, ... by flop/s are searched")
+        found.append(
+            "datacenters: there are too many choices of them; the first 1, 2, 3, ... by flop/s are searched (with the "
+            "name of a strategy instead of all: every choice of up to ten datacenters)"
+        )
     return found

@@ -113,3 +113,22 @@ def test_the_command_says_why_in_a_table_and_in_json(simulate):
     assert document["asked"]["strategies"] == ["all"]
     assert document["asked"]["sync_every"] == [30, 100, 300]
     assert [each["strategy"] for each in document["lost"]]
+
+
+def test_of_many_choices_of_datacenters_the_first_ones_by_flop_per_second_are_chosen_from():
+    """Six unlike datacenters have 63 subsets; those that begin with the largest are six, though its links are worst."""
+    names = "abcdef"
+    unlike = [
+        {"name": n, "chips": 4 + place, "chip_speed": "300 Tflop/s", "inside": {"bandwidth": "400 Gbit/s"}}
+        for place, n in enumerate(names)
+    ]
+    pairs = [[a, b] for a in names for b in names if a < b]
+    links = [
+        {"between": pair, "bandwidth": "10 kbit/s" if "f" in pair else f"{1 + place} Gbit/s", "latency": "10 ms"}
+        for place, pair in enumerate(pairs)
+    ]
+    world = Topology.model_validate({"name": "unlike", "datacenters": unlike, "links": links})
+    found = answer(asked(world, sync_every=(30,), params=(4e8,)))
+    assert set(found.best.sites) == set("fedcba"[: len(found.best.sites)])
+    assert len(found.lost) >= 4
+    assert any(note.startswith("datacenters: there are too many choices") for note in found.notes)
