@@ -124,7 +124,7 @@ def test_of_many_choices_of_datacenters_the_first_ones_by_flop_per_second_are_ch
     ]
     pairs = [[a, b] for a in names for b in names if a < b]
     links = [
-        {"between": pair, "bandwidth": "10 kbit/s" if "f" in pair else f"{1 + place} Gbit/s", "latency": "10 ms"}
+        {"between": pair, "bandwidth": "10 kbit/s" if "f" in pair else f"{100 + place} Gbit/s", "latency": "10 ms"}
         for place, pair in enumerate(pairs)
     ]
     world = Topology.model_validate({"name": "unlike", "datacenters": unlike, "links": links})
