@@ -6,6 +6,7 @@ from statistics import median
 
 from ..questions.calibrate import Calibration, Constant
 from .model import Column, Records, Report, Row, Table, sentences, table
+from .predicted_exchanges import predicted_table, use_of
 from .quantities import BYTES, COUNT, DURATION, SHARE
 
 _NONE = 1e-9
@@ -25,8 +26,8 @@ def report(answer: Calibration, out: str | None = None) -> Report:
             sentences([finding(answer)], "strong"),
             _constants(answer),
             _rows(answer),
-            *([_predicted(answer)] if answer.predicted else []),
-            sentences([*answer.notes, _use(out)], "quiet", "Notes"),
+            *([predicted_table(answer.predicted, "Predicted, with the band of 95%")] if answer.predicted else []),
+            sentences([*answer.notes, use_of(out, "calibrated topology", "calibrated.yaml")], "quiet", "Notes"),
         ),
         document={name: value for name, value in vars(answer).items() if name != "topology"}
         | {"topology": answer.topology.model_dump(mode="json", exclude_none=True), "finding": finding(answer)},
@@ -96,20 +97,3 @@ def _rows(answer: Calibration) -> Table:
         for each in answer.rows
     )
     return Table(columns, rows, "Measured exchanges")
-
-
-def _predicted(answer: Calibration) -> Table:
-    columns = (
-        Column("Size", BYTES),
-        Column("Predicted", DURATION, family="s"),
-        Column("Low", DURATION, family="s"),
-        Column("High", DURATION, family="s"),
-    )
-    rows = [(each.size_bytes, each.seconds, each.low_s, each.high_s) for each in answer.predicted]
-    return table(columns, rows, title="Predicted, with the band of 95%")
-
-
-def _use(out: str | None) -> str:
-    if out is None:
-        return "Write the calibrated topology with --out calibrated.yaml."
-    return f"Use it: simulate --topology {out} --workload 10b --strategy diloco"

@@ -6,7 +6,10 @@ from statistics import median
 
 from ..questions.calibrate_links import FittedLinks
 from .model import Column, Records, Report, Row, Table, sentences, table
-from .quantities import BANDWIDTH, BYTES, COUNT, DURATION, SHARE
+from .predicted_exchanges import predicted_table, use_of
+from .quantities import BANDWIDTH, COUNT, DURATION, SHARE
+
+_PREDICTED = "Predicted all-reduces among all sites, with the band of 95%"
 
 
 def report(answer: FittedLinks, out: str | None = None) -> Report:
@@ -23,8 +26,8 @@ def report(answer: FittedLinks, out: str | None = None) -> Report:
             sentences([finding(answer), *_window(answer)], "strong"),
             _links(answer),
             _rows(answer),
-            *([_predicted(answer)] if answer.predicted else []),
-            sentences([*answer.notes, _use(out)], "quiet", "Notes"),
+            *([predicted_table(answer.predicted, _PREDICTED)] if answer.predicted else []),
+            sentences([*answer.notes, use_of(out, "topology", "links.yaml")], "quiet", "Notes"),
         ),
         document={name: value for name, value in vars(answer).items() if name != "topology"}
         | {"topology": answer.topology.model_dump(mode="json", exclude_none=True), "finding": finding(answer)},
@@ -109,20 +112,3 @@ def _rows(answer: FittedLinks) -> Table:
         for each in answer.rows
     )
     return Table(columns, rows, "Measured bandwidths, medians")
-
-
-def _predicted(answer: FittedLinks) -> Table:
-    columns = (
-        Column("Size", BYTES),
-        Column("Predicted", DURATION, family="s"),
-        Column("Low", DURATION, family="s"),
-        Column("High", DURATION, family="s"),
-    )
-    rows = [(each.size_bytes, each.seconds, each.low_s, each.high_s) for each in answer.predicted]
-    return table(columns, rows, title="Predicted all-reduces among all sites, with the band of 95%")
-
-
-def _use(out: str | None) -> str:
-    if out is None:
-        return "Write the topology with --out links.yaml."
-    return f"Use it: simulate --topology {out} --workload 10b --strategy diloco"

@@ -27,7 +27,7 @@ from .options import Ask, Option, options
 from .replay import Entry, option_of, scenario_of, undominated
 from .search import Grid, params_to_try
 from .serving import serving_note
-from .spending import check_spending, nothing_small_enough, within_power
+from .spending import check_spending, powered
 from .tournament import field_of, finalists, notes_on_all
 from .without_effect import in_plan
 
@@ -126,10 +126,7 @@ def _chosen(ask: Ask, watch: Watch, *, written: bool = True) -> Plan:
     ask = with_serving_chip(ask)
     topology = equipped(ask)
     check_spending(ask, topology)
-    possible = options(ask, topology)
-    everything = within_power(ask, possible)
-    if not everything:
-        raise nothing_small_enough(ask, possible)
+    everything = powered(ask, options(ask, topology))
     tried = params_to_try(ask, max(option.flop_per_s for option in everything))
     params = quick_enough(ask.serving, tried)
     grids = _estimated(everything, tried, watch)

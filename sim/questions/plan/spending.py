@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 
@@ -99,10 +99,16 @@ def _costs(topology: Topology) -> bool:
     return any(site.price_chip_hour for site in sites) or any(price != 0 for price in some)
 
 
-def nothing_small_enough(ask: Ask, everything: Iterable[Option]) -> ArgumentError:
-    """That every choice of datacenters draws more than is allowed."""
+def powered(ask: Ask, everything: Sequence[Option]) -> list[Option]:
+    """The same, of which there must be some.
+
+    Raises:
+      InputError: every choice of datacenters draws more than is allowed.
+    """
+    if found := within_power(ask, everything):
+        return found
     least = min((rates(each.topology).computing_w or 0.0) for each in everything) / _W_PER_MW
-    return ArgumentError(
+    raise ArgumentError(
         f"{{max_mw:{ask.max_mw:g}}}: the smallest choice of datacenters draws {least:.3g} MW while its chips compute; "
         "allow more, or take fewer {chips}"
     )

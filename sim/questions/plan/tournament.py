@@ -17,7 +17,7 @@ from .options import Ask, Option
 from .parts import choices
 from .probed import Probed
 from .search import Cell, Grid, best_size, bound, grid, params_to_try
-from .spending import check_spending, nothing_small_enough, within_power
+from .spending import check_spending, powered
 from .step_time import COARSE
 
 _WORTH = 1e-4
@@ -61,10 +61,7 @@ def field_of(ask: Ask, watch: Watch) -> Field:
     """
     topology = equipped(ask)
     check_spending(ask, topology)
-    possible = everything(ask, topology)
-    options = within_power(ask, possible)
-    if not options:
-        raise nothing_small_enough(ask, possible)
+    options = powered(ask, everything(ask, topology))
     params = quick_enough(ask.serving, params_to_try(ask, max(option.flop_per_s for option in options)))
     bounds = {option.name: bound(option, params, ask.limit_s) for option in options}
     ranked = [option for option in options if ask.risk or option.price_is_known]

@@ -12,7 +12,7 @@ from sim.shell import formats
 
 FOLDER = Path(sim.report.__file__).parent
 SHARED = {"__init__", "model", "figures", "quantities", "strategy_name", "run_detail", "cost", "memory", "flops_table"}
-SHARED |= {"citing", "lost", "recorded_run"}
+SHARED |= {"citing", "lost", "predicted_exchanges", "recorded_run"}
 BUILDERS = sorted(path for path in FOLDER.glob("*.py") if path.stem not in SHARED)
 
 

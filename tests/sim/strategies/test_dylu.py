@@ -14,31 +14,13 @@ from sim.network.placement import Placement
 from sim.network.published_cost import PublishedCostNetwork
 from sim.scenario.model import Scenario
 from sim.simulation.run import run
-from sim.strategies import AsyncDiLoCo, Setting
-from sim.topology.model import Route, Topology
-from sim.workload.load import Deal, Load
+from sim.strategies import AsyncDiLoCo
+from sim.topology.model import Topology
+
+from .test_async_elastic import setting_of
 
 WAY = {"bandwidth": "8 bit/s", "latency": "1.5 s"}
 """A byte takes a second."""
-
-
-def setting_of(step_s, steps=4, payload=3.0):
-    """Workers of one chip each, whose inner steps take so long [s]."""
-    workers = len(step_s)
-    load = Load(
-        params=payload / 2,
-        batch_tokens=64,
-        deal=Deal((1,) * workers, (1.0,) * workers, by_speed=False),
-        steps=steps,
-        gradient_bytes=payload,
-        outer_bytes=payload,
-        mean_step_s=tuple(step_s),
-        cycle_steps=1,
-        compute_s=lambda worker, first, count: step_s[worker] * count,
-        notes=(),
-    )
-    route = Route(8.0, 1.5)
-    return Setting(load, (route,) * workers, route)
 
 
 def timeline_of(strategy, setting):
