@@ -11,30 +11,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from jax.sharding import Mesh
-
-from ..config.run import SYNC_EVERY, TrainConfig
-from .outer.fragments import WHOLE, Fragment
-from .outer.programs import OuterPrograms, Schedule, compile_outer
-from .outer.step import mean_step
+from .outer.step import OuterStep, mean_step
+from .outer.whole import AmongAll
 
 
 @dataclass(frozen=True)
-class DiLoCo:
+class DiLoCo(AmongAll):
     """DiLoCo with any number of replicas; with one it is an outer optimizer around Data-Parallel."""
 
-    config: TrainConfig
-
-    @property
-    def fragments(self) -> tuple[Fragment, ...]:
-        """All parameters are exchanged as one."""
-        return (WHOLE,)
-
-    @property
-    def schedule(self) -> Schedule:
-        """An outer step after every H inner steps, and after the last one."""
-        return Schedule(self.config.steps, self.config.sync_every or SYNC_EVERY)
-
-    def compile_outer(self, mesh: Mesh) -> tuple[OuterPrograms, ...]:
-        """Compiles the outer step for the whole mesh: one fragment, all parameters."""
-        return (compile_outer(self.config, mesh, WHOLE, mean_step(self.config)),)
+    def outer_step(self) -> OuterStep:
+        """See `mean_step`."""
+        return mean_step(self.config)

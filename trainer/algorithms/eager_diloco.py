@@ -21,34 +21,20 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.sharding import Mesh
 
-from ..config.run import SYNC_EVERY, TrainConfig
+from ..config.run import TrainConfig
 from ..model.initial import Params
-from .outer.fragments import WHOLE, Fragment
-from .outer.programs import OuterPrograms, Schedule, compile_outer
 from .outer.step import OuterState, OuterStep, mean_step
+from .outer.whole import AmongAll
 
 
 @dataclass(frozen=True)
-class EagerDiLoCo:
+class EagerDiLoCo(AmongAll):
     """DiLoCo with eager updates."""
 
-    config: TrainConfig
-
-    @property
-    def fragments(self) -> tuple[Fragment, ...]:
-        """All parameters are exchanged as one."""
-        return (WHOLE,)
-
-    @property
-    def schedule(self) -> Schedule:
-        """An outer step after every H inner steps, and after the last one."""
-        return Schedule(self.config.steps, self.config.sync_every or SYNC_EVERY)
-
-    def compile_outer(self, mesh: Mesh) -> tuple[OuterPrograms, ...]:
-        """Compiles the outer step for the whole mesh: one fragment, all parameters."""
-        return (compile_outer(self.config, mesh, WHOLE, eager_step(self.config)),)
+    def outer_step(self) -> OuterStep:
+        """See `eager_step`."""
+        return eager_step(self.config)
 
 
 def eager_step(config: TrainConfig) -> OuterStep:

@@ -20,45 +20,29 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.sharding import Mesh
 
 from sim.pairing import Groups, pairs
 
-from ..config.run import SYNC_EVERY, TrainConfig
+from ..config.run import TrainConfig
 from ..model.initial import Params
-from .outer.fragments import WHOLE, Fragment
-from .outer.groups import GroupSchedule
-from .outer.programs import OuterPrograms, compile_outer
 from .outer.step import OuterState, OuterStep, rounded
+from .outer.whole import InGroups
 
 SEED = 0
 """Of the pairs, as the strategy's default."""
 
 
 @dataclass(frozen=True)
-class GossipDiLoCo:
+class GossipDiLoCo(InGroups):
     """Gossip DiLoCo with M replicas on one device."""
-
-    config: TrainConfig
-
-    @property
-    def fragments(self) -> tuple[Fragment, ...]:
-        """All parameters are exchanged as one."""
-        return (WHOLE,)
-
-    @property
-    def schedule(self) -> GroupSchedule:
-        """Pairs after every H inner steps, and after the last one."""
-        config = self.config
-        return GroupSchedule(config.steps, config.sync_every or SYNC_EVERY, config.replicas, self.groups)
 
     def groups(self, number: int) -> Groups:
         """The pairs of a round."""
         return pairs(self.config.replicas, SEED, number)
 
-    def compile_outer(self, mesh: Mesh) -> tuple[OuterPrograms, ...]:
-        """Compiles the outer step: one fragment, all parameters."""
-        return (compile_outer(self.config, mesh, WHOLE, gossip_step(self.config)),)
+    def outer_step(self) -> OuterStep:
+        """See `gossip_step`."""
+        return gossip_step(self.config)
 
 
 def gossip_step(config: TrainConfig) -> OuterStep:

@@ -20,37 +20,23 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.sharding import Mesh
 
 from sim.defaults import PAYLOAD_BITS, SPARSE_CHUNK, SPARSE_TOP
 
-from ..config.run import SYNC_EVERY, TrainConfig
+from ..config.run import TrainConfig
 from ..model.initial import Params
-from .outer.fragments import WHOLE, Fragment
 from .outer.largest import decode, encode
-from .outer.programs import OuterPrograms, Schedule, compile_outer
 from .outer.step import Coding, OuterState, OuterStep, mean_step
+from .outer.whole import AmongAll
 
 
 @dataclass(frozen=True)
-class SparseLoCo:
+class SparseLoCo(AmongAll):
     """SparseLoCo with M replicas."""
 
-    config: TrainConfig
-
-    @property
-    def fragments(self) -> tuple[Fragment, ...]:
-        """All parameters are exchanged as one."""
-        return (WHOLE,)
-
-    @property
-    def schedule(self) -> Schedule:
-        """An outer step after every H inner steps, and after the last one."""
-        return Schedule(self.config.steps, self.config.sync_every or SYNC_EVERY)
-
-    def compile_outer(self, mesh: Mesh) -> tuple[OuterPrograms, ...]:
-        """Compiles the outer step for the whole mesh: one fragment, all parameters."""
-        return (compile_outer(self.config, mesh, WHOLE, sparse_step(self.config)),)
+    def outer_step(self) -> OuterStep:
+        """See `sparse_step`."""
+        return sparse_step(self.config)
 
 
 def sparse_step(config: TrainConfig) -> OuterStep:

@@ -13,34 +13,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from jax.sharding import Mesh
-
 from sim.defaults import ACROSS_EVERY, REGIONS
 from sim.pairing import Groups, regions
 
 from ..config.run import SYNC_EVERY, TrainConfig
-from .outer.fragments import WHOLE, Fragment
-from .outer.groups import GroupSchedule
-from .outer.programs import OuterPrograms, compile_outer
 from .outer.step import OuterStep, mean_step
+from .outer.whole import InGroups
 
 
 @dataclass(frozen=True)
-class TwoLevelDiLoCo:
+class TwoLevelDiLoCo(InGroups):
     """Two-level DiLoCo with M replicas on one device."""
-
-    config: TrainConfig
-
-    @property
-    def fragments(self) -> tuple[Fragment, ...]:
-        """All parameters are exchanged as one."""
-        return (WHOLE,)
-
-    @property
-    def schedule(self) -> GroupSchedule:
-        """An exchange after every H inner steps, and after the last one."""
-        config = self.config
-        return GroupSchedule(config.steps, config.sync_every or SYNC_EVERY, config.replicas, self.groups)
 
     def groups(self, number: int) -> Groups:
         """The regions, or all replicas after every K-th round and the last one."""
@@ -50,9 +33,9 @@ class TwoLevelDiLoCo:
             return (tuple(range(config.replicas)),)
         return regions(config.replicas, config.regions or REGIONS)
 
-    def compile_outer(self, mesh: Mesh) -> tuple[OuterPrograms, ...]:
-        """Compiles the exchange of a region and the outer step among all: one fragment, all parameters."""
-        return (compile_outer(self.config, mesh, WHOLE, two_level_step(self.config)),)
+    def outer_step(self) -> OuterStep:
+        """See `two_level_step`."""
+        return two_level_step(self.config)
 
 
 def two_level_step(config: TrainConfig) -> OuterStep:
