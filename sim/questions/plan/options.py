@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -64,7 +63,7 @@ class Ask:
       goodputs: share of the time of each option that counts with failures; if any, other options are left out [-].
       risk: whether plans are compared by the high end of their loss.
       serving: what must answer in time with the model; None: nothing.
-      most_choices: of datacenters; where there are more, the first 1, 2, 3, ... by flop/s are tried.
+      most_choices: of datacenters; where there are more, the first 1, 2, 3, ... by flop/s are tried; None: no limit.
       known: whether only those are chosen from whose price in loss somebody has measured.
     """
 
@@ -93,7 +92,7 @@ class Ask:
     goodputs: tuple[tuple[str, float], ...] = ()
     risk: bool = False
     serving: Serving | None = None
-    most_choices: float = math.inf
+    most_choices: int | None = None
     known: bool = False
 
     @property

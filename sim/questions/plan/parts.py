@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from itertools import combinations
 from typing import Any
 
@@ -14,7 +13,7 @@ MOST_SITES = 10
 """Up to so many datacenters every subset is an option; with more, only the first 1, 2, 3, ... by flop/s."""
 
 
-def choices(topology: Topology, failures: Failures | None, most: float = math.inf) -> list[tuple[str, ...]]:
+def choices(topology: Topology, failures: Failures | None, most: int | None = None) -> list[tuple[str, ...]]:
     """Subsets of the datacenters; of those that are alike in chips, inside, routes and what fails, the first.
 
     Where that are more than `most`, or there are too many datacenters, the first 1, 2, 3, ... by flop/s.
@@ -34,7 +33,7 @@ def choices(topology: Topology, failures: Failures | None, most: float = math.in
             routes = sorted(topology.routes(chosen).values())
             alike = ring_among(topology.ring_order, chosen) or (sorted(looks[name] for name in chosen), routes)
             found.setdefault(str(alike), chosen)
-    return list(found.values()) if len(found) <= most else first
+    return first if most is not None and len(found) > most else list(found.values())
 
 
 def _store_ways(topology: Topology, site: str) -> tuple[Route, ...]:
