@@ -21,7 +21,7 @@ from pathlib import Path
 from sim.questions.validate import live, other_laws
 from sim.questions.validate.claims import committed
 from sim.questions.validate.published_syncs import predictions
-from sim.report.validate import shown
+from sim.report.answers.validate import shown
 
 from .tables import read_table
 

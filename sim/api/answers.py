@@ -15,7 +15,7 @@ from ..questions.plan.replay import Entry
 from ..questions.predict import LawAnswer
 from ..questions.reproduce.model import Reproduction as Reproduced
 from ..questions.validate.claims import Validation as Validated
-from ..report import bandwidth, budget, explain, flows, goodput, plan, predict, reproduce, validate
+from ..report.answers import bandwidth, budget, explain, flows, goodput, plan, predict, reproduce, validate
 from ..report.model import Report
 from .shown import Shown
 

@@ -13,9 +13,9 @@ from ..errors import InputError, brief
 from ..questions.bottleneck import bottlenecks
 from ..questions.recorded import with_recorded
 from ..questions.verdict import Verdict, fastest, lowest_loss, verdict
+from ..report.answers.run import report
 from ..report.model import Report
 from ..report.render.json import render
-from ..report.run import report
 from ..report.timeline import check_timeline, encoded
 from ..scenario.model import Scenario
 from ..shell.delivery import check_writable, deliver_file

@@ -9,8 +9,8 @@ from typing import Any
 from ..errors import InputError, brief
 from ..questions.sweep.summary import Best, Effect, Summary
 from ..questions.sweep.sweep import Swept
+from ..report.answers.sweep import report
 from ..report.model import Report
-from ..report.sweep import report
 from .shown import Shown
 
 

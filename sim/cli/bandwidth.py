@@ -151,7 +151,7 @@ def bandwidth(
     if output:
         check_writable(output, place.file, place.scenario, place.topology, place.workload, place.trace)
     shape = chosen(format_, output, cite=cite)
-    from ..report.bandwidth import report
+    from ..report.answers.bandwidth import report
     from ..report.render.png import check_drawable
     from ..scenario.loading import naming
 

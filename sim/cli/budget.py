@@ -57,7 +57,7 @@ def budget(
     shape = chosen(format_, output, cite=cite)
     from ..questions.budget.budget import answer
     from ..questions.budget.comparison_rules import RULES
-    from ..report.budget import report
+    from ..report.answers.budget import report
     from ..scenario.loading import load_scenario, naming
     from ..shell.progress import Progress
 

@@ -90,23 +90,23 @@ def _answered(
     file: Path, topology: str | None, sizes: tuple[float, ...], resamples: int, seed: int, out: Path | None
 ) -> tuple[Topology, Report, Illustrated]:
     """The topology, the report on it, and what gives the report its drawings: by what the file holds."""
-    from ..questions.calibrate_pairs import holds_pairs
+    from ..questions.calibrate.pairs import holds_pairs
     from ..report.page import calibrate as pages
     from ..scenario.files import is_trace
     from ..topology.model import load_topology
 
     into = str(out) if out else None
     if not is_trace(file) and holds_pairs(file):
-        from ..questions.calibrate_links import LinksAsk
-        from ..questions.calibrate_links import answer as links
-        from ..report.calibrate_links import report as links_report
+        from ..questions.calibrate.links import LinksAsk
+        from ..questions.calibrate.links import answer as links
+        from ..report.answers.calibrate_links import report as links_report
 
         if topology:
             raise InputError(f"--topology {topology}: {file} has pairs of sites, which make one; leave it out")
         made = links(LinksAsk(file, sizes, resamples, seed))
         return made.topology, links_report(made, into), lambda told: pages.page_of_links(told, made)
-    from ..questions.calibrate import Ask, answer
-    from ..report.calibrate import report
+    from ..questions.calibrate.exchanges import Ask, answer
+    from ..report.answers.calibrate import report
 
     if topology is None:
         raise InputError(f"--topology: {file} has exchanges and no pairs of sites (from, to); say where they were made")

@@ -42,7 +42,7 @@ def compare(
         check_writable(output, *traces, topology)
     shape = chosen(format_, output)
     from ..questions.compare import Ask, answer
-    from ..report.compare import report
+    from ..report.answers.compare import report
     from ..shell.progress import Progress
 
     with Progress() as watch:

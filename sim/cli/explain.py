@@ -94,7 +94,7 @@ def explain(
         raise InputError("--flops: CSV has the parts of the wall-clock alone; write --format json, which has both")
     model = _model(flops, words, file, scenario, workload, trace)
     from ..questions.explain.explain import answer
-    from ..report.explain import report
+    from ..report.answers.explain import report
     from ..scenario.loading import naming
     from ..shell.progress import Progress
 

@@ -79,8 +79,8 @@ def fit(
         if path:
             check_writable(path, *files, option=option)
     shape = chosen(format_, output)
-    from ..questions.fit import FORMS, Ask, answer
-    from ..report.fit import report
+    from ..questions.fit.fit import FORMS, Ask, answer
+    from ..report.answers.fit import report
     from ..report.render.png import check_drawable
 
     if plot:
@@ -146,8 +146,8 @@ def _mixture(
     files: list[Path], at: str | None, weights: str | None, plot: Path | None, shape: Format, output: Path | None
 ) -> None:
     """A law of the mixture of the data."""
-    from ..questions.mixture import answer
-    from ..report.mixture import report
+    from ..questions.fit.mixture import answer
+    from ..report.answers.mixture import report
 
     if len(files) != 1:
         raise InputError(f"a law of mixtures is fitted to one table; write one file instead of {len(files)}")

@@ -25,7 +25,7 @@ def flows(
         check_writable(output, file)
     shape = chosen(format_, output)
     from ..questions.flows import answer, load_flows
-    from ..report.flows import report
+    from ..report.answers.flows import report
     from ..scenario.loading import naming
 
     document = load_flows(file)

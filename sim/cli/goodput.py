@@ -72,7 +72,7 @@ def goodput(
     shape = chosen(format_, output, cite=cite)
     from ..questions.goodput.assumed import quick
     from ..questions.goodput.goodput import answer
-    from ..report.goodput import report
+    from ..report.answers.goodput import report
     from ..scenario.loading import load_scenario, naming
     from ..shell.progress import Progress
     from .options import duration_if_given

@@ -92,7 +92,7 @@ def import_(
     from ..questions.importing.answer import answer, read
     from ..questions.importing.numbers import Said, check
     from ..questions.importing.trace import trace_lines
-    from ..report.importing import report
+    from ..report.answers.importing import report
     from ..trace.imports.log import Asked
 
     said = Said(

@@ -74,7 +74,7 @@ def latency(
     form = chosen(format_, output)
     from ..questions.latency import MEMORY_SHARE, Ask, answer
     from ..questions.shapes import read_shape
-    from ..report.latency import report
+    from ..report.answers.latency import report
     from ..units.chips import UTILIZATION
 
     found = answer(

@@ -18,7 +18,7 @@ def laws(format_: FormatOption = None, output: OutputOption = None) -> None:
         check_writable(output)
     shape = chosen(format_, output)
     from ..questions.laws import answer
-    from ..report.laws import report
+    from ..report.answers.laws import report
 
     found = answer()
 

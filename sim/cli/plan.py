@@ -97,7 +97,7 @@ def plan(
     shape = chosen(format_, output, cite=cite)
     from ..questions.plan.options import Ask
     from ..questions.plan.plan import answer
-    from ..report.plan import report
+    from ..report.answers.plan import report
     from ..shell.progress import Progress
     from ..topology.model import load_topology
 

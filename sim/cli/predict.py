@@ -115,7 +115,7 @@ def predict(
     shape = chosen(format_, output, cite=cite)
     from ..questions.predict import answer
     from ..questions.predict_by import tokens_of
-    from ..report.predict import report
+    from ..report.answers.predict import report
 
     for name in given(beyond):
         if name not in TAKES.get(law, ()):
@@ -174,7 +174,7 @@ def _by_law(
 ) -> None:
     """Answers by another law."""
     from ..questions.predict_by import answer
-    from ..report.predict_by import report
+    from ..report.answers.predict_by import report
 
     hand_over(
         report(answer(law, params, tokens=tokens, steps=steps, batch_tokens=batch_tokens)), shape, output, cite=cite
@@ -193,7 +193,7 @@ def _beyond(
 ) -> None:
     """Answers for a student, for experts, or for tasks."""
     from ..questions.beyond.ask import ask
-    from ..report.predict_beyond import report
+    from ..report.answers.predict_beyond import report
 
     others = given(asked)
     for name in ("teacher_params", "teacher_tokens"):

@@ -42,12 +42,12 @@ def reproduce(
     shape = chosen(format_, output)
     if name is None:
         from ..questions.catalog import rows
-        from ..report.listing import report as listing
+        from ..report.answers.listing import report as listing
 
         hand_over(listing("reproductions", rows("reproductions")), shape, output)
         return
     from ..questions.reproduce.reproduce import answer
-    from ..report.reproduce import report
+    from ..report.answers.reproduce import report
     from ..shell.progress import Progress
 
     with Progress() as watch:

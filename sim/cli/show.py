@@ -50,7 +50,7 @@ def list_(
         check_writable(output)
     shape = chosen(format_, output)
     from ..questions.catalog import rows
-    from ..report.listing import report
+    from ..report.answers.listing import report
 
     hand_over(report(kind, rows(kind)), shape, output)
 
@@ -68,7 +68,7 @@ def show(
         check_writable(output, name)
     shape = chosen(format_, output)
     from ..questions.topology import answer
-    from ..report.topology import report
+    from ..report.answers.topology import report
     from ..topology.model import load_topology
 
     found = answer(load_topology(name))

@@ -84,7 +84,7 @@ def simulate(
         raise InputError(f"--detail: CSV has a line a run and no {detail}; write --format json, which has all of them")
     from ..questions.bottleneck import answer
     from ..questions.recorded import with_recorded
-    from ..report.run import report
+    from ..report.answers.run import report
     from ..scenario.loading import load_scenario, naming
     from ..shell.progress import Progress
     from ..simulation.run import run

@@ -66,8 +66,8 @@ def sweep(
     from ..questions.sweep import parquet
     from ..questions.sweep.summary import metric_of, summarise
     from ..questions.sweep.sweep import sweep as swept_by
+    from ..report.answers.sweep import report
     from ..report.render.png import check_drawable
-    from ..report.sweep import report
     from ..scenario.loading import naming
     from ..shell.progress import Progress
 

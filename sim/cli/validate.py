@@ -40,7 +40,7 @@ def validate(
         check_writable(output)
     shape = chosen(format_, output)
     from ..questions.validate.claims import answer
-    from ..report.validate import report
+    from ..report.answers.validate import report
     from ..shell.progress import Progress
 
     with Progress() as watch:

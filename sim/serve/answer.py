@@ -10,6 +10,7 @@ from html import escape
 from ..questions.bottleneck import answer, bottlenecks
 from ..questions.illustration import illustrate
 from ..questions.verdict import fastest, time_lost
+from ..report.answers.run import report
 from ..report.drawing.cells import written_columns
 from ..report.drawing.screen import of_file
 from ..report.model import Block, Facts, Records, Report, Sentences, Table, sentences
@@ -17,7 +18,6 @@ from ..report.page.run import page
 from ..report.page.shared import with_command
 from ..report.render import RENDERERS
 from ..report.render.html import fragment
-from ..report.run import report
 from ..simulation.results import Result, Run
 from ..simulation.run import run
 from .asked import ask, python

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ...questions.calibrate import Calibration, Row
-from ...questions.calibrate_links import FittedLinks
+from ...questions.calibrate.exchanges import Calibration, Row
+from ...questions.calibrate.links import FittedLinks
 from ..model import Axis, Curve, Picture, Report
 from .shared import behind_tables, with_blocks
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from ...questions.compare import Comparison
 from ...units.in_words import human_seconds
-from ..compare import named
+from ..answers.compare import named
 from ..figures import Bar, Bars, Series
 from ..model import Axis, Curve, Drawn, Picture, Report
 from ..quantities import DURATION, common_scale

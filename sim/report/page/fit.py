@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import replace
 
-from ...questions.fit import Fit
+from ...questions.fit.fit import Fit
 from ...units.in_words import human_count
 from ..model import Axis, Curve, Picture, Report
 from .shared import behind_tables, with_blocks

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ...questions.goodput.goodput import GoodputAnswer, GoodputRow
+from ..answers.goodput import PARTS, name
 from ..figures import Bar, Bars, Series
-from ..goodput import PARTS, name
 from ..model import Axis, Block, Curve, Drawn, Picture, Report
 from ..quantities import SHARE
 from .shared import behind_tables, map_of, scenario_source, with_blocks

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ...questions.mixture import Mixture
+from ...questions.fit.mixture import Mixture
 from ..model import Axis, Curve, Picture, Report
 from .shared import with_blocks
 

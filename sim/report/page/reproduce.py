@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ...questions.reproduce.model import Part, Reproduction
+from ..answers.reproduce import QUANTITIES
 from ..model import Axis, Curve, Picture, Report
 from ..quantities import common_scale
-from ..reproduce import QUANTITIES
 from .shared import with_blocks
 
 _FEWEST = 3

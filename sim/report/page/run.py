@@ -10,10 +10,10 @@ from ...questions.verdict import fastest
 from ...simulation.results import Result, Run, SiteUse
 from ...units.in_words import human_count, human_quantity, human_seconds
 from ...units.quantities import BANDWIDTH
+from ..answers.run import describe
 from ..figures import Bar, Bars, Series
 from ..model import Axis, Block, Curve, Drawn, Mark, Picture, Report, sentences
 from ..quantities import DURATION, PERCENT, common_scale
-from ..run import describe
 from .shared import behind_tables, map_of, rounds, scenario_source, with_blocks
 
 _PARTS = (

@@ -11,11 +11,11 @@ from ...questions.sweep.columns import Axis
 from ...questions.sweep.summary import Seen, Summary, more_is_better, seen
 from ...questions.sweep.sweep import Swept
 from .. import quantities
+from ..answers.sweep import amount, words
 from ..figures import Bar, Bars, Heat, Series
 from ..model import Axis as Scale
 from ..model import Curve, Drawn, Picture, Report, Table
 from ..quantities import Quantity, common_scale
-from ..sweep import amount, words
 from .shared import behind_tables
 
 MOST_CELLS = 64

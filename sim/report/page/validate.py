@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ...questions.validate.claims import Validation
+from ..answers.validate import TOPICS
 from ..figures import Bar, Bars, Series
 from ..model import Report
 from ..quantities import NUMBER
-from ..validate import TOPICS
 from .shared import with_blocks
 
 _VERDICTS = ("agrees", "misses", "no verdict")

@@ -81,7 +81,7 @@ def test_a_ring_that_is_none_says_what_to_write(ring, words):
 
 
 def test_reports_name_the_order_and_whether_it_counts():
-    from sim.report.run import report as told
+    from sim.report.answers.run import report as told
 
     order = ["a", "c", "b", "d"]
     found = ran(ring=order)

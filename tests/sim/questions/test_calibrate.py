@@ -8,7 +8,7 @@ import pytest
 
 from sim.documents.validation import validate
 from sim.errors import InputError
-from sim.questions.calibrate import Ask, answer
+from sim.questions.calibrate.exchanges import Ask, answer
 from sim.topology.model import Topology, load_topology
 
 SITES, LATENCY_S, RATE, OVERHEAD_S, SHARE = 4, 0.002, 1e9, 0.03, 0.85

@@ -8,8 +8,8 @@ import pytest
 
 from sim.errors import InputError
 from sim.network.paths import loss_cap_bits_per_s
-from sim.questions.calibrate_links import LinksAsk, answer
-from sim.questions.calibrate_pairs import of_iperf3, of_ping
+from sim.questions.calibrate.links import LinksAsk, answer
+from sim.questions.calibrate.pairs import of_iperf3, of_ping
 from sim.topology.model import load_topology
 
 SAMPLES = Path(__file__).parent / "samples"  # of iperf 3.12 and ping of iputils, over the loopback

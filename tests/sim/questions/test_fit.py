@@ -13,9 +13,9 @@ from sim.laws import kaplan
 from sim.laws.chinchilla import CONSTANTS, chinchilla_loss
 from sim.laws.own import read_law
 from sim.questions import predict_by
-from sim.questions.fit import Ask, answer
-from sim.questions.fit_points import read_points
-from sim.questions.frontier import frontiers
+from sim.questions.fit.fit import Ask, answer
+from sim.questions.fit.frontier import frontiers
+from sim.questions.fit.points import read_points
 
 ROOT = Path(__file__).parents[3]
 LOSSES = Path(__file__).parents[1] / "cli" / "losses.csv"

@@ -8,7 +8,7 @@ import pytest
 from sim.questions.latency import Ask, answer
 from sim.questions.meshes import HOP_S, meshes
 from sim.questions.shapes import read_shape
-from sim.report.latency import finding
+from sim.report.answers.latency import finding
 
 LLAMA = read_shape("llama-3-70b", "--shape")
 

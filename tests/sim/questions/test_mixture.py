@@ -10,7 +10,7 @@ import pytest
 
 from sim.errors import InputError
 from sim.laws.beyond.mixing import MixingLaw, best_mixture, fit_mixing, left_out
-from sim.questions.mixture import answer
+from sim.questions.fit.mixture import answer
 
 ROOT = Path(__file__).parents[3]
 PLANTED = (MixingLaw(1.8, (-1.5, 0.2, -0.1, -0.4)), MixingLaw(2.4, (0.1, -2.0, 0.3, -0.2)))

@@ -12,7 +12,7 @@ from sim.questions import latency
 from sim.questions.plan.options import Ask
 from sim.questions.plan.plan import answer
 from sim.questions.plan.serving import Serving
-from sim.report.plan import report
+from sim.report.answers.plan import report
 from sim.scenario.failures import Failures, Part
 from sim.shell.options import in_options
 from sim.topology.model import load_topology

@@ -11,8 +11,8 @@ from sim.questions.reproduce import bandwidth_tables, idealised
 from sim.questions.reproduce.model import Pair, Part, Reproduction
 from sim.questions.reproduce.names import PUBLISHED
 from sim.questions.reproduce.reproduce import MAKERS, answer
+from sim.report.answers.reproduce import report
 from sim.report.model import Table
-from sim.report.reproduce import report
 from sim.shell.progress import UNWATCHED
 
 EXPERIMENTS = Path(__file__).parents[3] / "experiments"

@@ -15,9 +15,9 @@ from sim.questions.validate import live as validate_live
 from sim.questions.validate.claims import Case, Claim, Validation, answer, cells_apart, committed, refreshed
 from sim.questions.validate.evidence_files import read
 from sim.questions.validate.published_syncs import predictions, share, sync_s
+from sim.report.answers.validate import report, shown
 from sim.report.drawing.screen import Screen
 from sim.report.render.terminal import render
-from sim.report.validate import report, shown
 
 
 def claim(*pairs, kind="relative", tolerance=0.05, statistic="worst", reason=""):

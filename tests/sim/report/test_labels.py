@@ -9,7 +9,7 @@ from sim.questions.bandwidth.bandwidth import answer as bandwidth
 from sim.questions.budget.budget import answer as budget
 from sim.questions.plan.options import Ask
 from sim.questions.plan.plan import answer as plan
-from sim.report.bandwidth import report
+from sim.report.answers.bandwidth import report
 from sim.report.drawing.screen import Screen
 from sim.report.render.terminal import render
 from sim.scenario.model import Scenario

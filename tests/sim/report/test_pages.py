@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 from sim.documents.validation import validate
 from sim.questions import bottleneck
 from sim.questions.illustration import FACTORS, illustrate, one_round, stops
-from sim.report import run as run_report
+from sim.report.answers import run as run_report
 from sim.report.figures import Bars, Gantt, Map, Source
 from sim.report.model import Picture, Table
 from sim.report.page import run as run_page

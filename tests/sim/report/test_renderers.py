@@ -14,11 +14,11 @@ from sim.questions import flows as flows_question
 from sim.questions.bandwidth import bandwidth
 from sim.questions.budget import budget
 from sim.questions.explain import explain
-from sim.report import bandwidth as bandwidth_report
-from sim.report import budget as budget_report
-from sim.report import explain as explain_report
-from sim.report import flows as flows_report
-from sim.report import run as run_report
+from sim.report.answers import bandwidth as bandwidth_report
+from sim.report.answers import budget as budget_report
+from sim.report.answers import explain as explain_report
+from sim.report.answers import flows as flows_report
+from sim.report.answers import run as run_report
 from sim.report.drawing.screen import Screen
 from sim.report.model import Sentences, Table
 from sim.report.render import RENDERERS

@@ -4,11 +4,11 @@ from dataclasses import replace
 import pytest
 
 from sim.questions.verdict import time_lost
+from sim.report.answers.run import describe, equal_time, finding, loss_notes, merging, report
 from sim.report.drawing.cells import written_columns
 from sim.report.drawing.screen import Screen, of_stdout
 from sim.report.model import Table
 from sim.report.render.terminal import render
-from sim.report.run import describe, equal_time, finding, loss_notes, merging, report
 from sim.report.strategy_name import parts
 from sim.scenario.loading import load_scenario
 from sim.scenario.model import Scenario

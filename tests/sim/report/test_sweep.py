@@ -13,6 +13,7 @@ from sim.questions.sweep.section import Section, space_of
 from sim.questions.sweep.summary import metric_of, summarise
 from sim.questions.sweep.sweep import sweep
 from sim.report import quantities
+from sim.report.answers.sweep import report
 from sim.report.drawing import heat
 from sim.report.drawing.parts import NARROW, WIDE
 from sim.report.drawing.style import HEAT
@@ -20,7 +21,6 @@ from sim.report.figures import Bars, Heat
 from sim.report.model import Picture
 from sim.report.page.sweep import page, pictures
 from sim.report.render import html
-from sim.report.sweep import report
 from sim.scenario.model import Scenario
 
 DOCUMENT = {

@@ -6,10 +6,10 @@ import pytest
 
 from sim.documents.validation import validate
 from sim.questions.topology import answer
+from sim.report.answers.run import describe
+from sim.report.answers.topology import report
 from sim.report.drawing.screen import Screen
 from sim.report.render.terminal import render
-from sim.report.run import describe
-from sim.report.topology import report
 from sim.topology.model import Topology, load_topology, topology_names
 
 

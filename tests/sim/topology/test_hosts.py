@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sim.documents.validation import validate
 from sim.errors import InputError
 from sim.questions import topology as topology_question
-from sim.report import topology as topology_report
+from sim.report.answers import topology as topology_report
 from sim.report.drawing.screen import Screen
 from sim.report.render.terminal import render
 from sim.scenario.loading import load_scenario

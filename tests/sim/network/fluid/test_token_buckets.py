@@ -16,8 +16,8 @@ from sim.questions import topology as topology_question
 from sim.questions.bandwidth.bandwidth import answer as bandwidth_answer
 from sim.questions.explain.explain import closed_form
 from sim.questions.flows import Flows, answer
-from sim.report import flows as flows_report
-from sim.report import topology as topology_report
+from sim.report.answers import flows as flows_report
+from sim.report.answers import topology as topology_report
 from sim.report.drawing.screen import Screen
 from sim.report.render.terminal import render
 from sim.scenario.model import Scenario

@@ -1,0 +1,1 @@
+"""The overhead of exchanges and the rates of links, fitted to what somebody measured."""
