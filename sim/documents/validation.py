@@ -200,6 +200,7 @@ _WANTED = {
     "int_type": "a whole number",
     "model_type": "a mapping of `key: value`",
     "dict_type": "a mapping of `key: value`",
+    "model_attributes_type": "a mapping of `key: value`",
     "tuple_type": "a list",
     "string_type": "text",
     "string_unicode": "text of whole characters that can be shown",

@@ -21,6 +21,7 @@ from ..trace.series import recording_names, recording_path
 from ..workload.documents import AnalyticWorkload, TraceWorkload
 from .files import Elsewhere, read_scenario
 from .model import Scenario
+from .overrides import spelled_out
 from .words import check_mfu, strategies_with, topology_with, workload_with
 
 
@@ -94,34 +95,45 @@ def scenario_document(
         raise InputError(
             f"{path}: sweep: asks about many scenarios; write simulate sweep {path}, or take the section out"
         )
-    folder = source.parent
-    if topology:
-        document["topology"] = Elsewhere(topology)
-    if workload:
-        document["workload"] = Elsewhere(workload)
     if trace:
         document["workload"] = {"trace": Elsewhere(trace)}
+    names, paths = _split_names(settings)
+    chosen = {"topology": topology, "workload": workload} | names
+    document |= {key: Elsewhere(name) for key, name in chosen.items() if name}
     said = dict(words or {})
     if trace and path is None and not strategies:
         document["strategies"], said = _as_recorded(trace, document["strategies"], said)
     if "params" in said and (workload or trace):
         raise ArgumentError("{params}: {workload} or {trace} has a model of its own; leave out one of them")
-    paths = split_settings(settings)
     for key, find in (("topology", _topology), ("workload", _workload)):
         value = document.get(key)
         with naming(None if isinstance(value, Elsewhere) else path):
-            document[key] = find(value, folder, open_up=key in opened or _enters(paths, key))
+            document[key] = find(value, source.parent, open_up=key in opened or _enters(paths, key))
     if path is None and not strategies:
         document["strategies"] = _that_fit(document["strategies"], _datacenters(document["topology"], paths))
-    document["strategies"] = strategies_with(document.get("strategies"), strategies, said)
+    with naming(path):
+        document["strategies"] = spelled_out(document.get("strategies"))
+    document["strategies"] = strategies_with(document["strategies"], strategies, said)
     document["topology"] = topology_with(document["topology"], said)
     document["workload"] = workload_with(document["workload"], said)
     check_mfu(document["topology"], document["workload"], said)
     for setting_path, value in paths:
         assign(document, setting_path, value)
+    document["strategies"] = spelled_out(document["strategies"])
     document = {key: value for key, value in document.items() if value is not None}
-    changed = bool(paths or strategies or workload or trace or topology or said)
+    changed = bool(settings or strategies or workload or trace or topology or said)
     return document, None if changed else text
+
+
+def _split_names(settings: Sequence[str]) -> tuple[dict[str, str], list[tuple[list[str | int], Any]]]:
+    """Of the settings the topology and the workload that they name, and all others in their parts."""
+    names, others = {}, []
+    for path, value in split_settings(settings):
+        if path in (["topology"], ["workload"]) and isinstance(value, str):
+            names[str(path[0])] = value
+        else:
+            others.append((path, value))
+    return names, others
 
 
 def look_up(key: str, name: str, *, open_up: bool) -> Any:

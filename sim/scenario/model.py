@@ -120,6 +120,8 @@ def schema() -> dict[str, Any]:
     full = Scenario.model_json_schema(by_alias=True)
     for key in ("topology", "workload"):
         full["properties"][key] = {"anyOf": [names, full["properties"][key]]}
+    entry = {"type": "string", "description": "a kind, or kind:key=value,key=value, as after --strategy"}
+    full["properties"]["strategies"]["items"] = {"anyOf": [entry, full["properties"]["strategies"]["items"]]}
     section = Section.model_json_schema(by_alias=True)
     full["$defs"] |= section.pop("$defs") | {"Section": section}
     full["properties"]["sweep"] = {"$ref": "#/$defs/Section", "description": "Points for `simulate sweep`."}

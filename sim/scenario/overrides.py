@@ -1,4 +1,4 @@
-"""How the command line writes a strategy: `--strategy`."""
+"""How a strategy is written in one word: by `--strategy`, and as an entry of a file."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from ..documents.nearest import LETTERS, nearest
 from ..documents.settings import read_value
-from ..errors import ArgumentError
+from ..errors import ArgumentError, InputError
 from ..strategies import STRATEGIES
 
 
@@ -32,6 +32,24 @@ def parse_strategy(entry: str) -> dict[str, Any]:
             raise ArgumentError(told, entry=entry, part=part, kind=kind)
         pairs.append((key.strip(), read_value(value, "{strategies} {entry}", entry)))
     return _document(entry, kind, pairs)
+
+
+def spelled_out(listed: Any) -> Any:
+    """The strategies of a file; those that are written as on the command line become plain data.
+
+    Raises:
+      InputError: as for `parse_strategy`; names the entry of the list.
+    """
+    if not isinstance(listed, list):
+        return listed
+    return [_spelled_out(entry, place) if isinstance(entry, str) else entry for place, entry in enumerate(listed)]
+
+
+def _spelled_out(entry: str, place: int) -> dict[str, Any]:
+    try:
+        return parse_strategy(entry)
+    except ArgumentError as error:
+        raise InputError(error.told(lambda *_: f"strategies[{place}]")) from None
 
 
 def _document(entry: str, kind: str, pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
