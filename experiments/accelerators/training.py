@@ -11,10 +11,11 @@ import jax
 import numpy as np
 
 from sim.documents.validation import validate
-from sim.trace.file import Header
+from sim.trace.file import Header, HeldOut
 from trainer.config.run import TrainConfig
 from trainer.data.batches import Batches, Data, load_data
 from trainer.evaluation.evaluate import held_out_record
+from trainer.model.initial import Params
 from trainer.parallel.mesh import make_mesh
 from trainer.recording.evaluations import Evaluations, never
 from trainer.recording.recorder import compile_run, take
@@ -57,8 +58,13 @@ def measure_training(case: Training, compiled: tuple[Recorder, Data | None], out
     """
     recorder, data = compiled
     device = recorder.trainer.mesh.devices.flat[0]
-    evaluations = Evaluations(-(-recorder.config.steps // _EVALUATIONS), held_out_record)
-    before, held, losses = _memory(device), [], list[str]()
+    before, held, evaluated = _memory(device), [], list[HeldOut]()
+
+    def measure(step: int, params: Params, config: TrainConfig, data: Data) -> HeldOut:
+        evaluated.append(held_out_record(step, params, config, data))
+        return evaluated[-1]
+
+    evaluations = Evaluations(-(-recorder.config.steps // _EVALUATIONS), measure)
     listener = Listener(lambda name: None, lambda *step: held.append(_memory(device).get("bytes_in_use")))
     trace, profile = out / "traces" / f"{case.name}.jsonl", out / "profiles" / case.name if case.profile else None
     trace.parent.mkdir(parents=True, exist_ok=True)
@@ -73,14 +79,14 @@ def measure_training(case: Training, compiled: tuple[Recorder, Data | None], out
         profile=profile,
         fused_steps=_FUSED_STEPS,
         fused_blocks=_FUSED_BLOCKS,
-        evaluate=partial(evaluations.into, config=recorder.config, data=data, note=losses.append) if data else never,
+        evaluate=partial(evaluations.into, config=recorder.config, data=data, note=listener.note) if data else never,
     )
     if summary is None:
         raise RuntimeError("a recording of one process has a summary")
     row = {"trace": f"traces/{trace.name}", **described(recorder.config, summary.header), **_times(summary)}
     row |= {"held_bytes": held[-1] if held else None, "peak_bytes": _raised(before, _memory(device))}
-    if losses:
-        row["held_out"] = losses[-1]
+    if evaluated:
+        row |= {"held_out_loss": evaluated[-1].loss, "held_out_error": evaluated[-1].loss_error}
     if profile is not None:
         row["busiest"] = [{"name": each.name, "seconds": each.seconds} for each in busiest(profile, _BUSIEST)]
     return row

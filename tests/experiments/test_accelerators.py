@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import os
 import re
 import subprocess
@@ -19,7 +20,7 @@ from experiments.accelerators.absent import FITS_BYTES, Compiled, compile_absent
 from experiments.accelerators.cases import LISTS, Copy, Products, Training, program_of
 from experiments.accelerators.results import Results
 from sim.documents.validation import validate
-from sim.trace.file import OuterStep, Step, read_header, read_records
+from sim.trace.file import HeldOut, OuterStep, Step, read_header, read_records
 from trainer.config.run import TrainConfig
 from trainer.recording.targets import has_cuda_compiler
 
@@ -31,13 +32,20 @@ SHARED = Training(
     "shared",
     {**RUN, "algorithm": "diloco", "replicas": 2, "replicas_per_device": 2, "sync_every": 2, "payload_bits": 8},
 )
+READ = Training(
+    "read",
+    {**RUN, "model": {**MODEL, "vocab": 264}, "algorithm": "data-parallel", "tokenizer": "bytes", "held_out": 0.2},
+)
 WRONG = Training("wrong", {**RUN, "algorithm": "data-parallel", "sequence_length": 2**21})
 
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory):
     out = tmp_path_factory.mktemp("recording")
-    cases = [Copy("copy", 2**16, 2), WRONG, Products("products", 8, 16, "float32", 2), PLAIN, SHARED]
+    text = out / "text.jsonl"
+    text.write_text("\n".join(json.dumps({"text": f"a boat waits for tide {i} and stone {i * i}"}) for i in range(60)))
+    read = replace(READ, run={**READ.run, "corpus": str(text)})
+    cases = [Copy("copy", 2**16, 2), WRONG, Products("products", 8, 16, "float32", 2), PLAIN, SHARED, read]
     code = record.record_all(cases, out, budget_s=600, workers=2)
     return out, code, {row["case"]: row for row in map(json.loads, (out / "results.jsonl").read_text().splitlines())}
 
@@ -45,7 +53,7 @@ def recorded(tmp_path_factory):
 def test_every_case_has_a_row_and_a_failed_one_says_why(recorded):
     _, code, rows = recorded
     assert code == 1
-    assert list(rows) == ["machine", "copy", "wrong", "products", "plain", "shared"]
+    assert list(rows) == ["machine", "copy", "wrong", "products", "plain", "shared", "read"]
     assert "too few for a batch" in rows["wrong"]["error"]
     assert [name for name, row in rows.items() if "error" in row] == ["wrong"]
 
@@ -72,6 +80,17 @@ def test_the_traces_are_those_of_the_cases_and_their_medians_stand_in_the_rows(r
     assert {each.step for each in outer if not each.warmup} == {2, 3}
     assert rows["plain"]["outer_compute_s"] is None
     assert rows["shared"]["outer_compute_s"] > 0
+
+
+def test_the_held_out_loss_of_a_row_is_the_last_number_of_the_trace(recorded):
+    out, _, rows = recorded
+    *_, last = (each for each in read_records(out / rows["read"]["trace"]) if isinstance(each, HeldOut))
+    assert last.step == 3
+    assert rows["read"]["held_out_loss"] == last.loss
+    assert rows["read"]["held_out_error"] == last.loss_error
+    # a model of 264 tokens that knows nothing, in nats
+    assert abs(last.loss - math.log(264)) < 0.5
+    assert "held_out_loss" not in rows["plain"]
 
 
 def test_a_profile_names_the_operations_that_took_longest(recorded):
