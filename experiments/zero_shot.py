@@ -19,7 +19,7 @@ import jax
 
 from trainer.cli.evaluate_checkpoint import Row, rendered, rows_of
 from trainer.config.run import ModelConfig, TrainConfig
-from trainer.data.batches import load_data
+from trainer.data.texts import load_data
 from trainer.evaluation.evaluate import Evaluation, evaluate
 from trainer.evaluation.question_sets import KINDS, Kind
 from trainer.model.initial import count_params

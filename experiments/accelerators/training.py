@@ -13,7 +13,8 @@ import numpy as np
 from sim.documents.validation import validate
 from sim.trace.file import Header, HeldOut
 from trainer.config.run import TrainConfig
-from trainer.data.batches import Batches, Data, load_data
+from trainer.data.batches import Batches
+from trainer.data.texts import Data, load_data
 from trainer.evaluation.evaluate import held_out_record
 from trainer.model.initial import Params
 from trainer.parallel.mesh import make_mesh

@@ -23,7 +23,7 @@ import jax
 
 from sim.errors import InputError
 from trainer.config.run import ModelConfig, TrainConfig
-from trainer.data.batches import Data, load_data
+from trainer.data.texts import Data, load_data
 from trainer.evaluation.evaluate import held_out_loss, log_probs_of
 from trainer.model.initial import count_params
 from trainer.parallel.mesh import make_mesh

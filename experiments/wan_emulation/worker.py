@@ -25,7 +25,7 @@ import jax
 import jax.numpy as jnp
 
 from trainer.config.run import TrainConfig
-from trainer.data.batches import load_data
+from trainer.data.texts import load_data
 from trainer.model.initial import count_params
 from trainer.parallel.mesh import REPLICA_AXIS, make_mesh, ready
 from trainer.parallel.processes import barrier, start

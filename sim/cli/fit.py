@@ -28,7 +28,7 @@ FormOption = Annotated[
     str,
     typer.Option(
         help="Loss by N (power, floor), by N and D (chinchilla), by N, steps and batch (steps), by the mixture of the "
-        "data (mixture: one table with share_NAME and loss_NAME), or auto.",
+        "data (mixture: traces of mixtures, or one table with share_NAME and loss_NAME), or auto.",
         metavar="NAME",
         autocompletion=lambda: ["auto", "power", "floor", "chinchilla", "steps", _MIXTURE],
     ),
@@ -149,9 +149,7 @@ def _mixture(
     from ..questions.fit.mixture import answer
     from ..report.answers.mixture import report
 
-    if len(files) != 1:
-        raise InputError(f"a law of mixtures is fitted to one table; write one file instead of {len(files)}")
-    found = answer(files[0], _named("--at", at), _named("--weights", weights))
+    found = answer(files, _named("--at", at), _named("--weights", weights))
 
     def illustrated(told: Report) -> Report:
         from ..report.page.mixture import page

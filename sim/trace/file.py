@@ -24,12 +24,12 @@ from ..documents.lock import claim, cut
 from ..documents.validation import validate
 from ..errors import InputError, brief, shortened
 from .header import SCHEMA, SCHEMA_VERSION, UNKNOWN, Header
+from .held_out import HeldOut, HeldOutCorpus, RecordedCorpus
 from .lines import lines_of, opened
 from .records import (
     Distribution,
     Exchange,
     FusedClock,
-    HeldOut,
     OuterStep,
     RecordedCollective,
     RecordedDevice,
@@ -50,9 +50,11 @@ __all__ = [
     "FusedClock",
     "Header",
     "HeldOut",
+    "HeldOutCorpus",
     "OuterStep",
     "Record",
     "RecordedCollective",
+    "RecordedCorpus",
     "RecordedDevice",
     "RecordedExecution",
     "RecordedMemory",

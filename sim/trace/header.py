@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from ..documents.validation import Frozen, Name, Words
+from .held_out import RecordedCorpus
 from .records import (
     Few,
     FusedClock,
@@ -62,6 +63,8 @@ class Header(Frozen):
     seed: int = 0
     data: Words = ""
     """The source of the text, and its tokenizer."""
+    corpora: tuple[RecordedCorpus, ...] = ()
+    """The corpora of a mixture, with their shares; empty for a run on one."""
     times: Literal["measured", "estimated"] = "measured"
     """`estimated`: nothing ran; times follow from counted flops at a given utilisation of the device's peak."""
     utilization: float | None = Field(default=None, gt=0, le=1)

@@ -246,22 +246,6 @@ class OuterStep(Frozen):
     """An outer step that belongs to the warm-up."""
 
 
-class HeldOut(Frozen):
-    """The loss of the global model on held-out text, after an inner step."""
-
-    record: Literal["held-out"] = "held-out"
-    step: int = Field(ge=0)
-    """The inner step that it followed; 0 before the first."""
-    loss: float
-    """Mean cross-entropy [nats per token]."""
-    loss_error: float = Field(ge=0)
-    """Its standard error over the sequences [nats per token]."""
-    tokens: Size
-    """Tokens that were predicted [tokens]."""
-    warmup: Literal[False] = False
-    """Nothing is evaluated in the warm-up."""
-
-
 class RunSummary(Frozen):
     """The last line of a complete run: the distribution of its times, and the utilisation of its devices."""
 

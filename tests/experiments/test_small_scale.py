@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from sim.errors import InputError
+from sim.questions.fit.mixture import answer
 
 FOLDER = Path(__file__).parents[2] / "experiments" / "small_scale"
 
@@ -155,3 +156,20 @@ def test_a_descendant_gets_its_second_seed_at_the_better_rate(study):
     done = [row | {"learning_rate": f"{rate}", "held_out_loss": f"{loss}"} for rate, loss in ((4e-3, 5), (8e-3, 4))]
     assert descendants.best_rate(done, "SparseLoCo") == 8e-3
     assert descendants.best_rate(done[:1], "SparseLoCo") is None
+
+
+def test_the_page_shows_the_mixtures_that_were_trained(study):
+    mixtures = study("mixtures")
+    done = mixtures.read()
+    page = (FOLDER / "README.md").read_text()
+    assert "\n".join(mixtures.table(done)) in page
+    assert {(float(row["share_wiki"]), int(row["seed"])) for row in done} == set(mixtures.wanted())
+    # all on the same text, split and tokenizer, and of equal tokens
+    assert {(row["text"], row["tokens"]) for row in done} == {(done[0]["text"], str(1124 * 1024))}
+    found = answer([mixtures.RUNS])
+    for law, left_out, worst, mean in zip(found.losses, (2.24, 1.26), (7.9, 2.6), (11.7, 10.8), strict=True):
+        assert 100 * law.left_out_error == pytest.approx(left_out, abs=0.005)
+        assert 100 * law.worst_left_out == pytest.approx(worst, abs=0.05)
+        assert 100 * law.spread == pytest.approx(mean, abs=0.06)
+    assert 100 * found.best[1].share == pytest.approx(53, abs=0.5)
+    assert found.best_measured - found.best_loss == pytest.approx(0.023, abs=0.001)

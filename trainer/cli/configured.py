@@ -29,9 +29,12 @@ def configured(path: Path | None, options: Mapping[str, Any], settings: Sequence
     Raises:
       InputError: a key or value is wrong; the message names it and says what to write.
     """
+    from ..config.corpora import corpora_of
     from ..config.run import TrainConfig, read_config
 
     fields = {key: value for key, value in options.items() if key not in _SHAPE}
+    if isinstance(fields.get("corpus"), list):
+        fields["corpus"] = corpora_of(fields["corpus"])
     shape = {key: options[key] for key in _SHAPE if key in options}
     inner: dict[str, Any] = {}
     for entry, ((key, *below), value) in zip(settings, split_settings(settings, _EXAMPLE), strict=True):

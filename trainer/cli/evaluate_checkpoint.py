@@ -38,7 +38,8 @@ def rows_of(found: Evaluation) -> list[Row]:
 
     Returns:
       Rows of `set`, `measure`, `value`, `standard_error`, `baseline` and `items`. The baseline is the value of an
-      untrained model: chance for questions, and the loss of the unigram model (token frequencies) for text.
+      untrained model: chance for questions, and the loss of the unigram model (token frequencies) for text. Of a run
+      on several corpora `held-out` is their mean by shares, and `held-out NAME` that of one.
     """
 
     def row(name: str, measure: str, value: float, error: float | None, baseline: float | None, items: int) -> Row:
@@ -50,7 +51,8 @@ def rows_of(found: Evaluation) -> list[Row]:
         row(text, "nats_per_token", loss.loss, loss.loss_error, found.unigram_loss, loss.tokens),
         row(text, "bits_per_byte", loss.bits_per_byte, None, None, loss.tokens),
     ]
-    for name, (other, unigram) in found.elsewhere.items():
+    own = {f"{text} {name}": each for name, each in found.by_corpus.items()}
+    for name, (other, unigram) in (own | found.elsewhere).items():
         rows.append(row(name, "nats_per_token", other.loss, other.loss_error, unigram, other.tokens))
         rows.append(row(name, "bits_per_byte", other.bits_per_byte, None, None, other.tokens))
     for name, score in found.zero_shot.items():
@@ -137,17 +139,21 @@ def _evaluated(
     form: Format,
     texts: Sequence[str],
 ) -> str:
-    from ..data.batches import load_data
+    from ..data.texts import load_data
     from ..evaluation.evaluate import evaluate  # imports JAX: only after the options were checked
 
     params, config, fingerprint = load(checkpoint)
     data = load_data(config)
     if data.fingerprint != fingerprint:
         raise InputError(
-            f"{checkpoint}: the text {config.corpus!r} or the tokenizer differs from that of the run, so the held-out "
+            f"{checkpoint}: the text {_named(config)} or the tokenizer differs from that of the run, so the held-out "
             "text may be text of its training; put the same files back"
         )
     return rendered(rows_of(evaluate(params, config, sets, data=data, batch_tokens=batch_tokens, texts=texts)), form)
+
+
+def _named(config: TrainConfig) -> str:
+    return repr(config.corpus) if isinstance(config.corpus, str) else " and ".join(map(repr, config.corpus))
 
 
 def _from_checkpoint(directory: Path) -> tuple[Any, TrainConfig, str]:

@@ -127,7 +127,13 @@ class Training:
     clip_norm: Annotated[Number, _rare(help="Norm to which the averaged gradient is clipped [default: 1].")] = None
     z_loss: Annotated[Number, _rare(help="Weight of the squared log-partition function [default: 1e-4].")] = None
     seed: Annotated[Whole, _rare(help="Seed of parameters and batches [default: 0].")] = None
-    corpus: Annotated[Word, typer.Option(help="Text: auto, packages, docstrings, c4, dolma, or files.")] = None
+    corpus: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Text: auto, packages, docstrings, c4, dolma, or files; for a mixture TEXT=WEIGHT, repeated.",
+            metavar="TEXT",
+        ),
+    ] = None
     tokenizer: Annotated[Word, _rare(help="bpe (trained on the text, cached), bytes, or a file.")] = None
     held_out: Annotated[Number, _rare(help="Share of the documents kept out of training [default: 0.01].")] = None
     warmup_steps: Annotated[Whole, _rare(help="Steps before the run that warm the devices up [default: 2].")] = None

@@ -19,6 +19,7 @@ from sim.documents.validation import Frozen, read_mapping, validate
 from sim.errors import InputError
 
 from .by_platform import suited
+from .corpora import Corpora
 from .defaults import OVERLAPPED_MIXING, algorithm_mistake, filled
 from .kinds import AlgorithmName
 from .model_shape import BYTE_VOCAB, ModelConfig, family_model
@@ -113,8 +114,9 @@ class TrainConfig(Frozen):
     z_loss: float = Field(default=1e-4, ge=0, examples=[1e-4])
     """Weight of the squared log-partition function in the loss."""
     seed: int = Field(default=0, ge=0, lt=2**32)
-    corpus: str = Field(default="auto", min_length=1)
-    """`auto`, `packages`, `docstrings`, `c4`, `dolma` (or `c4:500000`, its first documents), or the path of a text."""
+    corpus: Corpora = "auto"
+    """`auto`, `packages` (`packages:NAME`: one of them), `docstrings`, `c4`, `dolma` (or `c4:500000`, its first
+    documents), or the path of a text; or several of these, each with its weight, such as {docstrings: 0.7, c4: 0.3}."""
     tokenizer: str = Field(default="bpe", min_length=1)
     """`bpe` (trained on the text), `bytes`, or the path of a sentencepiece .model or a tokenizer.json."""
     held_out: float = Field(default=0.01, ge=0, lt=1)

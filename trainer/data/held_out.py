@@ -11,6 +11,7 @@ are few or of very different lengths.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sim.errors import InputError
@@ -27,19 +28,19 @@ class Split:
 
     Attributes:
       fraction: share of the documents that is held out.
-      first: hash of the corpus's first document.
+      firsts: hash of the corpus's first document; of several corpora one for each.
     """
 
     fraction: float
-    first: int
+    firsts: frozenset[int]
 
     def held_out(self, text: str) -> bool:
         """Whether a document is held out from training."""
         own = _hash(text)
-        return own < self.fraction * 2**_BITS and own != self.first
+        return own < self.fraction * 2**_BITS and own not in self.firsts
 
 
-EVERYTHING = Split(1.0, -1)
+EVERYTHING = Split(1.0, frozenset())
 """Holds out every document, the first one, too: for a text that is only evaluated on."""
 
 
@@ -55,8 +56,17 @@ def split_of(corpus: Corpus, fraction: float) -> Split:
     """
     for text in corpus.documents():
         if text:
-            return Split(fraction, _hash(text))
+            return Split(fraction, frozenset({_hash(text)}))
     raise InputError(f"--corpus {corpus.source}: holds no text; give another corpus")
+
+
+def shared(splits: Sequence[Split]) -> Split:
+    """One split for several corpora, so that a document that is in two of them is on the same side of both.
+
+    Args:
+      splits: their own splits, of one fraction.
+    """
+    return Split(splits[0].fraction, frozenset().union(*(split.firsts for split in splits)))
 
 
 def _hash(text: str) -> int:

@@ -100,6 +100,8 @@ def tokenize(corpus: Corpus, tokenizer: Tokenizer, split: Split) -> TokenizedCor
       InputError: the text cannot be read.
     """
     said = f"{_FORMAT_VERSION} {_PART_CHARACTERS} {tokenizer.digest} {corpus.digest} {split.fraction!r}"
+    if len(split.firsts) > 1:  # those of other corpora decide, too
+        said += f" {sorted(split.firsts)}"
     name = f"tokens-{hashlib.sha256(said.encode()).hexdigest()[:16]}"
     maker = _Maker(corpus, tokenizer, split)
     parts: list[_Part] = []

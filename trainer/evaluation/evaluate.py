@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from math import log
+from math import hypot, log
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +21,13 @@ from jax.scipy.special import logsumexp
 from numpy.typing import NDArray
 
 from sim.errors import InputError
-from sim.trace.file import HeldOut
+from sim.trace.file import HeldOut, HeldOutCorpus
 
 from ..config.run import TrainConfig
-from ..data.batches import Data, load_data, windows
+from ..data.batches import windows
 from ..data.corpus import load_corpus
 from ..data.held_out import EVERYTHING
+from ..data.texts import Data, load_data
 from ..data.token_store import Row, Share, tokenize
 from ..model.initial import Params
 from ..model.transformer import logits
@@ -58,16 +59,18 @@ class Evaluation:
     """All numbers of a model.
 
     Attributes:
-      held_out: loss on held-out text.
+      held_out: loss on held-out text; of several corpora the mean by their shares.
       unigram_loss: loss there of the unigram model, which knows only the frequency of each token [nats per token].
       zero_shot: scores by the set's name.
       elsewhere: for each other text its loss, and that of the unigram model of the run's own text.
+      by_corpus: likewise for the held-out text of each corpus, where there are several.
     """
 
     held_out: HeldOutLoss
     unigram_loss: float
     zero_shot: dict[str, Score]
     elsewhere: dict[str, tuple[HeldOutLoss, float]] = field(default_factory=dict)
+    by_corpus: dict[str, tuple[HeldOutLoss, float]] = field(default_factory=dict)
 
 
 def evaluate(
@@ -95,21 +98,32 @@ def evaluate(
     questions = {kind: read_questions(path, kind) for kind, path in sets.items()}
     data = data or load_data(config)
     model = log_probs_of(params)
-    loss = held_out_loss(model, config, data, batch_tokens=batch_tokens)
-    unigram = unigram_loss(data.batches.tokens, data.held_out.tokens, data.tokenizer.size)
+    losses = held_out_losses(model, config, data, batch_tokens=batch_tokens)
+    by_corpus = {part.name: (losses[part.name], unigram_loss(data, part.held_out.tokens)) for part in data.parts}
+    unigram = sum(part.share * by_corpus[part.name][1] for part in data.parts)
     scores: dict[str, Score] = {
         kind: score(model, data.tokenizer, asked, sequence_length=config.sequence_length, batch_tokens=batch_tokens)
         for kind, asked in questions.items()
     }
-    return Evaluation(
-        loss, unigram, scores, {text: _elsewhere(model, config, data, text, batch_tokens) for text in texts}
-    )
+    elsewhere = {text: _elsewhere(model, config, data, text, batch_tokens) for text in texts}
+    return Evaluation(mean_loss(losses, data), unigram, scores, elsewhere, by_corpus if len(data.parts) > 1 else {})
 
 
 def held_out_record(step: int, params: Params, config: TrainConfig, data: Data) -> HeldOut:
     """The loss of a model on the held-out text of its run, as a record of a trace."""
-    found = held_out_loss(log_probs_of(params), config, data)
-    return HeldOut(step=step, loss=found.loss, loss_error=found.loss_error, tokens=found.tokens)
+    losses = held_out_losses(log_probs_of(params), config, data)
+    mean = mean_loss(losses, data)
+    by_corpus = tuple(
+        HeldOutCorpus(name=name, loss=own.loss, loss_error=own.loss_error, tokens=own.tokens)
+        for name, own in losses.items()
+    )
+    return HeldOut(
+        step=step,
+        loss=mean.loss,
+        loss_error=mean.loss_error,
+        tokens=mean.tokens,
+        corpora=by_corpus if len(losses) > 1 else (),
+    )
 
 
 def _elsewhere(
@@ -123,7 +137,7 @@ def _elsewhere(
             f"--corpus {text}: {len(share.tokens):,} tokens are too few for a sequence of {config.sequence_length:,}; "
             "give more text"
         )
-    return loss, unigram_loss(data.batches.tokens, share.tokens, data.tokenizer.size)
+    return loss, unigram_loss(data, share.tokens)
 
 
 @jax.jit
@@ -143,53 +157,84 @@ def log_probs_of(params: Params) -> LogProbs:
     return log_probs
 
 
-def held_out_loss(
-    log_probs: LogProbs,
-    config: TrainConfig,
-    data: Data,
-    *,
-    max_tokens: int | None = None,
-    batch_tokens: int = BATCH_TOKENS,
-) -> HeldOutLoss:
-    """Mean cross-entropy on the held-out text, cut into sequences without overlap.
+def held_out_losses(
+    log_probs: LogProbs, config: TrainConfig, data: Data, *, batch_tokens: int = BATCH_TOKENS
+) -> dict[str, HeldOutLoss]:
+    """Mean cross-entropy on the held-out text of each corpus, cut into sequences without overlap.
 
     Args:
       log_probs: the model.
       config: gives the sequence length L.
       data: the run's text.
-      max_tokens: only so many of the first held-out tokens; None: all.
       batch_tokens: approximate tokens of a batch.
 
+    Returns:
+      The losses by the names of the corpora.
+
     Raises:
-      InputError: the held-out text is shorter than a sequence.
+      InputError: the held-out text of a corpus is shorter than a sequence.
     """
-    loss = loss_on(log_probs, data.held_out, config.sequence_length, max_tokens=max_tokens, batch_tokens=batch_tokens)
-    if loss is None:
-        raise InputError(
-            f"--corpus {config.corpus}: {len(data.held_out.tokens):,} tokens are held out, too few for a sequence of "
-            f"{config.sequence_length:,}; hold out more, or give text of more documents"
-        )
-    return loss
+    losses = {}
+    for part in data.parts:
+        loss = loss_on(log_probs, part.held_out, config.sequence_length, batch_tokens=batch_tokens)
+        if loss is None:
+            raise InputError(
+                f"--corpus {part.name}: {len(part.held_out.tokens):,} tokens are held out, too few for a sequence of "
+                f"{config.sequence_length:,}; hold out more, or give text of more documents"
+            )
+        losses[part.name] = loss
+    return losses
 
 
-def loss_on(
-    log_probs: LogProbs, text: Share, length: int, *, max_tokens: int | None = None, batch_tokens: int = BATCH_TOKENS
-) -> HeldOutLoss | None:
+def mean_loss(losses: Mapping[str, HeldOutLoss], data: Data) -> HeldOutLoss:
+    """The mean of the losses of several corpora by their shares of training: sum_k r_k L_k; of one its own.
+
+    Its standard error is that of independent errors; its bits per byte are the mean loss of a token over the mean bytes
+    of a token; its tokens are those of all corpora together.
+
+    Args:
+      losses: by the names of the corpora.
+      data: the run's text, which knows the shares.
+    """
+    if len(data.parts) == 1:
+        return losses[data.parts[0].name]
+    shares = [(part.share, losses[part.name]) for part in data.parts]
+    loss = sum(share * own.loss for share, own in shares)
+    bytes_per_token = sum(part.share * part.held_out.text_bytes / len(part.held_out.tokens) for part in data.parts)
+    return HeldOutLoss(
+        loss=loss,
+        loss_error=hypot(*(share * own.loss_error for share, own in shares)),
+        tokens=sum(own.tokens for _, own in shares),
+        bits_per_byte=loss / bytes_per_token / log(2),
+    )
+
+
+def held_out_loss(log_probs: LogProbs, config: TrainConfig, data: Data) -> HeldOutLoss:
+    """The loss on the held-out text of a run; of several corpora the mean by their shares.
+
+    Args:
+      log_probs: the model.
+      config: gives the sequence length L.
+      data: the run's text.
+
+    Raises:
+      InputError: the held-out text of a corpus is shorter than a sequence.
+    """
+    return mean_loss(held_out_losses(log_probs, config, data), data)
+
+
+def loss_on(log_probs: LogProbs, text: Share, length: int, *, batch_tokens: int = BATCH_TOKENS) -> HeldOutLoss | None:
     """Mean cross-entropy on a text, cut into sequences without overlap; None if it is shorter than a sequence.
 
     Args:
       log_probs: the model.
       text: its tokens.
       length: tokens L that are predicted in a sequence.
-      max_tokens: only so many of the first tokens; None: all.
       batch_tokens: approximate tokens of a batch.
     """
-    row: Row = text.tokens
-    if max_tokens is not None:
-        row = row[0 : max_tokens + 1]
     size = max(batch_tokens // length, 1)
     losses: list[NDArray[Any]] = []
-    for tokens_BxL in windows(row, length, size):
+    for tokens_BxL in windows(text.tokens, length, size):
         # the last batch is filled with copies of its first row, so that all batches have one shape
         full_BxL = np.concatenate([tokens_BxL, np.repeat(tokens_BxL[:1], size - len(tokens_BxL), axis=0)])
         log_probs_BxL = np.asarray(log_probs(full_BxL), np.float64)[: len(tokens_BxL)]
@@ -207,16 +252,19 @@ def loss_on(
     )
 
 
-def unigram_loss(train: Row, held_out: Row, size: int) -> float:
-    """Cross-entropy of held-out tokens under their frequencies in training, with 1 added to each count.
+def unigram_loss(data: Data, held_out: Row) -> float:
+    """Cross-entropy of tokens under their frequencies in training, with 1 added to each count.
 
     Args:
-      train: training tokens, of which the first 50 million are counted.
+      data: the run's text: the first 50 million training tokens of each corpus are counted, by its share.
       held_out: tokens to predict.
-      size: tokens in the vocabulary.
 
     Returns:
       The loss [nats per token].
     """
-    counts_V = np.bincount(train[0:_COUNTED_TOKENS], minlength=size) + 1
+    counted = [(part.share, np.asarray(part.train.tokens[0:_COUNTED_TOKENS])) for part in data.parts if part.share > 0]
+    total = sum(len(tokens) for _, tokens in counted)
+    counts_V = np.ones(data.tokenizer.size)
+    for share, tokens in counted:
+        counts_V += share * total / len(tokens) * np.bincount(tokens, minlength=data.tokenizer.size)
     return float(-np.log(counts_V / counts_V.sum())[held_out[0 : len(held_out)]].mean())

@@ -9,7 +9,7 @@ from typing import TypeAlias
 from sim.trace.file import HeldOut, TraceWriter
 
 from ..config.run import TrainConfig
-from ..data.batches import Data
+from ..data.texts import Data
 from ..model.initial import Params
 from ..training.resume import write
 
@@ -45,9 +45,15 @@ class Evaluations:
             if step % self.every == 0 or step == config.steps:
                 line = self.measure(step, params(), config, data)
                 write(writer, line)
-                note(f"held-out loss {line.loss:.4f} after step {step}")
+                note(f"held-out loss {in_words(line)} after step {step}")
 
         return evaluate
+
+
+def in_words(line: HeldOut) -> str:
+    """A held-out loss; of a mixture the mean, with the loss on each corpus behind it."""
+    parts = ", ".join(f"{each.name} {each.loss:.4f}" for each in line.corpora)
+    return f"{line.loss:.4f}" + (f" ({parts})" if parts else "")
 
 
 def never(writer: TraceWriter | None) -> Evaluate:

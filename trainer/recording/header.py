@@ -11,7 +11,7 @@ from jax.sharding import Mesh
 from sim.documents.validation import MOST_WORDS
 from sim.errors import printable
 from sim.laws.flops import attention_flop_per_token, rule_flop
-from sim.trace.file import FusedClock, Header, RecordedExecution, RecordedModel
+from sim.trace.file import FusedClock, Header, RecordedCorpus, RecordedExecution, RecordedModel
 
 from ..config.run import TrainConfig
 from ..parallel.chips import recorded_device
@@ -31,6 +31,7 @@ def make_header(
     utilization: float | None = None,
     libraries: tuple[str, ...] = (),
     fused: FusedClock | None = None,
+    corpora: tuple[RecordedCorpus, ...] = (),
 ) -> Header:
     """The header of a trace.
 
@@ -44,6 +45,7 @@ def make_header(
       utilization: share of the devices' peak from which times were estimated; None if they were measured.
       libraries: further distributions whose versions are recorded.
       fused: steps on the fused clock, if they were measured.
+      corpora: those of a mixture.
     """
     params = config.model.params
     return Header(
@@ -69,6 +71,7 @@ def make_header(
         libraries={"python": platform.python_version(), **_versions((*_LIBRARIES, *libraries))},
         seed=config.seed,
         data=_shown(data),
+        corpora=corpora,
         times="measured" if utilization is None else "estimated",
         utilization=utilization,
         step_flop=programs.step_flop,

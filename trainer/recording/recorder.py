@@ -12,10 +12,11 @@ from typing import Literal
 from jax.sharding import Mesh
 
 from sim.errors import InputError
-from sim.trace.file import TraceWriter
+from sim.trace.file import RecordedCorpus, TraceWriter
 
 from ..config.run import TrainConfig
-from ..data.batches import Data, Rows, load_data
+from ..data.batches import Rows
+from ..data.texts import Data, load_data, recorded_corpora
 from ..parallel.chips import usable_bytes
 from ..parallel.mesh import make_lanes, make_mesh
 from ..parallel.processes import is_first, together
@@ -121,6 +122,7 @@ def _recorded(
         recorder,
         output,
         data=data.description,
+        corpora=recorded_corpora(data),
         fingerprint=data.fingerprint,
         command=command,
         overwrite=overwrite,
@@ -163,6 +165,7 @@ def take(
     output: Path,
     *,
     data: str,
+    corpora: tuple[RecordedCorpus, ...] = (),
     fingerprint: str,
     command: str,
     overwrite: bool,
@@ -180,6 +183,7 @@ def take(
       recorder: the compiled run.
       output: the trace file.
       data: the text, in words.
+      corpora: those of a mixture, for the header.
       fingerprint: its hash, which checkpoints keep.
       command: the command line, for the header.
       overwrite: whether an existing file is replaced.
@@ -204,7 +208,9 @@ def take(
         listener.stage("profiling")
         recorder.profile(profile)
     timing = _timing(config, on_cpu=_on_cpu(mesh))
-    header = make_header(config, mesh, recorder.programs, data=data, command=command, timing=timing, fused=fused)
+    header = make_header(
+        config, mesh, recorder.programs, data=data, command=command, timing=timing, fused=fused, corpora=corpora
+    )
     with ExitStack() as stack:
         writer = together("trace", lambda: open_trace(output, header, found, checkpoints, overwrite=overwrite))
         if writer is not None:

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...documents.reading import read_text
-from ...errors import ArgumentError, InputError
-from ...laws.beyond.mixing import MixingLaw, best_mixture, fit_mixing, least_rows, left_out
+from ...errors import ArgumentError
+from ...laws.beyond.mixing import MixingLaw, best_mixture, fit_mixing, left_out
+from .mixture_runs import SUM, read_runs
 
 FORMULA = "L = c + exp(sum t_j r_j), r_j: share of domain j"
-SHARE, LOSS = "share_", "loss_"
-_SUM = 1e-3
-"""By how much the shares of a run may miss a sum of 1; they are divided by their sum."""
 _AT_FLOOR = 1e-6
-MOST_ROWS = 10_000
 
 
 @dataclass(frozen=True)
@@ -102,20 +97,22 @@ class Mixture:
     notes: tuple[str, ...]
 
 
-def answer(path: Path, at: Mapping[str, float] | None = None, weights: Mapping[str, float] | None = None) -> Mixture:
-    """Fits a law to each loss of a table of mixtures.
+def answer(
+    paths: Sequence[Path], at: Mapping[str, float] | None = None, weights: Mapping[str, float] | None = None
+) -> Mixture:
+    """Fits a law to each loss of runs on mixtures.
 
     Args:
-      path: a table with a column `share_NAME` for each domain, and `loss_NAME` for each loss.
+      paths: a table with a column `share_NAME` for each domain, and `loss_NAME` for each loss; or traces.
       at: shares by domain at which the losses are predicted, too.
       weights: of the losses in their mean, by name; None: all alike.
 
     Raises:
-      InputError: the table is no such one, has too few runs, or a name is not in it.
+      InputError: there is no such table, there are too few runs, or a name is not in them.
     """
     import numpy as np
 
-    domains, names, shares, measured = _read(path)
+    domains, names, shares, measured = read_runs(paths)
     r = np.array(shares)
     asked = None if at is None else _shares(at, domains)
     worth = _weights(weights, names)
@@ -206,7 +203,7 @@ def _notes(
     beyond = [
         domain
         for domain, share, (low, high) in zip(domains, asked or (), ends, strict=False)
-        if not low - _SUM <= share <= high + _SUM
+        if not low - SUM <= share <= high + SUM
     ]
     if beyond:
         found.append(f"at: {', '.join(beyond)} beyond the shares of the runs, which is extrapolated")
@@ -216,55 +213,11 @@ def _notes(
     )
 
 
-def _read(path: Path) -> tuple[list[str], list[str], list[list[float]], dict[str, list[float]]]:
-    """Domains, losses, shares by run, and losses by name of a table."""
-    if path.suffix != ".csv":
-        raise InputError(f"{path}: a law of mixtures is fitted to a table; write a .csv")
-    text = "\n".join(line for line in read_text(path, "table").splitlines() if not line.startswith("#"))
-    reader = csv.DictReader(text.splitlines())
-    there = reader.fieldnames or []
-    domains = [name.removeprefix(SHARE) for name in there if name.startswith(SHARE)]
-    names = [name.removeprefix(LOSS) for name in there if name.startswith(LOSS)]
-    if len(domains) < 2 or not names:
-        raise InputError(
-            f"{path}: a law of mixtures asks for two columns share_NAME or more, such as share_web and share_code, and "
-            "one or more loss_NAME, such as loss_code"
-        )
-    shares, measured = list[list[float]](), {name: list[float]() for name in names}
-    for number, row in enumerate(reader, 1):
-        if number > MOST_ROWS:
-            raise InputError(f"{path}: more than {MOST_ROWS:,} rows; write fewer")
-        own = [_number(path, number, f"{SHARE}{domain}", row, least=0.0) for domain in domains]
-        if abs(sum(own) - 1) > _SUM:
-            raise InputError(f"{path}: row {number}: the shares sum to {sum(own):.4g}; write shares that sum to 1")
-        shares.append([share / sum(own) for share in own])
-        for name in names:
-            measured[name].append(_number(path, number, f"{LOSS}{name}", row, least=1e-9))
-    if len(shares) < least_rows(len(domains)):
-        raise InputError(
-            f"{path}: {len(shares)} mixtures of {len(domains)} domains are too few: a law has {len(domains) + 1} "
-            f"coefficients, and one run is left out at a time; train {least_rows(len(domains))} mixtures or more"
-        )
-    return domains, names, shares, measured
-
-
-def _number(path: Path, row: int, column: str, cells: Mapping[str, str | None], least: float) -> float:
-    text = (cells[column] or "").strip()
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not (math.isfinite(value) and value >= least):
-        what = "a share from 0 to 1" if column.startswith(SHARE) else "a loss above 0"
-        raise InputError(f"{path}: row {row}: {column}: got {text!r}; write {what}")
-    return value
-
-
 def _shares(at: Mapping[str, float], domains: Sequence[str]) -> list[float]:
     if unknown := [name for name in at if name not in domains]:
         raise ArgumentError("{at}: no domain {got!r}; write some of {known}", got=unknown[0], known=", ".join(domains))
     found = [at.get(domain, 0.0) for domain in domains]
-    if abs(sum(found) - 1) > _SUM or min(found) < 0:
+    if abs(sum(found) - 1) > SUM or min(found) < 0:
         raise ArgumentError("{at}: the shares sum to {total:.4g}; write shares from 0 that sum to 1", total=sum(found))
     return found
 

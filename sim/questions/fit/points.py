@@ -61,8 +61,22 @@ def read_points(files: Sequence[Path]) -> list[Point]:
     Raises:
       InputError: a file cannot be read, or has no losses.
     """
+    _check_mixtures([path for path in files if path.suffix != ".csv"])
     found = [point for path in files for point in (_of_table(path) if path.suffix == ".csv" else _of_trace(path))]
     return _ended(found)
+
+
+def _check_mixtures(traces: Sequence[Path]) -> None:
+    """Refuses traces of different mixtures, whose losses are means by different shares."""
+    from ..trace.file import read_header
+
+    mixed = [{each.name: each.share for each in read_header(path).corpora} for path in traces]
+    for path, shares in zip(traces, mixed, strict=True):
+        if shares != mixed[0]:
+            raise InputError(
+                f"{path}: mixes other corpora, or in other shares, than {traces[0]}, so that their losses do not "
+                "compare; give runs on one mixture, or write --form mixture for a law of the shares"
+            )
 
 
 def _ended(points: Iterable[Point]) -> list[Point]:

@@ -11,6 +11,7 @@ import pytest
 from sim.errors import InputError
 from sim.laws.beyond.mixing import MixingLaw, best_mixture, fit_mixing, left_out
 from sim.questions.fit.mixture import answer
+from sim.trace.file import Header, HeldOut, HeldOutCorpus, RecordedCorpus, RecordedDevice, RecordedModel, TraceWriter
 
 ROOT = Path(__file__).parents[3]
 PLANTED = (MixingLaw(1.8, (-1.5, 0.2, -0.1, -0.4)), MixingLaw(2.4, (0.1, -2.0, 0.3, -0.2)))
@@ -82,7 +83,7 @@ def test_the_best_mixture_is_that_of_a_search(weights):
 def test_noise_leaves_the_best_mixture_where_it_is(tmp_path):
     shares, noise = drawn(30, 4, seed=1), np.random.default_rng(2)
     losses = {f"l{place}": law.at(shares) * (1 + 0.002 * noise.normal(size=30)) for place, law in enumerate(PLANTED)}
-    found = answer(table(tmp_path / "runs.csv", shares, losses))
+    found = answer([table(tmp_path / "runs.csv", shares, losses)])
     true = best_mixture(PLANTED, (1, 1), [each.low for each in found.best], [each.high for each in found.best])
     assert [each.share for each in found.best] == pytest.approx(true, abs=0.03)
     for law in found.losses:
@@ -93,7 +94,7 @@ def test_noise_leaves_the_best_mixture_where_it_is(tmp_path):
 def test_runs_that_follow_no_mixture_are_said_to_follow_none(tmp_path):
     shares = drawn(15, 4, seed=3)
     losses = {"any": 3 + 0.1 * np.random.default_rng(4).normal(size=15)}
-    found = answer(table(tmp_path / "runs.csv", shares, losses))
+    found = answer([table(tmp_path / "runs.csv", shares, losses)])
     assert any("no better than the mean" in note for note in found.notes)
     assert any(note.startswith("best:") for note in found.notes)
 
@@ -105,7 +106,7 @@ def test_a_gain_that_is_smaller_than_the_error_is_not_to_be_relied_on(tmp_path):
         losses = {
             f"l{place}": law.at(shares) * (1 + spread * noise.normal(size=14)) for place, law in enumerate(PLANTED)
         }
-        found = answer(table(tmp_path / "runs.csv", shares, losses))
+        found = answer([table(tmp_path / "runs.csv", shares, losses)])
         assert found.best_loss < found.best_measured
         told.append([note for note in found.notes if note.startswith("best: predicted to be")])
     assert (told[0], len(told[1])) == ([], 1)
@@ -185,3 +186,84 @@ def test_it_has_a_page_and_a_figure(simulate, tmp_path):
     assert simulate(*words, "--output", tmp_path / "m.html")[0] == 0
     assert "Runs left out: github" in (tmp_path / "m.html").read_text()
     assert simulate(*words, "--format", "csv")[1].startswith("loss,floor,")
+
+
+def trace(path, shares, losses, at=10, **changes):
+    """A trace of a run on domains 0, 1, ... with held-out losses after the step `at` of 10."""
+    values = {
+        "algorithm": "data-parallel",
+        "model": RecordedModel(name="custom", params=1000),
+        "replicas": 1,
+        "steps": 10,
+        "batch_tokens": 64,
+        "device": RecordedDevice(platform="cpu", kind="any", count=1),
+        "corpora": [RecordedCorpus(name=str(k), share=share, fingerprint="same") for k, share in enumerate(shares)],
+    }
+    own = tuple(
+        HeldOutCorpus(name=str(k), loss=float(loss), loss_error=0.01, tokens=100) for k, loss in enumerate(losses)
+    )
+    with TraceWriter(path, Header(**values | changes)) as writer:
+        for step, more in ((0, 1.0), (at, 0.0)):
+            parts = tuple(each.replaced(loss=each.loss + more) for each in own)
+            writer.write(HeldOut(step=step, loss=9.0, loss_error=0.0, tokens=100, corpora=parts))
+    return path
+
+
+def test_traces_are_a_table(tmp_path):
+    shares = drawn(8, 3)
+    shares[0] = 1, 0, 0
+    laws = [MixingLaw(2.0, slopes) for slopes in ((-1.0, 0.3, 0.1), (0.0, -2.0, 0.3), (0.2, 0.1, -1.5))]
+    losses = np.array([law.at(shares) for law in laws])
+    traces = [trace(tmp_path / f"{row}.jsonl", own, losses[:, row]) for row, own in enumerate(shares)]
+    found = answer(traces, {"0": 0.5, "2": 0.5})
+    written = answer(
+        [table(tmp_path / "runs.csv", shares, dict(zip("012", losses, strict=True)))], {"0": 0.5, "2": 0.5}
+    )
+    assert found == written
+    assert found.losses[1].slopes == pytest.approx({"0": 0.0, "1": -2.0, "2": 0.3}, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"corpora": ()}, "was trained on one corpus; record mixtures with record-trace --corpus A=0.7"),
+        ({"at": 9}, "has no held-out losses behind its last step; record it to its end"),
+        ({"losses": (2.0,)}, "has no held-out losses behind its last step"),
+        ({"losses": (2.0, 2.0, 2.0), "shares": (0.5, 0.3, 0.2)}, "mixes 0, 1, 2, and"),
+        ({"batch_tokens": 32}, "tokens: 320, and 640 in"),
+        ({"model": RecordedModel(name="custom", params=2000)}, "parameters: 2000, and 1000 in"),
+        ({"algorithm": "diloco"}, "algorithm: diloco, and data-parallel in"),
+        (
+            {"corpora": [RecordedCorpus(name=name, share=0.5, fingerprint=f"{name} else") for name in "01"]},
+            "the text of 0, its split or the tokenizer is not that of",
+        ),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else None,
+)
+def test_traces_that_do_not_compare_are_refused(changes, said, tmp_path, simulate):
+    shares = [(place / 5, 1 - place / 5) for place in range(6)]
+    traces = [trace(tmp_path / f"{row}.jsonl", own, (3 - own[0], 3 - own[1])) for row, own in enumerate(shares)]
+    assert len(answer(traces).left_out) == 12
+    other = trace(tmp_path / "other.jsonl", **{"shares": (0.5, 0.5), "losses": (2.5, 2.5), **changes})
+    code, _, error = simulate("fit", *traces, other, "--form", "mixture")
+    assert code == 2
+    assert "other.jsonl" in error
+    assert said in " ".join(error.split())
+
+
+def test_too_few_traces_and_traces_beside_a_table_are_refused(tmp_path, simulate):
+    traces = [trace(tmp_path / f"{row}.jsonl", (row / 4, 1 - row / 4), (3, 2)) for row in range(4)]
+    code, _, error = simulate("fit", *traces, "--form", "mixture")
+    assert (code, "4 mixtures of 2 domains are too few" in " ".join(error.split())) == (2, True)
+    code, _, error = simulate("fit", *traces, ROOT / "tests/sim/cli/mixtures.csv", "--form", "mixture")
+    assert (code, "is fitted to one table, or to traces alone" in " ".join(error.split())) == (2, True)
+
+
+def test_a_law_of_sizes_refuses_runs_on_different_mixtures(tmp_path, simulate):
+    """Their losses are means by different shares."""
+    one, other = (
+        trace(tmp_path / f"{share}.jsonl", (share, 1 - share), (3, 2), model=RecordedModel(name="custom", params=size))
+        for share, size in ((0.5, 1000), (0.25, 2000))
+    )
+    code, _, error = simulate("fit", one, other)
+    assert (code, "so that their losses do not compare" in " ".join(error.split())) == (2, True)

@@ -11,9 +11,9 @@ from sim.errors import InputError  # noqa: E402
 from trainer.cli.evaluate_checkpoint import evaluation_app, main, rendered, rows_of  # noqa: E402
 from trainer.cli.record_trace import main as record_trace  # noqa: E402
 from trainer.config.run import ModelConfig, TrainConfig  # noqa: E402
-from trainer.data.batches import load_data  # noqa: E402
 from trainer.data.corpus import load_corpus  # noqa: E402
 from trainer.data.held_out import split_of  # noqa: E402
+from trainer.data.texts import load_data  # noqa: E402
 from trainer.evaluation.evaluate import Evaluation, HeldOutLoss, evaluate  # noqa: E402
 from trainer.evaluation.zero_shot import Score  # noqa: E402
 from trainer.model.initial import init_params  # noqa: E402

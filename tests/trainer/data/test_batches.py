@@ -5,8 +5,9 @@ import pytest
 
 from sim.errors import InputError
 from trainer.config.run import ModelConfig, TrainConfig
-from trainer.data.batches import Batches, load_data, windows
+from trainer.data.batches import Batches, windows
 from trainer.data.shuffle import shuffled
+from trainer.data.texts import load_data
 
 
 def batches(count=40, **changes):
@@ -154,10 +155,10 @@ def test_training_never_sees_what_is_held_out(tmp_path):
     words = [chr(0x4E00 + i) for i in range(300)]  # a character of its own for each document
     path.write_text("\n".join(json.dumps({"text": word * 30}) for word in words), encoding="utf-8")
     data = load_data(run(path, held_out=0.2))
-    held_out = set(data.tokenizer.decode(data.held_out.tokens[0 : len(data.held_out.tokens)]))
+    held_out = set(data.tokenizer.decode(data.parts[0].held_out.tokens[0 : len(data.parts[0].held_out.tokens)]))
     assert 30 < len(held_out) < 90
     row = np.concatenate([data.batches(step).reshape(-1, 17) for step in range(1, int(2 / data.batches.epochs(1)))])
     seen = {character for tokens in row for character in data.tokenizer.decode(tokens)} - {"\ufffd"}
     assert len(seen) > 200
     assert not seen & held_out
-    assert load_data(run(path, held_out=0)).held_out.documents == 0
+    assert load_data(run(path, held_out=0)).parts[0].held_out.documents == 0

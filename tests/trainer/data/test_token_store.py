@@ -100,7 +100,7 @@ def test_tokenizing_goes_on_where_it_was_stopped(monkeypatch):
 
 @pytest.mark.parametrize("damage", ["cut", "gone", "counts"])
 def test_a_damaged_cache_is_made_again(damage):
-    split = Split(0.1, 0)
+    split = Split(0.1, frozenset())
     expected = tokenize(corpus_of(TEXTS), ByteTokenizer(), split).train.tokens[0:99999].copy()
     (file,) = cache_directory().glob("*-train.tokens")
     if damage == "cut":
@@ -118,7 +118,7 @@ def test_without_a_cache_the_tokens_stay_in_memory(tmp_path, monkeypatch):
     blocked.write_text("in the way")
     monkeypatch.setenv("XDG_CACHE_HOME", str(blocked))
     monkeypatch.setattr(tokens_module, "_PART_CHARACTERS", 700)
-    found = tokenize(corpus_of(TEXTS), ByteTokenizer(), Split(0.1, 0))
+    found = tokenize(corpus_of(TEXTS), ByteTokenizer(), Split(0.1, frozenset()))
     assert found.train.documents + found.held_out.documents == 1000
 
 

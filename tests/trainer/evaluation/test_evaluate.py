@@ -9,10 +9,9 @@ jax = pytest.importorskip("jax")
 
 from sim.errors import InputError  # noqa: E402
 from trainer.config.run import ModelConfig, TrainConfig  # noqa: E402
-from trainer.data.batches import load_data  # noqa: E402
+from trainer.data.texts import Part, load_data  # noqa: E402
 from trainer.data.token_store import Share, TokenRow  # noqa: E402
-from trainer.data.tokenizers import ByteTokenizer  # noqa: E402
-from trainer.evaluation.evaluate import evaluate, held_out_loss, log_probs_of, unigram_loss  # noqa: E402
+from trainer.evaluation.evaluate import evaluate, held_out_loss, held_out_losses, log_probs_of, unigram_loss  # noqa: E402
 from trainer.evaluation.question_sets import read_questions  # noqa: E402
 from trainer.model.initial import init_params  # noqa: E402
 from trainer.model.transformer import logits, loss  # noqa: E402
@@ -40,12 +39,16 @@ def config_of(corpus="text", **changes):
     return TrainConfig(**values | changes)
 
 
-def data_of(held_out, train=(1, 2, 3), text_bytes=100):
-    return SimpleNamespace(
-        held_out=Share(TokenRow([np.array(held_out, np.uint16)]), documents=1, text_bytes=text_bytes),
-        batches=SimpleNamespace(tokens=np.array(train, np.uint16)),
-        tokenizer=ByteTokenizer(),
+def part_of(held_out, train=(1, 2, 3), text_bytes=100, name="text", share=1.0):
+    kept, trained = (
+        Share(TokenRow([np.array(tokens, np.uint16)]), documents=1, text_bytes=text_bytes)
+        for tokens in (held_out, train)
     )
+    return Part(name, share, trained, kept, fingerprint="")
+
+
+def data_of(*parts, size=257):
+    return SimpleNamespace(parts=parts, tokenizer=SimpleNamespace(size=size))
 
 
 def test_log_probs_are_those_of_the_training_loss(params):
@@ -59,7 +62,7 @@ def test_log_probs_are_those_of_the_training_loss(params):
 
 def test_held_out_loss_is_the_mean_over_every_token(params):
     row = np.random.default_rng(1).integers(0, 257, 16 * 7 + 5)
-    found = held_out_loss(log_probs_of(params), config_of(), data_of(row), batch_tokens=16 * 3)
+    found = held_out_losses(log_probs_of(params), config_of(), data_of(part_of(row)), batch_tokens=16 * 3)["text"]
     means = []
     for start in range(0, 16 * 7, 16):  # 7 sequences, the last batch is a third full
         window_L = row[start : start + 17]
@@ -76,22 +79,22 @@ def test_a_uniform_model_loses_the_log_of_its_vocabulary():
     def uniform(tokens_BxL):
         return np.full((len(tokens_BxL), tokens_BxL.shape[1] - 1), -math.log(257))
 
-    found = held_out_loss(uniform, config_of(), data_of(range(40)))
+    found = held_out_loss(uniform, config_of(), data_of(part_of(range(40))))
     assert found.loss == pytest.approx(math.log(257))
     assert found.loss_error == pytest.approx(0, abs=1e-12)
-    some = held_out_loss(uniform, config_of(), data_of(range(100)), max_tokens=40)
-    assert some.tokens == 32
+    some = held_out_loss(uniform, config_of(), data_of(part_of(range(100))))
+    assert some.tokens == 96
     assert some.bits_per_byte == pytest.approx(math.log2(257))  # a token a byte, as many as `text_bytes` says
 
 
 def test_too_little_held_out():
     with pytest.raises(InputError, match=r"16 tokens are held out, too few for a sequence of 16; hold out more"):
-        held_out_loss(lambda tokens: tokens, config_of(), data_of(range(16)))
+        held_out_loss(lambda tokens: tokens, config_of(), data_of(part_of(range(16))))
 
 
 def test_unigram_loss():
     """Counts 3, 1, 0, 0 and one more each: probabilities 1/2, 1/4, 1/8, 1/8."""
-    found = unigram_loss(np.array([0, 0, 1, 0]), np.array([0, 1, 3, 3]), 4)
+    found = unigram_loss(data_of(part_of((), [0, 0, 1, 0]), size=4), np.array([0, 1, 3, 3]))
     assert found == pytest.approx(math.log(2) * (1 + 2 + 3 + 3) / 4)
 
 
@@ -106,8 +109,9 @@ def test_a_run_is_evaluated_from_its_parameters_and_configuration(params, tmp_pa
     config = config_of(corpus)
     found = evaluate(params, config, {"piqa": asked}, batch_tokens=64)
     data = load_data(config)
-    assert found.unigram_loss == unigram_loss(data.batches.tokens, data.held_out.tokens, 257)
-    assert found.held_out == held_out_loss(log_probs_of(params), config, data, batch_tokens=64)
+    assert found.unigram_loss == unigram_loss(data, data.parts[0].held_out.tokens)
+    assert found.held_out == held_out_losses(log_probs_of(params), config, data, batch_tokens=64)[str(corpus)]
+    assert found.by_corpus == {}
     score = found.zero_shot["piqa"]
     assert score.questions == len(read_questions(asked, "piqa")) == 9
     assert score.truncated == 18

@@ -7,7 +7,7 @@ pytest.importorskip("optax")
 
 from sim.trace.file import HeldOut, Step, read_records  # noqa: E402
 from sim.trace.series import read_recording  # noqa: E402
-from trainer.data.batches import load_data  # noqa: E402
+from trainer.data.texts import load_data  # noqa: E402
 from trainer.evaluation.evaluate import evaluate  # noqa: E402
 from trainer.training.resume import read_model  # noqa: E402
 
