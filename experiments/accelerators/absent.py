@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
@@ -20,7 +21,7 @@ from trainer.parallel.mesh import make_mesh
 from trainer.programs.inner_step import compile_fused
 from trainer.programs.program import describe
 from trainer.programs.roofline import Roofline, estimate_roofline
-from trainer.recording.compile_only import compile_for, step_roofline
+from trainer.recording.compile_only import compile_for, platform_of, step_roofline
 from trainer.recording.header import model_flop
 from trainer.recording.targets import native_log_hidden, parse_target, target_devices
 
@@ -28,8 +29,8 @@ from .cases import Case, Copy, Products, Training, program_of
 from .ceilings import compile_ceiling
 from .training import run_of
 
-FITS_BYTES = 75e9
-"""Memory that a case may take on a GPU of 80 GB, of which driver and allocator keep some [byte]."""
+FITS_SHARE = 15 / 16
+"""Share of a chip's published memory that a case may take: 75 of 80 GB, since driver and allocator keep some."""
 
 
 @dataclass(frozen=True)
@@ -79,22 +80,38 @@ def compile_absent(cases: Sequence[Case], target: str) -> Iterator[Compiled]:
 
 def _parts(case: Case, device: Any) -> Iterator[Compiled]:
     if not isinstance(case, Training):
-        yield _compiled(case.name, "loop", partial(_ceiling, case, device))
+        yield _compiled(case.name, "loop", partial(_ceiling, case, device), device)
         return
-    yield _compiled(case.name, "split", partial(_split, case, device))
+    yield _compiled(case.name, "split", partial(_split, case, device), device)
     if case.clock == "both":
-        yield _compiled(case.name, "fused", partial(_fused, case, device))
+        yield _compiled(case.name, "fused", partial(_fused, case, device), device)
 
 
-def _compiled(name: str, part: str, compile_part: Callable[[], dict[str, Any]]) -> Compiled:
+def _compiled(name: str, part: str, compile_part: Callable[[], dict[str, Any]], device: Any) -> Compiled:
     begin = time.monotonic()
     try:
         made = compile_part()
     except (CrosshaulError, jax.errors.JaxRuntimeError) as error:
-        made = {"problem": str(error).splitlines()[0][:300]}
-    if (made.get("memory_gb") or 0.0) > FITS_BYTES / 1e9:
-        made["problem"] = f"needs more than {FITS_BYTES / 1e9:g} GB"
+        made = {"problem": in_one_line(error)}
+    if problem := too_large(made.get("memory_gb") or 0.0, device):
+        made["problem"] = problem
     return Compiled(name, part, **made, compile_s=round(time.monotonic() - begin, 1))
+
+
+def in_one_line(error: Exception) -> str:
+    """What went wrong, as a cell of a table."""
+    return str(error).splitlines()[0][:300]
+
+
+def fits_bytes(device: Any) -> float:
+    """The memory that a case may take on a device [byte]."""
+    return FITS_SHARE * (recorded_device([device]).memory_bytes or math.inf)
+
+
+def too_large(memory_gb: float, device: Any) -> str:
+    """Why a case of so much memory does not fit a device; empty if it does."""
+    there = fits_bytes(device) / 1e9
+    return f"needs more than {there:.3g} GB" if memory_gb > there else ""
 
 
 def table(compiled: Sequence[Compiled], before: str, order: Sequence[str]) -> str:
@@ -118,14 +135,14 @@ def table(compiled: Sequence[Compiled], before: str, order: Sequence[str]) -> st
 
 def _split(case: Training, device: Any) -> dict[str, Any]:
     """All programs of a run on the split clock, outer steps among them; the roofline is of gradients and update."""
-    config, mesh = run_of(case, "gpu"), make_mesh(1, 1, devices=[device])
+    config, mesh = run_of(case, platform_of(device)), make_mesh(1, 1, devices=[device])
     programs = compile_for(config, mesh)
     return _row(config, device, programs.memory().peak_bytes, step_roofline(programs, str(device.device_kind)))
 
 
 def _fused(case: Training, device: Any) -> dict[str, Any]:
     """The inner step as one program."""
-    config, mesh = run_of(case, "gpu"), make_mesh(1, 1, devices=[device])
+    config, mesh = run_of(case, platform_of(device)), make_mesh(1, 1, devices=[device])
     with native_log_hidden():
         program = compile_fused(config, mesh)
     rates = find_rates(str(device.device_kind))
@@ -135,16 +152,22 @@ def _fused(case: Training, device: Any) -> dict[str, Any]:
 
 def _row(config: TrainConfig, device: Any, peak_bytes: int, roofline: Roofline | None) -> dict[str, Any]:
     """A step of one replica: its tokens, its seconds."""
-    seconds, peak = roofline.seconds if roofline else None, recorded_device([device]).peak_flop_per_s
-    tokens = config.sequences * config.sequence_length
-    rule = 6.0 * config.model.params * tokens
     return {
         "parameters": config.model.params,
-        "tokens_a_step": tokens,
+        "tokens_a_step": config.devices_per_replica * config.sequences * config.sequence_length,
         "memory_gb": round(peak_bytes / 1e9, 2),
+        **speeds(config, device, roofline),
+    }
+
+
+def speeds(config: TrainConfig, device: Any, roofline: Roofline | None) -> dict[str, float | None]:
+    """Seconds of a step at best, and the model flops of one device over them and its peak."""
+    seconds, peak = roofline.seconds if roofline else None, recorded_device([device]).peak_flop_per_s
+    own_tokens = config.sequences * config.sequence_length / config.shards
+    return {
         "roofline_s": round(seconds, 5) if seconds else None,
         "mfu": round(model_flop(config) / seconds / peak, 4) if seconds and peak else None,
-        "mfu_of_6n": round(rule / seconds / peak, 4) if seconds and peak else None,
+        "mfu_of_6n": round(6.0 * config.model.params * own_tokens / seconds / peak, 4) if seconds and peak else None,
     }
 
 

@@ -16,7 +16,7 @@ pytest.importorskip("jax")
 pytest.importorskip("optax")
 
 from experiments.accelerators import record
-from experiments.accelerators.absent import FITS_BYTES, Compiled, compile_absent, table
+from experiments.accelerators.absent import Compiled, compile_absent, table
 from experiments.accelerators.cases import LISTS, Copy, Products, Training, program_of
 from experiments.accelerators.results import Results
 from sim.documents.validation import validate
@@ -145,7 +145,7 @@ def test_every_case_was_compiled_for_a_gpu_and_fits():
     assert {row["case"] for row in rows} <= {case.name for case in LISTS["gpu"]}
     for row in rows:
         assert row["problem"] == ""
-        assert 0 < float(row["memory_gb"]) <= FITS_BYTES / 1e9
+        assert 0 < float(row["memory_gb"]) <= 75  # of 80: driver and allocator keep some
 
 
 def test_the_page_shows_the_table():

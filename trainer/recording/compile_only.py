@@ -140,7 +140,7 @@ def estimate(
 
 def _compiled(config: TrainConfig, mesh: Mesh, devices: list[Any], listener: Listener) -> tuple[TrainConfig, Programs]:
     """The programs of a run, in as many microbatches as the memory of the devices asks for, unless they are given."""
-    adapts, config = config.microbatches is None, config.on(_platform(devices[0]))
+    adapts, config = config.microbatches is None, config.on(platform_of(devices[0]))
     if not adapts:
         return config, compile_for(config, mesh)
     there = recorded_device(devices).memory_bytes
@@ -178,8 +178,8 @@ def step_roofline(programs: Programs, kind: str) -> Roofline | None:
     return sum((estimate_roofline(each.as_text(), rates, each.attention_flop) for each in parts if each), Roofline())
 
 
-def _platform(device: Any) -> str:
-    """The platform of a device; an absent GPU is called after its compiler."""
+def platform_of(device: Any) -> str:
+    """The platform of a device of a target; an absent GPU is called after its compiler."""
     return "gpu" if device.platform == "cuda" else str(device.platform)
 
 

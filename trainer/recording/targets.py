@@ -83,6 +83,8 @@ def target_devices(target: Target) -> list[Any]:
     """
     # else libtpu queries a metadata server, which is absent, for minutes
     os.environ.setdefault("TPU_SKIP_MDS_QUERY", "1")
+    # else libtpu refuses a second process beside one that compiles, though neither opens a chip
+    os.environ.setdefault("ALLOW_MULTIPLE_LIBTPU_LOAD", "1")
     logging.getLogger("jax").setLevel(logging.CRITICAL)  # plugins complain that their devices are absent
     _jax_on_cpu()
     return _tpus(target) if target.platform == "tpu" else _gpus(target)

@@ -1,6 +1,8 @@
 """Compiling for TPUs that are not there: wrong targets anywhere, real compiles where libtpu is installed."""
 
 import importlib.util
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -19,7 +21,7 @@ from trainer.recording import compile_only as target  # noqa: E402
 from trainer.recording import targets  # noqa: E402
 from trainer.recording.compile_only import estimate, fitting_devices  # noqa: E402
 from trainer.recording.recorder import Listener  # noqa: E402
-from trainer.recording.targets import Target, parse_target  # noqa: E402
+from trainer.recording.targets import Target, parse_target, target_devices  # noqa: E402
 
 TINY = ["--layers", "1", "--width", "128", "--heads", "2", "--vocab", "512", "--sequence-length", "128"]
 FLOAT32 = ["--precision", "float32"]
@@ -232,6 +234,65 @@ def test_a_pod_that_is_not_there_gives_a_trace_that_replays(tmp_path, capsys, si
     code, out, _ = simulate("--topology", "low-bw", "--trace", str(path))
     assert code == 0
     assert "compiled, never run" in " ".join(out.split())
+
+
+@needs_libtpu
+def test_two_processes_compile_for_tpus_at_the_same_time():
+    assert len(target_devices(parse_target("tpu:v5e:2x2"))) == 4  # from here on this process has libtpu loaded
+    asked = "from trainer.recording.targets import *; print(len(target_devices(parse_target('tpu:v5p:2x2x1'))))"
+    beside = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, timeout=300)
+    assert (beside.returncode, beside.stdout) == (0, "4\n"), beside.stderr
+
+
+@needs_libtpu
+@pytest.mark.slow
+@pytest.mark.parametrize(("algorithm", "replicas"), [("data-parallel", 1), ("diloco", 2)])
+def test_two_shards_of_a_slice_each_have_half_of_a_replica(algorithm, replicas, tmp_path, capsys):
+    headers = {}
+    for shards in (1, 2):
+        path = tmp_path / f"{shards}.jsonl"
+        run = ["--algorithm", algorithm, "--steps", "4", *TINY, *FLOAT32, "--attention", "xla", "--sequences", "2"]
+        run += ["--shards", shards, "--target", f"tpu:v5e:{shards}x{replicas}", "--no-run", "--output", path]
+        assert call(*run) == 0, capsys.readouterr().err
+        headers[shards] = read_header(path)
+        assert (headers[shards].shards, headers[shards].device.count) == (shards, replicas * shards)
+        assert not any(program.note for program in headers[shards].programs)
+    # all matrices and both of their optimizer states lie in halves; the few norms do not
+    whole, half = headers[1], headers[2]
+    assert half.memory.resident_bytes == pytest.approx(whole.memory.resident_bytes / 2, rel=0.05)
+    across = [
+        sum(each.payload_bytes for program in header.programs for each in program.collectives if each.axis == "replica")
+        for header in (whole, half)
+    ]
+    assert across[0] == (4 * count_params(MODEL) if replicas == 2 else 0)
+    assert across[1] == pytest.approx(across[0] / 2, rel=0.05)
+
+
+@needs_libtpu
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("shape", "says"),
+    [
+        # 12 bytes a parameter of 1.7 billion; 64 sequences of 4,096 tokens at 100 kB a token and layer
+        (["--layers", "2", "--width", "8192", "--heads", "64", "--vocab", "8192"], "write --shards 4"),
+        (
+            [
+                *("--layers", "4", "--width", "1024", "--heads", "8", "--vocab", "512"),
+                *("--sequence-length", "4096", "--sequences", "64", "--microbatches", "1"),
+            ],
+            "write --microbatches 2 or --remat dots",
+        ),
+    ],
+    ids=["state", "activations"],
+)
+def test_what_a_tpu_cannot_hold_ends_with_the_option_that_makes_it_fit(shape, says, tmp_path, capsys):
+    path = tmp_path / "run.jsonl"
+    run = ["--algorithm", "data-parallel", "--steps", "4", *shape, "--target", "tpu:v5e:1x1", "--no-run"]
+    assert call(*run, "--output", path) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "--target: the run does not fit the chip's memory" in said
+    assert says in said
+    assert not path.exists()
 
 
 @needs_libtpu
