@@ -40,7 +40,14 @@ Form = Literal["before", "now"]
 FORMS: tuple[Form, ...] = ("before", "now")
 TARGETS = {
     "h100": {chips: f"gpu:h100:{chips}" for chips in (1, 2, 4, 8)},
-    "v5e": {1: "tpu:v5e:1x1", 2: "tpu:v5e:1x2", 4: "tpu:v5e:2x2", 8: "tpu:v5e:2x4", 16: "tpu:v5e:4x4"},
+    "v5e": {
+        1: "tpu:v5e:1x1",
+        2: "tpu:v5e:1x2",
+        4: "tpu:v5e:2x2",
+        8: "tpu:v5e:2x4",
+        16: "tpu:v5e:4x4",
+        32: "tpu:v5e:4x8",
+    },
     "v5p": {1: "tpu:v5p:1x1x1", 2: "tpu:v5p:1x1x2", 4: "tpu:v5p:2x2x1", 8: "tpu:v5p:2x2x2"},
 }
 """Chips, and the target of each number of them."""
@@ -83,7 +90,7 @@ WAYS: dict[tuple[str, str, Form], Way] = {
     ("h100", "2.4b", "before"): _LAYER,
     ("h100", "2.4b", "now"): _LAYER,
     ("h100", "4b", "before"): Way("layer", shards=2),
-    ("h100", "4b", "now"): Way("layer", parts=2),
+    ("h100", "4b", "now"): _LAYER,
     ("h100", "10b", "before"): Way("layer", shards=4),
     ("h100", "10b", "now"): Way("layer", parts=4),
     ("v5e", "90m", "now"): Way(microbatches=8),
@@ -93,9 +100,11 @@ WAYS: dict[tuple[str, str, Form], Way] = {
     ("v5e", "335m", "now"): Way(microbatches=16),
     ("v5e", "550m", "before"): Way("layer", microbatches=16),
     ("v5e", "550m", "now"): Way("layer", microbatches=16),
+    ("v5e", "1.3b", "before"): Way("layer", shards=4),
+    ("v5e", "1.3b", "now"): Way("layer", parts=4),
     **{
-        ("v5e", model, form): Way("layer", shards=shards, microbatches=microbatches)
-        for model, shards, microbatches in (("1.3b", 2, 16), ("2.4b", 4, 8), ("4b", 8, 8), ("10b", 16, 8))
+        ("v5e", model, form): Way("layer", shards=shards, microbatches=8)
+        for model, shards in (("2.4b", 8), ("4b", 8), ("10b", 32))
         for form in FORMS
     },
     ("v5p", "1.3b", "before"): _LAYER,
