@@ -1,12 +1,10 @@
 """A join without a barrier: members hand in when they are ready, and a *syncer* merges whoever is there.
 
-The syncer is beside one of the workers, and keeps the parameters in fragments. Its exchange number n opens when the
-first of the members hands in for the n-th time, so that exchanges follow each other at the pace of whoever is ahead.
-Who hands in while none is open is *early* for the next one, and waits for that only when its next hand-in is due.
+The syncer is beside one of the workers, and keeps the parameters in fragments. Who is in which exchange says
+`sim/merging.py`; who is early waits for its exchange only when its next hand-in is due.
 
-An exchange begins when a quorum is there and its grace is over, or when nobody is left who could still come. It fetches
-a fragment from each member that is in it, all at once, and then sends the merged fragment to all members, so that who
-was not in it has it, too.
+An exchange fetches a fragment from each member that is in it, all at once, and then sends the merged fragment to all
+members, so that who was not in it has it, too.
 """
 
 from __future__ import annotations
@@ -17,6 +15,7 @@ from functools import partial
 
 import simpy
 
+from ..merging import Merge, Merges, fragment_of
 from .joins import Exchange, Meeting
 from .ops import Collective
 from .ports import Served
@@ -55,19 +54,15 @@ class _Round:
     """An exchange of the syncer.
 
     Attributes:
-      number: which one it is, from 0.
+      merge: its number, and who is in it.
       opened_s: when its first member came [s].
-      joined: who is in it, in the order in which they came.
-      own: the exchange as each of these sees it.
-      begun: whether the transfers have begun.
+      own: the exchange as each of its members sees it.
       pushed: how the push of each of them went.
     """
 
-    number: int
+    merge: Merge
     opened_s: float
-    joined: list[int] = field(default_factory=list)
     own: dict[int, Exchange] = field(default_factory=dict)
-    begun: bool = False
     pushed: dict[int, Served | None] = field(default_factory=dict)
 
 
@@ -98,14 +93,11 @@ class _State:
         self.traffic, self._syncer, self._members = traffic, syncer, collective.members
         assert collective.target is not None, "a syncer is somewhere"
         self._place = collective.target
-        self._left = dict(zip(self._members, syncer.times, strict=True))
-        """How often each member still hands in."""
-        self._last = dict.fromkeys(self._members, -1)
-        """The last exchange that each member is in."""
-        self._open: list[_Round] = []
-        self._latest: _Round | None = None
+        self._merges = Merges(self._members, syncer.times, syncer.quorum, syncer.closing)
+        self._rounds: dict[int, _Round] = {}
+        """The exchanges that have not begun, by their numbers."""
         self._early: dict[int, Exchange] = {}
-        """Who has handed in and is in the next exchange, in the order in which they did."""
+        """What the hand-in of who is early is for."""
         self._newest: dict[int, Exchange] = {}
         """The exchange that the last hand-in of each member is for."""
         self._updates = [0] * syncer.fragments
@@ -121,76 +113,47 @@ class _State:
 
     def enter(self, worker: int, collective: Collective) -> Exchange:
         """A member hands in. Returns what is due with it: the exchange it is in, or if it is early, the one before."""
-        opens = self._opens(worker)
-        self._left[worker] -= 1
         before = self._newest.get(worker)
-        here = next((each for each in self._open if each.number > self._last[worker]), None)
         own = self._early.get(worker) or Exchange(self.traffic.env.event(), [], sites=2)
-        self._newest[worker] = own
-        if here is None and not opens:
-            self._early[worker] = own
+        self._newest[worker] = self._early[worker] = own
+        coming = self._merges.hand_in(worker)
+        if coming is None:
             return before or own
-        if here is None:
-            here = self._opened()
-        self._early.pop(worker, None)
-        self._join(here, worker, own, collective)
-        for each in list(self._open):
-            if not any(self._left[member] for member in self._members if member not in each.own):
-                self._begin(each, collective)
+        now = float(self.traffic.env.now)
+        here = self._rounds.setdefault(coming.merge.number, _Round(coming.merge, now))
+        for member in coming.new:
+            here.own[member] = self._early.pop(member)
+            here.own[member].joined = coming.merge.joined
+        if coming.quorate:
+            grace_s = max(0.0, self._syncer.margin * (self._syncer.slack_s - (now - here.opened_s)))
+            self.traffic.after(self.traffic.env.timeout(grace_s), lambda _: self._begin(here, collective))
+        for merge in self._merges.complete():
+            self._begin(self._rounds[merge.number], collective)
         return own
 
-    def _opens(self, worker: int) -> bool:
-        """Whether a member that hands in now opens an exchange, if none is open."""
-        latest, times = self._latest, self._syncer.times[self._members.index(worker)] - self._left[worker] + 1
-        if latest is None or times > latest.number + 1 or self._left[worker] <= self._syncer.closing:
-            return True
-        return not any(self._left[member] for member in latest.own)
-
-    def _opened(self) -> _Round:
-        number = 0 if self._latest is None else self._latest.number + 1
-        self._latest = _Round(number, float(self.traffic.env.now))
-        self._open.append(self._latest)
-        return self._latest
-
-    def _join(self, here: _Round, worker: int, own: Exchange, collective: Collective) -> None:
-        """One more is in an exchange; the one that opens it comes with those who were early."""
-        coming = {**self._early, worker: own} if not here.joined else {worker: own}
-        self._early = {} if not here.joined else self._early
-        before = len(here.joined)
-        for member, each in coming.items():
-            each.joined = here.joined
-            here.joined.append(member)
-            here.own[member] = each
-            self._last[member] = here.number
-        if before < self._syncer.quorum <= len(here.joined):
-            waited_s = float(self.traffic.env.now) - here.opened_s
-            grace_s = max(0.0, self._syncer.margin * (self._syncer.slack_s - waited_s))
-            self.traffic.after(self.traffic.env.timeout(grace_s), lambda _: self._begin(here, collective))
-
     def _begin(self, one: _Round, collective: Collective) -> None:
-        if one.begun:
+        if not self._merges.begin(one.merge):
             return
-        one.begun = True
-        self._open.remove(one)
-        fragment = (one.number + 1) % self._syncer.fragments
-        for member in one.joined:
+        del self._rounds[one.merge.number]
+        fragment = fragment_of(one.merge.number, self._syncer.fragments)
+        for member in one.merge.joined:
             self.traffic.tallies[member].merged(self._updates[fragment] - self._known[member][fragment])
         self._updates[fragment] += 1
         for member, own in one.own.items():
             own.begin_s = float(self.traffic.env.now)
-            own.shown = self.traffic.show(replace(collective, index=one.number, part=fragment), (member,))
-        self.traffic.under_way(one.joined, 1)
+            own.shown = self.traffic.show(replace(collective, index=one.merge.number, part=fragment), (member,))
+        self.traffic.under_way(one.merge.joined, 1)
         self.traffic.env.process(self._exchange(one, fragment, collective))
 
     def _exchange(self, one: _Round, fragment: int, like: Collective) -> Generator[simpy.Event, object, None]:
         """Pushes of all who are in it, at once; the merge; pulls of all members, at once."""
         update, env = self._updates[fragment], self.traffic.env
-        own = replace(like, index=one.number, part=fragment, join=None, batch=f"there {one.number}")
-        pushes = [self._send(replace(own, members=(m,), source=m, target=self._place), m) for m in one.joined]
-        for member, push in zip(one.joined, pushes, strict=True):
+        own = replace(like, index=one.merge.number, part=fragment, join=None, batch=f"there {one.merge.number}")
+        pushes = [self._send(replace(own, members=(m,), source=m, target=self._place), m) for m in one.merge.joined]
+        for member, push in zip(one.merge.joined, pushes, strict=True):
             self.traffic.after(push, partial(self._pushed, one, member))
         yield env.all_of(pushes)
-        own = replace(own, batch=f"back {one.number}")
+        own = replace(own, batch=f"back {one.merge.number}")
         for member in self._members:
             pull = self._send(replace(own, members=(member,), source=self._place, target=member), member)
             self.traffic.after(pull, partial(self._arrive, one, member, fragment, update))

@@ -11,10 +11,10 @@ from ..defaults import REPLICAS, SYNC_EVERY
 from ..engine.ops import Collective, Merge, Op, Start, Wait
 from ..errors import InputError
 from ..network.closed_forms import one_way_s
+from ..own_pace import Pace, deal_steps, rounds_by_speed
 from ..units.quantities import MOST_SITES, MOST_STEPS
 from .shared.closed_form import ClosedForm, gradients_across, of_one_replica, outer_step
 from .shared.outer_steps import OuterStepStrategy
-from .shared.own_pace import Pace, deal_steps, rounds_by_speed
 from .shared.schedule import Schedule, count_rounds
 from .shared.setting import Setting
 from .shared.stated import Meetings, open_end

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
@@ -14,12 +13,13 @@ from pydantic import Field, model_validator
 from ..engine.ops import Collective, Op
 from ..engine.syncer import Syncer
 from ..errors import InputError
+from ..merging import followed, fragment_of, hand_ins
+from ..own_pace import Pace, deal_steps
 from ..units.in_words import human_seconds
 from ..units.quantities import MOST_LAYERS, MOST_SITES, MOST_STEPS
 from .shared.behind_compute import Departure, Leaving, Part, events, steps_between
 from .shared.closed_form import ClosedForm, Summand, of_replicas
 from .shared.outer_steps import OuterStepStrategy
-from .shared.own_pace import Pace, deal_steps
 from .shared.schedule import Schedule
 from .shared.setting import Setting
 from .shared.stated import Meetings, open_end
@@ -137,7 +137,7 @@ class DecoupledDiLoCo(OuterStepStrategy):
 
     def schedule(self, setting: Setting) -> _Synced:
         """Shares M T inner steps among the learners by their pace, and places the syncer."""
-        paces_s = self._paces_s(setting)
+        paces_s = followed(self._steps_s(setting), self.quorum)
         steps = (setting.load.steps,) * setting.workers
         if min(paces_s) < max(paces_s):
             paces = tuple(Pace(pace_s, 0.0, self.sync_every) for pace_s in paces_s)
@@ -157,15 +157,6 @@ class DecoupledDiLoCo(OuterStepStrategy):
         packing_s = self.packing_s(setting) / self.sync_every
         alone_s = zip(setting.load.mean_step_s, map(setting.inside_exposed_s, setting.everyone), strict=True)
         return [compute_s + shown_s + packing_s for compute_s, shown_s in alone_s]
-
-    def _paces_s(self, setting: Setting) -> list[float]:
-        """Time of an inner step of each learner, none of which is faster than exchanges with a quorum are [s].
-
-        Of learners whose hand-ins have the rates r, an exchange at rate x has the sum of min(x, r) / x, and needs K.
-        """
-        rates = sorted((1 / step_s for step_s in self._steps_s(setting)), reverse=True)
-        most = min(math.fsum(rates[first:]) / (self.quorum - first) for first in range(self.quorum))
-        return [max(step_s, 1 / most) for step_s in self._steps_s(setting)]
 
     def _beside(self, setting: Setting) -> int:
         """The worker in whose datacenter the syncer is: as given, else the first one whose exchanges take least."""
@@ -226,7 +217,7 @@ class DecoupledDiLoCo(OuterStepStrategy):
         size_bytes, times = self.outer_bytes(setting) / fragments, [0] * fragments
         by_step: dict[int, list[Leaving]] = {}
         for number, step in enumerate(self._handed_in(steps)):
-            part = (number + 1) % fragments
+            part = fragment_of(number, fragments)
             one = Collective(
                 "outer", times[part], setting.everyone, size_bytes, part=part, target=schedule.beside, join=join
             )
@@ -240,13 +231,7 @@ class DecoupledDiLoCo(OuterStepStrategy):
 
     def _handed_in(self, steps: int) -> Iterator[int]:
         """The inner steps, from 0, after which a learner that makes so many hands in a fragment, in order."""
-        moments = [max(1, int(p * self.sync_every / self._fragments + 0.5)) for p in range(1, self._fragments + 1)]
-        for first in range(0, steps, self.sync_every):
-            for moment in moments:
-                if first + moment < steps or (first + moment == steps and not self.closing_exchange):
-                    yield first + moment - 1
-        if self.closing_exchange and steps:
-            yield from (steps - 1 for _ in range(self._fragments))
+        return hand_ins(steps, self.sync_every, self._fragments, closing=self.closing_exchange)
 
     def closed_form(self, setting: Setting) -> ClosedForm | None:
         """Compute + inner exchanges x T + P E T/H with K = M, tau = 0 and learners that are alike; else None [s].

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from sim.errors import InputError
+from sim.own_pace import Pace, deal_steps
 from sim.questions.bandwidth.published_setting import study
 from sim.scenario.loading import load_scenario
 from sim.scenario.model import Scenario, schema
 from sim.simulation.long_run import utilization
 from sim.simulation.run import run
-from sim.strategies.shared.own_pace import Pace, deal_steps
 
 DP, DILOCO = {"kind": "data-parallel"}, {"kind": "diloco", "replicas": 2}
 
