@@ -10,6 +10,12 @@ OVERLAP_STEPS = 1
 """Inner steps tau that begin without the result of a fragment's exchange (arXiv 2501.18512)."""
 LAYERS_PER_FRAGMENT = 3
 """Layers in a fragment (arXiv 2501.18512)."""
+MERGED_EVERY = 24
+"""H of decoupled-diloco (arXiv 2604.21428)."""
+MERGED_OVERLAP_STEPS = 2
+"""Its tau, where H is more than that."""
+QUORUM = 1
+"""Learners K that one of its exchanges needs."""
 REGIONS = 2
 """Regions of an algorithm with two levels."""
 ACROSS_EVERY = 4

@@ -10,6 +10,7 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from ..defaults import MERGED_EVERY, MERGED_OVERLAP_STEPS, QUORUM
 from ..engine.ops import Collective, Op
 from ..engine.syncer import Syncer
 from ..errors import InputError
@@ -25,7 +26,7 @@ from .shared.setting import Setting
 from .shared.stated import Meetings, open_end
 from .shared.steps import in_turn_inside
 
-_FRAGMENTS, _OVERLAP_STEPS = 24, 2
+_FRAGMENTS = 24
 _ROUNDING = 1e-9
 _MOST_TRIED = 64
 """Sites that are tried for the syncer, in the order of the datacenters."""
@@ -53,15 +54,16 @@ class DecoupledDiLoCo(OuterStepStrategy):
     are shared by compute, so that learners end apart where exchanges show.
 
     Source: arXiv 2604.21428.
-    Limits: replay only; the effect of partial merges and of delay on the loss is not predicted. The syncer is in the
-      datacenter of a learner, its arithmetic takes no time, and it never fails. A learner stands still for a result
-      that is not there after tau steps (H/P more if it handed in early), where the authors' learners wait for nothing.
+    Limits: the effect of partial merges and of delay on the loss is not predicted; the trainer can measure it. The
+      syncer is in the datacenter of a learner, its arithmetic takes no time, and it never fails. A learner stands still
+      for a result that is not there after tau steps (H/P more if it handed in early), where the authors' learners wait
+      for nothing.
     """
 
     kind: Literal["decoupled-diloco"] = "decoupled-diloco"
     replicas: int = Field(default=4, gt=1, le=MOST_SITES, examples=[4])
     """Learners M, each in its own datacenter."""
-    sync_every: int = Field(default=24, gt=0, le=MOST_STEPS, examples=[24])
+    sync_every: int = Field(default=MERGED_EVERY, gt=0, le=MOST_STEPS, examples=[24])
     """Inner steps H from one exchange of a fragment to its next."""
     closing_exchange: bool = True
     """Whether a learner hands in all fragments after its last step."""
@@ -69,7 +71,7 @@ class DecoupledDiLoCo(OuterStepStrategy):
     """Fragments P; default: H, but 24 at most."""
     overlap_steps: int | None = Field(default=None, ge=0, le=MOST_STEPS, examples=[2])
     """Inner steps tau that begin without the result of an exchange; default: 2, if H is more than that, else H - 1."""
-    quorum: int = Field(default=1, gt=0, le=MOST_SITES, examples=[1])
+    quorum: int = Field(default=QUORUM, gt=0, le=MOST_SITES, examples=[1])
     """Learners K that an exchange needs before it begins."""
     margin: float = Field(default=1.0, ge=0, le=1, strict=True, examples=[0.5])
     """Share of what tau steps leave for which a quorum waits for further learners; 0: it does not wait."""
@@ -97,7 +99,7 @@ class DecoupledDiLoCo(OuterStepStrategy):
     @property
     def delay(self) -> int:
         """Tau inner steps."""
-        return min(_OVERLAP_STEPS, self.sync_every - 1) if self.overlap_steps is None else self.overlap_steps
+        return min(MERGED_OVERLAP_STEPS, self.sync_every - 1) if self.overlap_steps is None else self.overlap_steps
 
     @property
     def parameters(self) -> dict[str, str]:

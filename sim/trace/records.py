@@ -209,7 +209,9 @@ class Exchange(Frozen):
     kind: Literal["gradient", "outer"]
     """`gradient`: the gradients of every step inside a replica; `outer`: the parameter change between replicas."""
     group_size: int = Field(gt=1)
-    """Devices in one group of the collective."""
+    """Devices in one group of the collective; of a merge by a syncer (decoupled-diloco) all who get the result."""
+    joined: int | None = Field(default=None, gt=0)
+    """Learners who contribute to a merge by a syncer; null: all of the group do."""
     payload_bytes: Bytes
     """Bytes that each device contributes, counted from the compiled program's collectives [byte].
 

@@ -47,7 +47,9 @@ class Training:
 
     algorithm: Annotated[
         Word,
-        typer.Option(help="data-parallel, diloco, or streaming-, eager-, gossip- or two-level-diloco, or sparseloco."),
+        typer.Option(
+            help="data-parallel, diloco, or streaming-, eager-, gossip-, two-level- or decoupled-diloco, or sparseloco."
+        ),
     ] = None
     steps: Annotated[Whole, typer.Option(help="Inner steps to train [default: for 20 tokens a parameter].")] = None
     overtraining: Annotated[Number, _rare(help="Multiple of 20 tokens a parameter, instead of --steps.")] = None
@@ -58,10 +60,16 @@ class Training:
     hidden: Annotated[Whole, _rare(help="Its feed-forward dimension [default: 4 x width].")] = None
     vocab: Annotated[Whole, _rare(help=f"Its vocabulary [default: {VOCAB}, or 257 with bytes].")] = None
     replicas: Annotated[Whole, typer.Option(help="DiLoCo replicas [default: 2; 1 for data-parallel].")] = None
-    sync_every: Annotated[Whole, typer.Option(help="Inner steps between two outer steps, H [default: 30].")] = None
-    fragments: Annotated[Whole, _rare(help="Fragments of streaming-diloco [default: one for each 3 layers].")] = None
+    sync_every: Annotated[
+        Whole, typer.Option(help="Inner steps between two outer steps, H [default: 30; decoupled-diloco 24].")
+    ] = None
+    fragments: Annotated[
+        Whole, _rare(help="Fragments of streaming- and decoupled-diloco [default: one for each 3 layers].")
+    ] = None
     pattern: Annotated[Word, _rare(help="Layers of a fragment: strided or sequential [default: strided].")] = None
-    overlap_steps: Annotated[Whole, _rare(help="Inner steps during which an exchange may run [default: 1].")] = None
+    overlap_steps: Annotated[
+        Whole, _rare(help="Inner steps during which an exchange may run [default: 1; decoupled-diloco 2].")
+    ] = None
     mixing: Annotated[
         Number, _rare(help="Share of local parameters kept at an exchange [default: 0.5 with overlap, else 0].")
     ] = None
@@ -76,6 +84,10 @@ class Training:
     regions: Annotated[Whole, _rare(help="Regions of two-level-diloco [default: 2].")] = None
     across_every: Annotated[
         Whole, _rare(help="Which exchanges of two-level-diloco are among all: every K-th [default: 4].")
+    ] = None
+    quorum: Annotated[Whole, _rare(help="Learners that a merge of decoupled-diloco needs [default: 1].")] = None
+    paces: Annotated[
+        Word, _rare(help="Relative paces of the learners of decoupled-diloco, as 1,1,1,0.5 [default: all alike].")
     ] = None
     payload_bits: Annotated[
         Whole,

@@ -118,6 +118,7 @@ def _keep_compiled(directory: Path) -> None:
 def _run(
     config: TrainConfig, output: Path, session: options.Session, *, checkpoints: Checkpoints | None, processes: int
 ) -> None:
+    from ..algorithms import loop_steps
     from ..evaluation.evaluate import held_out_record
     from ..recording.evaluations import Evaluations
     from ..recording.recorder import record
@@ -126,7 +127,7 @@ def _run(
     if processes > 1 and session.eval_every is not None:
         raise InputError(f"--eval-every {session.eval_every}: is for a run of one process; leave it or --processes out")
     command = shlex.join(["record-trace", *sys.argv[1:]])
-    with device_failures(_give_up), _progress(config.steps) as listener:
+    with device_failures(_give_up), _progress(loop_steps(config)) as listener:
         _note_batch(config, listener)
         summary = record(
             config,

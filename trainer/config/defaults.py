@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, ValidationError
 
-from sim.defaults import LAYERS_PER_FRAGMENT, OVERLAP_STEPS, REPLICAS, SYNC_EVERY
+from sim.defaults import LAYERS_PER_FRAGMENT, REPLICAS, SYNC_EVERY
 from sim.errors import InputError
 from sim.laws.model_family import FAMILY, SEQUENCE_TOKENS
 
@@ -74,6 +74,8 @@ def filled(data: Mapping[str, Any]) -> dict[str, Any]:
         raise InputError("overtraining: steps are given, too; leave out one of them")
     named = find_kind(given.get("algorithm"))
     given.setdefault("replicas", named.replicas if named else REPLICAS)
+    if named and named.outer_steps:
+        given.setdefault("sync_every", named.sync_every)
     try:
         basis = _Basis.model_validate(given)
     except ValidationError:
@@ -93,13 +95,12 @@ def filled(data: Mapping[str, Any]) -> dict[str, Any]:
         "learning_rate": recipe.inner_learning_rate(params, kind.law, replicas),
         "outer_learning_rate": recipe.outer_learning_rate(params, replicas),
     }
-    if kind.outer_steps:
-        defaults["sync_every"] = SYNC_EVERY
     if kind.together:
         defaults["replicas_per_device"] = replicas
     if kind.fragments:
         fragments = -(-basis.model.layers // LAYERS_PER_FRAGMENT)
-        defaults |= {"fragments": min(fragments, basis.sync_every), "overlap_steps": OVERLAP_STEPS}
+        overlap = kind.overlap_steps if kind.overlap_steps < basis.sync_every else max(1, basis.sync_every - 1)
+        defaults |= {"fragments": min(fragments, basis.sync_every), "overlap_steps": overlap}
     given.pop("overtraining", None)
     return {**defaults, **kind.own, **kind.defaults, **given}
 
@@ -150,9 +151,12 @@ def _own_mistake(algorithm: str, kind: Kind, fields: Mapping[str, Any]) -> str |
         return f"replicas: got 1; {algorithm} exchanges between replicas: write --replicas 2 or more"
     if kind.whole and fields["shards"] > 1:
         return f"shards: {algorithm} exchanges whole copies of the model; leave it out, or write --algorithm diloco"
+    mistake = _merged_mistake(fields)
+    if mistake:
+        return mistake
     if kind.together and fields["replicas_per_device"] != fields["replicas"]:
         return (
-            f"replicas_per_device: {algorithm} exchanges within groups that change, so that its {fields['replicas']} "
+            f"replicas_per_device: who exchanges with whom changes in {algorithm}, so that its {fields['replicas']} "
             f"replicas share a device: write --replicas-per-device {fields['replicas']}, or leave it out"
         )
     if fields["replicas"] % (fields["regions"] or 1):
@@ -170,6 +174,16 @@ def _own_mistake(algorithm: str, kind: Kind, fields: Mapping[str, Any]) -> str |
         )
     if fields["chunk"] and fields["top"] > fields["chunk"]:
         return f"top: got {fields['top']} of the {fields['chunk']} values of a chunk; write {fields['chunk']} or less"
+    return None
+
+
+def _merged_mistake(fields: Mapping[str, Any]) -> str | None:
+    learners, paces = fields["replicas"], fields["paces"]
+    if (fields["quorum"] or 1) > learners:
+        return f"quorum: got {fields['quorum']} of {learners} learners; write {learners} or less"
+    if paces and len(paces) != learners:
+        like = ",".join(["1"] * (learners - 1) + ["0.5"])
+        return f"paces: got {len(paces)} for {learners} learners; write one for each, such as --paces {like}"
     return None
 
 

@@ -6,10 +6,29 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from sim.defaults import ACROSS_EVERY, REGIONS, REPLICAS, SPARSE_BITS, SPARSE_CHUNK, SPARSE_TOP
+from sim.defaults import (
+    ACROSS_EVERY,
+    MERGED_EVERY,
+    MERGED_OVERLAP_STEPS,
+    OVERLAP_STEPS,
+    QUORUM,
+    REGIONS,
+    REPLICAS,
+    SPARSE_BITS,
+    SPARSE_CHUNK,
+    SPARSE_TOP,
+    SYNC_EVERY,
+)
 
 AlgorithmName = Literal[
-    "data-parallel", "diloco", "streaming-diloco", "eager-diloco", "sparseloco", "gossip-diloco", "two-level-diloco"
+    "data-parallel",
+    "diloco",
+    "streaming-diloco",
+    "eager-diloco",
+    "sparseloco",
+    "gossip-diloco",
+    "two-level-diloco",
+    "decoupled-diloco",
 ]
 
 
@@ -23,8 +42,11 @@ class Kind:
       fragments: whether the parameters are exchanged in fragments, which may overlap inner steps.
       alone: whether one replica is a run of it; else two or more are needed.
       whole: whether it exchanges whole copies of the model, of which none is sharded.
-      together: whether all replicas share a device, as they exchange within groups (`algorithms/outer/groups.py`).
+      together: whether all replicas share a device, as they exchange within groups that change, or make steps at
+        their own paces (`algorithms/outer/groups.py`, `own_paces.py`).
       replicas: M, where it is not given.
+      sync_every: H, likewise.
+      overlap_steps: tau, likewise, where H is more than that; of an algorithm with fragments.
       feedback: whether `error_feedback` is a choice.
       least_bits: the fewest bits of a value that is sent [bit].
       own: the fields that no other algorithm has, with their defaults.
@@ -38,6 +60,8 @@ class Kind:
     whole: bool = False
     together: bool = False
     replicas: int = REPLICAS
+    sync_every: int = SYNC_EVERY
+    overlap_steps: int = OVERLAP_STEPS
     feedback: bool = True
     least_bits: int = 4
     own: Mapping[str, Any] = field(default_factory=dict)
@@ -77,6 +101,19 @@ KINDS: dict[AlgorithmName, Kind] = {
         together=True,
         replicas=4,
         own={"regions": REGIONS, "across_every": ACROSS_EVERY},
+    ),
+    "decoupled-diloco": Kind(
+        "diloco",
+        fragments=True,
+        alone=False,
+        whole=True,
+        together=True,
+        replicas=4,
+        feedback=False,
+        sync_every=MERGED_EVERY,
+        overlap_steps=MERGED_OVERLAP_STEPS,
+        own={"quorum": QUORUM, "paces": None},
+        defaults={"mixing": 0.0},
     ),
 }
 """Source: arXiv 2508.15706 (decay of the feedback, outer rate); github.com/jkolehm/noloco (rates of gossip)."""

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from sim.defaults import PAYLOAD_BITS, SYNC_EVERY
 from sim.documents.validation import Frozen, read_mapping, validate
@@ -26,6 +26,14 @@ from .model_shape import BYTE_VOCAB, ModelConfig, family_model
 
 __all__ = ["BYTE_VOCAB", "SYNC_EVERY", "AlgorithmName", "ModelConfig", "Precision", "TrainConfig", "family_model"]
 Precision = Literal["float32", "bfloat16"]
+
+
+def _listed(paces: Any) -> Any:
+    """The parts of a text such as `1,1,0.5`, which an option gives."""
+    return paces.split(",") if isinstance(paces, str) else [paces] if isinstance(paces, int | float) else paces
+
+
+Paces = Annotated[tuple[Annotated[float, Field(ge=1e-3, le=1e3)], ...], BeforeValidator(_listed)]
 
 
 class TrainConfig(Frozen):
@@ -47,14 +55,15 @@ class TrainConfig(Frozen):
     sync_every: int | None = Field(default=None, gt=0, le=10**12, examples=[SYNC_EVERY])
     """Inner steps H between outer steps; null for an algorithm without outer steps."""
     fragments: int | None = Field(default=None, gt=0, le=10**6, examples=[2])
-    """Number P of fragments that streaming-diloco exchanges in turn; null for any other algorithm."""
+    """Number P of fragments that streaming- and decoupled-diloco exchange in turn; null for any other algorithm."""
     pattern: Literal["strided", "sequential"] = "strided"
     """Layers of fragment p: p, p + P, ... (strided), or neighbouring layers (sequential)."""
     overlap_steps: int = Field(default=0, ge=0, le=10**12, examples=[1])
-    """Inner steps tau from the start of an exchange to the use of its result. Default of streaming-diloco: 1."""
+    """Inner steps tau from the start of an exchange to the use of its result. Default of streaming-diloco: 1, of
+    decoupled-diloco 2, where H is more than that."""
     mixing: float | None = Field(default=None, ge=0, lt=1, examples=[OVERLAPPED_MIXING])
     """Share of the local parameters that is kept when the result of an exchange arrives; null for 0.5 with overlap,
-    else 0."""
+    else 0; default of decoupled-diloco: 0."""
     chunk: int | None = Field(default=None, gt=1, le=2**30, examples=[4096])
     """Parameters of a chunk, of which sparseloco sends the largest values; null for any other algorithm."""
     top: int | None = Field(default=None, gt=0, le=2**30, examples=[64])
@@ -67,6 +76,10 @@ class TrainConfig(Frozen):
     """Regions of two-level-diloco, of equally many replicas each; null for any other algorithm."""
     across_every: int | None = Field(default=None, gt=0, le=10**12, examples=[4])
     """Which exchanges of two-level-diloco are among all: every K-th; null for any other algorithm."""
+    quorum: int | None = Field(default=None, gt=0, le=10**6, examples=[3])
+    """Learners K that an exchange of decoupled-diloco needs before it begins; null for any other algorithm."""
+    paces: Paces | None = Field(default=None, min_length=1, examples=[[1, 1, 1, 0.5]])
+    """Paces of the learners of decoupled-diloco, relative to each other; null: all are alike."""
     payload_bits: Literal[32, 16, 8, 4, 2] | None = Field(default=None, examples=[8])
     """Bits of a value in an outer exchange; null for those of the precision: 16, or 32 in float32; sparseloco: 2."""
     error_feedback: bool = False

@@ -112,21 +112,60 @@ def compile_group_exchange(decode: Callable[[Any], Any], mesh: Mesh, sent: Any, 
       the mean over its group.
     """
 
-    def exchanged(stacked: Any, group_M: jax.Array) -> Any:
-        each = jax.vmap(decode)(stacked)
+    def mean(x: jax.Array, group_M: jax.Array) -> jax.Array:
         count_M = jnp.zeros(replicas).at[group_M].add(1.0)[group_M]
+        return jax.ops.segment_sum(x, group_M, num_segments=replicas)[group_M] / _by_replica(count_M, x)
 
-        def mean(x: jax.Array) -> jax.Array:
-            sums = jax.ops.segment_sum(x, group_M, num_segments=replicas)
-            return sums[group_M] / count_M.reshape(-1, *[1] * (x.ndim - 1))
+    return _compile_among_rows(decode, mean, mesh, sent, replicas, jnp.int32)
 
-        return jax.tree.map(mean, each)
+
+def compile_merge(decode: Callable[[Any], Any], mesh: Mesh, sent: Any, replicas: int) -> tuple[Any, Program]:
+    """Compiles the merge of some of the replicas that share a device (or the devices of one row of the mesh).
+
+    All replicas get the same weighted mean, to the bit; with weights of 1 it is the plain mean.
+
+    Args:
+      decode: the payload of one replica -> float32 arrays.
+      mesh: the devices, in one row.
+      sent: shapes of one replica's payload.
+      replicas: M.
+
+    Returns:
+      The shapes of one replica's result, and the program: (payloads, the weight of each replica, 0 for who is not in
+      it) -> for each replica the mean.
+    """
+
+    def mean(x: jax.Array, weight_M: jax.Array) -> jax.Array:
+        weight = _by_replica(weight_M, x)
+        total = jnp.sum(jnp.where(weight > 0, weight * x, 0.0), axis=0) / jnp.sum(weight_M)
+        return jnp.broadcast_to(total, x.shape)
+
+    return _compile_among_rows(decode, mean, mesh, sent, replicas, jnp.float32)
+
+
+def _by_replica(values_M: jax.Array, like: jax.Array) -> jax.Array:
+    """A value of each replica, to be multiplied with a stacked array."""
+    return values_M.reshape(-1, *[1] * (like.ndim - 1))
+
+
+def _compile_among_rows(
+    decode: Callable[[Any], Any],
+    mean: Callable[[jax.Array, jax.Array], jax.Array],
+    mesh: Mesh,
+    sent: Any,
+    replicas: int,
+    kind: Any,
+) -> tuple[Any, Program]:
+    """A mean of stacked arrays, given a value of each replica of type `kind`; see its callers."""
+
+    def exchanged(stacked: Any, value_M: jax.Array) -> Any:
+        return jax.tree.map(lambda x: mean(x, value_M), jax.vmap(decode)(stacked))
 
     everywhere = _jax.P()
     program = jax.shard_map(exchanged, mesh=mesh, in_specs=(BY_REPLICA, everywhere), out_specs=BY_REPLICA)
     given = abstract(sent, mesh, BY_REPLICA, replicas)
-    group_M = _jax.ShapeDtypeStruct((replicas,), jnp.int32, sharding=_jax.NamedSharding(mesh, everywhere))
-    return jax.eval_shape(decode, sent), compile_traced(jax.jit(program).trace(given, group_M), mesh)
+    value_M = _jax.ShapeDtypeStruct((replicas,), kind, sharding=_jax.NamedSharding(mesh, everywhere))
+    return jax.eval_shape(decode, sent), compile_traced(jax.jit(program).trace(given, value_M), mesh)
 
 
 def mean_over(axis: str, tree: Any, *, bucket: bool = False) -> Any:

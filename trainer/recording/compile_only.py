@@ -14,6 +14,7 @@ import contextlib
 import math
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,7 @@ from sim.errors import CrosshaulError, InputError
 from sim.trace.file import Header, Record, TraceWriter
 from sim.units.chips import chip_of_kind
 
-from ..algorithms import make_algorithm
-from ..algorithms.outer.groups import GroupSchedule
-from ..algorithms.outer.programs import Schedule
+from ..algorithms import AnySchedule, loop_steps, make_algorithm, turns
 from ..config.run import TrainConfig
 from ..parallel.chip_rates import find_rates
 from ..parallel.chips import recorded_device
@@ -149,19 +148,20 @@ def _compiled(config: TrainConfig, mesh: Mesh, devices: list[Any], listener: Lis
     )
 
 
-def _lines(
-    config: TrainConfig, header: Header, programs: Programs, schedule: Schedule | GroupSchedule | None
-) -> Iterator[Record]:
+def _lines(config: TrainConfig, header: Header, programs: Programs, schedule: AnySchedule | None) -> Iterator[Record]:
     """The records of all steps."""
     gradient, outer = programs.payload("exchange"), programs.outer_payloads()
-    cost = _estimated_cost(config, header, programs)
-    for step in range(1, config.steps + 1):
+    whole = _estimated_cost(config, header, programs)
+    for step in range(1, loop_steps(config) + 1):
+        here = dict(turns(schedule, step, config.replicas))
+        cost = replace(whole, seen=[int(replica in here) for replica in range(config.replicas)])
         yield from inner_records(config, step, cost, gradient)
         for event in schedule.events(step) if schedule and outer else ():
-            if event.kind != "arrive":
+            if event.sends:
                 fragment = event.fragment if len(outer) > 1 else None
                 payload = among(outer[event.fragment], event.group_size)
-                yield from exchange_records(step, "outer", payload, None, fragment=fragment)
+                joined = len(event.joined) or None
+                yield from exchange_records(step, "outer", payload, None, fragment=fragment, joined=joined)
 
 
 def step_roofline(programs: Programs, kind: str) -> Roofline | None:

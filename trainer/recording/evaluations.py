@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from sim.trace.file import HeldOut, TraceWriter
 
+from ..algorithms import loop_steps
 from ..config.run import TrainConfig
 from ..data.texts import Data
 from ..model.initial import Params
@@ -40,9 +41,10 @@ class Evaluations:
           data: its text.
           note: called with a line on each loss.
         """
+        last = loop_steps(config)
 
         def evaluate(step: int, params: Callable[[], Params]) -> None:
-            if step % self.every == 0 or step == config.steps:
+            if step % self.every == 0 or step == last:
                 line = self.measure(step, params(), config, data)
                 write(writer, line)
                 note(f"held-out loss {in_words(line)} after step {step}")

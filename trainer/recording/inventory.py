@@ -12,8 +12,8 @@ from jax.sharding import Mesh
 from sim.errors import CrosshaulError
 from sim.trace.file import RecordedCollective, RecordedMemory, RecordedProgram
 
-from ..algorithms.outer.groups import GroupSchedule
-from ..algorithms.outer.programs import OuterPrograms, Schedule
+from ..algorithms import AnySchedule
+from ..algorithms.outer.programs import OuterPrograms
 from ..parallel.mesh import DATA_AXIS, REPLICA_AXIS
 from ..programs.inner_step import InnerPrograms
 from ..programs.jaxpr_counts import hlo_type
@@ -149,7 +149,7 @@ def programs_of(
     lane: Mesh,
     outer: Sequence[OuterPrograms],
     mesh: Mesh,
-    schedule: Schedule | GroupSchedule | None,
+    schedule: AnySchedule | None,
     *,
     share: int = 1,
 ) -> Programs:
@@ -184,6 +184,8 @@ def programs_of(
             f"{_OUTER_EXCHANGE}{of}": Part(programs.exchange, mesh),
             f"outer update{of}": Part(programs.update, mesh, resident=stays, owned=(0,)),
         }
+        if programs.take:
+            parts[f"outer take{of}"] = Part(programs.take, mesh, resident=(0,))
         if programs.finish is not programs.update:
             parts[f"outer finish{of}"] = Part(programs.finish, mesh, resident=stays)
     return Programs.of(parts, under_way_bytes, share, tuple(each.dense_bytes for each in outer))

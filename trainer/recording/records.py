@@ -18,10 +18,13 @@ from .inventory import Payload
 def inner_records(
     config: TrainConfig, step: int, cost: InnerCost, payload: Payload | None, *, warmup: bool = False
 ) -> Iterator[Record]:
-    """The records of one inner step: one for each replica, and one for the exchange of gradients."""
+    """The records of one inner step: one for each replica that took it, and one for the exchange of gradients."""
     tokens = config.batch_tokens // config.replicas
     rows = zip(cost.compute_s, cost.whole_s, cost.losses, strict=True)
+    here = cost.here
     for replica, (compute_s, whole_s, loss) in enumerate(rows):
+        if replica not in here:
+            continue
         yield Step(
             step=step,
             replica=replica,
@@ -52,7 +55,9 @@ def outer_records(
             whole_s = cost.whole_s
             yield OuterStep(step=step, fragment=fragment, compute_s=cost.compute_s, whole_s=whole_s, warmup=warmup)
         payload = among(payloads[cost.fragment], cost.group_size) if payloads and cost.sent else None
-        yield from exchange_records(step, "outer", payload, cost.exchange_s, warmup=warmup, fragment=fragment)
+        yield from exchange_records(
+            step, "outer", payload, cost.exchange_s, warmup=warmup, fragment=fragment, joined=cost.joined
+        )
 
 
 def among(payload: Payload, group_size: int | None) -> Payload:
@@ -68,6 +73,7 @@ def exchange_records(
     *,
     warmup: bool = False,
     fragment: int | None = None,
+    joined: int | None = None,
 ) -> Iterator[Record]:
     """The record of one exchange; none if there is no exchange."""
     if payload is not None:
@@ -76,6 +82,7 @@ def exchange_records(
             fragment=fragment,
             kind=kind,
             group_size=payload.group_size,
+            joined=joined,
             payload_bytes=payload.payload_bytes,
             seconds=seconds,
             dtype=payload.dtype,
@@ -94,7 +101,7 @@ def summarize(header: Header, inner: list[InnerCost], outer: list[OuterCost]) ->
       inner: its inner steps, at least one.
       outer: its outer steps; with overlap the start of an exchange and the use of its result are separate.
     """
-    compute = Distribution.of([seconds for cost in inner for seconds in cost.compute_s])
+    compute = Distribution.of([cost.compute_s[replica] for cost in inner for replica in cost.here])
     if compute is None:
         raise ValueError("a run has at least one step")
     peak = header.device.peak_flop_per_s
@@ -102,7 +109,9 @@ def summarize(header: Header, inner: list[InnerCost], outer: list[OuterCost]) ->
     by_rule, by_model = (each / compute.median_s if each else None for each in (header.rule_flop, header.model_flop))
     return RunSummary(
         compute=compute,
-        whole=Distribution.of([seconds for cost in inner for seconds in cost.whole_s if seconds is not None]),
+        whole=Distribution.of(
+            [seconds for cost in inner for r in cost.here if (seconds := cost.whole_s[r]) is not None]
+        ),
         gradient_exchange=Distribution.of([cost.exchange_s for cost in inner if cost.exchange_s is not None]),
         outer_compute=Distribution.of([cost.compute_s for cost in outer]),
         outer_exchange=Distribution.of([cost.exchange_s for cost in outer if cost.exchange_s is not None]),

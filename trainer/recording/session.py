@@ -113,7 +113,7 @@ class Recorder:
             for whole in seen_by_all([cost]):
                 yield from inner_records(self.config, 0, whole, self.gradient, warmup=True)
         # after the last step of a run every fragment is exchanged
-        _, costs = self.trainer.outer_step(state, self.config.steps)
+        _, costs = self.trainer.outer_step(state, self.trainer.steps)
         yield from outer_records(0, costs, self.outer, len(self.trainer.outer), warmup=True)
 
     def measure_fused(self, steps: int, blocks: int) -> FusedClock | None:
@@ -136,7 +136,7 @@ class Recorder:
         with profiled(directory):
             for step in range(1, PROFILED_STEPS + 1):
                 state, _ = self.trainer.inner_step(state, step)
-            self.trainer.outer_step(state, self.config.steps)
+            self.trainer.outer_step(state, self.trainer.steps)
 
     def run(
         self,
@@ -158,23 +158,23 @@ class Recorder:
             evaluate(0, partial(self.trainer.global_params, state))
         if checkpoints and first == 1:
             checkpoints.save(self.trainer.snapshot(state), self.saved_as, 0, writer, progress.fingerprint)
-        for step in range(first, config.steps + 1):
+        for step in range(first, self.trainer.steps + 1):
             state, cost = self.trainer.inner_step(state, step)
             state, parts = self.trainer.outer_step(state, step)
             pending.append(_Taken(step, cost, parts))
-            saves = checkpoints is not None and checkpoints.due(step, config)
+            saves = checkpoints is not None and checkpoints.due(step, self.trainer.steps)
             if saves or self._meets(step):
                 inner += self._settle(writer, pending)
                 outer += [part for taken in pending for part in taken.outer]
                 pending.clear()
             evaluate(step, partial(self.trainer.global_params, state))
-            if step == config.steps and writer is not None:  # before the last checkpoint, which notes the file's size
+            if (
+                step == self.trainer.steps and writer is not None
+            ):  # before the last checkpoint, which notes the file's size
                 writer.write(summarize(header, inner, outer))
             if checkpoints and saves:
                 checkpoints.save(self.trainer.snapshot(state), self.saved_as, step, writer, progress.fingerprint)
-            here = [replica for replica, count in enumerate(cost.seen) if count]
-            loss, compute_s = (statistics.fmean(each[r] for r in here) for each in (cost.losses, cost.compute_s))
-            listener.step(step, loss, compute_s)
+            listener.step(step, cost.loss, statistics.fmean(cost.compute_s[replica] for replica in cost.here))
         if checkpoints:
             checkpoints.saver.wait()
         if writer is None:
@@ -187,14 +187,14 @@ class Recorder:
             times=summarize(header, inner, outer),
             gradient=self.gradient,
             outer=self.outer,
-            first_loss=statistics.fmean(inner[0].losses),
-            last_loss=statistics.fmean(inner[-1].losses),
+            first_loss=inner[0].loss,
+            last_loss=inner[-1].loss,
         )
 
     def _meets(self, step: int) -> bool:
         """Whether the costs of all processes are combined after a step: if the processes wait for each other anyway."""
         every = self.config.sync_every or SYNC_EVERY
-        return jax.process_count() == 1 or step % every == 0 or step == self.config.steps
+        return jax.process_count() == 1 or step % every == 0 or step == self.trainer.steps
 
     def _settle(self, writer: TraceWriter | None, taken: list[_Taken]) -> list[InnerCost]:
         """Writes some steps, and returns their costs over all processes."""

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import statistics
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import jax
 import numpy as np
+from jax.sharding import Mesh
 
+from ..parallel.mesh import REPLICA_AXIS, ready
 from ..parallel.processes import gathered
 
 
@@ -20,7 +25,8 @@ class InnerCost:
       exchange_s: the exchange of gradients of the slowest lane [s]; None without an exchange.
       losses: cross-entropy of each replica before the step [nats per token]; NaN if this process has no part of it.
       whole_s: the whole step of each replica on one clock, with its exchange [s]; None if nothing ran.
-      seen: number of data-parallel devices of each replica over which its loss is the mean; may be empty.
+      seen: number of data-parallel devices of each replica over which its loss is the mean, 0 for one that took no
+        step; empty if all of all replicas are there.
     """
 
     compute_s: list[float]
@@ -28,6 +34,16 @@ class InnerCost:
     losses: list[float]
     whole_s: Sequence[float | None]
     seen: Sequence[int] = ()
+
+    @property
+    def here(self) -> list[int]:
+        """The replicas of which there is something."""
+        return [replica for replica in range(len(self.losses)) if not self.seen or self.seen[replica]]
+
+    @property
+    def loss(self) -> float:
+        """Mean loss of these [nats per token]."""
+        return statistics.fmean(self.losses[replica] for replica in self.here)
 
 
 def seen_by_all(costs: Sequence[InnerCost]) -> list[InnerCost]:
@@ -68,6 +84,7 @@ class OuterCost:
       exchange_s: the exchange between replicas [s]; None without one.
       whole_s: all of it on one clock [s].
       group_size: replicas that exchanged with each other, where these are not all; else None.
+      joined: replicas whose changes a merge was made of; None if it is no merge by a syncer.
     """
 
     fragment: int
@@ -76,6 +93,7 @@ class OuterCost:
     exchange_s: float | None
     whole_s: float
     group_size: int | None = None
+    joined: int | None = None
 
 
 def paired(costs: list[OuterCost]) -> list[OuterCost]:
@@ -84,14 +102,24 @@ def paired(costs: list[OuterCost]) -> list[OuterCost]:
     for cost in costs:
         before = joined[-1] if joined else None
         if before and before.sent and not cost.sent and before.fragment == cost.fragment:
-            joined[-1] = OuterCost(
-                cost.fragment,
-                True,
-                before.compute_s + cost.compute_s,
-                before.exchange_s,
-                before.whole_s + cost.whole_s,
-                before.group_size,
+            joined[-1] = replace(
+                before, compute_s=before.compute_s + cost.compute_s, whole_s=before.whole_s + cost.whole_s
             )
         else:
             joined.append(cost)
     return joined
+
+
+def seconds_to_ready(mesh: Mesh, results: Any, begin: float) -> dict[int, float]:
+    """Waits for one replica after the other; the time from `begin` until the results of each are ready [s]."""
+    if mesh.shape[REPLICA_AXIS] == 1:
+        ready(results)
+        return {0: time.perf_counter() - begin}
+    shards = [{shard.device: shard.data for shard in leaf.addressable_shards} for leaf in jax.tree.leaves(results)]
+    seconds = {}
+    for row, devices in enumerate(mesh.devices):
+        here = [leaf[device] for leaf in shards for device in devices.flat if device in leaf]
+        if here:
+            ready(here)
+            seconds[row] = time.perf_counter() - begin
+    return seconds

@@ -14,8 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
-from ..algorithms import make_algorithm
-from ..algorithms.outer.programs import OuterPrograms
+from ..algorithms import make_algorithm, planned_by, turns
+from ..algorithms.outer.programs import Event, OuterPrograms
 from ..algorithms.outer.step import OuterState
 from ..config.run import TrainConfig
 from ..data.batches import Rows
@@ -24,7 +24,6 @@ from ..model.optimizers import inner_optimizer
 from ..parallel.mesh import (
     BY_REPLICA,
     DATA_AXIS,
-    REPLICA_AXIS,
     SPREAD,
     Lane,
     abstract,
@@ -34,7 +33,7 @@ from ..parallel.mesh import (
 )
 from ..parallel.stacked import compile_for_each, compile_replicated, join, one_copy, split
 from ..programs.inner_step import InnerPrograms, compile_inner
-from .costs import InnerCost, OuterCost, paired
+from .costs import InnerCost, OuterCost, paired, seconds_to_ready
 
 
 class LaneState(NamedTuple):
@@ -77,9 +76,14 @@ class Trainer:
         self._held = SPREAD if config.fully_sharded else BY_REPLICA
         self.lanes = make_lanes(mesh, alone=alone, share=self._share)
         self.algorithm = make_algorithm(config)
-        compiled = {lane.mesh: compile_inner(config, lane.mesh) for lane in self.lanes}
-        self.inner: list[InnerPrograms] = [compiled[lane.mesh] for lane in self.lanes]
+        schedule = self.algorithm.schedule
+        plans = [planned_by(config, schedule, lane.first_replica) for lane in self.lanes]
+        wanted = [(lane.mesh, plan.planned_steps) for lane, plan in zip(self.lanes, plans, strict=True)]
+        compiled = {key: compile_inner(plan, key[0]) for key, plan in dict(zip(wanted, plans, strict=True)).items()}
+        self.inner: list[InnerPrograms] = [compiled[key] for key in wanted]
         self.outer = self.algorithm.compile_outer(mesh)
+        self.steps = schedule.steps if schedule else config.steps
+        """Steps of the loop (`algorithms.loop_steps`)."""
         self._rows = rows
         self._config = config
         self._draws: dict[Mesh, Callable[[], LaneState]] = {}
@@ -110,24 +114,25 @@ class Trainer:
         self._outer_starts = [compile_for_each(programs.start, whole, self.mesh) for programs in self.outer]
 
     def inner_step(self, state: State, step: int) -> tuple[State, InnerCost]:
-        """One optimizer step of every replica.
+        """One optimizer step of every replica; of learners with their own paces, of those whose turn it is.
 
         Args:
           state: the state before; its memory is reused.
-          step: the step's number, from 1; decides the batch.
+          step: the step's number, from 1; decides the batch of every replica that has made as many steps itself.
 
         Returns:
           The next state, and the cost of the step as measured by this process.
         """
         lane_states = list(state.lanes)
         lane_costs: dict[int, _LaneCost] = {}
-        numbered = list(enumerate(zip(self.lanes, self.inner, strict=True)))
+        own = dict(turns(self.algorithm.schedule, step, self._config.replicas))
+        numbered = [(index, lane) for index, lane in enumerate(self.lanes) if lane.first_replica in own]
         # the first lane of a step finds cold caches, so lanes take turns in being first
-        for index, (lane, programs) in numbered if step % 2 else reversed(numbered):
-            tokens_GxBxL = ready(self.batch(lane, step))
+        for index, lane in numbered if step % 2 else reversed(numbered):
+            programs = self.inner[index]
+            tokens_GxBxL = ready(self.batch(lane, own[lane.first_replica]))
             lane_states[index], lane_costs[index] = _lane_step(lane, programs, lane_states[index], tokens_GxBxL)
-        costs = [lane_costs[index] for index in range(len(self.lanes))]
-        return state._replace(lanes=lane_states), self._total(costs)
+        return state._replace(lanes=lane_states), self._total(lane_costs)
 
     def batch(self, lane: Lane, step: int) -> jax.Array:
         """The tokens of a lane in a step, on their way to its devices."""
@@ -160,8 +165,12 @@ class Trainer:
             p, programs = event.fragment, self.outer[event.fragment]
             begin = end = time.perf_counter()
             compute_s, exchange_s = 0.0, None
-            if event.kind != "arrive":
-                error, under_way[p], changed, end = _send(programs, outer[p], params, event.groups)
+            if event.kind == "take" and programs.take:
+                params = ready(programs.take(outer[p].params, np.array(event.shares, np.float32), params))
+                end = time.perf_counter()
+                compute_s = end - begin
+            elif event.kind != "arrive":
+                error, under_way[p], changed, end = _send(programs, outer[p], params, event)
                 outer[p] = outer[p]._replace(error=error)
                 compute_s, exchange_s = (
                     changed - begin,
@@ -174,7 +183,8 @@ class Trainer:
                 under_way[p] = None
                 moved = time.perf_counter()
                 compute_s, end = compute_s + moved - end, moved
-            costs.append(OuterCost(p, event.kind != "arrive", compute_s, exchange_s, end - begin, event.group_size))
+            whole_s, joined = end - begin, len(event.joined) or None
+            costs.append(OuterCost(p, event.sends, compute_s, exchange_s, whole_s, event.group_size, joined))
         parts = split(params, self.lanes, self._share)
         lanes = [LaneState(part, lane.optimizer) for part, lane in zip(parts, state.lanes, strict=True)]
         return State(lanes, tuple(outer), tuple(under_way)), paired(costs)
@@ -221,26 +231,30 @@ class Trainer:
         outer = abstract(outer, self.mesh, BY_REPLICA, self._share)
         return lanes, outer, abstract(under_way, self.mesh, BY_REPLICA)
 
-    def _total(self, costs: list[_LaneCost]) -> InnerCost:
-        """The cost of a step over the lanes of this process."""
+    def _total(self, costs: dict[int, _LaneCost]) -> InnerCost:
+        """The cost of a step over the lanes of this process that took it."""
         count = self._config.replicas
         compute_s, whole_s, losses, seen = [0.0] * count, [0.0] * count, [math.nan] * count, [0] * count
-        for lane, cost in zip(self.lanes, costs, strict=True):
+        for index, cost in costs.items():
+            lane = self.lanes[index]
             for row, (compute, whole, each) in cost.rows.items():
                 replica = lane.first_replica + row
                 compute_s[replica], whole_s[replica] = compute, whole
                 losses[replica], seen[replica] = statistics.fmean(each) if each else math.nan, len(each)
-        exchange_s = max((cost.exchange_s or 0.0 for cost in costs), default=0.0) if self.inner[0].exchange else None
+        exchange_s = (
+            max((cost.exchange_s or 0.0 for cost in costs.values()), default=0.0) if self.inner[0].exchange else None
+        )
         return InnerCost(compute_s, exchange_s, losses, whole_s, seen)
 
 
 def _send(
-    programs: OuterPrograms, outer: OuterState, params: Params, groups: tuple[int, ...]
+    programs: OuterPrograms, outer: OuterState, params: Params, event: Event
 ) -> tuple[Any, UnderWay, float, float]:
     """Exchanges a fragment's change; returns the rounding error, the exchange, and the ends of change and exchange."""
     error, sent = ready(programs.change(outer.params, outer.error, params))
     changed = time.perf_counter()
-    given = (sent, np.array(groups, np.int32)) if groups else (sent,)
+    given = (sent, np.array(event.groups, np.int32)) if event.groups else (sent,)
+    given = (sent, np.array(event.shares, np.float32)) if event.shares else given
     came = ready(programs.exchange(*given)) if programs.exchange else sent
     return error, UnderWay(came, sent if programs.keeps else ()), changed, time.perf_counter()
 
@@ -261,7 +275,7 @@ def _lane_step(
     begin = time.perf_counter()
     exchange_s = begin - first if programs.gather else None
     gradients, cross_entropy_G = programs.gradients(gathered, tokens_GxBxL)
-    gradients_s = _seconds_to_ready(lane.mesh, (gradients, cross_entropy_G), begin)
+    gradients_s = seconds_to_ready(lane.mesh, (gradients, cross_entropy_G), begin)
     del gathered
     if programs.exchange:
         begin = time.perf_counter()
@@ -269,7 +283,7 @@ def _lane_step(
         exchange_s = (exchange_s or 0.0) + time.perf_counter() - begin
     begin = time.perf_counter()
     params, optimizer = programs.update(state.params, state.optimizer, gradients)
-    update_s = _seconds_to_ready(lane.mesh, (params, optimizer), begin)
+    update_s = seconds_to_ready(lane.mesh, (params, optimizer), begin)
     losses: dict[int, list[float]] = {row: [] for row in gradients_s}
     for shard in cross_entropy_G.addressable_shards:
         if shard.replica_id == 0:
@@ -277,18 +291,3 @@ def _lane_step(
             losses[row].append(float(np.asarray(shard.data)[0]))
     rows = {row: (gradients_s[row] + update_s[row], begin - first + update_s[row], losses[row]) for row in gradients_s}
     return LaneState(params, optimizer), _LaneCost(rows, exchange_s)
-
-
-def _seconds_to_ready(mesh: Mesh, results: Any, begin: float) -> dict[int, float]:
-    """Waits for one replica after the other; the time from `begin` until the results of each are ready [s]."""
-    if mesh.shape[REPLICA_AXIS] == 1:
-        ready(results)
-        return {0: time.perf_counter() - begin}
-    shards = [{shard.device: shard.data for shard in leaf.addressable_shards} for leaf in jax.tree.leaves(results)]
-    seconds = {}
-    for row, devices in enumerate(mesh.devices):
-        here = [leaf[device] for leaf in shards for device in devices.flat if device in leaf]
-        if here:
-            ready(here)
-            seconds[row] = time.perf_counter() - begin
-    return seconds

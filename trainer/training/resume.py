@@ -18,7 +18,7 @@ from sim.documents.lock import lock
 from sim.errors import InputError
 from sim.trace.file import Record, TraceWriter
 
-from ..algorithms import make_algorithm
+from ..algorithms import loop_steps, make_algorithm
 from ..config.run import TrainConfig
 from ..model.initial import Params, param_shapes
 from ..parallel.processes import check_same, gathered, is_first, together
@@ -132,17 +132,17 @@ class Checkpoints:
                 f"--resume: {key}: got {given[key]!r}, and the run in {self.directory} has {saved.get(key)!r}; "
                 "give the options with which that run began"
             )
-        note(f"resuming after step {found.step} of {config.steps}")
+        note(f"resuming after step {found.step} of {loop_steps(config)}")
         return found
 
-    def due(self, step: int, config: TrainConfig) -> bool:
-        """Whether a checkpoint follows a step.
+    def due(self, step: int, last: int) -> bool:
+        """Whether a checkpoint follows a step, of which there are `last`.
 
         Raises:
           InputError: one before could not be written.
         """
         self.saver.check()
-        return step % self.every == 0 or step == config.steps
+        return step % self.every == 0 or step == last
 
     def save(self, snapshot: Any, config: TrainConfig, step: int, writer: TraceWriter | None, fingerprint: str) -> None:
         """Begins to write a checkpoint, with the current position in the trace; returns when the state is copied.

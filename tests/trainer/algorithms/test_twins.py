@@ -27,12 +27,19 @@ ALGORITHMS = {
     "sparseloco": ["--replicas", "4", "--devices-per-replica", "2", "--sync-every", "3", "--chunk", "16", "--top", "4"],
     "gossip-diloco": ["--replicas", "4", "--devices-per-replica", "2", "--sync-every", "3"],
     "two-level-diloco": ["--replicas", "4", "--devices-per-replica", "2", "--sync-every", "2"],
+    "decoupled-diloco": [
+        *["--replicas", "4", "--devices-per-replica", "2"],
+        *["--sync-every", "5", "--fragments", "2", "--overlap-steps", "1"],
+    ],
 }
 """One row a strategy that trainer and simulator both have, with the options of a run on eight devices."""
-SETTINGS = {"streaming-diloco": {"fragments": 2, "overlap_steps": 1}, "sparseloco": {"chunk": 16, "top": 4}}
+SETTINGS = {
+    **{kind: {"fragments": 2, "overlap_steps": 1} for kind in ("streaming-diloco", "decoupled-diloco")},
+    "sparseloco": {"chunk": 16, "top": 4},
+}
 """What a strategy is told besides replicas and H."""
 REPLAY_ONLY = {"async-diloco", "elastic-diloco", "pipeline"}
-REPLAY_ONLY |= {"decoupled-diloco", "demo", "des-loc"}
+REPLAY_ONLY |= {"demo", "des-loc"}
 STEPS = 8
 
 
@@ -54,13 +61,14 @@ def test_every_strategy_has_its_twin_or_says_that_it_has_none():
         *(("sparseloco", bits) for bits in (32, 16, 8, 4, 2)),
         *(("gossip-diloco", bits) for bits in (32, 16)),
         *(("two-level-diloco", bits) for bits in (32, 16)),
+        *(("decoupled-diloco", bits) for bits in (32, 16)),
     ],
 )
 def test_counted_exchanges_are_those_of_the_strategys_program(algorithm, bits, text, tmp_path):
     sparse = algorithm == "sparseloco"
     rounded = ["--payload-bits", str(bits)] if bits < 32 or sparse else []
     path = tmp_path / "run.jsonl"
-    layers = "4" if algorithm == "streaming-diloco" else "2" if sparse else "1"
+    layers = "4" if algorithm in ("streaming-diloco", "decoupled-diloco") else "2" if sparse else "1"
     shape = ["--layers", layers, "--width", "16", "--heads", "2", "--sequence-length", "16", "--sequences", "2"]
     source = ["--corpus", str(text), "--tokenizer", "bytes", "--steps", str(STEPS), "--output", str(path)]
     with pytest.raises(SystemExit) as end:

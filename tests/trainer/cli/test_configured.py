@@ -33,6 +33,7 @@ OTHER_VALUES = {
     "error_feedback": True,
     "mixing": 0.25,
     "outer_momentum": 0.5,
+    "paces": "1,0.5,1,1",
     "sync_every": 7,
 }
 
@@ -40,6 +41,7 @@ OTHER_VALUES = {
 OWNERS = {
     **dict.fromkeys(("chunk", "top", "feedback_decay"), "sparseloco"),
     "pull": "gossip-diloco",
+    **dict.fromkeys(("quorum", "paces"), "decoupled-diloco"),
     **dict.fromkeys(("regions", "across_every"), "two-level-diloco"),
 }
 """Fields that one algorithm alone has."""

@@ -25,6 +25,7 @@ from ...programs.compile import (
     buckets,
     compile_exchange,
     compile_group_exchange,
+    compile_merge,
     compile_program,
     gather_of_rows,
     gather_over,
@@ -44,14 +45,25 @@ class Event(NamedTuple):
 
     Attributes:
       kind: `send` starts its exchange, `arrive` uses the result, `finish` does both after the last step, or
-        among all replicas where other exchanges are within groups.
+        among all replicas where other exchanges are within groups; `merge`: a syncer moves theta by the changes of some
+        replicas, and `take`: some replicas take theta over (`own_paces.py`).
       fragment: its number.
       groups: for each replica the number of its group; empty if all of them are one.
+      shares: for each replica: of a merge its weight in the mean, relative to those who are in it, and 0 for any other
+        one; of a take the share of its own parameters that it keeps, and 1 where it does not take.
+      joined: the replicas that are in a merge; one with nothing new has weight 0.
     """
 
-    kind: Literal["send", "arrive", "finish"]
+    kind: Literal["send", "arrive", "finish", "merge", "take"]
     fragment: int
     groups: tuple[int, ...] = ()
+    shares: tuple[float, ...] = ()
+    joined: tuple[int, ...] = ()
+
+    @property
+    def sends(self) -> bool:
+        """Whether an exchange begins with it."""
+        return self.kind not in ("arrive", "take")
 
     @property
     def group_size(self) -> int | None:
@@ -110,7 +122,7 @@ class Schedule:
 
     def exchanges(self) -> int:
         """Number of exchanges in a run, all fragments together."""
-        return sum(event.kind != "arrive" for step in range(1, self.steps + 1) for event in self.events(step))
+        return sum(event.sends for step in range(1, self.steps + 1) for event in self.events(step))
 
     def _sent_behind(self, step: int) -> list[int]:
         place = step % self.sync_every
@@ -127,14 +139,16 @@ class OuterPrograms:
       start: parameters of one replica -> outer state of one replica.
       change: (global parameters, error, parameters) -> (error, payload); reuses the memory of the error.
       exchange: payload of each replica -> result for all of them; None for a single replica. Within groups: (payload of
-        each replica, the group of each) -> result for each.
+        each replica, the group of each) -> result for each; of a merge: (the same, the weight of each).
       update: (outer state, result, own payload, parameters) -> (outer state, parameters); reuses the memory of the
-        outer state.
+        outer state. Of a merge it returns the parameters as they are.
       finish: the same for the exchange after the last step.
       came: shapes of the result, of one replica; replicas that share a device have it in common.
       keeps: whether a replica keeps its payload until the result comes, as some algorithms need.
       dense_bytes: what another algorithm would exchange for these parameters, where the payload is something else than
         a number for each of them; else None [byte].
+      take: (theta, the share of its own parameters that each replica keeps, parameters) -> parameters, where a syncer
+        merges; else None.
     """
 
     fragment: Fragment
@@ -146,6 +160,7 @@ class OuterPrograms:
     came: Any
     keeps: bool
     dense_bytes: int | None = None
+    take: Program | None = None
 
 
 def compile_outer(config: TrainConfig, mesh: Mesh, fragment: Fragment, step: OuterStep) -> OuterPrograms:
@@ -169,6 +184,8 @@ def compile_outer(config: TrainConfig, mesh: Mesh, fragment: Fragment, step: Out
         combine: Combine, share: float, waits: bool, outer: OuterState, came: Any, kept: Any, params: Params
     ) -> tuple[OuterState, Params]:
         moved_by, missing = combine(outer, came, kept)
+        if step.merged:
+            return OuterState(*step.move(outer, moved_by), outer.error, missing), params
         if waits:
             return outer, fragment.put(params, jax.tree.map(jnp.subtract, outer.params, moved_by))
         theta, state = step.move(outer, moved_by)
@@ -184,13 +201,10 @@ def compile_outer(config: TrainConfig, mesh: Mesh, fragment: Fragment, step: Out
     kinds = (mean_over, gather_over) if on_device == 1 else (mean_of_rows, gather_of_rows)
     over = partial(kinds[gathers], REPLICA_AXIS, bucket=buckets(mesh))
     came = jax.tree.map(partial(_gathered, count=config.replicas), sent) if gathers else sent
-    if step.grouped:
-
-        def decode(payload: Any) -> Any:
-            return step.coding.decode(payload, outer.params)
-
-        exchange: Program | None
-        came, exchange = compile_group_exchange(decode, mesh, sent, config.replicas)
+    exchange: Program | None
+    if step.grouped or step.merged:
+        compile_it = compile_merge if step.merged else compile_group_exchange
+        came, exchange = compile_it(lambda each: step.coding.decode(each, outer.params), mesh, sent, config.replicas)
     else:
         exchange = None if config.replicas == 1 else compile_exchange(over, mesh, sent, came, BY_REPLICA, on_device)
 
@@ -199,7 +213,7 @@ def compile_outer(config: TrainConfig, mesh: Mesh, fragment: Fragment, step: Out
     def compiled_move(combine: Combine, local_share: float, waits: bool) -> Program:
         arguments = (outer, came, sent if step.keeps else (), params)
         four, moved = (BY_REPLICA,) * 4, partial(move, combine, local_share, waits)
-        common = () if step.grouped else (1,)
+        common = () if step.grouped or step.merged else (1,)
         return compile_program(moved, mesh, arguments, four, two, donate=(0, 3), share=on_device, common=common)
 
     update = compiled_move(step.combine, step.local_share, step.theta_waits)
@@ -216,7 +230,21 @@ def compile_outer(config: TrainConfig, mesh: Mesh, fragment: Fragment, step: Out
         came=came,
         keeps=step.keeps,
         dense_bytes=None if step.coding.dense_bits is None else count * step.coding.dense_bits // 8,
+        take=_compile_take(mesh, fragment, outer.params, params, on_device) if step.merged else None,
     )
+
+
+def _compile_take(mesh: Mesh, fragment: Fragment, theta: Params, params: Params, share: int) -> Program:
+    """Compiles how replicas take a fragment of theta over; see `OuterPrograms.take`."""
+
+    def take(theta: Params, kept: jax.Array, params: Params) -> Params:
+        def mixed(own: jax.Array, new: jax.Array) -> jax.Array:
+            return jnp.where(kept < 1, jnp.where(kept > 0, kept * own + (1 - kept) * new, new), own)
+
+        return fragment.put(params, jax.tree.map(mixed, fragment.take(params), theta))
+
+    arguments = (theta, _shape((), jnp.float32), params)
+    return compile_program(take, mesh, arguments, (BY_REPLICA,) * 3, BY_REPLICA, donate=(2,), share=share)
 
 
 def _gathered(leaf: Any, count: int) -> Any:

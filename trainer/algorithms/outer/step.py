@@ -96,6 +96,8 @@ class OuterStep:
       combine_last: `combine` of the exchange after the last step, if it is another one.
       keeps: whether `combine` needs the own payload; it is empty otherwise.
       grouped: whether exchanges are within groups of replicas (`groups.py`): what comes is the mean over a group.
+      merged: whether exchanges are merges by a syncer (`own_paces.py`): what comes is the weighted mean over those who
+        are in one, and theta moves, and no replica's own parameters.
       theta_waits: whether an exchange that is not a `finish` leaves theta as it is, and moves own parameters alone.
     """
 
@@ -108,6 +110,7 @@ class OuterStep:
     combine_last: Combine | None = None
     keeps: bool = False
     grouped: bool = False
+    merged: bool = False
     theta_waits: bool = False
 
 
