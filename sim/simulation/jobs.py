@@ -16,6 +16,7 @@ from ..strategies import AbstractStrategy
 from ..strategies.shared.setting import Setting
 from ..topology.hosts import places_that_slow_down
 from ..topology.model import PUBLISHED, Route, Topology
+from .placing import placed
 from .results import Job
 
 
@@ -45,6 +46,8 @@ def _neighbours(scenario: Scenario, planned: Sequence[Job]) -> list[Job]:
 def plan_job(scenario: Scenario, strategy: AbstractStrategy, split: int) -> Job:
     """A strategy in its setting: the datacenters that it uses, its share of the workload, and what joins them.
 
+    Datacenters that a strategy leaves to a search are found by replays (see `placing`).
+
     Args:
       scenario: topology, workload, and how exchanges are made.
       strategy: what runs; it need not be one of the scenario's.
@@ -55,7 +58,10 @@ def plan_job(scenario: Scenario, strategy: AbstractStrategy, split: int) -> Job:
     """
     topology = scenario.topology
     everywhere = topology.datacenters
-    sites = tuple(everywhere[place] for place in strategy.places([site.name for site in everywhere]))
+    everyone = [site.name for site in everywhere]
+    if strategy.placements(everyone) is not None:
+        return placed(scenario, strategy, lambda each: plan_job(scenario, each, split))
+    sites = tuple(everywhere[place] for place in strategy.places(everyone))
     names = tuple(site.name for site in sites)
     check_store(scenario, strategy)
     load = scenario.workload.load(sites, split)

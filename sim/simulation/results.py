@@ -233,11 +233,15 @@ class Seat(NamedTuple):
 
 @dataclass(frozen=True)
 class Job:
-    """A strategy and where it runs: its workers stand in the datacenters in their order."""
+    """A strategy and where it runs: its workers stand in the datacenters in their order.
+
+    `placed` says in words how the datacenters were found; empty: they were given.
+    """
 
     strategy: AbstractStrategy
     setting: Setting
     sites: tuple[Datacenter, ...]
+    placed: str = ""
 
     def with_load(self, load: Load) -> Job:
         """The same job with another workload."""

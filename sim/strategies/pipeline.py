@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal, Self
-
-from pydantic import Field, model_validator
+from typing import ClassVar, Literal
 
 from ..engine.ops import Collective, Compute, Op, Wait
 from ..errors import InputError
-from ..units.quantities import MOST_LAYERS, MOST_SITES, Bits, Layers
 from .shared.closed_form import ClosedForm, gradients_across, packing
+from .shared.idle_pipeline import IdlePipelines
 from .shared.pipeline_form import busiest_border_s, gpipe_waits
-from .shared.pipelining import Kind, ScheduleName, check_groups, kept, shares_of, turns
+from .shared.pipeline_keys import AbstractPipeline
+from .shared.pipelining import Kind, Turn, check_groups, kept, shares_of, turns
 from .shared.schedule import Schedule
 from .shared.setting import Setting
-from .shared.stages import StageWorker, check_sites, cut_in_words, layers_of_stages
-from .shared.stated import Held, Law, Meetings
-from .shared.strategy import AbstractStrategy
+from .shared.stages import StageWorker, cut_in_words, layers_of_stages
+from .shared.stated import Held
 
-_CHUNKS, _WEIGHTS = 2, 0.5
+_WEIGHTS = 0.5
 
 
 @dataclass(frozen=True)
@@ -30,7 +28,7 @@ class _Cut(Schedule):
     shares: tuple[float, ...] = ()
 
 
-class Pipeline(AbstractStrategy):
+class Pipeline(AbstractPipeline):
     """A pipeline over datacenters: each computes some of the layers, and passes activations on to the next.
 
     A batch is shared out into microbatches. At every border between two stages the activations of each go forward, and
@@ -49,113 +47,9 @@ class Pipeline(AbstractStrategy):
     """
 
     kind: Literal["pipeline"] = "pipeline"
-    pipelines: int = Field(default=1, gt=0, le=MOST_SITES, examples=[2])
-    """Pipelines D beside each other, each with datacenters of its own."""
-    stages: int | None = Field(default=None, gt=0, le=MOST_SITES, examples=[2])
-    """Datacenters p of a pipeline; default: as many as there are for each."""
-    sites: tuple[str, ...] | None = Field(default=None, min_length=1, max_length=MOST_SITES, examples=[["dc1", "dc0"]])
-    """The datacenters in the order of the stages, one pipeline after the other; default: in that of the topology."""
-    microbatches: int = Field(default=16, gt=0, le=4096, examples=[16])
-    """Microbatches m of a pipeline in a step."""
-    schedule_name: ScheduleName = Field(default="1f1b", alias="schedule", examples=["gpipe"])
-    """`gpipe`: all forward passes first; `1f1b`: one forward, one backward; `interleaved`: likewise, with several
-    chunks of the model at each site; `zero-bubble`: ZB-H1, which computes gradients of weights later."""
-    chunks: int | None = Field(default=None, gt=1, le=64, examples=[2])
-    """Stages v of a datacenter with `interleaved`; default: 2."""
-    stage_layers: tuple[Layers, ...] | None = Field(
-        default=None, min_length=1, max_length=MOST_LAYERS, examples=[[5, 3]]
-    )
-    """Layers of each stage of a pipeline, in order; default: as equal as can be, or with `split: by-speed` in
-    proportion to the speed of the datacenters."""
-    activation_bits: Bits = Field(default=16.0, examples=[8])
-    """Bits of each number that crosses a border [bit]."""
-    width: int | None = Field(default=None, gt=0, le=10**6, examples=[4096])
-    """Numbers that pass a border for each token; default: the width of the workload's model."""
-    weights_share: float | None = Field(default=None, gt=0, lt=1, strict=True, examples=[0.4])
-    """With `zero-bubble`: share of the backward pass that computes gradients of weights; default: a half."""
 
     name: ClassVar[str] = "Pipeline"
     cites: ClassVar[tuple[str, ...]] = ("1811.06965", "2104.04473", "2401.10241")
-
-    @model_validator(mode="after")
-    def _fits(self) -> Self:
-        if self.chunks is not None and self.schedule_name != "interleaved":
-            raise InputError(f"chunks: {self.schedule_name} has none; write schedule: interleaved, or leave chunks out")
-        if self.weights_share is not None and self.schedule_name != "zero-bubble":
-            raise InputError("weights_share: only zero-bubble has one; write schedule: zero-bubble, or leave it out")
-        if self.sites is not None:
-            check_sites(self.sites, self.stages, self.pipelines)
-        return self
-
-    @property
-    def _p(self) -> int | None:
-        """Stages of a pipeline; None: as many as there are datacenters for it."""
-        return len(self.sites) // self.pipelines if self.sites else self.stages
-
-    @property
-    def _v(self) -> int:
-        return (self.chunks or _CHUNKS) if self.schedule_name == "interleaved" else 1
-
-    @property
-    def parameters(self) -> dict[str, str]:
-        """D, p and their places, m, the schedule, the layers of stages if they are given, and the payloads."""
-        own = {"D": f"{self.pipelines}"} if self.pipelines > 1 else {}
-        own |= ({"p": f"{self.stages}"} if self.stages else {}) | {"m": f"{self.microbatches}", self.schedule_name: ""}
-        own |= {"v": f"{self._v}"} if self.schedule_name == "interleaved" else {}
-        own |= {"W": f"{self.weights_share:g}"} if self.weights_share else {}
-        own |= {"on": ",".join(self.sites)} if self.sites else {}
-        own |= {"layers": "/".join(map(str, self.stage_layers))} if self.stage_layers else {}
-        own |= {"d": f"{self.width}"} if self.width else {}
-        own |= {} if self.activation_bits == 16 else {"activations": f"{self.activation_bits:g}b"}
-        return own | self.payload_parameters()
-
-    @property
-    def replica_count(self) -> int:
-        """One, as there is one model."""
-        return 1
-
-    @property
-    def steps_per_sync(self) -> int:
-        """One: each step has its microbatches, and ends with an exchange of gradients."""
-        return 1
-
-    @property
-    def law(self) -> Law:
-        """The law of Data-Parallel, as the same is computed."""
-        return Law("data-parallel", 1, None, fitted=True)
-
-    @property
-    def meetings(self) -> Meetings:
-        """Neighbours meet at every border, at any time; with a single stage all workers exchange together."""
-        return (
-            Meetings() if self._p == 1 else Meetings(of_all=False, linger=True, at_once=True, opens=self.pipelines > 1)
-        )
-
-    @property
-    def by_layer(self) -> bool:
-        """Whether it needs the number of layers."""
-        return self._p != 1
-
-    def outer_steps(self, steps: int) -> int:
-        """None: 0."""
-        return 0
-
-    def fewest_bits(self, gradient_bits: float, outer_bits: float) -> float:
-        """Bits of a gradient, or of an activation if those are fewer."""
-        own = super().fewest_bits(gradient_bits, outer_bits)
-        return own if self._p == 1 else min(self.activation_bits, own)
-
-    def workers(self, datacenters: int) -> int:
-        """The datacenters of all pipelines."""
-        return self.pipelines * (self._p or max(1, datacenters // self.pipelines))
-
-    def places(self, datacenters: Sequence[str]) -> Sequence[int]:
-        """The datacenters as they are named, or the first ones."""
-        if self.sites is None:
-            return super().places(datacenters)
-        if unknown := next((name for name in self.sites if name not in datacenters), None):
-            raise InputError(f"sites: there is no datacenter {unknown}; write some of {', '.join(datacenters)}")
-        return [datacenters.index(name) for name in self.sites]
 
     def _stages(self, setting: Setting) -> int:
         return setting.workers // self.pipelines
@@ -296,3 +190,27 @@ class Pipeline(AbstractStrategy):
         paces = [sum(self._pace(worker, setting, shares)) for worker in setting.everyone]
         compute_s = max(pace * load.compute_s(worker, 0, load.steps) for worker, pace in enumerate(paces))
         return compute_s if setting.parts_inside else max(compute_s, self.link_s(setting))
+
+    def estimate_s(self, setting: Setting) -> float:
+        """The wall-clock on links that carry nothing else, which is exact where no two messages share a link [s]."""
+        stages, load, shares = self._stages(setting), setting.load, self._shares(setting)
+        if stages == 1:
+            return self.ideal_s(setting) or self.bound_s(setting)
+        paces = [self._pace(worker, setting, shares) for worker in setting.everyone]
+        parts = self._parts(setting)
+
+        def piece_s(worker: int, step: int, turn: Turn) -> float:
+            whole_s = load.compute_s(worker, step, 1)
+            return whole_s * paces[worker][turn.chunk] * parts[turn.kind] / self.microbatches
+
+        orders = [turns(self.schedule_name, stages, self._v, self.microbatches, place) for place in range(stages)]
+        exchanges = [self._gradients(worker, setting, shares) for worker in setting.everyone]
+        packing_s = self.packing_s(setting)
+        return IdlePipelines(
+            setting,
+            orders,
+            piece_s,
+            [self.message_bytes(worker, setting) for worker in setting.everyone],
+            [one for one, _ in exchanges],
+            [packing_s * share for _, share in exchanges],
+        ).run_s(load.steps)

@@ -12,6 +12,7 @@ from ...documents.validation import Frozen
 from ...engine.ops import Collective, Compute, Op, Shape, Start, Wait, Worker
 from ...units.quantities import Bits, Latency
 from .closed_form import ClosedForm
+from .placements import Placements
 from .schedule import Schedule
 from .setting import Setting
 from .stated import Held, Law, Meetings, Replica
@@ -138,6 +139,14 @@ class AbstractStrategy(Frozen, ABC):
         """The datacenters that it uses, by their positions, in the order of its workers: the first ones."""
         return range(self.workers(len(datacenters)))
 
+    def placements(self, datacenters: Sequence[str]) -> Placements | None:
+        """The placements of its workers to choose from; None where they are given, or do not matter."""
+        return None
+
+    def placed(self, sites: Sequence[str]) -> Self:
+        """The same with its workers at given datacenters, in order."""
+        return self
+
     def replica_of(self, worker: Worker) -> Replica:
         """The replica to which a worker belongs."""
         return 0 if self.spans else worker
@@ -211,6 +220,10 @@ class AbstractStrategy(Frozen, ABC):
     def closed_form_s(self, setting: Setting) -> float | None:
         """`ideal_s` if every worker computes at its own pace; None if workers share a host's compute [s]."""
         return None if setting.shares_compute else self.ideal_s(setting)
+
+    def estimate_s(self, setting: Setting) -> float:
+        """The wall-clock without a replay, by which placements are put in order: the closed form, or the bound [s]."""
+        return self.ideal_s(setting) or self.bound_s(setting)
 
     @abstractmethod
     def link_s(self, setting: Setting) -> float:

@@ -434,6 +434,7 @@ BASES["pipelines"] = {
         {"kind": "pipeline", "stages": 2, "schedule": "interleaved", "microbatches": 4},
         {"kind": "pipeline", "schedule": "zero-bubble", "weights_share": 0.4, "sites": ["c", "a", "b"]},
         {"kind": "pipeline", "stages": 1, "pipelines": 2, "microbatches": 4},
+        {"kind": "pipeline", "stages": 2, "sites": "auto"},
         {"kind": "data-parallel"},
     ],
 }
