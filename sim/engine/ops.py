@@ -79,6 +79,8 @@ class Collective:
         all before it, as at the published cost in any case.
       stream: whether a one-way transfer is a message on a connection between its two workers, one for each name: it
         leaves when the last bit of the message before has left, and shares the links with whatever else is on them.
+      in_turn: whether such a message waits for those before it on any of its links, too, if they go in turn; of those
+        handed over at the same moment the sender that stands first among the workers is first.
     """
 
     name: str
@@ -95,6 +97,7 @@ class Collective:
     shape: Shape = "all-reduce"
     batch: str | None = None
     stream: bool = False
+    in_turn: bool = False
 
     @property
     def touches(self) -> tuple[int, ...]:

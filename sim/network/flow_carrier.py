@@ -67,7 +67,7 @@ class FlowCarrier:
         credit_s: Sequence[float] = (),
     ) -> None:
         self._network, self._env, self._log, self._transport = network, env, log, network.placement.topology.transport
-        self._connections = Connections(env, self._transport.exchange_overhead_s)
+        self._connections = Connections(env, self._transport.exchange_overhead_s, network.wires)
         self._last: dict[Hashable, list[tuple[simpy.Event, str | None]]] = {}  # by resource of `turns`, with its batch
         self._flows = FluidNetwork(env, wires, log, credit_s)
         self._inside = PublishedCostNetwork(network.placement).connect(env)

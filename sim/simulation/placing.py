@@ -36,7 +36,7 @@ def placed(scenario: Scenario, strategy: AbstractStrategy, plan: Callable[[Abstr
     if key not in known:
         known[key] = _found(scenario, strategy, plan)
     order, said = known[key]
-    return replace(plan(strategy.placed(order)), placed=said)
+    return replace(plan(strategy.placed(order)), placed=said, written=strategy)
 
 
 def _found(

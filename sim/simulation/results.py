@@ -235,13 +235,19 @@ class Seat(NamedTuple):
 class Job:
     """A strategy and where it runs: its workers stand in the datacenters in their order.
 
-    `placed` says in words how the datacenters were found; empty: they were given.
+    `placed` says in words how the datacenters were found (empty: they were given), `written` is the strategy before.
     """
 
     strategy: AbstractStrategy
     setting: Setting
     sites: tuple[Datacenter, ...]
     placed: str = ""
+    written: AbstractStrategy | None = None
+
+    @property
+    def asked(self) -> AbstractStrategy:
+        """The strategy as the scenario has it."""
+        return self.written or self.strategy
 
     def with_load(self, load: Load) -> Job:
         """The same job with another workload."""

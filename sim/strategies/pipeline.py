@@ -40,7 +40,7 @@ class Pipeline(AbstractPipeline):
     the workload states are those of a step in which every datacenter takes the whole model through its share of the
     batch; a stage with a p-th of the layers, through which p times as many tokens pass, takes as long.
 
-    Source: arXiv 1811.06965 (GPipe), 2104.04473 (1F1B, interleaved), 2401.10241 (ZB-H1).
+    Source: arXiv 1811.06965 (GPipe), 2104.04473 (1F1B, interleaved), 2401.10241 (ZB-H1), 2411.14458 (messages in turn).
     Limits: replay only, but for GPipe with equal stages and borders. A microbatch takes its share of the step, however
       small it is. Embedding and output head are spread over the layers unless `layer_params` says otherwise. Nothing is
       computed again in the backward pass, and no stage waits for the others before it moves its weights.
@@ -49,7 +49,7 @@ class Pipeline(AbstractPipeline):
     kind: Literal["pipeline"] = "pipeline"
 
     name: ClassVar[str] = "Pipeline"
-    cites: ClassVar[tuple[str, ...]] = ("1811.06965", "2104.04473", "2401.10241")
+    cites: ClassVar[tuple[str, ...]] = ("1811.06965", "2104.04473", "2401.10241", "2411.14458")
 
     def _stages(self, setting: Setting) -> int:
         return setting.workers // self.pipelines
@@ -150,6 +150,7 @@ class Pipeline(AbstractPipeline):
             shares,
             self.message_bytes(worker, setting) if stages > 1 else 0.0,
             self._parts(setting),
+            in_turn=self.bandwidth_sharing == "temporal",
         )
         gradients, share = self._gradients(worker, setting, schedule.shares)
         for step in range(schedule.steps[worker]):

@@ -9,6 +9,7 @@ from itertools import pairwise
 from . import plans
 from .clock import Signal
 from .mailbox import STORE
+from .turns import Turns
 
 
 def queues(exchange, hops, members):
@@ -40,14 +41,14 @@ class Published:
             return self._inside(exchange)
         pairs = [(a, b) for a in sites for b in sites if a != b]
         if exchange.one_way:
-            way = self._way(exchange.one_way)
+            way = self.way(exchange.one_way)
             bits_s, late_s = 8 * size / way.bandwidth, way.latency_s
         elif exchange.gathers:
-            ways = [self._way(pair) for pair in pairs]
+            ways = [self.way(pair) for pair in pairs]
             bits_s = (len(sites) - 1) * 8 * size / min(way.bandwidth for way in ways)
             late_s = max(way.latency_s for way in ways)
         else:
-            ways = [self._way(pair) for pair in pairs]
+            ways = [self.way(pair) for pair in pairs]
             own = [self.insides[w].bandwidth for w in sites if self.insides[w].chips > 1]
             width = min([*(way.bandwidth for way in ways), *own])
             bits_s = 2 * 8 * size / width * (1 - 1 / self._chips(sites))
@@ -75,7 +76,7 @@ class Published:
         self.clock.after(when_s - self.clock.now, done.fire)
         return done
 
-    def _way(self, pair):
+    def way(self, pair):
         return self.roads.way(*self._names(pair))
 
     def _names(self, pair):
@@ -111,15 +112,17 @@ class Flowing(Published):
         self.pipes, self.choose, self.chunked = pipes, choose, algorithm == "chunked-ring"
         self._before = {}
         self._left = {}
-        """When the last bit of the last message has left, on each connection."""
+        """When the last bit of the last message has left, on each connection, or on each link of those in turn."""
+        self.turns = Turns(self)
+        clock.fluids.append(self.turns)
 
     def begin(self, exchange):
         if len(exchange.sites) == 1:
             return self._inside(exchange)
+        if exchange.stream and exchange.in_turn:
+            return self.turns.ask(exchange)
         if exchange.stream:
-            before, left = self._left.get(exchange.stream), Signal(self.clock)
-            self._left[exchange.stream] = left
-            return self.clock.start(self._message(exchange, before, left))
+            return self.clock.start(self.message(exchange, [exchange.stream]))
         if exchange.one_way:
             return self._in_turn(exchange, exchange.sites, self._transfer(exchange))
         return self._in_turn(exchange, exchange.sites, self.all_reduce(exchange, self.plan(exchange)))
@@ -129,7 +132,7 @@ class Flowing(Published):
 
     def _in_turn(self, exchange, members, work):
         """Begins when all is over that is in its way."""
-        hops = self._way(exchange.one_way).pipes if exchange.one_way else ()
+        hops = self.way(exchange.one_way).pipes if exchange.one_way else ()
         waits, takes = queues(exchange, hops, members)
         batch = getattr(exchange, "batch", None) or object()  # of the same batch nobody waits for the others
         before = [over for each in waits for over, other in self._before.get(each, []) if other != batch]
@@ -181,16 +184,17 @@ class Flowing(Published):
         exchange.within = False
 
     def _send(self, source, target, size, rounds=1):
-        way = self._way((source, target))
+        way = self.way((source, target))
         yield self.pipes.send(way.pipes, size, way.streams, way.cap)
         yield rounds * self.roads.transport.messages * way.latency_s
 
-    def _message(self, exchange, before, left):
+    def message(self, exchange, takes):
         """Leaves when the one before it on its connection has; the next one leaves while it is on its way."""
-        if before:
-            yield before
+        before, left = [self._left[each] for each in takes if each in self._left], Signal(self.clock)
+        self._left.update(dict.fromkeys(takes, left))
+        yield from before
         yield self.roads.transport.exchange_overhead_s
-        way = self._way(exchange.one_way)
+        way = self.way(exchange.one_way)
         yield self.pipes.send(way.pipes, exchange.size, way.streams, way.cap)
         left.fire()
         yield way.latency_s
@@ -226,7 +230,7 @@ class Flowing(Published):
         def pass_on(number):
             yield exchange.chunks[target][number][0]
             if rest < size:
-                way = self._way((member, target))
+                way = self.way((member, target))
                 yield self.pipes.send(way.pipes, size - rest, way.streams, way.cap)
             self.clock.start(arrive(number))
 

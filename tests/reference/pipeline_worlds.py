@@ -23,4 +23,5 @@ def pipeline(rng, count, layers):
         keys["sites"] = [f"s{number}" for number in rng.sample(range(count), keys.pop("stages") * pipelines)]
     if rng.random() < 0.4:
         keys["width"] = rng.choice([100, 5000, 100_000])
-    return keys | ({"activation_bits": rng.choice([4, 32])} if rng.random() < 0.3 else {})
+    keys |= {"activation_bits": rng.choice([4, 32])} if rng.random() < 0.3 else {}
+    return keys | ({"bandwidth_sharing": "temporal"} if rng.random() < 0.5 else {})

@@ -40,6 +40,7 @@ class Exchange:
     gathers: bool = False
     is_first: bool = False
     stream: tuple | None = None
+    in_turn: bool = False
     batch: object = None
     mailbox: object = None
     pending: float | None = None
@@ -106,6 +107,7 @@ class Worker:
         if key not in self.run.open:
             one = Exchange(Signal(self.run.clock), ends, size, ends, sites=ends, job=self.job, pays_inside=False)
             one.stream, one.joined = (name[0], ends), [ends[1]]  # who gets it does not keep it waiting
+            one.in_turn = self.job.strategy.bandwidth_sharing == "temporal"
             self.run.open[key] = one
         return self.run.open[key]
 

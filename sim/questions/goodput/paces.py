@@ -136,7 +136,8 @@ def among(scenario: Scenario, there: Sequence[Datacenter], batch_tokens: float, 
     topology = scenario.topology.replaced(
         datacenters=tuple(there), routers=(*scenario.topology.routers, *routers), egress=None, ring=ring
     )
-    strategy = job.strategy if job.strategy.spans else job.strategy.with_replicas(len(there))
+    own = job.strategy
+    strategy = own.placed([site.name for site in there]) if own.spans else own.with_replicas(len(there))
     varied = scenario.replaced(topology=topology, strategies=(strategy,))
     if scenario.workload.chips is None:
         return varied.vary(batch_tokens=batch_tokens)

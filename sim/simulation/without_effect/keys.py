@@ -15,6 +15,7 @@ from ...topology.model import Topology
 from ..results import Job
 from ..without_effect import network
 from .given import given
+from .messages import MESSAGES
 from .prices import NOT_COUNTED, prices
 from .training import TRAINING
 
@@ -40,7 +41,7 @@ def without_effect(
 def reasons(scenario: Scenario, jobs: Sequence[Job], carried: frozenset[str] | None) -> Iterator[Reason]:
     """Every reason why keys of a scenario have no effect on its jobs, for any question."""
     idle = [] if carried is None else [("the link carries nothing in these runs", network.idle(carried))]
-    yield from ((why, rule(scenario, jobs)) for why, rule in (*network.NETWORK, *TRAINING, *idle))
+    yield from ((why, rule(scenario, jobs)) for why, rule in (*network.NETWORK, *TRAINING, *MESSAGES, *idle))
     if scenario.failures is not None:
         yield NOT_BROKEN, ["failures"]
 

@@ -171,14 +171,14 @@ def _buckets(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
     yield from strategies(scenario, lambda s: not s.by_layer, "bucket")
 
 
-def _with_jobs(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[tuple[int, Job]]:
+def with_jobs(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[tuple[int, Job]]:
     """The jobs of a scenario's own strategies, with the positions of these."""
     for job in jobs:
-        yield from ((position, job) for position, each in enumerate(scenario.strategies) if each == job.strategy)
+        yield from ((position, job) for position, each in enumerate(scenario.strategies) if each == job.asked)
 
 
 def _patterns(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
-    for position, job in _with_jobs(scenario, jobs):
+    for position, job in with_jobs(scenario, jobs):
         layers, count = job.setting.load.layers, job.strategy.fragment_count(job.setting)
         alike = not layers or (len(set(layers)) == 1 and len(layers) % count == 0 and not job.strategy.by_layer)
         if count == 1 or alike:
@@ -186,14 +186,14 @@ def _patterns(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
 
 
 def _margins(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
-    for position, job in _with_jobs(scenario, jobs):
+    for position, job in with_jobs(scenario, jobs):
         slack_s = getattr(job.strategy, "slack_s", None)
         if slack_s is not None and slack_s(job.setting) <= 0:
             yield from given(job.strategy, f"strategies[{position}]", "margin")
 
 
 def _alike_rounds(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
-    for position, job in _with_jobs(scenario, jobs):
+    for position, job in with_jobs(scenario, jobs):
         if getattr(job.strategy, "local_steps", "even") != "even":
             own, plain = (
                 each.schedule(job.setting) for each in (job.strategy, job.strategy.replaced(local_steps="even"))
@@ -204,7 +204,7 @@ def _alike_rounds(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
 
 
 def _closing(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
-    for position, job in _with_jobs(scenario, jobs):
+    for position, job in with_jobs(scenario, jobs):
         strategy, setting = job.strategy, job.setting
         if "closing_exchange" not in strategy.public_keys() or strategy.meetings.own_pace:
             continue
@@ -230,7 +230,7 @@ def _memory(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
 
 def _lone_stages(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
     keys = ("schedule", "chunks", "stage_layers", "activation_bits", "width", "weights_share")
-    for position, job in _with_jobs(scenario, jobs):
+    for position, job in with_jobs(scenario, jobs):
         if getattr(job.strategy, "pipelines", None) == job.setting.workers:
             yield from given(job.strategy, f"strategies[{position}]", *keys)
 

@@ -46,6 +46,9 @@ class AbstractPipeline(AbstractStrategy, ABC):
     """Bits of each number that crosses a border [bit]."""
     width: int | None = Field(default=None, gt=0, le=10**6, examples=[4096])
     """Numbers that pass a border for each token; default: the width of the workload's model."""
+    bandwidth_sharing: Literal["fair", "temporal"] = "fair"
+    """Messages that are on a link at the same time: `fair`, each has its share of it; `temporal`, they take turns, and
+    each has all of it, in the order in which they are handed over."""
     weights_share: float | None = Field(default=None, gt=0, lt=1, strict=True, examples=[0.4])
     """With `zero-bubble`: share of the backward pass that computes gradients of weights; default: a half."""
 
@@ -80,6 +83,7 @@ class AbstractPipeline(AbstractStrategy, ABC):
         own |= ({"p": f"{self.stages}"} if self.stages else {}) | {"m": f"{self.microbatches}", self.schedule_name: ""}
         own |= {"v": f"{self._v}"} if self.schedule_name == "interleaved" else {}
         own |= {"W": f"{self.weights_share:g}"} if self.weights_share else {}
+        own |= {"in turn": ""} if self.bandwidth_sharing == "temporal" else {}
         own |= {"on": ",".join(self._sites) or "auto"} if self.sites else {}
         own |= {"layers": "/".join(map(str, self.stage_layers))} if self.stage_layers else {}
         own |= {"d": f"{self.width}"} if self.width else {}
@@ -142,5 +146,7 @@ class AbstractPipeline(AbstractStrategy, ABC):
         return Placements(tuple(datacenters), self.pipelines, stages)
 
     def placed(self, sites: Sequence[str]) -> Self:
-        """The same at given datacenters."""
-        return self.replaced(sites=tuple(sites), stages=None)
+        """The same at given datacenters, as many for each pipeline; with fewer than pipelines, each is one."""
+        pipelines = min(self.pipelines, len(sites))
+        used = tuple(sites[: len(sites) // pipelines * pipelines])
+        return self.replaced(pipelines=pipelines, sites=used, stages=None)

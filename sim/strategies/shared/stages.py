@@ -95,6 +95,7 @@ class StageWorker:
       shares: of the compute that a step is said to take, in each of its chunks.
       message_bytes: of the activations of a microbatch at a border, and of their gradients [byte].
       parts: share of each kind of piece in the compute of a microbatch.
+      in_turn: whether its messages take turns with others on their links.
     """
 
     first: Worker
@@ -105,6 +106,7 @@ class StageWorker:
     shares: Sequence[float]
     message_bytes: float
     parts: dict[Kind, float]
+    in_turn: bool = False
 
     def step(self, number: int, whole_s: float) -> Iterator[Op]:
         """The ops of a step.
@@ -160,4 +162,5 @@ class StageWorker:
             join=_MESSAGE,
             parts_inside=False,
             stream=True,
+            in_turn=self.in_turn,
         )

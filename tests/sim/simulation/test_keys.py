@@ -438,6 +438,18 @@ BASES["pipelines"] = {
         {"kind": "data-parallel"},
     ],
 }
+BASES["messages that meet"] = {
+    "topology": topology(
+        sites=[site(name, chips=2) for name in "abcd"],
+        links=[*(link(name, "ix") for name in "abcd"), link("a", "b", "9 Gbit/s")],
+    ),
+    "workload": {**LAYERED, "chip_speed": "250 Tflop/s"},
+    "strategies": [
+        {"kind": "pipeline", "pipelines": 2, "microbatches": 4, "sites": ["a", "c", "b", "d"]},
+        {"kind": "pipeline", "bandwidth_sharing": "temporal", "schedule": "gpipe"},
+        {"kind": "pipeline", "bandwidth_sharing": "temporal", "sites": ["a", "b"], "microbatches": 3},
+    ],
+}
 BASES["through a store"] = {
     "topology": topology(
         routers=["ix", "iy"],

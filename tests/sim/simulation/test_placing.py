@@ -6,6 +6,7 @@ from itertools import combinations, pairwise, permutations
 import pytest
 
 from sim.documents.validation import validate
+from sim.questions.goodput.paces import among
 from sim.scenario.model import Scenario
 from sim.simulation.jobs import plan_job
 from sim.simulation.run import run
@@ -164,3 +165,23 @@ def test_every_placement_is_there_once_and_has_neighbours_among_them(names, grou
     kinds = {of_any_order(order) for order in permutations(names, groups * size)}
     assert {of_any_order(order) for order in everyone} == kinds
     assert all(of_any_order(near) in kinds for near in some.neighbours(some.first))
+
+
+@pytest.mark.parametrize(
+    ("keys", "left", "stand"),
+    [
+        ({"sites": "auto"}, "ac", ["a", "c"]),
+        ({"sites": ["b", "c", "a"]}, "ba", ["b", "a"]),
+        ({"sites": ["b", "a"]}, "a", ["a"]),
+        ({"stages": 2}, "b", ["b"]),
+        ({"pipelines": 3, "sites": ["a", "c", "b"]}, "cb", ["c", "b"]),
+    ],
+)
+def test_where_datacenters_are_away_the_stages_stand_at_those_that_are_left(keys, left, stand):
+    scenario = asked(line("a", "c", "b"), **keys)
+    job = plan_job(scenario, scenario.strategies[0], 3)
+    there = [site for site in job.sites if site.name in left]
+    (strategy,) = among(scenario, there, 2**17, job).strategies
+    assert list(strategy.sites) == stand
+    fewer = among(scenario, there, 2**17, job)
+    assert run(fewer).runs[0].datacenters == len(stand)

@@ -9,6 +9,7 @@ from sim.engine.ops import Compute, Start
 from sim.errors import InputError
 from sim.scenario.model import Scenario
 from sim.simulation.jobs import plan_job
+from sim.simulation.observe import observe
 from sim.simulation.run import run
 from sim.strategies import DataParallel
 from sim.strategies.shared.pipelining import bubble_s, cut, gpipe_s, kept, turns
@@ -154,6 +155,91 @@ def test_messages_of_two_borders_share_a_link_fairly():
     asked = pipeline(microbatches=4, schedule="gpipe")
     (one,) = run(Scenario.model_validate({"topology": topology, "workload": workload, "strategies": [asked]})).runs
     assert both.wall_clock_s == pytest.approx(one.wall_clock_s, rel=1e-4)  # but for gradients, a millionth in size
+
+
+# In turn.
+
+
+def beside(pipelines, stages, bandwidth="10 Gbit/s", latency="0 s", steps=1, collective="ring", **keys):
+    """Pipelines whose stages of one place are at one hub, and a link from each hub to the next that all of them use."""
+    places = [(each, place) for each in range(pipelines) for place in range(stages)]
+    links = [{"between": [f"s{each}{place}", f"hub{place}"], **FREE} for each, place in places]
+    trunk = {"bandwidth": bandwidth, "latency": latency}
+    links += [{"between": [f"hub{place}", f"hub{place + 1}"], **trunk} for place in range(stages - 1)]
+    centers = [{"name": f"s{each}{place}", "inside": FREE} for each, place in places]
+    topology = {"name": "t", "datacenters": centers, "routers": [f"hub{place}" for place in range(stages)]}
+    topology |= {"links": links, "collective": collective}
+    workload = {"params": 1e9, "steps": steps, "batch_tokens": BATCH, "layers": LAYERS, "step_time": "0.5 s"}
+    workload |= {"chips": len(places), "memory": {"width": WIDTH}}
+    asked = pipeline(pipelines=pipelines, compression_ratio=1e6, **keys)  # gradients are a millionth in size
+    return Scenario.model_validate({"topology": topology, "workload": workload, "strategies": [asked]})
+
+
+@pytest.mark.parametrize("pipelines", [2, 3])
+def test_in_turn_the_first_message_has_the_link_to_itself_and_the_last_comes_as_with_fair_shares(pipelines):
+    """By hand: D messages of S bytes are handed over at the same moment to one link; F = forward pass of a stage."""
+    sending_s = BATCH / pipelines * WIDTH * 16 / 10e9
+    forward_s, latency_s = 0.5 / 3, 0.02
+    for sharing, times in (("fair", [pipelines] * pipelines), ("temporal", range(1, pipelines + 1))):
+        scenario = beside(pipelines, 2, latency="20 ms", schedule="gpipe", microbatches=1, bandwidth_sharing=sharing)
+        (seen,) = observe(scenario)
+        ends_s = [each.end_s for each in seen.exchanges if each.name == "activations"]
+        assert ends_s == pytest.approx([forward_s + each * sending_s + latency_s for each in times], rel=1e-9)
+        firsts = [each.source for each in seen.flows if each.name == "activations"]
+        assert firsts == [f"s{each}0" for each in range(pipelines)]
+
+
+def test_a_step_of_gpipe_in_turn_by_hand():
+    """Two pipelines, one microbatch: the second is S/W later on the way there, and its gradients find the link free."""
+    sending_s, compute_s = BATCH / 2 * WIDTH * 16 / 10e9, 0.5
+    keys = {"schedule": "gpipe", "microbatches": 1}
+    fair, temporal = (run(beside(2, 2, bandwidth_sharing=each, **keys)).runs[0] for each in ("fair", "temporal"))
+    # F, S/W, F + B of the last stage, S/W, B: of the second pipeline, whose activations wait for those of the first
+    assert temporal.wall_clock_s == pytest.approx(2 * compute_s + sending_s + 2 * sending_s, rel=1e-5)
+    assert fair.wall_clock_s == pytest.approx(2 * compute_s + 2 * sending_s + 2 * sending_s, rel=1e-5)
+
+
+@pytest.mark.parametrize("schedule", ["gpipe", "1f1b", "zero-bubble"])
+@pytest.mark.parametrize(
+    ("pipelines", "stages", "bandwidth"), [(2, 2, "3 Gbit/s"), (4, 2, "30 Gbit/s"), (3, 3, "30 Gbit/s")]
+)
+def test_pipelines_in_turn_are_quicker_than_with_fair_shares_and_send_the_same(pipelines, stages, bandwidth, schedule):
+    keys = {"schedule": schedule, "microbatches": 4, "latency": "20 ms", "steps": 8}
+    fair, temporal = (
+        run(beside(pipelines, stages, bandwidth, bandwidth_sharing=each, **keys)).runs[0]
+        for each in ("fair", "temporal")
+    )
+    assert temporal.wall_clock_s < 0.99 * fair.wall_clock_s
+    assert temporal.cross_datacenter_bytes == fair.cross_datacenter_bytes
+    assert [link.bytes for link in temporal.links] == pytest.approx([link.bytes for link in fair.links])
+
+
+@pytest.mark.parametrize("keys", [{"schedule": "zero-bubble"}, {"schedule": "interleaved"}, {}])
+def test_a_long_run_in_turn_is_the_full_one(keys):
+    def ran_as(replay):
+        asked = beside(2, 2, "60 Gbit/s", "23 ms", 150, microbatches=6, bandwidth_sharing="temporal", **keys)
+        return run(asked.replaced(replay=replay)).runs[0]
+
+    steady, full = ran_as("steady"), ran_as("full")
+    assert steady.replayed_steps < 60 < full.replayed_steps
+    assert steady.wall_clock_s == pytest.approx(full.wall_clock_s, rel=1e-9)
+    assert steady.exposed_across_s == pytest.approx(full.exposed_across_s, rel=1e-9)
+
+
+def test_turns_that_nobody_takes_are_named():
+    """Where every border has a link of its own, and at the published cost, where messages take turns anyway."""
+    asked = pipeline(bandwidth_sharing="temporal")
+    apart = run(scenario(asked)).notes
+    assert "without effect: strategies[0].bandwidth_sharing (no two messages share a link)" in apart
+    told = run(scenario(asked, collective="published")).notes
+    assert any(
+        "strategies[0].bandwidth_sharing (at the published cost messages take turns anyway)" in each for each in told
+    )
+    one, other = (
+        run(beside(2, 2, collective="published", bandwidth_sharing=each)).runs[0] for each in ("fair", "temporal")
+    )
+    assert one.wall_clock_s == other.wall_clock_s
+    assert not any("bandwidth_sharing" in note for note in run(beside(2, 2, bandwidth_sharing="temporal")).notes)
 
 
 # Beside each other, and alone.

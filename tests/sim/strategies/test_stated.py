@@ -126,7 +126,7 @@ LABELS = {
         closing_exchange=False,
     ),
     "Pipeline m=16 1f1b": Pipeline(),
-    "Pipeline p=2 m=16 1f1b on=auto": Pipeline(sites="auto", stages=2),
+    "Pipeline p=2 m=16 1f1b in turn on=auto": Pipeline(sites="auto", stages=2, bandwidth_sharing="temporal"),
     "Pipeline D=2 m=12 interleaved v=4 on=a,b,c,d,e,f activations=8b 8-bit": Pipeline(
         pipelines=2,
         microbatches=12,
