@@ -68,7 +68,7 @@ def read_points(files: Sequence[Path]) -> list[Point]:
 
 def _check_mixtures(traces: Sequence[Path]) -> None:
     """Refuses traces of different mixtures, whose losses are means by different shares."""
-    from ..trace.file import read_header
+    from ...trace.file import read_header
 
     mixed = [{each.name: each.share for each in read_header(path).corpora} for path in traces]
     for path, shares in zip(traces, mixed, strict=True):
