@@ -43,7 +43,7 @@ def shares_nothing(scenario: Scenario, job: Job) -> bool:
     for worker in job.setting.everyone:
         own: set[int] = set()
         for collective in _exchanges(job, schedule, worker):
-            if collective.members != (worker,):
+            if collective.members != (worker,) or collective.join is not None:
                 return False
             if len(collective.touches) > 1:
                 own |= set(paths.way(*(job.sites[each].name for each in collective.touches)).wires)

@@ -14,6 +14,7 @@ _EXCHANGES = {
     "outer": "outer exchange",
     "push": "push to the server",
     "pull": "pull from the server",
+    "global": "exchange with the global server",
     "activations": "activations",
     "returned": "gradients of activations",
 }

@@ -15,6 +15,7 @@ from .diloco import DiLoCo
 from .eager_diloco import EagerDiLoCo
 from .elastic_diloco import ElasticDiLoCo
 from .gossip_diloco import GossipDiLoCo
+from .halos import HALoS
 from .pipeline import Pipeline
 from .shared.setting import Setting
 from .shared.strategy import AbstractStrategy
@@ -31,6 +32,7 @@ Strategy = Annotated[
     | ElasticDiLoCo
     | GossipDiLoCo
     | TwoLevelDiLoCo
+    | HALoS
     | SparseLoCo
     | DeMo
     | DesLoc
@@ -68,6 +70,7 @@ __all__ = [
     "EagerDiLoCo",
     "ElasticDiLoCo",
     "GossipDiLoCo",
+    "HALoS",
     "Pipeline",
     "Reference",
     "Setting",

@@ -15,7 +15,7 @@ from sim.strategies import STRATEGIES
 TOPOLOGIES = {"Topology", "Datacenter", "Inside", "Link", "Transport", "topology"}
 WORKLOADS = {"Workload", "TraceWorkload"}
 ALGORITHMS = {"DataParallel", "DiLoCo", "StreamingDiLoCo", "EagerDiLoCo", "AsyncDiLoCo", "ElasticDiLoCo"}
-ALGORITHMS |= {"GossipDiLoCo", "TwoLevelDiLoCo", "SparseLoCo", "DecoupledDiLoCo", "DeMo", "DesLoc", "Pipeline"}
+ALGORITHMS |= {"GossipDiLoCo", "TwoLevelDiLoCo", "HALoS", "SparseLoCo", "DecoupledDiLoCo", "DeMo", "DesLoc", "Pipeline"}
 QUESTIONS = {
     "run",
     "bandwidth",

@@ -27,6 +27,7 @@ from sim.simulation.run import run
 from .figures import figures, product
 from .worlds import world, write_traces
 
+_AT_OWN_PACE = ("async-diloco", "elastic-diloco", "decoupled-diloco", "halos")
 TOLERANCE = 1e-9
 
 
@@ -115,13 +116,11 @@ def jittered(document, seed=0):
     for strategy in moved["strategies"]:
         if strategy.get("grace") == "0 s":  # who comes at the very end of it is in, or is not
             strategy["grace"] = "1e-7 s"
-    if any(strategy["kind"] == "decoupled-diloco" for strategy in moved["strategies"]):
+    if any(strategy["kind"] in ("decoupled-diloco", "halos") for strategy in moved["strategies"]):
         moved["topology"]["links"] = [one for link in moved["topology"]["links"] for one in _both_ways(link)]
         for host in moved["topology"].get("hosts", []):
             host.pop("part_of", None)  # so that each datacenter gets a host of its own
-    if any(
-        strategy["kind"] in ("async-diloco", "elastic-diloco", "decoupled-diloco") for strategy in moved["strategies"]
-    ):
+    if any(strategy["kind"] in _AT_OWN_PACE for strategy in moved["strategies"]):
         _give_hosts(moved["topology"], rng)
     for path in list(paths(moved["topology"])):
         value, parent = at(moved["topology"], path), at(moved["topology"], path[:-1])
@@ -224,7 +223,7 @@ def by_the_round(document, figure):
     is given to send meanwhile counts as one burst, where the reference cuts at every inner step.
     """
     strategy = document["strategies"][int(figure[figure.index("[") + 1 : figure.index("]")])]
-    return "peak_bandwidth" in figure and strategy["kind"] in ("async-diloco", "elastic-diloco", "decoupled-diloco")
+    return "peak_bandwidth" in figure and strategy["kind"] in _AT_OWN_PACE
 
 
 def compare(seeds, folder, *, report=print, shrinking=True, most=20, excused=by_the_round):

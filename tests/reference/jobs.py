@@ -27,7 +27,8 @@ class Job:
         self.stages = Stages(strategy, load, insides, published=published) if strategy.kind == "pipeline" else None
         self.pack_s = self._pack_s()
         self.size = self._packed(load.gradient_bytes if spans else load.outer_bytes) * getattr(strategy, "copies", 1.0)
-        self.steps = self._async_steps() if strategy.kind == "async-diloco" and strategy.replicas > 1 else None
+        served = strategy.kind in ("async-diloco", "halos") and strategy.replicas > 1
+        self.steps = self._async_steps() if served else None
         if strategy.kind == "decoupled-diloco":
             self.steps = steps_of(self)
 
@@ -104,6 +105,21 @@ class Job:
             steps[min(range(load.workers), key=lambda w: ends_s(w, steps[w] + 1))] += 1
         return steps
 
+    def server_of(self, worker):
+        """Beside whom the server of a worker is: the same for all, or the first of its region."""
+        if self.strategy.kind == "async-diloco":
+            return self.strategy.server
+        return worker // self.region_size * self.region_size
+
+    @property
+    def region_size(self):
+        return self.load.workers // self.strategy.regions
+
+    def pushes(self, worker):
+        """Rounds of a worker that end with a push."""
+        every = self.round_steps(worker)
+        return math.ceil(self.steps[worker] / every) if self.closing else self.steps[worker] // every
+
     def round_steps(self, worker):
         """Steps of a worker between two exchanges; where they go by speed the fastest makes H, one half as fast H/2."""
         every = self.strategy.sync_every
@@ -125,7 +141,7 @@ class Job:
 
     def _pace(self, worker):
         """Seconds of an inner step, and of an exchange with the server there and back."""
-        inside, server = self.insides[worker], self.strategy.server
+        inside, server = self.insides[worker], self.server_of(worker)
         sync_s = self.pack_s
         if worker == server or not self.published:
             sync_s += 2 * inside.scatter_s(self.size)

@@ -21,7 +21,7 @@ def program(w):
         yield from pipeline(w)
     elif kind in ("diloco", "async-diloco") and strategy.replicas == 1:
         yield from one_replica(w)
-    elif kind == "async-diloco":
+    elif kind in ("async-diloco", "halos"):
         yield from asynchronous(w)
     elif kind == "decoupled-diloco":
         yield from decoupled(w)
@@ -257,15 +257,20 @@ def sent_after(job, step, count):
 
 def asynchronous(w):
     """H steps (or fewer, by speed), a push to the server, a merge, a pull; nobody waits for anybody."""
-    job, strategy = w.job, w.job.strategy
-    steps, server, every = job.steps[w.number], job.first + strategy.server, job.round_steps(w.number)
+    job = w.job
+    steps, server, every = job.steps[w.number], job.first + job.server_of(w.number), job.round_steps(w.number)
     for step in range(steps):
         yield from inner_step(w, step)
         if (step + 1) % every == 0 or (step == steps - 1 and job.closing):
             push = w.exchange("push", step, 0, job.size, one_way=(w.place, server))
             yield from w.start(push, pack=1.0)
             yield from w.wait(push)
-            w.merge([w.place])
+            if job.strategy.kind == "async-diloco":
+                w.merge([w.place])
+            else:
+                job.servers[server].merge(w)
+                if step == steps - 1 and job.closing:
+                    yield from w.wait(w.settled(job.servers[server]))
             pull = w.exchange("pull", step, 0, job.size, one_way=(server, w.place))
             yield from w.start(pull)
             yield from w.wait(pull)

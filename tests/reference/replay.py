@@ -1,5 +1,6 @@
 """The reference replay: a scenario in, the figures of each run out; every step, every flow, one moment at a time."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 from .clock import Clock, Signal
@@ -11,6 +12,7 @@ from .load import Load
 from .mailbox import STORE, Mailbox
 from .pipes import Pipes
 from .programs import program
+from .relay import LocalServer, asked
 from .routes import Map
 from .syncer import Syncer
 
@@ -146,16 +148,19 @@ class Worker:
         if self.job.syncer.is_open(one):
             yield from self.wait(one)
 
-    def merge(self, places):
-        """One update of what all replicas share, from some of them, who then know all updates so far."""
+    def merge(self, places, group=None):
+        """One update of what a group shares (unless given all), from some of them, who then know all updates so far."""
         workers = [self.run.workers[place] for place in places]
         for worker in workers:
-            stale = self.job.updates - worker.knows
+            stale = self.job.updates[group] - worker.knows
             worker.merges += 1
             worker.stale += stale
             worker.stalest = max(worker.stalest, stale)
-            worker.knows = self.job.updates + 1
-        self.job.updates += 1
+            worker.knows = self.job.updates[group] + 1
+        self.job.updates[group] += 1
+
+    def settled(self, server):
+        return asked(self.run, self, server, Exchange)
 
     def program(self):
         yield from program(self)
@@ -189,8 +194,13 @@ class Replay:
             nets = [Inside(site, load.chips[w], backward_s(site, load, w, published)) for w, site in enumerate(own)]
             names = [site.name for site in own]
             job = Job(strategy, load, nets, roads, names, published=published, first=len(sites))
-            job.updates, job.first_rounds = 0, {}
+            job.updates, job.first_rounds = Counter(), {}
             job.syncer = Syncer(self, job) if strategy.kind == "decoupled-diloco" else None
+            if strategy.kind == "halos":
+                regions = [job.everyone[at : at + job.region_size] for at in range(0, load.workers, job.region_size)]
+                pushes = [sum(job.pushes(each - job.first) for each in region) for region in regions]
+                servers = map(LocalServer, [self] * len(regions), [job] * len(regions), regions, pushes)
+                job.servers = {server.place: server for server in servers}
             self.jobs.append(job)
             sites += own
             insides += nets

@@ -131,7 +131,7 @@ def changes(topology):
 def is_monotone(document, strategy, what):
     """Whether better links can't make a run slower; the exceptions that are known, each with its reason."""
     topology = document["topology"]
-    if strategy["kind"] == "async-diloco" and strategy["replicas"] > 1:
+    if strategy["kind"] in ("async-diloco", "halos") and strategy["replicas"] > 1:
         return False  # steps are dealt by what links have when idle; who meets whom at the server is chance
     if strategy["kind"] in ("elastic-diloco", "decoupled-diloco"):
         return False  # who is late, and so how much is exchanged with whom, is chance

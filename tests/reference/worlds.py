@@ -33,9 +33,13 @@ def world(seed, folder):
     if layers > 1 and count > 1 and own.random() < 0.25:
         place = own.randrange(len(document["strategies"]))
         document["strategies"][place] = pipeline(own, count, layers) | _payload(own, "pipeline")
+    own = random.Random(f"halos {seed}")
+    if count > 1 and own.random() < 0.2:
+        place = own.randrange(len(document["strategies"]))
+        document["strategies"][place] = _halos(own, own.randint(2, count)) | _payload(own, "halos")
     own = random.Random(f"rounds {seed}")
     for strategy in document["strategies"]:
-        if strategy["kind"] == "async-diloco" and own.random() < 0.6:
+        if strategy["kind"] in ("async-diloco", "halos") and own.random() < 0.6:
             strategy["local_steps"] = "by-speed"
             if own.random() < 0.4:
                 strategy["local_steps"] = [own.randint(1, 9) for _ in range(strategy["replicas"])]
@@ -280,6 +284,12 @@ def _strategy(rng, count, layers):
         if rng.random() < 0.5:
             strategy["bucket"] = f"{_number(rng, 1e7, 1e10)!r} B"
     return strategy | _payload(rng, kind)
+
+
+def _halos(rng, many):
+    regions = rng.choice([n for n in range(1, many + 1) if many % n == 0])
+    own = {"sync_every": rng.choice([1, 2, 3, 4, 7]), "across_every": rng.choice([1, 2, 3, 5, 8])}
+    return {"kind": "halos", "replicas": many, "regions": regions, "server": rng.randrange(regions)} | own
 
 
 def _payload(rng, kind):

@@ -27,6 +27,7 @@ MORE = {
     "elastic-diloco": {"replicas": 2, "quorum": 1},
     "gossip-diloco": {"replicas": 2},
     "two-level-diloco": {"replicas": 2},
+    "halos": {"replicas": 2},
     "sparseloco": {"replicas": 2, "through": "store"},
     "demo": {"replicas": 2, "through": "store"},
     "des-loc": {"replicas": 2},

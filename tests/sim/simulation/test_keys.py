@@ -489,11 +489,22 @@ BASES["rounds by speed"] = {
         {"kind": "data-parallel"},
     ],
 }
+BASES["regional servers"] = {
+    "topology": topology(
+        sites=[site("a", chip_speed="300 Tflop/s"), site("b", chip_speed="100 Tflop/s"), site("c")],
+    ),
+    "workload": {**SMALL, "batch_tokens": 4e6, "chips": 6, "chip_speed": "200 Tflop/s"},
+    "strategies": [
+        {"kind": "halos", "replicas": 3, "regions": 3, "sync_every": 4, "across_every": 2},
+        {"kind": "data-parallel"},
+    ],
+}
 
 OTHERS: dict[tuple[str, str], list] = {
     ("Scenario", "strategies"): [[{"kind": "diloco", "replicas": 2, "sync_every": 9}]],
     ("Scenario", "workload"): [{"params": 3e7, "steps": 5, "batch_tokens": 65536}],
     ("TwoLevelDiLoCo", "regions"): [3],
+    ("HALoS", "regions"): [1],
     ("GossipDiLoCo", "seed"): [1, 2, 3, 4],
     ("SparseLoCo", "gather"): [1, 2],
     ("Store", "at"): ["iy"],
@@ -566,6 +577,7 @@ NO_PAIR = {
     ("SparseLoCo", "kind"): "likewise",
     ("DecoupledDiLoCo", "kind"): "likewise",
     ("TwoLevelDiLoCo", "kind"): "likewise",
+    ("HALoS", "kind"): "likewise",
 }
 """Keys that cannot be changed alone."""
 

@@ -22,6 +22,7 @@ from sim.strategies import (
     EagerDiLoCo,
     ElasticDiLoCo,
     GossipDiLoCo,
+    HALoS,
     Pipeline,
     SparseLoCo,
     StreamingDiLoCo,
@@ -140,6 +141,16 @@ LABELS = {
         schedule="zero-bubble", weights_share=0.4, stage_layers=(5, 3), width=4096
     ),
     "Gossip DiLoCo M=4 H=30 copies=1 seed=7": GossipDiLoCo(copies=1.0, seed=7),
+    "HALoS M=6 regions=3 H=10 by-speed K=5 server=2 4-bit open end": HALoS(
+        replicas=6,
+        regions=3,
+        sync_every=10,
+        across_every=5,
+        server=2,
+        local_steps="by-speed",
+        payload_bits=4,
+        closing_exchange=False,
+    ),
     "Two-level DiLoCo M=6 regions=3 H=10 K=5 4-bit": TwoLevelDiLoCo(
         replicas=6, regions=3, sync_every=10, across_every=5, payload_bits=4
     ),
