@@ -19,18 +19,13 @@ _ACROSS_EVERY = (2, 4)
 
 
 def check_all(ask: Ask) -> None:
-    """Refuses what a plan over all strategies does not count.
+    """Refuses other entries beside `all`.
 
     Raises:
-      InputError: there are other entries beside it, or failures.
+      InputError: there are some.
     """
     if len(ask.strategies) > 1:
         raise ArgumentError("{strategies} all: has every strategy in it; leave out the others")
-    if ask.failures is not None:
-        raise ArgumentError(
-            "{strategies} all: chooses without failures; leave them out, or name the strategies to choose from, "
-            "such as {strategies:diloco}"
-        )
 
 
 def everything(ask: Ask, topology: Topology) -> list[Option]:
@@ -41,7 +36,7 @@ def everything(ask: Ask, topology: Topology) -> list[Option]:
       topology: from `equipped`.
     """
     found: dict[str, Option] = {}
-    for part in (part_of(topology, chosen) for chosen in choices(topology, None, MOST_CHOICES)):
+    for part in (part_of(topology, chosen) for chosen in choices(topology, ask.failures, MOST_CHOICES)):
         for document in _documents(part, ask):
             for each in with_open_keys(document, len(part.datacenters), ask.cadences):
                 if _valid(each):
@@ -103,7 +98,8 @@ def _with_outer_steps(part: Topology, sites: int) -> Iterator[Document]:
     yield {"kind": "gossip-diloco"}
     for regions in range(2, sites):
         if sites % regions == 0:
-            yield from ({"kind": "two-level-diloco", "regions": regions, "across_every": k} for k in _ACROSS_EVERY)
+            levels = [{"regions": regions, "across_every": k} for k in _ACROSS_EVERY]
+            yield from ({"kind": kind} | each for kind in ("two-level-diloco", "halos") for each in levels)
     yield {"kind": "des-loc"}
     yield {"kind": "decoupled-diloco", "quorum": 1}
     if sites > 2:

@@ -21,15 +21,39 @@ from ..goodput.goodput import GoodputRow, answer, check_sites
 from ..goodput.spending import spending
 from .objective import price_factor
 from .options import Ask, Option
-from .search import Cell
+from .search import Cell, Grid
+from .spending import rates
 
 _PLACES = 2
 """Plans that are shown side by side: the best, and the runner-up."""
+_ROUNDS_APART = 100
+"""Rounds from which a pace is taken where none repeats, if many options are asked for theirs."""
+_HISTORIES = 100
+"""Histories of each of these."""
 
 
-def history_of(scenario: Scenario, ask: Ask) -> GoodputRow | None:
+def history_of(scenario: Scenario, ask: Ask, histories: int | None = None) -> GoodputRow | None:
     """What becomes of a run until the deadline, by what it does best about failures; None if nothing of it fails."""
-    return answer(scenario, for_s=ask.limit_s).best if scenario.failures else None
+    return answer(scenario, for_s=ask.limit_s, histories=histories).best if scenario.failures else None
+
+
+def goodput_of(cell: Cell) -> float:
+    """The share of its time until the deadline in which a combination trains, by histories; 1 if nothing fails [-]."""
+    option = cell.option
+    rounds = cell.steps if option.strategy.repeats else min(cell.steps, _ROUNDS_APART * option.sync_every)
+    row = history_of(option.scenario(cell.params, cell.batch_tokens, rounds), option.ask, _HISTORIES)
+    return row.goodput.p50 if row else 1.0
+
+
+def slowed(one: Grid, goodput: float) -> Grid:
+    """The estimates of an option that trains in no more than a share of its time; chips are rented all of it."""
+    if goodput == 1:
+        return one
+    rate = rates(one.option.topology)
+    more_s = np.where(np.isfinite(one.step_s), one.step_s, 0.0) * (1 / goodput - 1)
+    nothing = np.zeros_like(more_s)
+    spent, energy_kwh = one.spent + rate.money(more_s, nothing), one.energy_kwh + rate.energy_kwh(more_s, nothing)
+    return replace(one, step_s=one.step_s + more_s, spent=spent, energy_kwh=energy_kwh)
 
 
 def with_goodputs(ask: Ask, cells: Sequence[Cell], watch: Watch) -> Ask:

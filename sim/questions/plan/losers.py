@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ... import laws
 from ...shell.progress import Watch
 from ...simulation.predicted_loss import loss_after
+from .failing import goodput_of
 from .holding import most_params
 from .objective import best_batch_tokens, price_factor
 from .options import Option
@@ -44,9 +45,10 @@ class Lost:
       predicted_loss_low, predicted_loss_high: its ends [nats per token].
       behind: its compared loss above that of the best plan; below 0 where it would be lower if what nobody has measured
         were free [nats per token].
+      goodput: share of its time that counts where hardware fails; None where nothing does [-].
       causes: `behind` in parts, which add up to it: `waiting` for exchanges and others, `chips` that it does not use,
-        models that `memory` keeps from it, the `price` of H, bits and late results, and the `algorithm` with its M at
-        equal compute [nats per token].
+        models that `memory` keeps from it, the `price` of H, bits and late results, the `algorithm` with its M at equal
+        compute, and where hardware fails `failures` [nats per token].
     """
 
     strategy: str
@@ -65,6 +67,7 @@ class Lost:
     predicted_loss_high: float
     behind: float
     causes: dict[str, float]
+    goodput: float | None = None
 
 
 def lost(field: Field, best: Entry, watch: Watch) -> tuple[Lost, ...]:
@@ -157,15 +160,22 @@ def _lost(cell: Cell, field: Field, best: Entry, winner: Option) -> Lost:
     option, ask = cell.option, cell.option.ask
     cell, probe = _settled(cell, field)
     one = grid_at(option, cell.params, cell.batch_tokens, probe)
-    steps = int(one.steps_within(ask.limit_s)[0, 0])
-    tokens = steps * cell.batch_tokens
+    goodput = (field.goodputs.get(option.name) or goodput_of(cell)) if ask.failures else 1.0
     load = probe.outcome.job.setting.load
-    loss = loss_after(option.strategy, load, max(tokens, cell.batch_tokens), ask.unique_tokens)
-    assert loss.low is not None
-    assert loss.high is not None
-    compared = loss.high if ask.risk else loss.low if loss.value is None else loss.value
-    own = _parts(option, compared, cell.params, field.params, winner)
-    other = _parts(winner, best.compared_loss, best.params, field.params, winner)
+
+    def after(tokens: float) -> tuple[float | None, float, float, float]:
+        found = loss_after(option.strategy, load, max(tokens, cell.batch_tokens), ask.unique_tokens)
+        low, high = found.low, found.high
+        assert low is not None
+        assert high is not None
+        return found.value, low, high, high if ask.risk else low if found.value is None else found.value
+
+    tokens, free = (int(one.steps_within(s)[0, 0]) * cell.batch_tokens for s in (ask.limit_s * goodput, ask.limit_s))
+    predicted, low, high, compared = after(tokens)
+    own = _parts(option, after(free)[-1], cell.params, field.params, winner)
+    other = _parts(winner, _without_failures(best, winner), best.params, field.params, winner)
+    if ask.failures:
+        own["failures"], other["failures"] = compared - sum(own.values()), best.compared_loss - sum(other.values())
     strategy, setting = option.strategy, probe.outcome.job.setting
     return Lost(
         strategy=strategy.kind,
@@ -182,12 +192,26 @@ def _lost(cell: Cell, field: Field, best: Entry, winner: Option) -> Lost:
             8 * totals.peak_bytes / strategy.step_s(worker, setting)
             for worker, totals in enumerate(probe.outcome.timeline.workers)
         ),
-        predicted_loss=loss.value,
-        predicted_loss_low=loss.low,
-        predicted_loss_high=loss.high,
+        predicted_loss=predicted,
+        predicted_loss_low=low,
+        predicted_loss_high=high,
         behind=compared - best.compared_loss,
-        causes={name: own[name] - other[name] for name in CAUSES},
+        causes={name: own[name] - other[name] for name in own},
+        goodput=goodput if ask.failures else None,
     )
+
+
+def _without_failures(best: Entry, winner: Option) -> float:
+    """The loss of the best plan, did nothing fail [nats per token]."""
+    if best.goodput is None:
+        return best.compared_loss
+    params, batch = np.asarray(best.params), np.asarray(best.batch_tokens)
+
+    def loss(tokens: float) -> float:
+        law = (winner.algorithm, winner.replicas, batch, winner.ask.unique_tokens)
+        return float(laws.predicted_loss(params, np.asarray(tokens), *law) * price_factor(winner, params))
+
+    return best.compared_loss - loss(best.tokens) + loss(best.tokens / best.goodput)
 
 
 def _settled(cell: Cell, field: Field) -> tuple[Cell, Probed]:

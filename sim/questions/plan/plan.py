@@ -80,7 +80,8 @@ def answer(ask: Ask, watch: Watch = UNWATCHED) -> Plan:
 
     Over all strategies, only those whose price in loss is known can win, unless `risk` is asked for. An option is
     estimated if it would be better by a ten-thousandth of the loss, did it compute all the time. The best of each of
-    the three best kinds is then searched as if it had been asked for.
+    the three best kinds is then searched as if it had been asked for. Where hardware fails, the best so far is that
+    with what failures leave of its time, and an option that could still be better has histories of its own.
 
     Args:
       ask: what is asked.
@@ -95,7 +96,7 @@ def answer(ask: Ask, watch: Watch = UNWATCHED) -> Plan:
     check_all(ask)
     ask = with_serving_chip(ask)
     field = field_of(ask, watch)
-    entries = finalists(candidates(ask, field.grids, ask.limit_s)) or Ask.strategies
+    entries = finalists(candidates(ask, field.suffering, ask.limit_s)) or Ask.strategies
     rest = replace(ask, strategies=entries, sync_every=ask.cadences, known=not ask.risk, most_choices=MOST_CHOICES)
     found = _chosen(rest, watch, written=False)
     others = lost(field, found.best, watch)
@@ -135,7 +136,7 @@ def _chosen(ask: Ask, watch: Watch, *, written: bool = True) -> Plan:
     without, grids = grids, [one.up_to(float(params[-1])) for one in grids]
     cells = candidates(ask, grids, ask.limit_s)
     if ask.failures and not ask.goodputs and cells:
-        return answer(with_goodputs(ask, cells, watch), watch)
+        return _chosen(with_goodputs(ask, cells, watch), watch, written=written)
     replayer = Replayer(watch)
     entries = replayer.best_of_each(by_family(cells), ask.limit_s, 2)
     if not entries:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ...errors import InputError
 from ...shell.progress import Watch
 from .equipment import equipped
 from .everything import MOST_CHOICES, entry_of, everything
+from .failing import goodput_of, slowed
 from .holding import most_params
 from .in_time import quick_enough
 from .options import Ask, Option
@@ -38,6 +40,8 @@ class Field:
       grids: the estimates of those that could win, with every N and B.
       screened: rougher estimates of those whose replays are expensive, by their names.
       params: N to choose from, of shape (N,).
+      goodputs: of each estimated option that could win, by its name, the share of its time in which its best
+        combination trains where hardware fails; empty where nothing does [-].
     """
 
     options: tuple[Option, ...]
@@ -45,6 +49,15 @@ class Field:
     grids: tuple[Grid, ...]
     screened: dict[str, Grid]
     params: NDArray[np.float64]
+    goodputs: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def suffering(self) -> tuple[Grid, ...]:
+        """The estimates of those that could win, with what failures leave of their time."""
+        if self.options[0].ask.failures is None:
+            return self.grids
+        known = [(one, self.goodputs.get(one.option.name)) for one in self.grids]
+        return tuple(slowed(one, goodput) for one, goodput in known if goodput)
 
 
 def field_of(ask: Ask, watch: Watch) -> Field:
@@ -57,7 +70,7 @@ def field_of(ask: Ask, watch: Watch) -> Field:
       watch: is told how far the search is.
 
     Raises:
-      InputError: an option draws too much power, or chips or prices are missing.
+      InputError: an option draws too much power, or chips or prices are missing, or nothing is ever trained.
     """
     topology = equipped(ask)
     check_spending(ask, topology)
@@ -67,7 +80,7 @@ def field_of(ask: Ask, watch: Watch) -> Field:
     ranked = [option for option in options if ask.risk or option.price_is_known]
     ranked = sorted(ranked, key=lambda option: (not option.strategy.blocking, bounds[option.name]))
     share = 1 - _WORTH if ask.goal == "loss" else 1 + ask.loss_slack
-    best, grids, screened = float("inf"), [], {}
+    best, grids, screened, goodputs = float("inf"), [], {}, {}
     for number, option in enumerate(ranked):
         if bounds[option.name] > best * share:
             continue
@@ -79,9 +92,22 @@ def field_of(ask: Ask, watch: Watch) -> Field:
             screened[option.name] = rough = screen(option, few)
             if least(rough) > best * (1 + COARSE):
                 continue
-        grids.append(grid(option, few))
-        best = min(best, least(grids[-1]))
-    return Field(tuple(options), bounds, tuple(grids), screened, params)
+        grids.append(one := grid(option, few))
+        if ask.failures and least(one) < best:
+            watch.doing(f"letting hardware fail under {option.strategy.label} in {option.where}", number, len(ranked))
+            goodputs[option.name] = goodput = goodput_of(best_cell(one))
+            best = min(best, least(slowed(one, goodput))) if goodput else best
+        elif ask.failures is None:
+            best = min(best, least(one))
+    if ask.failures and not any(goodputs.values()):
+        raise InputError("failures: nothing is ever trained; write a longer mtbf, or a shorter repair")
+    return Field(tuple(options), bounds, tuple(grids), screened, params, goodputs)
+
+
+def best_cell(one: Grid) -> Cell:
+    """The combination of lowest loss of an option, by its estimates; there is one."""
+    steps = one.steps_within(one.option.ask.limit_s)
+    return one.cells(steps, one.loss(steps), 1)[0]
 
 
 def least(one: Grid) -> float:
@@ -116,6 +142,11 @@ def notes_on_all(ask: Ask, field: Field) -> list[str]:
         f"strategies: all, {len(field.options):,} options of strategy, H ({rarer}), bits, fragments, delay and "
         f"datacenters; {len(field.grids):,} of them could win and were estimated at every size and batch"
     ]
+    if ask.failures:
+        found.append(
+            f"failures: {len(field.goodputs):,} options that could still win had 100 histories each, of their best "
+            "combination without failures; so had each loser, which is the best of its kind without failures"
+        )
     if not ask.risk:
         found.append(
             "strategies: those whose loss nobody has measured are not ranked; --risk ranks them by their high ends"

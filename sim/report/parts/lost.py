@@ -17,6 +17,7 @@ _WORDS = {
     "memory": "memory",
     "price": "H, bits, lateness",
     "algorithm": "algorithm",
+    "failures": "failures",
 }
 
 

@@ -1,6 +1,7 @@
 """A plan over all strategies: against plans of each one, the laws, and what may not be asked with it."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from sim.errors import InputError
 from sim.questions.plan.losers import CAUSES
 from sim.questions.plan.options import Ask
 from sim.questions.plan.plan import answer
+from sim.scenario.failures import Failures
 from sim.topology.model import Topology
 
 DAYS = 0.05
@@ -96,14 +98,73 @@ def test_a_fixed_h_is_kept():
     assert {each.sync_every for each in (found.best, *found.lost)} <= {1, 100, 600}  # DES-LOC: lcm of its periods
 
 
-def test_all_stands_alone_and_knows_no_failures():
+def test_all_stands_alone():
     with pytest.raises(InputError, match="leave out the others"):
         answer(asked(sites(2), strategies=("all", "diloco")))
-    from sim.questions.goodput.assumed import with_parts
 
-    failures = with_parts(None, mtbf_s=1e9, site_mtbf_s=None, repair_s=None)
-    with pytest.raises(InputError, match="without failures"):
-        answer(asked(sites(2), failures=failures))
+
+def failures(mtbf, **more):
+    part = {"what": "site", "mtbf": mtbf, "repair": "2 min"}
+    manner = {"detect": "30 s", "restart": "1 min", "reconfigure": "3 min"}
+    return Failures.model_validate({"parts": [part], "checkpoint": {"every": "1 h", "write": "0 s"}} | manner | more)
+
+
+def wide():
+    """Exchanges take next to no time, so one model over all sites, which needs the fewest tokens, is best by itself."""
+    there = sites(2, "1 Pbit/s").model_dump(mode="json", by_alias=True)
+    for site in there["datacenters"]:
+        site["inside"] = {"bandwidth": "1 Pbit/s", "latency": "0 s"}
+    for link in there["links"]:
+        link["latency"] = "0 s"
+    return Topology.model_validate(there)
+
+
+ONE_SIZE = {"sync_every": (30,), "params": (4e8,)}
+
+
+def test_failures_that_never_come_change_nothing():
+    never = answer(asked(wide(), failures=failures("1000000 h"), **ONE_SIZE))
+    plain = answer(asked(wide(), **ONE_SIZE))
+    assert (never.best.label, never.best.sites, never.best.params) == (plain.best.label, plain.best.sites, 4e8)
+    assert never.best.compared_loss == pytest.approx(plain.best.compared_loss, rel=1e-6)
+    ranked = {each.label: each.behind for each in never.lost}
+    assert ranked == pytest.approx({each.label: each.behind for each in plain.lost}, abs=1e-5)
+    assert all(each.causes["failures"] == pytest.approx(0, abs=2e-5) for each in never.lost)
+    assert {each.goodput for each in plain.lost} == {None}
+
+
+def test_who_stops_for_every_failure_loses_to_who_leaves_out_the_site_that_is_away():
+    """A site fails every 20 min and is away for 2: half of the chips for a tenth of the time, and stops of 3.5 min.
+
+    Data-Parallel stops twice for a failure; replicas go on without the one that is away.
+    """
+    without, best = (answer(asked(wide(), **ONE_SIZE, **more)) for more in ({}, {"failures": failures("20 min")}))
+    assert without.best.replicas == 1  # DiLoCo with one replica over both sites, or Data-Parallel: both stop
+    assert len(without.best.sites) == 2
+    assert best.best.replicas == 2
+    assert best.under_failures.policy == "leave-out"
+    stopping = next(each for each in best.lost if each.strategy == "data-parallel" and len(each.sites) == 2)
+    assert stopping.goodput < 0.75 < best.best.goodput
+    assert stopping.causes["failures"] > 0.5 * stopping.behind > 0
+    for each in best.lost:
+        assert sum(each.causes.values()) == pytest.approx(each.behind, abs=1e-9), each.label
+
+
+def test_with_failures_no_plan_of_a_single_strategy_is_better():
+    """Each searched by itself, with histories of its own; medians of 100 of them leave a thousandth."""
+    ask = asked(sites(2, "20 Gbit/s"), failures=failures("40 min"), **ONE_SIZE)
+    best = answer(ask)
+    for entry in ("data-parallel", "diloco", "diloco:payload_bits=4", "streaming-diloco", "eager-diloco"):
+        other = answer(replace(ask, strategies=(entry,))).best
+        assert best.best.compared_loss <= other.compared_loss * (1 + 1e-3), entry
+    assert any(note.startswith("failures: ") and "could still win" in note for note in best.notes)
+    assert not any("strategies[" in note for note in best.notes)
+
+
+def test_where_nothing_is_ever_trained_that_is_said():
+    always = failures("10 min", restart="2 h", reconfigure="2 h")
+    with pytest.raises(InputError, match="nothing is ever trained; write a longer mtbf"):
+        answer(asked(sites(1), failures=always, **ONE_SIZE))
 
 
 def test_the_command_says_why_in_a_table_and_in_json(simulate):
