@@ -1,7 +1,8 @@
 """A training step of the 35M-parameter model beside its floor: its counted flops at the rate of a plain matrix product.
 
-Steps and products take turns, so that both see the same machine; medians of each. `--profile DIR` writes a profile of
-three steps and prints where their time went.
+Steps and products take turns, so that both see the same machine; medians of each, of seconds by the clock and of CPU
+seconds of this process, which count less of what else a loaded machine does. `--profile DIR` writes a profile of three
+steps and prints where their time went.
 """
 
 from __future__ import annotations
@@ -27,11 +28,11 @@ SIDE = 2048
 SEQUENCES, LENGTH = 4, 256
 
 
-def timed(run: Callable[[], object]) -> float:
-    """Seconds until the results are there."""
-    begin = time.perf_counter()
+def timed(run: Callable[[], object]) -> tuple[float, float]:
+    """Seconds until the results are there, by the clock and of CPU."""
+    begin, begin_cpu = time.perf_counter(), time.process_time()
     ready(run())
-    return time.perf_counter() - begin
+    return time.perf_counter() - begin, time.process_time() - begin_cpu
 
 
 def main() -> None:
@@ -50,18 +51,23 @@ def main() -> None:
     a = jnp.asarray(np.random.default_rng(0).standard_normal((SIDE, SIDE), dtype=np.float32))
     product = jax.jit(jnp.matmul).lower(a, a).compile()
     state, _ = trainer.inner_step(trainer.start(), 1)
-    steps, products = [], []
+    steps, products, steps_cpu = [], [], []
     for step in range(1, ROUNDS + 1):
         products += [timed(lambda: product(a, a)) for _ in range(3)]
+        begin_cpu = time.process_time()
         state, cost = trainer.inner_step(state, step)
+        steps_cpu.append(time.process_time() - begin_cpu)
         steps.append(cost.compute_s[0])
-    rate = 2 * SIDE**3 / statistics.median(products)
-    step_s, floor_s = statistics.median(steps), flop / rate
+    product_s, product_cpu_s = (statistics.median(each) for each in zip(*products, strict=True))
+    rate, step_cpu_s = 2 * SIDE**3 / product_s, statistics.median(steps_cpu)
+    step_s, floor_s, floor_cpu_s = statistics.median(steps), flop / rate, flop / (2 * SIDE**3) * product_cpu_s
     print(f"matrix product {rate / 1e9:.0f} Gflop/s (float32, {SIDE} square, median of {len(products)})")
     print(
         f"step           {step_s:.2f} s, {flop / 1e9:.0f} Gflop in {SEQUENCES * LENGTH:,} tokens (median of {ROUNDS})"
     )
     print(f"floor          {floor_s:.2f} s; ratio {floor_s / step_s:.2f} of it reached")
+    ratio = floor_cpu_s / step_cpu_s
+    print(f"CPU seconds    {step_cpu_s:.2f} of a step, {floor_cpu_s:.2f} of its floor; ratio {ratio:.2f}")
     if sys.argv[1:2] == ["--profile"]:
         directory = Path(sys.argv[2])
         check_directory(directory)

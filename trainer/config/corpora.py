@@ -19,20 +19,20 @@ def _checked(value: Any) -> Any:
     """One name, or weights by name in the order of the names; a single corpus with a weight is the corpus alone."""
     if not isinstance(value, Mapping):
         if value == "":
-            raise InputError("corpus: got ''; write a name or a path")
+            raise InputError("got ''; write a name or a path")
         return value
     if not value:
-        raise InputError("corpus: has no text; write a name, or weights by name")
+        raise InputError("has no text; write a name, or weights by name")
     for name, weight in value.items():
         if not isinstance(name, str) or not name:
-            raise InputError(f"corpus: got {brief(name)} as a text; write a name or a path")
+            raise InputError(f"got {brief(name)} as a text; write a name or a path")
         if isinstance(weight, bool) or not isinstance(weight, int | float) or not math.isfinite(weight) or weight < 0:
             raise InputError(
-                f"corpus: {brief(name)}: got the weight {brief(weight)}; write a number above 0, or 0 to evaluate on "
+                f"{brief(name)}: got the weight {brief(weight)}; write a number above 0, or 0 to evaluate on "
                 "it without training"
             )
     if not sum(value.values()) > 0:
-        raise InputError("corpus: all weights are 0; write at least one above it")
+        raise InputError("all weights are 0; write at least one above it")
     return next(iter(value)) if len(value) == 1 else {name: float(value[name]) for name in sorted(value)}
 
 

@@ -43,7 +43,7 @@ def shares_of(weights: Mapping[str, float]) -> dict[str, int]:
     for name, weight in weights.items():
         if weight > 0 and counts[name] == 0:
             raise InputError(
-                f"corpus: {name}: {weight:g} of {total:g} is less than a share of 1/{PERIOD:,}; write more, or 0 to "
+                f"--corpus {name}: {weight:g} of {total:g} is less than a share of 1/{PERIOD:,}; write more, or 0 to "
                 "evaluate on it without training"
             )
     return counts

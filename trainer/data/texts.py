@@ -154,7 +154,7 @@ def _refuse_equal(corpora: dict[str, Corpus]) -> None:
     for name, corpus in corpora.items():
         if corpus.digest in seen:
             raise InputError(
-                f"corpus: {seen[corpus.digest]} and {name} are the same text; write it once, with the sum of both "
+                f"--corpus {seen[corpus.digest]} and {name} are the same text; write it once, with the sum of both "
                 "weights"
             )
         seen[corpus.digest] = name

@@ -94,6 +94,23 @@ def test_a_setting_is_what_the_option_and_the_file_are(field, tmp_path):
     assert configured(run, base, [f"{field}={written}"]) == by_option
 
 
+def test_a_mixture_is_the_same_from_options_a_file_and_a_setting(tmp_path):
+    weights = {"c4:50": 0.3, "docstrings": 0.7}
+    by_option = configured(None, OWN | {"corpus": ["docstrings=0.7", "c4:50=0.3"]}, ())
+    assert by_option.corpus == weights
+    run = tmp_path / "run.yaml"
+    run.write_text("corpus: {docstrings: 0.7, 'c4:50': 0.3}\n")
+    assert configured(run, OWN, ()) == by_option
+    assert configured(None, OWN, ["corpus={docstrings: 0.7, 'c4:50': 0.3}"]) == by_option
+    # an option replaces all weights of the file
+    assert configured(run, OWN | {"corpus": ["packages"]}, ()).corpus == "packages"
+    run.write_text("corpus: {docstrings: 0.7, docstrings: 0.3}\n")
+    with pytest.raises(InputError, match="docstrings"):
+        configured(run, OWN, ())
+    with pytest.raises(InputError, match=r"^options: corpus: 'docstrings': got the weight -1"):
+        configured(None, OWN | {"corpus": ["docstrings=-1", "packages=2"]}, ())
+
+
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
