@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from ...errors import ArgumentError
 from ...laws.communication import LEAST_BITS
 from ...topology.model import Datacenter, Topology
-from .options import Ask, Document, Option, option_on, told_apart_options, with_open_keys
+from .open_keys import with_open_keys
+from .options import Ask, Document, Option, option_on, told_apart_options
 from .parts import choices, part_of
 
 MOST_CHOICES = 31

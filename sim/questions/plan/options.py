@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -22,6 +22,7 @@ from ...strategies.shared.strategy import told_apart
 from ...topology.model import Topology
 from ...workload.extent import CHIP_FLOP_PER_S
 from ...workload.memory import Sharding
+from .open_keys import at_best, with_open_keys
 from .parts import choices, part_of
 from .serving import Serving
 
@@ -212,6 +213,13 @@ class Option:
         document |= {"failures": self.failures} if self.failures else {}
         return validate(Scenario, document, source="plan", in_si=True)
 
+    def placed(self) -> Option:
+        """The same with a placement, where its strategy leaves that to a search."""
+        strategy = at_best(
+            self.strategy, self.sites, self.scenario, self.ask.params, self.flop_per_s * self.ask.limit_s
+        )
+        return replace(self, strategy=strategy, label=strategy.label)
+
     def setting(self, scenario: Scenario) -> Setting:
         """The setting in which its closed form is evaluated."""
         return plan_job(scenario, self.strategy, 1).setting
@@ -236,7 +244,7 @@ def options(ask: Ask, topology: Topology) -> list[Option]:
             for each in with_open_keys(document, len(part.datacenters), ask.cadences):
                 option = option_on(ask, each, part)
                 if option.strategy.workers(len(part.datacenters)) == len(part.datacenters):
-                    found.setdefault(option.name, option)
+                    found.setdefault(option.name, option.placed())
         if len(found) == before:
             sites = len(topology.datacenters)
             raise ArgumentError(
@@ -251,25 +259,9 @@ def options(ask: Ask, topology: Topology) -> list[Option]:
 
 def told_apart_options(everything: Sequence[Option]) -> list[Option]:
     """The options, each strategy with a unique label."""
-    known = {str(option.document): option.label for option in everything}
+    known = {(str(option.document), option.label): option.label for option in everything}
     labels = dict(zip(known, told_apart(list(known.values())), strict=True))
-    return [replace(option, label=labels[str(option.document)]) for option in everything]
-
-
-def with_open_keys(document: Document, sites: int, sync_every: Sequence[int]) -> Iterator[Document]:
-    """An entry with its open keys filled in: one replica in each datacenter, or one over all (some kinds); every H."""
-    strategy = STRATEGIES[document["kind"]]
-    keys = strategy.model_fields
-    replicas: list[int | None] = [None]
-    if "replicas" in document:
-        replicas = [document["replicas"]]
-    elif "replicas" in keys:
-        replicas = [*([1] if strategy.one_over_all else []), *([sites] if sites > 1 else [])]
-    cadence = [None] if "sync_every" in document or "sync_every" not in keys else list(sync_every)
-    for count in dict.fromkeys(replicas):
-        for every in cadence:
-            more = {"replicas": count, "sync_every": every}
-            yield document | {key: value for key, value in more.items() if value is not None}
+    return [replace(option, label=labels[str(option.document), option.label]) for option in everything]
 
 
 def option_on(ask: Ask, document: Document, part: Topology) -> Option:

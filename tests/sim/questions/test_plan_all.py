@@ -9,7 +9,7 @@ import pytest
 from sim import laws
 from sim.errors import InputError
 from sim.questions.plan.losers import CAUSES
-from sim.questions.plan.options import Ask
+from sim.questions.plan.options import Ask, options
 from sim.questions.plan.plan import answer
 from sim.scenario.failures import Failures
 from sim.topology.model import Topology
@@ -193,3 +193,19 @@ def test_of_many_choices_of_datacenters_the_first_ones_by_flop_per_second_are_ch
     assert set(found.best.sites) == set("fedcba"[: len(found.best.sites)])
     assert len(found.lost) >= 4
     assert any(note.startswith("datacenters: there are too many choices") for note in found.notes)
+
+
+def test_a_plan_places_stages_that_are_left_to_a_search_for_each_choice_of_datacenters():
+    """On the line a - c - b - d: along it, whatever the order of the datacenters; each choice has its own label."""
+    line = sites(4).model_dump(mode="json", exclude_none=True)
+    ends = [("a", "c"), ("c", "b"), ("b", "d")]
+    line["links"] = [{"between": pair, "bandwidth": "2 Gbit/s", "latency": "10 ms"} for pair in ends]
+    topology = Topology.model_validate(line)
+    found = {option.sites: option for option in options(asked(topology, strategies=("pipeline:sites=auto",)), topology)}
+    order = found["a", "b", "c", "d"].strategy.sites
+    assert order in (tuple("acbd"), tuple("dbca"))
+    assert len({option.label for option in found.values()}) == len(found) > 4
+    for chosen, option in found.items():
+        assert set(option.strategy.sites) == set(chosen)
+        (strategy,) = option.scenario(4e8, 2**18, 5).strategies
+        assert strategy.sites == option.strategy.sites

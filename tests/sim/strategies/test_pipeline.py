@@ -90,6 +90,26 @@ def test_what_is_lost_without_links_is_waiting_for_other_stages():
     assert lost_s == pytest.approx(found.wall_clock_s - found.compute_s, rel=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("schedule", "share"),
+    [("gpipe", 3 / (8 + 3)), ("1f1b", 3 / (8 + 3)), ("zero-bubble", 3 / (3 * 8 + 3))],
+)
+def test_two_sites_with_two_stages_each_are_four_datacenters_with_wide_links_inside(schedule, share):
+    """As the page says how to write it: the bubble is that of four stages, and one border alone crosses the sites."""
+    names = ["a1", "a2", "b1", "b2"]
+    widths = [("a1", "a2", FREE), ("a2", "b1", FREE), ("b1", "b2", FREE)]
+    links = [{"between": [one, other], **own} for one, other, own in widths]
+    topology = {"name": "t", "datacenters": [{"name": name, "inside": FREE} for name in names], "links": links}
+    workload = {"params": 1e9, "steps": 20, "batch_tokens": BATCH, "chips": 64, "layers": LAYERS}
+    workload |= {"memory": {"width": WIDTH}}
+    asked = pipeline(microbatches=8, schedule=schedule)
+    document = {"topology": topology | {"collective": "ring"}, "workload": workload, "strategies": [asked]}
+    (found,) = run(validate(Scenario, document, source="test")).runs
+    assert 1 - found.compute_utilization == pytest.approx(share, rel=1e-9)
+    crossing = sum(link.bytes for link in found.links if {"a2", "b1"} == {*link.name.split(" -> ")})
+    assert crossing == pytest.approx(found.steps * 2 * BATCH * WIDTH * 2, rel=1e-9)
+
+
 # Borders that take time.
 
 
