@@ -31,7 +31,7 @@ def committed_rows(name):
 
 NEEDS_FILES = {"zero_shot"}
 """Experiments on question sets that are not part of this project."""
-GATHERS = {"evidence", "strategies", "published_exchanges", "published_halos", "communication"}
+GATHERS = {"evidence", "strategies", "published_exchanges", "published_halos", "published_bandwidths", "communication"}
 """Have no rows; test_evidence.py, test_strategies_table.py, ..., and tests/sim/laws/test_communication.py look at them."""
 
 
