@@ -276,7 +276,9 @@ TRAINING: tuple[tuple[str, Rule], ...] = (
     ),
     (
         "every exchange is among all replicas",
-        lambda s, _: strategies(s, lambda each: getattr(each, "across_every", 0) == 1, "regions"),
+        lambda s, _: strategies(
+            s, lambda each: each.meetings.of_all and getattr(each, "across_every", 0) == 1, "regions"
+        ),
     ),
 )
 """Each reason, with the rule that finds its keys."""

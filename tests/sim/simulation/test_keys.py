@@ -496,6 +496,7 @@ BASES["regional servers"] = {
     "workload": {**SMALL, "batch_tokens": 4e6, "chips": 6, "chip_speed": "200 Tflop/s"},
     "strategies": [
         {"kind": "halos", "replicas": 3, "regions": 3, "sync_every": 4, "across_every": 2},
+        {"kind": "halos", "replicas": 3, "regions": 1, "sync_every": 5, "across_every": 2},
         {"kind": "data-parallel"},
     ],
 }
@@ -504,7 +505,8 @@ OTHERS: dict[tuple[str, str], list] = {
     ("Scenario", "strategies"): [[{"kind": "diloco", "replicas": 2, "sync_every": 9}]],
     ("Scenario", "workload"): [{"params": 3e7, "steps": 5, "batch_tokens": 65536}],
     ("TwoLevelDiLoCo", "regions"): [3],
-    ("HALoS", "regions"): [1],
+    ("HALoS", "regions"): [1, 3],
+    ("HALoS", "replicas"): [2],
     ("GossipDiLoCo", "seed"): [1, 2, 3, 4],
     ("SparseLoCo", "gather"): [1, 2],
     ("Store", "at"): ["iy"],

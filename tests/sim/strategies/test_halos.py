@@ -175,6 +175,16 @@ def test_what_does_not_fit_is_refused_with_what_to_write():
         HALoS(local_steps=(3, 2, 3, 3)).with_replicas(2)
 
 
+def test_with_an_exchange_after_every_change_regions_still_matter_and_no_note_says_otherwise():
+    """As they do not in DiLoCo on two levels, where every exchange is then among all."""
+    ask = {"kind": "halos", "replicas": 4, "sync_every": 5, "across_every": 1}
+    two, four = (run(scenario(ask | {"regions": regions})) for regions in (2, 4))
+    assert two.runs[0].wall_clock_s != four.runs[0].wall_clock_s
+    assert not any("regions" in note for note in two.notes)
+    one = run(scenario(ask | {"regions": 1}))
+    assert any("across_every" in note and "one region only" in note for note in one.notes)
+
+
 def test_with_fewer_replicas_regions_that_do_not_fill_are_one():
     eight = HALoS(replicas=8, regions=4, server=3)
     assert (eight.with_replicas(4).regions, eight.with_replicas(4).server) == (4, 3)
