@@ -1,4 +1,4 @@
-"""Keys of pipelines that change nothing in a scenario, as no two messages ever meet on a link (see `keys`)."""
+"""Keys of pipelines that change nothing in a scenario: of where stages are, and of messages that meet (see `keys`)."""
 
 from __future__ import annotations
 
@@ -27,6 +27,13 @@ def _apart(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
             yield from given(job.strategy, f"strategies[{position}]", "bandwidth_sharing")
 
 
+def _found_where_they_were(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
+    everywhere = [site.name for site in scenario.topology.datacenters]
+    for position, job in with_jobs(scenario, jobs):
+        if job.placed and [site.name for site in job.sites] == everywhere[: len(job.sites)]:
+            yield from given(job.asked, f"strategies[{position}]", "sites")
+
+
 def _share_a_link(topology: Topology, job: Job) -> bool:
     """Whether any link is on the way of two connections, of which a pair of sites has one for each kind of message."""
     ways = {(one.collective.name, one.collective.touches) for one in _messages(job)}
@@ -50,5 +57,6 @@ def _wires(topology: Topology, start: str, end: str) -> set[Hashable]:
 MESSAGES: tuple[tuple[str, Rule], ...] = (
     ("at the published cost messages take turns anyway", _published),
     ("no two messages share a link", _apart),
+    ("the search found the first datacenters in their order, which stages have without it", _found_where_they_were),
 )
 """Each reason, with the rule that finds its keys."""

@@ -122,6 +122,7 @@ def test_what_was_found_is_told_and_can_be_written_down():
     answer = run(asked(line("a", "c", "b"), sites="auto"))
     order = [site.name for site in answer.runs[0].sites]
     assert f"on={','.join(order)}" in answer.runs[0].label
+    assert not any(note.startswith("without effect") and "sites" in note for note in answer.notes)
     assert [note for note in answer.notes if f"stages at {' > '.join(order)}: of all 6 placements" in note]
     again = run(asked(line("a", "c", "b"), sites=order)).runs[0]
     assert again.wall_clock_s == answer.runs[0].wall_clock_s
@@ -130,7 +131,9 @@ def test_what_was_found_is_told_and_can_be_written_down():
 def test_of_equal_placements_it_is_the_first():
     links = [{"between": pair, "bandwidth": "1 Gbit/s", "latency": "1 ms"} for pair in combinations("cab", 2)]
     topology = {"datacenters": [{"name": name, "inside": INSIDE} for name in "cab"], "links": links}
-    assert [site.name for site in run(asked(topology, sites="auto")).runs[0].sites] == ["c", "a", "b"]
+    answer = run(asked(topology, sites="auto"))
+    assert [site.name for site in answer.runs[0].sites] == ["c", "a", "b"]
+    assert any(note.startswith("without effect: strategies[0].sites (the search found") for note in answer.notes)
 
 
 def test_of_more_placements_than_are_tried_a_search_finds_the_line():
