@@ -32,6 +32,13 @@ RUNS = Path(__file__).parent / "descendants.csv"
 REPLICAS, SYNC_EVERY, SEQUENCES = 4, 30, 8
 RATES = (4e-3, 8e-3)
 """Peak inner rates that are tried: 4e-3 is the best one of DiLoCo with four replicas."""
+DECOUPLED: dict[str, Any] = {
+    "algorithm": "decoupled-diloco",
+    "fragments": 2,
+    "overlap_steps": 2,
+    "outer_learning_rate": 0.7,
+    "outer_momentum": 0.5,
+}
 KINDS: dict[str, dict[str, Any]] = {
     "DiLoCo": {"algorithm": "diloco", "outer_learning_rate": 0.6, "outer_momentum": 0.9},
     "DiLoCo, outer SGD": {"algorithm": "diloco", "outer_learning_rate": 1.0, "outer_momentum": 0.0},
@@ -45,13 +52,15 @@ KINDS: dict[str, dict[str, Any]] = {
         "outer_learning_rate": 0.7,
         "outer_momentum": 0.5,
     },
+    "Decoupled DiLoCo": {**DECOUPLED, "quorum": 4},
+    "Decoupled DiLoCo, one learner at half pace": {**DECOUPLED, "quorum": 3, "paces": (1.0, 1.0, 1.0, 0.5)},
 }
 """What is trained, by its name on the page."""
 FIELDS = ("name", "learning_rate", "seed", "params", "steps", "tokens", "held_out_loss", "held_out_error", "seconds")
 
 
-def config_of(name: str, learning_rate: float, seed: int) -> TrainConfig:
-    """One of them as a training run of 20 tokens a parameter: all else as in the study."""
+def config_of(name: str, learning_rate: float, seed: int, steps: int | None = None) -> TrainConfig:
+    """One of them as a training run of so many steps, else of 20 tokens a parameter: all else as in the study."""
     layers, width = SIZES[SMALLEST]
     model = ModelConfig(layers=layers, width=width, heads=2, hidden=4 * width, vocab=VOCAB)
     return TrainConfig.model_validate(
@@ -60,7 +69,7 @@ def config_of(name: str, learning_rate: float, seed: int) -> TrainConfig:
             "replicas": REPLICAS,
             "replicas_per_device": REPLICAS,
             "sync_every": SYNC_EVERY,
-            "steps": max(1, round(20 * count_params(model) / (SEQUENCES * LENGTH))),
+            "steps": steps or max(1, round(20 * count_params(model) / (SEQUENCES * LENGTH))),
             "sequence_length": LENGTH,
             "sequences": SEQUENCES // REPLICAS,
             "microbatches": 1,
@@ -88,14 +97,14 @@ def best_rate(done: Sequence[Row], name: str) -> float | None:
     return min(tried, key=lambda rate: tried[rate]) if set(RATES) <= set(tried) else None
 
 
-def run(name: str, learning_rate: float, seed: int) -> Row:
+def run(name: str, learning_rate: float, seed: int, steps: int | None = None) -> Row:
     """Trains one of them to its end and measures its global model on held-out text."""
-    config, clock = config_of(name, learning_rate, seed), Clock()
+    config, clock = config_of(name, learning_rate, seed, steps), Clock()
     data = text_of(config)
     begin = clock()
     trainer = Trainer(config, data.batches.rows, make_mesh(config.rows, 1), alone=False)
     state = trainer.start()
-    for step in range(1, config.steps + 1):
+    for step in range(1, trainer.steps + 1):
         state, _ = trainer.inner_step(state, step)
         if trainer.follows(step):
             state, _ = trainer.outer_step(state, step)
@@ -108,18 +117,18 @@ def run(name: str, learning_rate: float, seed: int) -> Row:
     return {field: str(value) for field, value in zip(FIELDS, values, strict=True)}
 
 
-def read() -> list[Row]:
+def read(path: Path = RUNS) -> list[Row]:
     """The finished runs."""
-    if not RUNS.exists():
+    if not path.exists():
         return []
-    with RUNS.open(newline="") as file:
+    with path.open(newline="") as file:
         return list(csv.DictReader(file))
 
 
-def append(row: Row) -> None:
+def append(row: Row, path: Path = RUNS) -> None:
     """One more line, written at once."""
-    fresh = not RUNS.exists()
-    with RUNS.open("a", newline="") as file:
+    fresh = not path.exists()
+    with path.open("a", newline="") as file:
         writer = csv.DictWriter(file, FIELDS, lineterminator="\n")
         if fresh:
             writer.writeheader()

@@ -173,3 +173,38 @@ def test_the_page_shows_the_mixtures_that_were_trained(study):
         assert 100 * law.spread == pytest.approx(mean, abs=0.06)
     assert 100 * found.best[1].share == pytest.approx(53, abs=0.5)
     assert found.best_measured - found.best_loss == pytest.approx(0.023, abs=0.001)
+
+
+def test_the_page_shows_the_runs_at_equal_time(study):
+    equal_time = study("equal_time")
+    assert "\n".join(equal_time.table(equal_time.runs())) in (FOLDER / "README.md").read_text()
+    # each has as many steps as fit into the time, and nothing else was run
+    asked = {(timed.name, equal_time.steps_within(timed, equal_time.budget_s())) for timed in equal_time.TIMED}
+    assert {(row["name"], int(row["steps"])) for row in equal_time.read(equal_time.RUNS)} <= asked
+
+
+def test_as_many_steps_are_trained_as_fit_into_the_time_of_the_replay(study):
+    equal_time = study("equal_time")
+    budget = equal_time.budget_s()
+    assert budget == equal_time.seconds(equal_time.Timed(equal_time.BUDGET), 1124)
+    for timed in (equal_time.Timed("DiLoCo, less momentum"), equal_time.Timed("DiLoCo, less momentum", slow=True)):
+        steps = equal_time.steps_within(timed, budget)
+        assert equal_time.seconds(timed, steps) <= budget < equal_time.seconds(timed, steps + 1)
+    # with a site at half speed every step of DiLoCo takes twice the compute, and its exchanges what they took
+    plain, slow = (equal_time.seconds(equal_time.Timed("DiLoCo, less momentum", slow=slow), 300) for slow in (0, 1))
+    assert slow - plain == pytest.approx(300 * 0.0146, rel=0.05)
+
+
+def test_what_is_timed_is_the_strategy_of_what_is_trained(study):
+    equal_time, descendants = study("equal_time"), study("descendants")
+    for timed in equal_time.TIMED:
+        config, own = descendants.config_of(timed.name, 8e-3, 0, 500), equal_time.strategy_of(timed.name)
+        assert (config.algorithm, config.replicas, config.sync_every) == (
+            own["kind"],
+            own["replicas"],
+            own["sync_every"],
+        )
+        shared = ("top", "fragments", "overlap_steps", "quorum")
+        given = {key: value for key in shared if (value := getattr(config, key)) not in (None, 0)}
+        assert {key: own.get(key, 64 if key == "top" else None) for key in given} == given
+        assert config.steps == 500

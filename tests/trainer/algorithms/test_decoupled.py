@@ -133,6 +133,13 @@ def test_what_a_slow_learner_did_before_it_took_a_fragment_over_does_not_count()
     assert token_weights({0: 0, 2: 0}, 3) == (1.0, 0.0, 1.0)
 
 
+def test_who_comes_when_a_grace_is_over_is_in_the_next_merge():
+    """Exchanges open at 1, 2, 3, ..., their grace is 2, and the slow one comes at 2, 4, 6, ...: the second is over."""
+    own = {"paces": ("1", "1", "0.5"), "quorum": 1, "sync_every": 3, "fragments": 3, "overlap_steps": 2}
+    joined = [merge.joined for merge in events_of(schedule(**own), "merge")]
+    assert joined[:6] == [(0, 1, 2), (0, 1)] * 3
+
+
 def test_all_learners_take_their_turns_in_the_order_of_time():
     plan = schedule(paces=("1", "0.7", "0.3", "1"), quorum=1, each_steps=30, overlap_steps=2)
     own = [[step for moment in moments(plan) for who, step in moment.turns if who == learner] for learner in range(4)]
