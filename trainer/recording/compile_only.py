@@ -36,7 +36,7 @@ from ..programs.roofline import Roofline, estimate_roofline
 from ..training.costs import InnerCost
 from .header import make_header
 from .inventory import Programs, programs_of
-from .memory_advice import DoesNotFit, check_memory, fitted, smaller
+from .memory_advice import DoesNotFit, advice, check_memory, check_states, fitted, held_bytes
 from .recorder import Listener, Summary
 from .records import among, exchange_records, inner_records
 from .targets import native_log_hidden
@@ -140,9 +140,10 @@ def estimate(
 def _compiled(config: TrainConfig, mesh: Mesh, devices: list[Any], listener: Listener) -> tuple[TrainConfig, Programs]:
     """The programs of a run, in as many microbatches as the memory of the devices asks for, unless they are given."""
     adapts, config = config.microbatches is None, config.on(platform_of(devices[0]))
+    there = recorded_device(devices).memory_bytes
+    check_states(config, there)
     if not adapts:
         return config, compile_for(config, mesh)
-    there = recorded_device(devices).memory_bytes
     return fitted(
         config, lambda run: compile_for(run, mesh), lambda made: made.memory().peak_bytes, there, listener.note
     )
@@ -203,7 +204,7 @@ def compile_for(config: TrainConfig, mesh: Mesh) -> Programs:
                 compile_inner(config, lane), lane, outer, mesh, algorithm.schedule, share=config.replicas_per_device
             )
     except jax.errors.JaxRuntimeError as error:
-        raise _compile_error(config, str(error)) from None
+        raise _compile_error(config, str(error), recorded_device(list(mesh.devices.flat)).memory_bytes) from None
     programs.check_compute_alone()
     return programs
 
@@ -214,13 +215,14 @@ def _estimated_cost(config: TrainConfig, header: Header, programs: Programs) -> 
     return InnerCost([step_s] * config.replicas, None, [math.nan] * config.replicas, nothing)
 
 
-def _compile_error(config: TrainConfig, message: str) -> CrosshaulError:
+def _compile_error(config: TrainConfig, message: str, there: float | None) -> CrosshaulError:
     first = " ".join(message.splitlines()[:1])
     if "RESOURCE_EXHAUSTED" in message:
         used = re.search(r"\(([\d.]+\w)\) exceeds available \w+ \(([\d.]+\w)\)|Used ([\d.]+\w) of ([\d.]+\w)", message)
         have = [amount for amount in used.groups() if amount] if used else []
         needs = f"needs {have[0]} of {have[1]}" if have else f"does not say how much it needs ({first})"
-        return DoesNotFit(f"--target: the run does not fit the chip's memory: it {needs}; {smaller(config)}")
+        better = advice(config, held_bytes(config), there or math.inf)
+        return DoesNotFit(f"--target: the run does not fit the chip's memory: it {needs}; {better}")
     return CrosshaulError(f"the compiler refused the run: {first}")
 
 

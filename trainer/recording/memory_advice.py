@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
+
+import jax
 
 from sim.errors import InputError
 from sim.trace.file import Header
 from sim.units.in_words import human_bytes
 
+from ..config.kinds import KINDS
 from ..config.run import TrainConfig
+from ..programs.step_functions import step_functions
 
 Compiled = TypeVar("Compiled")
 
@@ -64,6 +68,37 @@ def _more_microbatches(config: TrainConfig) -> int | None:
     return next((count for count in counts if config.sequences % count == 0), None)
 
 
+def held_bytes(config: TrainConfig) -> float:
+    """What a device keeps between steps at least: parameters and optimizer states, before anything is compiled [byte].
+
+    Of the outer steps it counts the parameters at the last one and the outer momentum.
+    Limits: as if every array were divided evenly among shards and parts; what exchanges under way take comes on top.
+    """
+    step = step_functions(config)
+    params = _bytes(step.params)
+    spread = config.shards * (config.devices_per_replica if config.fully_sharded else 1)
+    outer = 2 * params if KINDS[config.algorithm].outer_steps else 0
+    return config.replicas_per_device * (params + _bytes(step.state) + outer) / spread
+
+
+def _bytes(shapes: Any) -> int:
+    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(shapes))
+
+
+def check_states(config: TrainConfig, there_bytes: float | None) -> None:
+    """Makes sure that what stays on a device fits it, before minutes are spent on compiling.
+
+    Raises:
+      InputError: parameters and optimizer states alone need more.
+    """
+    held = held_bytes(config)
+    if there_bytes is not None and held > there_bytes:
+        raise InputError(
+            f"--target: the run does not fit the chip's memory of {human_bytes(there_bytes)}: "
+            f"{advice(config, held, there_bytes)}"
+        )
+
+
 def check_memory(config: TrainConfig, header: Header) -> None:
     """Makes sure that the compiled programs fit.
 
@@ -77,19 +112,27 @@ def check_memory(config: TrainConfig, header: Header) -> None:
     there, needed = header.device.memory_bytes, header.memory
     if there is None or needed is None or needed.peak_bytes <= there:
         return
-    resident = needed.resident_bytes
-    if resident > 0.8 * there:
-        share = 2 ** math.ceil(math.log2(resident / (0.6 * there)))
-        advice = (
-            f"parameters and optimizer states alone take {human_bytes(resident)}: write --shards "
-            f"{config.shards * share}, or a smaller --model"
-        )
-    else:
-        advice = f"all but {human_bytes(resident)} of it are activations and gradients: {smaller(config)}"
     raise InputError(
         f"--target: the run does not fit the chip's memory: it needs {human_bytes(needed.peak_bytes)} a device of "
-        f"{human_bytes(there)}; {advice}"
+        f"{human_bytes(there)}; {advice(config, needed.resident_bytes, there)}"
     )
+
+
+def advice(config: TrainConfig, held: float, there: float) -> str:
+    """What fills the memory of a run that does not fit, and the option that makes it smaller.
+
+    Args:
+      config: the run.
+      held: what stays on a device between steps [byte].
+      there: the memory of the device [byte].
+    """
+    if held > 0.8 * there:
+        share = 2 ** math.ceil(math.log2(held / (0.6 * there)))
+        return (
+            f"parameters and optimizer states alone take {human_bytes(held)}: write --shards {config.shards * share} "
+            "with a target of as many times the devices, or a smaller --model"
+        )
+    return f"all but {human_bytes(held)} of it are activations and gradients: {smaller(config)}"
 
 
 def smaller(config: TrainConfig) -> str:

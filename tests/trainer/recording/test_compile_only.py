@@ -10,7 +10,7 @@ import pytest
 jax = pytest.importorskip("jax")
 pytest.importorskip("optax")
 
-from sim.errors import CrosshaulError, InputError  # noqa: E402
+from sim.errors import InputError  # noqa: E402
 from sim.trace.file import Exchange, OuterStep, Step, read_header, read_records  # noqa: E402
 from sim.units.chips import chips  # noqa: E402
 from trainer.cli.record_trace import main  # noqa: E402
@@ -111,45 +111,6 @@ def test_without_libtpu_it_says_what_to_install(tmp_path, capsys, monkeypatch):
     assert "pip install 'crosshaul[tpu]'" in capsys.readouterr().err
     assert compiled(tmp_path / "run.jsonl", "--target", "gpu:h100") == 2
     assert "pip install 'crosshaul[cuda]'" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    "message",
-    [
-        "RESOURCE_EXHAUSTED: Ran out of memory on HBM, the total memory required for HLO temporaries (1.01T) exceeds "
-        "available HBM (15.75G).",
-        "RESOURCE_EXHAUSTED: XLA:TPU compile permanent error. Ran out of memory. Used 1.01T of 15.75G hbm.",
-    ],
-)
-def test_a_run_too_large_for_the_chip_says_by_how_much(message):
-    run = TrainConfig(model=MODEL, algorithm="data-parallel", sequences=6, microbatches=2)
-    error = target._compile_error(run, message)
-    assert isinstance(error, InputError)
-    assert "needs 1.01T of 15.75G; write --microbatches 3 or --remat dots" in str(error)
-    assert not isinstance(target._compile_error(run, "INTERNAL: something else"), InputError)
-    assert isinstance(target._compile_error(run, "INTERNAL: something else"), CrosshaulError)
-
-
-@pytest.mark.parametrize(
-    ("changes", "says"),
-    [
-        ({"microbatches": 1}, "write --microbatches 2 or --remat dots"),
-        ({}, "gradients: write --remat dots"),  # as many microbatches as there are sequences were tried
-        ({"microbatches": 4, "remat": "dots"}, "write --remat layer"),
-        ({"microbatches": 4, "remat": "layer"}, "write --shards 2, or a shorter --sequence-length"),
-    ],
-    ids=str,
-)
-def test_what_does_not_fit_ends_with_the_option_that_makes_it_smaller(changes, says, tmp_path, monkeypatch):
-    chip = replace(chips()[0], name="of a test", peak_flop_per_s=1e14, memory_bytes=6e6)
-    for module in (devices, target):
-        monkeypatch.setattr(module, "chip_of_kind", lambda kind: chip)
-    config = TrainConfig(model=MODEL, algorithm="data-parallel", sequence_length=256, sequences=4, steps=1, **changes)
-    path = tmp_path / "run.jsonl"
-    with pytest.raises(InputError, match=r"it needs [\d.]+ MB a device of 6.00 MB") as caught:
-        estimate(config, jax.devices()[:1], path, utilization=0.4, command="c", overwrite=False, listener=SILENT)
-    assert says in str(caught.value)
-    assert not path.exists()
 
 
 @pytest.fixture
@@ -266,33 +227,6 @@ def test_two_shards_of_a_slice_each_have_half_of_a_replica(algorithm, replicas, 
     ]
     assert across[0] == (4 * count_params(MODEL) if replicas == 2 else 0)
     assert across[1] == pytest.approx(across[0] / 2, rel=0.05)
-
-
-@needs_libtpu
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("shape", "says"),
-    [
-        # 12 bytes a parameter of 1.7 billion; 64 sequences of 4,096 tokens at 100 kB a token and layer
-        (["--layers", "2", "--width", "8192", "--heads", "64", "--vocab", "8192"], "write --shards 4"),
-        (
-            [
-                *("--layers", "4", "--width", "1024", "--heads", "8", "--vocab", "512"),
-                *("--sequence-length", "4096", "--sequences", "64", "--microbatches", "1"),
-            ],
-            "write --microbatches 2 or --remat dots",
-        ),
-    ],
-    ids=["state", "activations"],
-)
-def test_what_a_tpu_cannot_hold_ends_with_the_option_that_makes_it_fit(shape, says, tmp_path, capsys):
-    path = tmp_path / "run.jsonl"
-    run = ["--algorithm", "data-parallel", "--steps", "4", *shape, "--target", "tpu:v5e:1x1", "--no-run"]
-    assert call(*run, "--output", path) == 2
-    said = " ".join(capsys.readouterr().err.split())
-    assert "--target: the run does not fit the chip's memory" in said
-    assert says in said
-    assert not path.exists()
 
 
 @needs_libtpu
