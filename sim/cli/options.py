@@ -45,7 +45,11 @@ TraceOption = Annotated[
 _KIND: dict[str, Any] = {"metavar": "NAME", "autocompletion": strategies_from}
 StrategiesOption = Annotated[
     list[str] | None,
-    typer.Option(help="Strategy to compare; repeat. `diloco:replicas=4,sync_every=100` sets its parameters.", **_KIND),
+    typer.Option(
+        help="Strategy to compare; repeat. `diloco:replicas=4,sync_every=100` sets its parameters; a list stands in "
+        "brackets, `async-diloco:local_steps=[30,20]`.",
+        **_KIND,
+    ),
 ]
 SetOption = Annotated[
     list[str] | None,

@@ -40,6 +40,18 @@ def _split(entry: str, example: str) -> tuple[list[str | int], Any]:
     return keys, read_value(value, "{settings} {entry}", entry)
 
 
+def split_at_commas(text: str) -> list[str]:
+    """`replicas=2,local_steps=[30,20]` -> its parts between the commas that are in no brackets."""
+    parts, depth = [""], 0
+    for each in text:
+        depth += (each in "[{") - (each in "]}" and depth > 0)
+        if each == "," and not depth:
+            parts.append("")
+        else:
+            parts[-1] += each
+    return parts
+
+
 def read_value(text: str, source: str, entry: str) -> Any:
     """The value of a key, as YAML; an error names the argument."""
     try:

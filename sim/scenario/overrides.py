@@ -7,13 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..documents.nearest import LETTERS, nearest
-from ..documents.settings import read_value
+from ..documents.settings import read_value, split_at_commas
 from ..errors import ArgumentError, InputError
 from ..strategies import STRATEGIES
 
 
 def parse_strategy(entry: str) -> dict[str, Any]:
-    """`diloco:replicas=4,sync_every=100` -> the document of that strategy.
+    """`diloco:replicas=4,sync_every=100` -> the document of that strategy; a list stands in brackets, `[30,20]`.
 
     Raises:
       InputError: an unknown kind, or something that is not `key=value`.
@@ -25,7 +25,7 @@ def parse_strategy(entry: str) -> dict[str, Any]:
         known = nearest(kind, list(STRATEGIES))
         raise ArgumentError("{strategies}: there is none named {kind!r}; {known}", kind=kind, known=known)
     pairs = []
-    for part in filter(None, rest.split(",")):
+    for part in filter(None, split_at_commas(rest)):
         key, equals, value = part.partition("=")
         if not equals:
             told = "{strategies} {entry}: {part!r} sets nothing; write {kind}:key=value,key=value"
@@ -69,8 +69,9 @@ _WORDS = {
     "by layer": ("overlap", "layers"),
     "sequential": ("pattern", "sequential"),
     "open end": ("closing_exchange", False),
+    "by-speed": ("local_steps", "by-speed"),
 }
-_LABEL = re.compile(rf"(?: (?:[A-Za-z]+=[0-9.]+|[0-9.]+-bit|{'|'.join(_WORDS)}))*")
+_LABEL = re.compile(rf"(?: (?:[A-Za-z]+=[0-9.]+|H=[0-9]+(?:/[0-9]+)+|[0-9.]+-bit|{'|'.join(_WORDS)}))*")
 
 
 def _labelled(label: str) -> dict[str, Any] | None:
@@ -92,7 +93,9 @@ def _labelled(label: str) -> dict[str, Any] | None:
             "with the keys that `simulate list strategies` shows"
         )
         raise ArgumentError(told, label=label, kind=kinds[words])
-    values = [(LETTERS.get(name, (name,))[0], value) for name, value in re.findall(r"([A-Za-z]+)=([0-9.]+)", rest)]
+    numbers = re.findall(r"([A-Za-z]+)=([0-9.]+)(?![0-9./])", rest)
+    values = [(LETTERS.get(name, (name,))[0], value) for name, value in numbers]
+    values += [("local_steps", f"[{each.replace('/', ',')}]") for each in re.findall(r"H=([0-9]+(?:/[0-9]+)+)", rest)]
     values += [("payload_bits", bits) for bits in re.findall(r"([0-9.]+)-bit", rest)]
     pairs = [(key, read_value(value, "{strategies} {entry}", label)) for key, value in values]
     return _document(label, kinds[words], [*pairs, *(pair for word, pair in _WORDS.items() if word in rest)])

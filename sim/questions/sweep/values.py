@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from ...documents.settings import read_value
+from ...documents.settings import read_value, split_at_commas
 from ...documents.validation import parse_yaml
 from ...errors import ArgumentError, InputError
 from ...scenario.overrides import parse_strategy
@@ -76,10 +76,10 @@ def _listed(key: str, text: str) -> tuple[Any, ...]:
     """Values with commas between them; a strategy keeps the commas between its own parameters."""
     if key == STRATEGY:
         return tuple(_strategies(text))
-    listed = parse_yaml(text, f"{key}: ") if text.startswith("[") else None
+    parts = [part.strip() for part in split_at_commas(text)]
+    listed = parse_yaml(text, f"{key}: ") if text.startswith("[") and len(parts) == 1 else None
     if isinstance(listed, list):
         return tuple(listed)
-    parts = [part.strip() for part in text.split(",")]
     if not all(parts):
         raise ArgumentError("{vary} {key}={text}: a value is missing beside a comma; write it", key=key, text=text)
     return tuple(read_value(part, "{vary} {entry}", f"{key}={text}") for part in parts)
@@ -87,7 +87,7 @@ def _listed(key: str, text: str) -> tuple[Any, ...]:
 
 def _strategies(text: str) -> list[str]:
     found: list[str] = []
-    for part in text.split(","):
+    for part in split_at_commas(text):
         begins = part.partition(":")[0].strip() in STRATEGIES or "=" not in part
         if begins or not found:
             found.append(part.strip())

@@ -186,6 +186,8 @@ def test_a_letter_of_a_label_is_told_its_key(simulate, scenario_file, words, let
         "streaming-diloco:fragments=3,pattern=sequential,overlap_steps=2",
         "eager-diloco:fragments=2,sync_every=7",
         "async-diloco:replicas=3",
+        "async-diloco:replicas=3,local_steps=by-speed",
+        "async-diloco:replicas=3,local_steps=[30,20,9],payload_bits=4",
         "elastic-diloco:replicas=5,quorum=4",
     ],
 )
@@ -200,3 +202,25 @@ def test_a_label_with_more_than_keys_is_told_what_to_write(simulate):
     assert code == 2
     assert "write diloco:key=value,key=value" in err
     assert parse_strategy("DiLoCo") == {"kind": "diloco"}
+
+
+def test_the_commas_of_a_list_are_its_own():
+    assert parse_strategy("async-diloco:local_steps=[30, 20],server=1") == {
+        "kind": "async-diloco",
+        "local_steps": [30, 20],
+        "server": 1,
+    }
+    assert parse_strategy("pipeline:sites=[b,a],stage_layers=[5,3]") == {
+        "kind": "pipeline",
+        "sites": ["b", "a"],
+        "stage_layers": [5, 3],
+    }
+    (strategy,) = load_scenario(workload="10b", strategies=["async-diloco:local_steps=[30,20]"]).strategies
+    assert (strategy.replicas, strategy.sync_every) == (2, 30)
+
+
+@pytest.mark.parametrize("entry", ["async-diloco:local_steps=[30,20", "async-diloco:local_steps=30],replicas=2"])
+def test_a_bracket_that_is_missing_is_told(simulate, entry):
+    code, _, err = simulate("--strategy", entry)
+    assert code == 2
+    assert "local_steps" in err

@@ -31,6 +31,14 @@ def test_a_strategy_keeps_the_commas_between_its_parameters():
     )  # fmt: skip
 
 
+def test_a_list_keeps_its_own_commas():
+    assert values_of("strategy", "async-diloco:local_steps=[30,20],server=1,diloco") == (
+        "async-diloco:local_steps=[30,20],server=1", "diloco",
+    )  # fmt: skip
+    assert values_of("local_steps", "[30,20], by-speed,[9,9]") == ([30, 20], "by-speed", [9, 9])
+    assert values_of("strategies[0].local_steps", "[[30, 20], even]") == ([30, 20], "even")
+
+
 @pytest.mark.parametrize(("way", "space"), [("log", np.geomspace), ("lin", np.linspace)])
 def test_a_range_is_that_of_numpy_with_both_its_ends(way, space):
     found = values_of("bandwidth_across", f"0.3:70:{way}:23")
