@@ -11,7 +11,7 @@ from .accounting import Tally
 from .calendar import Calendar, Leap
 from .interpreter import Replay
 from .ops import Op
-from .steady_state import MOST_CYCLES, MOST_MARKS, MOST_PERIODS, MOST_ROUNDS_WAITED, Marks, Rhythm, Rounds
+from .steady_state import MOST_CYCLES, MOST_MARKS, MOST_PERIODS, MOST_ROUNDS_WAITED, Beat, Marks, Rhythm, Rounds
 from .timeline import Timeline
 
 _CLEAR = 1e-6
@@ -66,16 +66,16 @@ class _Program:
         self._ops = islice(ops, self._taken, None)
 
 
-def first_guess(length: int, period: int, steps: int) -> int:
+def first_guess(beat: Beat, steps: int) -> int:
     """The inner steps of a run that are replayed at least, if it repeats itself as soon as can be."""
-    few = (2 * MOST_ROUNDS_WAITED + 2 + MOST_ROUNDS_WAITED + 1 + 2) * length
-    return min(steps, period + few + (steps - few) % period)
+    few = (2 * MOST_ROUNDS_WAITED + 2 + MOST_ROUNDS_WAITED + 1 + 2) * beat.longest
+    return min(steps, beat.period + few + (steps - few) % beat.period)
 
 
-def may_leap(length: int, period: int, steps: int) -> bool:
+def may_leap(beat: Beat, steps: int) -> bool:
     """Whether a run may leap over one period: after rounds to settle, and a period to compare, and before the end."""
-    settled = (2 * MOST_ROUNDS_WAITED + 2) * length
-    return steps > settled + 2 * period + (MOST_ROUNDS_WAITED + 1) * length
+    settled = (2 * MOST_ROUNDS_WAITED + 2) * beat.longest
+    return steps > settled + 2 * beat.period + (MOST_ROUNDS_WAITED + 1) * beat.longest
 
 
 def find_leaps(
@@ -83,8 +83,7 @@ def find_leaps(
     workers: Sequence[int],
     programs: Programs | None = None,
     *,
-    length: int,
-    period: int,
+    beat: Beat,
     steps: int,
     drains: bool,
 ) -> tuple[Calendar, Replay]:
@@ -94,9 +93,8 @@ def find_leaps(
       begin: begins a replay of the run with a calendar, which is empty at first; it leaves marks of every worker.
       workers: those who compute; others have nothing to do.
       programs: their ops, which are made to last; and in the end for as long as is replayed; None: they last.
-      length: inner steps of a round.
-      period: inner steps after which the programs of all workers repeat, a number of rounds.
-      steps: inner steps of every worker.
+      beat: the rounds of these workers.
+      steps: inner steps of a worker, in the mean.
       drains: whether nothing is under way, and all workers go on at the same time, after every round.
 
     Returns:
@@ -109,8 +107,8 @@ def find_leaps(
     calendar = Calendar()
     replay, marks = begin(calendar)
     waited = 0 if drains else MOST_ROUNDS_WAITED
-    search = _Search(replay, workers, marks, calendar, programs, (length, period, steps), waited)
-    while search.to_go() > period and search.goes_on():
+    search = _Search(replay, workers, marks, calendar, programs, beat, steps, waited)
+    while search.to_go() > beat.period and search.goes_on():
         search.leap()
     if not search.goes_on():
         replay.check_over()
@@ -130,14 +128,14 @@ class _Search:
         marks: Marks,
         calendar: Calendar,
         programs: Programs | None,
-        extent: tuple[int, int, int],
+        beat: Beat,
+        steps: int,
         waited: int,
     ) -> None:
         self._replay, self._env, self._calendar, self._waited = replay, replay.env, calendar, waited
         self._tallies: list[Tally] = [replay.traffic.tallies[worker] for worker in workers]
         self._marks = [marks[worker] for worker in workers]
-        self._length, self._period, self._steps = extent
-        self._programs = programs
+        self._beat, self._steps, self._programs = beat, steps, programs
         self._change_s = self._next_change_s()
 
     def _next_change_s(self) -> float:
@@ -149,8 +147,12 @@ class _Search:
 
     def to_go(self) -> int:
         """Inner steps that may be leapt over: those that no worker has begun, without the end of the run."""
-        ahead = max(tally.steps for tally in self._tallies)
-        return self._steps - self._calendar.steps - ahead - (MOST_ROUNDS_WAITED + 1) * self._length
+        ahead = self._beat.ahead(self._made())
+        return self._steps - self._calendar.steps - ahead - (MOST_ROUNDS_WAITED + 1) * self._beat.longest
+
+    def _made(self) -> list[int]:
+        """Inner steps that each worker has made."""
+        return list(map(_STEPS, self._tallies))
 
     def leap(self) -> None:
         """Leaps to the next change of a link, or to the end, once the run repeats itself; or goes on to the change."""
@@ -175,18 +177,17 @@ class _Search:
           How it repeats itself, and the sums where these cycles begin and end; None: a link changes first, or the run
           ends.
         """
-        first = 1 + max(tally.steps for tally in self._tallies) // self._length
+        first = 1 + self._beat.begun(self._made())
         for own in self._marks:
             own.clear()
-        every = self._period // self._length
-        rounds = Rounds(len(self._marks), self._length, every, self._waited, first)
+        rounds = Rounds(self._beat, self._waited, first)
         seen: list[tuple[float, Timeline]] = []
-        for whole in range(1, (MOST_PERIODS + MOST_CYCLES) * every):
-            if rounds.kept > MOST_MARKS or not self._replay_to((first + whole) * self._length):
+        for whole in range(1, (MOST_PERIODS + MOST_CYCLES) * self._beat.every):
+            if rounds.kept > MOST_MARKS or not self._replay_to(first + whole):
                 break
             rounds.take(self._marks)
             if rhythm := rounds.look(whole):
-                from_s = rounds.begin_s(whole - rhythm.cycle // self._length)
+                from_s = rounds.begin_s(whole - self._beat.rounds(rhythm.cycle))
                 return self._cycles(rhythm, [each for each in seen if each[0] >= from_s])
             if _is_noted(whole):
                 if not self._replay_to_a_gap(_CLEAR * rounds.lasted_s(whole - 2)):
@@ -198,11 +199,11 @@ class _Search:
         """The sums of two cycles: of those that begin where sums were taken, else of the next ones."""
         seen = [each for each in seen if each[0] + rhythm.seconds > self._env.now][:2]
         if not seen:
-            if not self._replay_to_a_gap(_CLEAR * rhythm.seconds * self._length / rhythm.cycle):
+            if not self._replay_to_a_gap(_CLEAR * rhythm.seconds / self._beat.rounds(rhythm.cycle)):
                 return None, []
             seen.append((float(self._env.now), self._replay.timeline()))
         until_s = seen[-1][0] + (3 - len(seen)) * rhythm.seconds
-        steps = math.ceil((until_s - self._env.now) / rhythm.seconds * rhythm.cycle) + 2 * self._length
+        steps = math.ceil((until_s - self._env.now) / rhythm.seconds * rhythm.cycle) + 2 * self._beat.longest
         if until_s >= self._change_s or not self._may_go_on(steps):
             return None, []
         if len(seen) == 1:
@@ -215,16 +216,16 @@ class _Search:
         self._env.run(until=moment_s)
         return self._replay.timeline()
 
-    def _replay_to(self, target: float) -> bool:
-        """Replays until every worker has made so many steps; False: a link changes first, or the run ends."""
-        env, tallies, change_s, before = self._env, self._tallies, self._change_s, list[int]()
+    def _replay_to(self, rounds: float) -> bool:
+        """Replays until every worker has made so many rounds; False: a link changes first, or the run ends."""
+        env, change_s, before = self._env, self._change_s, list[int]()
         while env.peek() < change_s:
-            steps = list(map(_STEPS, tallies))
+            steps = self._made()
             if steps != before:
                 before = steps
                 if not self._may_go_on(0):
                     return False
-                if min(steps) >= target:
+                if self._beat.reached(steps, rounds):
                     return True
             env.step()
         return False
@@ -249,9 +250,9 @@ class _Search:
             return False
         if self._programs is not None:
             left = self._steps - self._calendar.steps
-            made = self._programs.steps
+            made, period = self._programs.steps, self._beat.period
             while made < left and made - (left - to_go) <= steps:
-                made = min(left, made + max(1, made // (2 * self._period)) * self._period)
+                made = min(left, made + max(1, made // (2 * period)) * period)
             self._programs.become(made)
         return True
 

@@ -28,12 +28,56 @@ Marks = list[list[Mark]]
 
 
 @dataclass(frozen=True)
+class Beat:
+    """The rounds of a run of T inner steps, which are those of a worker in the mean.
+
+    Attributes:
+      lengths: inner steps of a round of each worker.
+      every: rounds after which the programs of all workers repeat; their steps are a whole number in the mean.
+    """
+
+    lengths: tuple[int, ...]
+    every: int
+
+    @property
+    def longest(self) -> int:
+        """The most inner steps of a worker in a round."""
+        return max(self.lengths)
+
+    @property
+    def period(self) -> int:
+        """Inner steps after which the programs of all workers repeat, in the mean."""
+        return self.steps(self.every)
+
+    def steps(self, rounds: int) -> int:
+        """Inner steps of so many rounds, in the mean of all workers, rounded up."""
+        return -(-rounds * sum(self.lengths) // len(self.lengths))
+
+    def rounds(self, steps: int) -> int:
+        """Whole rounds of a run of so many inner steps."""
+        return steps * len(self.lengths) // sum(self.lengths)
+
+    def begun(self, made: Sequence[int]) -> int:
+        """Whole rounds of the worker that is furthest, by the inner steps of each."""
+        return max(count // own for count, own in zip(made, self.lengths, strict=True))
+
+    def reached(self, made: Sequence[int], rounds: float) -> bool:
+        """Whether every worker has made the steps of so many rounds."""
+        return all(count >= rounds * own for count, own in zip(made, self.lengths, strict=True))
+
+    def ahead(self, made: Sequence[int]) -> int:
+        """Inner steps of a run, rounded up, in which the worker that is furthest has as many as it has made."""
+        team, workers = sum(self.lengths), len(self.lengths)
+        return max(-(-count * team // (workers * own)) for count, own in zip(made, self.lengths, strict=True))
+
+
+@dataclass(frozen=True)
 class Rhythm:
     """How a run repeats itself.
 
     Attributes:
-      settled: inner steps after which it does.
-      cycle: after how many inner steps.
+      settled: inner steps after which it does, in the mean of all workers.
+      cycle: after how many inner steps, likewise.
       seconds: how long such a cycle takes [s].
     """
 
@@ -50,15 +94,13 @@ class Rounds:
     rounds a period has.
 
     Args:
-      workers: how many there are.
-      length: inner steps of a round.
-      period: rounds after which the programs of all workers repeat.
+      beat: the rounds of the run.
       waited: rounds that an exchange is waited for after it began, at the latest; so many and one must repeat.
       first: the first round that is looked at, of which the first marks may be missing.
     """
 
-    def __init__(self, workers: int, length: int, period: int, waited: int, first: int = 0) -> None:
-        self._workers, self._length, self._period, self._waited, self._first = workers, length, period, waited, first
+    def __init__(self, beat: Beat, waited: int, first: int = 0) -> None:
+        self._beat, self._waited, self._first = beat, waited, first
         self._moments: list[list[array[float]]] = []
         """Of every round and worker the moments, in order [s]."""
         self._credit_s: dict[int, Sequence[float]] = {}
@@ -74,9 +116,9 @@ class Rounds:
 
     def take(self, marks: Marks) -> None:
         """Takes the marks of every worker since the last time, and removes them."""
-        for worker, own in enumerate(marks):
+        for worker, (own, length) in enumerate(zip(marks, self._beat.lengths, strict=True)):
             for mark in own:
-                number = mark.step // self._length - self._first
+                number = mark.step // length - self._first
                 if worker == 0:
                     if self._before is not None and number > self._before[0]:
                         self._begins_s[number] = self._before[1]
@@ -84,7 +126,7 @@ class Rounds:
                 if number < 0:
                     continue
                 while len(self._moments) <= number:
-                    self._moments.append([array("d") for _ in range(self._workers)])
+                    self._moments.append([array("d") for _ in marks])
                 done_s = mark.end_s if mark.done_s is None else mark.done_s
                 self._moments[number][worker].extend((mark.end_s, mark.begin_s, done_s))
                 if worker == 0:
@@ -97,14 +139,14 @@ class Rounds:
         for last in range(self._looked, min(whole, len(self._moments))):
             self._looked = last + 1
             for place in range(MOST_CYCLES):
-                earlier = last - (place + 1) * self._period
+                earlier = last - (place + 1) * self._beat.every
                 like = earlier >= max(self._waited - 1, 1) and self._same(last, earlier)
                 self._alike[place] = self._alike[place] + 1 if like else 0
             most = max(self._alike)
             if most > self._waited and most > self._waited + self._ahead(last):
-                cycle = (self._alike.index(most) + 1) * self._period
+                cycle = (self._alike.index(most) + 1) * self._beat.every
                 seconds = self._begins_s[last] - self._begins_s[last - cycle]
-                return Rhythm((self._first + last) * self._length, cycle * self._length, seconds)
+                return Rhythm(self._beat.steps(self._first + last), self._beat.steps(cycle), seconds)
         return None
 
     def _ahead(self, number: int) -> int:
@@ -142,11 +184,7 @@ class Rounds:
 
 
 def find_rhythm(
-    replays: Sequence[Callable[[int, Marks], object]],
-    workers: int,
-    length: int,
-    period: int,
-    most_steps: float = math.inf,
+    replays: Sequence[Callable[[int, Marks], object]], beat: Beat, most_steps: float = math.inf
 ) -> Rhythm | None:
     """The rhythm that a run settles into.
 
@@ -154,22 +192,20 @@ def find_rhythm(
       replays: each replays so many steps from some beginning, and leaves marks. Where several are given, the first that
         settles counts: how long a cycle takes in the end does not depend on where the workers and the links begin
         (moments are sums and maxima of earlier ones: Baccelli et al., Synchronization and Linearity, 3.2).
-      workers: how many there are.
-      length: inner steps of a round.
-      period: rounds after which the programs of all workers repeat.
+      beat: the rounds of the run.
       most_steps: a rhythm that shows later than after so many inner steps is of no use.
 
     Returns:
       The rhythm; None if it has not settled within 1,024 periods, a million marks, or those steps.
     """
-    more, most = 2 * MOST_ROUNDS_WAITED + 2, min(MOST_PERIODS * period, most_steps / length)
-    while period + more <= most:
+    more, most = 2 * MOST_ROUNDS_WAITED + 2, min(MOST_PERIODS * beat.every, most_steps / beat.steps(1))
+    while beat.every + more <= most:
         for replay in replays:
-            marks: Marks = [[] for _ in range(workers)]
-            replay((period + more) * length, marks)
-            rounds = Rounds(workers, length, period, MOST_ROUNDS_WAITED)
+            marks: Marks = [[] for _ in beat.lengths]
+            replay(beat.steps(beat.every + more), marks)
+            rounds = Rounds(beat, MOST_ROUNDS_WAITED)
             rounds.take(marks)
-            if found := rounds.look(period + more):
+            if found := rounds.look(beat.every + more):
                 return found
             if rounds.kept > MOST_MARKS:
                 most = 0

@@ -137,7 +137,7 @@ def stops(result: Result) -> Iterator[Stop]:
         reference_s = run.speedup * run.wall_clock_s
         for share in SHARES:
             tokens = share * run.overtraining_tokens
-            loss = loss_after(job.strategy, job.setting.load, tokens).value
+            loss = loss_after(job.strategy.plain_in(job.setting), job.setting.load, tokens).value
             if loss is not None:
                 yield Stop(label, share * reference_s, tokens, loss)
 

@@ -14,6 +14,7 @@ from ..engine.steady_state import Marks
 from ..engine.timeline import extrapolate
 from ..scenario.model import Scenario
 from .replays import (
+    beat_of,
     bucketed,
     changing,
     counted,
@@ -21,7 +22,6 @@ from .replays import (
     exchange_of,
     in_turn,
     network_of,
-    period_of,
     repeats,
     replay_of,
     rhythm_of,
@@ -40,7 +40,8 @@ def alone(scenario: Scenario, job: Job) -> Outcome:
 def shortest(scenario: Scenario, job: Job, *, full: bool) -> Outcome:
     """Replays a job on a network of its own, and continues it exactly once it repeats itself.
 
-    The programs of all workers repeat once H and the recorded cycle have come round together. If nothing is left over
+    The programs of all workers repeat once H and the recorded cycle have come round together, and replicas with rounds
+    of their own make a whole number of steps in the mean. If nothing is left over
     from before a synchronisation, so does the run; otherwise when it has settled, the buckets of links included. A
     steady replay makes the beginning, the remainder and one period, and again with one period more. Where links change,
     it leaps from one change to the next; replicas that share nothing are each replayed alone. Where nothing repeats,
@@ -55,7 +56,7 @@ def shortest(scenario: Scenario, job: Job, *, full: bool) -> Outcome:
 
         if shares_nothing(scenario, job):
             return each_alone(network, scenario, job)
-    first, more = strategy.steps_per_sync, period_of(job)
+    first, more = beat_of(job).steps(1), beat_of(job).period
     if not every_step and (changing(scenario) or not drains(scenario, job) or bucketed(scenario)):
         if changing(scenario) or not strategy.meetings.knows_the_end:
             return _with_leaps(network, scenario, job)
@@ -77,13 +78,13 @@ def _with_leaps(network: AnyNetwork, scenario: Scenario, job: Job) -> Outcome:
     """
     strategy, setting, steps = job.strategy, job.setting, job.setting.load.steps
     used = exchange_of(network, job)
-    length, period = strategy.steps_per_sync, period_of(job)
+    beat = beat_of(job)
 
     def make(steps: int) -> list[Iterator[Op]]:
         return strategy.programs(replace(setting, load=replace(setting.load, steps=steps)))
 
     known = strategy.meetings.knows_the_end
-    programs = Programs(make, steps if known or changing(scenario) else first_guess(length, period, steps))
+    programs = Programs(make, steps if known or changing(scenario) else first_guess(beat, steps))
 
     def begin(calendar: Calendar) -> tuple[Replay, Marks]:
         marks: Marks = [[] for _ in setting.everyone]
@@ -91,7 +92,7 @@ def _with_leaps(network: AnyNetwork, scenario: Scenario, job: Job) -> Outcome:
 
     clean = drains(scenario, job) and not bucketed(scenario)
     calendar, replay = find_leaps(
-        begin, setting.everyone, None if known else programs, length=length, period=period, steps=steps, drains=clean
+        begin, setting.everyone, None if known else programs, beat=beat, steps=steps, drains=clean
     )
     if known and calendar.steps:
         rest = replay_of(network.leaping(calendar), job, steps - calendar.steps)

@@ -20,7 +20,7 @@ from ..engine.calendar import Calendar
 from ..engine.interpreter import Replay
 from ..engine.leaps import find_leaps, may_leap
 from ..engine.ops import Collective, Compute, Merge, Op
-from ..engine.steady_state import Marks
+from ..engine.steady_state import Beat, Marks
 from ..engine.timeline import Timeline
 from ..network.paths import Paths
 from ..scenario.model import Scenario
@@ -117,9 +117,10 @@ def _course(network: AnyNetwork, scenario: Scenario, job: Job, schedule: Schedul
         return replay, marks
 
     length, calendar, clean = schedule.every_of(worker), Calendar(), not bucketed(scenario)
-    period = math.lcm(length, job.setting.load.cycle_steps)
-    if may_leap(length, period, steps):
-        calendar, _ = find_leaps(begin, [worker], length=length, period=period, steps=steps, drains=clean)
+    cycle = job.setting.load.cycle_steps
+    beat = Beat((length,), cycle // math.gcd(cycle, length))
+    if may_leap(beat, steps):
+        calendar, _ = find_leaps(begin, [worker], beat=beat, steps=steps, drains=clean)
     rest, marks = begin(calendar, steps - calendar.steps)
     rest.env.run()
     rest.check_over()

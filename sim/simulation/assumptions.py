@@ -51,11 +51,11 @@ def _exchanges(scenario: Scenario, runs: Sequence[Run]) -> Iterator[str]:
 
 
 def _stages(runs: Sequence[Run], found: Sequence[Outcome]) -> Iterator[str]:
-    """How the models of pipelines are cut, what passes a border, and where a search has put the stages."""
+    """How pipelines are cut, what passes a border and where a search put the stages; who makes how many steps."""
     for run, outcome in zip(runs, found, strict=True):
         if outcome.job.placed:
             yield f"{run.label}: {outcome.job.placed}"
-        if said := outcome.job.strategy.cut_in_words(outcome.job.setting):
+        if said := outcome.job.strategy.in_words(outcome.job.setting):
             yield f"{run.label}: {said}"
 
 

@@ -12,7 +12,7 @@ from ..scenario.model import Scenario
 from ..topology.model import PUBLISHED
 from .alone import shortest
 from .jobs import check_chips, plan_job, workers_of
-from .replays import changing, drains, in_turn, network_of, period_of, repeats, replay_of, rhythm_of
+from .replays import beat_of, changing, drains, in_turn, network_of, repeats, replay_of, rhythm_of
 from .results import Job
 
 _FEW = 4
@@ -39,12 +39,13 @@ def long_run(scenario: Scenario) -> tuple[float, bool]:
         starts = _starts(scenario, job)
         found = rhythm_of(starts, job)
         if found:
-            first, count = found.settled, found.cycle
+            first, count, beat = found.settled, found.cycle, beat_of(job)
             if job.setting.shares_compute:  # how long a step took is not in the workload then
                 one, two = (replay_of(starts[0], job, steps) for steps in (first, first + count))
                 return (two.mean("compute_s") - one.mean("compute_s")) / found.seconds, True
-            workers, compute_s = job.setting.everyone, job.setting.load.compute_s
-            return math.fsum(compute_s(worker, first, count) for worker in workers) / len(workers) / found.seconds, True
+            begun, more, compute_s = beat.rounds(first), beat.rounds(count), job.setting.load.compute_s
+            own_s = (compute_s(worker, begun * own, more * own) for worker, own in enumerate(beat.lengths))
+            return math.fsum(own_s) / len(beat.lengths) / found.seconds, True
         timeline = replay_of(network_of(scenario, [job]), job, job.setting.load.steps)
     else:
         timeline = shortest(scenario, job, full=scenario.replay == "full").timeline
@@ -73,6 +74,8 @@ def _starts(scenario: Scenario, job: Job) -> list[Network]:
     network = network_of(scenario, [job], one_at_a_time=in_turn(scenario, job))
     if drains(scenario, job) or job.setting.shares_compute or not isinstance(network, PublishedCostNetwork):
         return [network]
-    period = replace(job.setting, load=replace(job.setting.load, steps=period_of(job)))
-    busy_s = 4 * (max(job.setting.load.mean_step_s) * period_of(job) + job.strategy.link_s(period))
+    beat = beat_of(job)
+    period = replace(job.setting, load=replace(job.setting.load, steps=beat.period))
+    longest_s = max(each_s * own for each_s, own in zip(job.setting.load.mean_step_s, beat.lengths, strict=True))
+    busy_s = 4 * (longest_s * beat.every + job.strategy.link_s(period))
     return [network, PublishedCostNetwork(network.placement, busy_s=busy_s)]

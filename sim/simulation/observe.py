@@ -74,7 +74,8 @@ def _observed(scenario: Scenario, group: Sequence[Job], rounds: int | None) -> I
         for job, first in zip(group, firsts, strict=True)
         for program in job.strategy.programs(job.setting)
     ]
-    enough = [rounds * every for job in group for every in _steps_of_rounds(job)] if rounds else []
+    every = [own for job in group for own in job.strategy.steps_per_sync_of(job.setting)]
+    enough = [rounds * own for own in every] if rounds else []
     watch = Watch(enough)
     timeline = replay(programs, network, places=[place for job in group for place in job.setting.places], watch=watch)
     end_s = timeline.wall_clock_s if watch.end_s is None else watch.end_s
@@ -82,11 +83,6 @@ def _observed(scenario: Scenario, group: Sequence[Job], rounds: int | None) -> I
     loads = _loads(log, end_s) if log else ()
     for job, first in zip(group, firsts, strict=True):
         yield _Seen(watch, log, sites, range(first, first + job.setting.workers), end_s).observation(loads)
-
-
-def _steps_of_rounds(job: Job) -> tuple[int, ...]:
-    """H of each worker, which is its own where rounds go by speed."""
-    return job.strategy.schedule(job.setting).own_every or (job.strategy.steps_per_sync,) * len(job.sites)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..engine.interpreter import replay
 from ..engine.ports import Network
-from ..engine.steady_state import Marks, Rhythm, find_rhythm
+from ..engine.steady_state import Beat, Marks, Rhythm, find_rhythm
 from ..engine.timeline import Timeline
 from ..network.candidates import CHUNKED
 from ..network.counted import CountingNetwork
@@ -62,8 +62,7 @@ def rhythm_of(starts: Sequence[Network], job: Job, most_steps: float = math.inf)
     """The rhythm that a job settles into from one of several starts; None if it does not soon enough."""
     own_pace = job.strategy.meetings.own_pace
     replays = [partial(replay_of, network, job) for network in (starts[:1] if own_pace else starts)]
-    length = job.strategy.steps_per_sync
-    found = find_rhythm(replays, job.setting.workers, length, period_of(job) // length, most_steps)
+    found = find_rhythm(replays, beat_of(job), most_steps)
     return None if found and own_pace and not _in_step(replays[0], job, found) else found
 
 
@@ -73,7 +72,7 @@ def _in_step(replay_steps: Callable[[int, Marks], object], job: Job, found: Rhyt
     Only then is what happens next told by moments alone: else it also matters who was there how often.
     """
     marks: Marks = [[] for _ in job.setting.everyone]
-    steps = found.settled + period_of(job)
+    steps = found.settled + beat_of(job).period
     replay_steps(steps, marks)
     ends_s = [[each.end_s for each in own if each.done_s is None and each.step < steps] for own in marks]
     return all(each == ends_s[0] for each in ends_s)
@@ -139,9 +138,11 @@ def drains(scenario: Scenario, job: Job) -> bool:
     return job.strategy.drains and scenario.algorithm != CHUNKED
 
 
-def period_of(job: Job) -> int:
-    """Steps after which the programs of all workers repeat."""
-    return math.lcm(job.strategy.steps_per_sync, job.setting.load.cycle_steps)
+def beat_of(job: Job) -> Beat:
+    """The rounds of a job, from one exchange between all workers to the next, and after how many programs repeat."""
+    lengths, cycle = job.strategy.steps_per_sync_of(job.setting), job.setting.load.cycle_steps
+    whole = len(lengths) // math.gcd(sum(lengths), len(lengths))
+    return Beat(lengths, math.lcm(whole, *(cycle // math.gcd(cycle, own) for own in set(lengths))))
 
 
 def first_group(job: Job) -> tuple[int, ...]:

@@ -25,7 +25,8 @@ class SiteUse:
     """What one datacenter did in a run.
 
     Attributes:
-      name, chips, tokens_share: the datacenter; its chips in this run; its share of every batch.
+      name, chips, tokens_share: the datacenter; its chips in this run; its share of every batch, or of all tokens where
+        replicas that wait for each other make different numbers of steps.
       compute_s: time computing [s].
       exposed_communication_s: time stood still for exchanges [s].
       straggler_wait_s: time stood still for slower workers [s].

@@ -17,12 +17,11 @@ def summarise(outcome: Outcome, topology: str, reference_s: float) -> Run:
     strategy, setting, timeline = outcome.job.strategy, outcome.job.setting, outcome.timeline
     load, collective = setting.load, outcome.collective
     tokens = load.steps * load.batch_tokens
-    outer_steps = strategy.outer_steps(load.steps)
+    outer_steps = strategy.outer_steps_in(setting)
     merges, left_out = timeline.total("merges"), _left_out_tokens(outcome)
     multiple, counted = reference_s / timeline.wall_clock_s, tokens - left_out
-    own, equal_time = (
-        loss_after(strategy, load, each) if counted else _NOTHING for each in (counted, multiple * counted)
-    )
+    plain = strategy.plain_in(setting)
+    own, equal_time = (loss_after(plain, load, each) if counted else _NOTHING for each in (counted, multiple * counted))
     early_s = timeline.wall_clock_s - timeline.mean("finish_s")
     early_s = early_s if early_s > _NONE * timeline.wall_clock_s else 0.0
     lost = ("exposed_s", "packing_s", "straggler_wait_s")

@@ -56,7 +56,7 @@ class AsyncDiLoCo(ServedStrategy):
     @property
     def parameters(self) -> dict[str, str]:
         """M and H, whether rounds go by speed, the server, and the payload."""
-        own = {"M": f"{self.replicas}"} | self.round_parameters()
+        own = {"M": f"{self.replicas}"} | self.rounds_in_words()
         own |= {"server": f"{self.server}"} if self.server else {}
         return own | self.last_parameters()
 
@@ -67,7 +67,7 @@ class AsyncDiLoCo(ServedStrategy):
 
     def with_replicas(self, replicas: int) -> Self:
         """The same with fewer replicas; a list says nothing of who is left."""
-        self.check_rounds_of(replicas)
+        self.check_fewer(replicas)
         return self.replaced(replicas=replicas)
 
     def server_of(self, worker: Worker, setting: Setting) -> Worker:

@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ..defaults import REPLICAS, SYNC_EVERY
 from ..engine.ops import Collective, Op
+from ..errors import InputError
 from ..units.quantities import MOST_SITES, MOST_STEPS
 from .shared.closed_form import ClosedForm, gradients_across, of_one_replica, of_replicas, outer_step
 from .shared.layer_by_layer import OverlappingStrategy, Sending
-from .shared.outer_steps import OuterStepStrategy
+from .shared.local_steps import BarrierStrategy
 from .shared.schedule import Schedule
 from .shared.setting import Setting
 from .shared.stated import Meetings, open_end
 from .shared.steps import spanning_steps
 
 
-class DiLoCo(OuterStepStrategy, OverlappingStrategy):
+class DiLoCo(BarrierStrategy, OverlappingStrategy):
     """DiLoCo. With M >= 2 each replica has its own datacenter; a single replica spans all of them.
 
     An outer step follows every H inner steps and the last one. A run with M = 1 exchanges its gradients at every step,
-    as Data-Parallel does, and also has outer steps, for which compute always waits.
+    as Data-Parallel does, and also has outer steps, for which compute always waits. With `local_steps` each replica has
+    rounds of its own, and all exchange when the last one is done with its steps.
 
-    Source: arXiv 2311.08105 (the algorithm), 2503.09799, appendix A (its wall-clock).
+    Source: arXiv 2311.08105 (the algorithm), 2503.09799, appendix A (its wall-clock), 2401.09135 (steps by speed).
     Limits: the time of the outer optimizer counts only if a trace measured it or `compression_time` is given. With
       `layers` an outer exchange does not wait for the gradients of the last step to be averaged inside the datacenter.
     """
@@ -43,20 +45,34 @@ class DiLoCo(OuterStepStrategy, OverlappingStrategy):
     one_over_all: ClassVar[bool] = True
     law_is_own: ClassVar[bool] = True
 
+    @model_validator(mode="after")
+    def _rounds_or_layers(self) -> Self:
+        if self.by_layer and not self.alike_rounds:
+            raise InputError(
+                "local_steps: with overlap: layers all replicas make the same steps in a round, and layers are "
+                "exchanged behind them; write overlap: none, or leave local_steps out"
+            )
+        return self
+
     @property
     def parameters(self) -> dict[str, str]:
         """M, H, the overlap of exchanges, and their payload."""
-        own = {"M": f"{self.replicas}", "H": f"{self.sync_every}"}
+        own = {"M": f"{self.replicas}"} | self.rounds_in_words()
         return own | self.overlap_parameters() | self.payload_parameters() | open_end(self.closing_exchange)
 
     @property
     def meetings(self) -> Meetings:
         """All workers exchange together; only with overlap an exchange may last into the next round."""
-        return Meetings(linger=self.by_layer and not self.spans)
+        return Meetings(linger=self.by_layer and not self.spans, alike=self.alike_rounds)
+
+    def with_replicas(self, replicas: int) -> Self:
+        """The same with fewer replicas; a list says nothing of who is left."""
+        self.check_fewer(replicas)
+        return self.replaced(replicas=replicas)
 
     def schedule(self, setting: Setting) -> Schedule:
         """All workers exchange after every round."""
-        return Schedule.among_all(setting, self.sync_every, closing=self.closing_exchange)
+        return self.rounds_together(setting)
 
     def program(self, worker: int, setting: Setting, schedule: Schedule) -> Iterator[Op]:
         """Repeats H inner steps and an outer exchange."""
@@ -84,7 +100,8 @@ class DiLoCo(OuterStepStrategy, OverlappingStrategy):
     def closed_form(self, setting: Setting) -> ClosedForm | None:
         """Compute + inner exchanges x T + [(2Nb/W1)(1 - 1/R) + e1] T/H [s].
 
-        The inner exchange is [(2Nb/W1)(1 - 1/R) + e1] for M = 1 and [(2Nb/W0)(1 - M/R) + e0] for M >= 2. With `layers`
+        The inner exchange is [(2Nb/W1)(1 - 1/R) + e1] for M = 1 and [(2Nb/W0)(1 - M/R) + e0] for M >= 2. Rounds of h
+        steps of their own: see `of_replicas`. With `layers`
         only the part that the backward pass does not hide counts; exchanges inside and across run at the same time.
         """
         load, outer_bytes, packing_s = setting.load, self.outer_bytes(setting), self.packing_s(setting)
@@ -105,10 +122,11 @@ class DiLoCo(OuterStepStrategy, OverlappingStrategy):
                 return None
             outer_s = max(0.0, outer_s - shown_s[0])
         outer = outer_step(setting, outer_bytes, outer_s)
-        return of_replicas(setting, self.sync_every, shown_s, outer, packing_s, self.parts_across(setting, outer_bytes))
+        rounds = self.steps_of_rounds(setting)
+        return of_replicas(setting, rounds, shown_s, outer, packing_s, self.parts_across(setting, outer_bytes))
 
     def link_s(self, setting: Setting) -> float:
         """(2Nb/W1)(1 - 1/R) x (outer steps, and for M = 1 all steps) [s]."""
         steps = setting.load.steps
-        outer_s = setting.sending_s(self.outer_bytes(setting)) * self.outer_steps(steps)
+        outer_s = setting.sending_s(self.outer_bytes(setting)) * self.outer_steps_in(setting)
         return outer_s + (setting.sending_s(setting.load.gradient_bytes) * steps if self.spans else 0.0)

@@ -13,17 +13,18 @@ from ..engine.ops import Op
 from ..errors import InputError
 from ..units.quantities import MOST_SITES, MOST_STEPS, Latency
 from .shared.closed_form import ClosedForm, of_replicas, outer_step
-from .shared.outer_steps import OuterStepStrategy
+from .shared.local_steps import BarrierStrategy
 from .shared.schedule import Schedule
 from .shared.setting import Setting
 from .shared.stated import Meetings, open_end
 
 
-class ElasticDiLoCo(OuterStepStrategy):
+class ElasticDiLoCo(BarrierStrategy):
     """DiLoCo that does not wait for all replicas: an outer step begins with a quorum of K, after a time of grace.
 
     A replica that arrives later sends its change to a member of the quorum, gets the parameters from it, and continues.
-    Every replica makes all its inner steps, so a replica that is always slow ends later than the others.
+    Every replica makes all its inner steps, so a replica that is always slow ends later than the others; with
+    `local_steps` it may make fewer of them in a round.
 
     Source: the quorum of torchft's LocalSGD and DiLoCo; arXiv 2311.08105 (the algorithm).
     Limits: replay only; the effect of late changes on the loss is not predicted.
@@ -52,22 +53,23 @@ class ElasticDiLoCo(OuterStepStrategy):
     @property
     def parameters(self) -> dict[str, str]:
         """M, K and H, the grace, and the payload."""
-        own = {"M": f"{self.replicas}", "K": f"{self.quorum}", "H": f"{self.sync_every}"}
+        own = {"M": f"{self.replicas}", "K": f"{self.quorum}"} | self.rounds_in_words()
         own |= {"grace": f"{self.grace_s:g}s"} if self.grace_s else {}
         return own | self.payload_parameters() | open_end(self.closing_exchange)
 
     @property
     def meetings(self) -> Meetings:
         """With K = M all replicas exchange together; else some may be late."""
-        return Meetings(of_all=self.quorum == self.replicas)
+        return Meetings(of_all=self.quorum == self.replicas, alike=self.alike_rounds)
 
     def with_replicas(self, replicas: int) -> Self:
-        """The same with fewer replicas, of which no more can be demanded."""
+        """The same with fewer replicas, of which no more can be demanded; a list says nothing of who is left."""
+        self.check_fewer(replicas)
         return self.replaced(replicas=replicas, quorum=min(self.quorum, replicas))
 
     def schedule(self, setting: Setting) -> Schedule:
         """All workers may exchange after every round."""
-        return Schedule.among_all(setting, self.sync_every, closing=self.closing_exchange)
+        return self.rounds_together(setting)
 
     def program(self, worker: int, setting: Setting, schedule: Schedule) -> Iterator[Op]:
         """Repeats H inner steps and an outer exchange with the replicas that have arrived."""
@@ -75,13 +77,18 @@ class ElasticDiLoCo(OuterStepStrategy):
         return self.rounds_apart(worker, setting, schedule, join)
 
     def closed_form(self, setting: Setting) -> ClosedForm | None:
-        """That of DiLoCo if all replicas take part in every outer step; else None [s]."""
+        """That of DiLoCo if all replicas take part in every outer step; else None [s].
+
+        Replicas whose rounds take as long by different numbers of steps may come apart by rounding, which decides who
+        is late.
+        """
         shown_s = [setting.inside_exposed_s(worker) for worker in setting.everyone]
         step_s = [mean_s + each_s for mean_s, each_s in zip(setting.load.mean_step_s, shown_s, strict=True)]
-        if self.quorum < self.replicas and min(step_s) < max(step_s):
+        rounds = self.steps_of_rounds(setting)
+        if self.quorum < self.replicas and (min(step_s) < max(step_s) or min(rounds) < max(rounds)):
             return None
         outer = outer_step(setting, self.outer_bytes(setting))
-        return of_replicas(setting, self.sync_every, shown_s, outer, self.packing_s(setting))
+        return of_replicas(setting, rounds, shown_s, outer, self.packing_s(setting))
 
     def link_s(self, setting: Setting) -> float:
         """0, as the number of members of an exchange is not known beforehand [s]."""

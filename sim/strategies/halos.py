@@ -67,7 +67,7 @@ class HALoS(ServedStrategy):
     @property
     def parameters(self) -> dict[str, str]:
         """M, regions, H and K, whether rounds go by speed, the global server, and the payload."""
-        own = {"M": f"{self.replicas}", "regions": f"{self.regions}"} | self.round_parameters()
+        own = {"M": f"{self.replicas}", "regions": f"{self.regions}"} | self.rounds_in_words()
         own |= {"K": f"{self.across_every}"} | ({"server": f"{self.server}"} if self.server else {})
         return own | self.last_parameters()
 
@@ -78,7 +78,7 @@ class HALoS(ServedStrategy):
 
     def with_replicas(self, replicas: int) -> Self:
         """The same with fewer replicas, and in one region where they do not fill them evenly."""
-        self.check_rounds_of(replicas)
+        self.check_fewer(replicas)
         even = replicas % self.regions == 0
         return self.replaced(replicas=replicas, regions=self.regions if even else 1, server=self.server if even else 0)
 

@@ -71,7 +71,7 @@ class Pipeline(AbstractPipeline):
         """The share of all layers in each stage of a pipeline, in order."""
         return shares_of(setting.load.layers, self._layers(setting)) if self._stages(setting) > 1 else (1.0,)
 
-    def cut_in_words(self, setting: Setting) -> str:
+    def in_words(self, setting: Setting) -> str:
         """The layers of the stages, and what passes a border."""
         if self._stages(setting) == 1:
             return ""

@@ -13,19 +13,19 @@ from ..errors import InputError
 from ..pairing import Groups, regions
 from ..units.quantities import MOST_SITES, MOST_STEPS
 from .shared.closed_form import ClosedForm, of_replicas, outer_step
-from .shared.outer_steps import OuterStepStrategy
-from .shared.schedule import Schedule, count_rounds
+from .shared.local_steps import BarrierStrategy
+from .shared.schedule import Schedule
 from .shared.setting import Setting
 from .shared.stated import Meetings, open_end
 from .shared.steps import inner_steps
 
 
-class TwoLevelDiLoCo(OuterStepStrategy):
+class TwoLevelDiLoCo(BarrierStrategy):
     """DiLoCo in DiLoCo: after every H inner steps the replicas of a region exchange, after every K-th time all of them.
 
     Neighbouring replicas, in the order of the datacenters, make a region, all of the same size. Links between regions
     carry an exchange every K H steps, and those within a region one every H steps. The last exchange of a run is among
-    all.
+    all. With `local_steps` each replica has its own number of steps in place of H.
 
     Source: arXiv 2506.04531 (HALoS) for two levels; synchronous at both of them here.
     Limits: the effect of two levels on the loss is not predicted; the trainer can measure it.
@@ -59,7 +59,7 @@ class TwoLevelDiLoCo(OuterStepStrategy):
     def parameters(self) -> dict[str, str]:
         """M, regions, H and K, and the payload."""
         own = {"M": f"{self.replicas}", "regions": f"{self.regions}"}
-        own |= {"H": f"{self.sync_every}", "K": f"{self.across_every}"}
+        own |= self.rounds_in_words() | {"K": f"{self.across_every}"}
         return own | self.payload_parameters() | open_end(self.closing_exchange)
 
     @property
@@ -75,23 +75,24 @@ class TwoLevelDiLoCo(OuterStepStrategy):
     @property
     def meetings(self) -> Meetings:
         """With one region, or one level, all replicas exchange together; else most exchanges are among some."""
-        return Meetings(of_all=self._flat, opens=self._flat or self.replicas > self.regions)
+        opens = self._flat or self.replicas > self.regions
+        return Meetings(of_all=self._flat, opens=opens, alike=self.alike_rounds)
 
     def with_replicas(self, replicas: int) -> Self:
-        """The same with fewer replicas, and in one region where they do not fill them evenly."""
+        """The same with fewer replicas, in one region if they do not fill them; a list says nothing of who is left."""
+        self.check_fewer(replicas)
         return self.replaced(replicas=replicas, regions=self.regions if replicas % self.regions == 0 else 1)
 
     def schedule(self, setting: Setting) -> Schedule:
         """Exchanges within the regions, and among all after every K-th round and the last one."""
-        steps, workers = setting.load.steps, setting.workers
-        last = count_rounds(steps, self.sync_every, closing=self.closing_exchange) - 1
-        within = regions(workers, self.regions)
+        last = self.outer_steps_in(setting) - 1
+        within = regions(setting.workers, self.regions)
         everyone = (setting.everyone,)
 
         def groups(number: int) -> Groups:
             return everyone if number == last or (number + 1) % self.across_every == 0 else within
 
-        return Schedule((steps,) * workers, self.sync_every, groups, self.closing_exchange)
+        return self.rounds_together(setting, groups)
 
     def program(self, worker: int, setting: Setting, schedule: Schedule) -> Iterator[Op]:
         """Repeats H inner steps and an exchange with the region (if there is another in it), or with all."""
@@ -107,10 +108,10 @@ class TwoLevelDiLoCo(OuterStepStrategy):
             return None
         shown_s = [setting.inside_exposed_s(worker) for worker in setting.everyone]
         outer = outer_step(setting, self.outer_bytes(setting))
-        return of_replicas(setting, self.sync_every, shown_s, outer, self.packing_s(setting))
+        return of_replicas(setting, self.steps_of_rounds(setting), shown_s, outer, self.packing_s(setting))
 
     def link_s(self, setting: Setting) -> float:
         """(2Nb/W1)(1 - 1/R) x exchanges among all [s]."""
-        rounds = self.outer_steps(setting.load.steps)
+        rounds = self.outer_steps_in(setting)
         among_all = rounds if self._flat else rounds // self.across_every
         return setting.sending_s(self.outer_bytes(setting)) * among_all

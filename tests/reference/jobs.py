@@ -1,6 +1,7 @@
 """What all workers of one strategy know: sizes, buckets of layers, what is hidden inside, and who makes how many steps."""
 
 import math
+from fractions import Fraction
 
 from .insides import behind_s, hidden_by_layer_s
 from .pipeline import Stages
@@ -46,8 +47,26 @@ class Job:
         """Rounds that end with an exchange; a last one of fewer than H steps may have none."""
         if self.strategy.kind in ("data-parallel", "pipeline"):
             return 0
+        if getattr(self.strategy, "local_steps", "even") != "even" and self.strategy.kind != "async-diloco":
+            return sum(ends for _, ends in self.rounds())
         whole, rest = divmod(self.load.steps, self.strategy.sync_every)
         return whole + (rest > 0 and self.closing)
+
+    def rounds(self):
+        """Of every round the steps of each worker, and whether an exchange follows; M T steps in all.
+
+        Those that are left for the last one go, one by one, to the worker that is then least far in its round.
+        """
+        whole = [self.round_steps(worker) for worker in range(self.load.workers)]
+        left, found = self.load.workers * self.load.steps, []
+        while left >= sum(whole):
+            found.append((whole, True))
+            left -= sum(whole)
+        dealt = [0] * len(whole)
+        for _ in range(left):
+            far = [Fraction(made + 1, own) for made, own in zip(dealt, whole, strict=True)]
+            dealt[far.index(min(far))] += 1
+        return [*found, (dealt, self.closing)] if left else found
 
     def _packed(self, asked):
         strategy = self.strategy

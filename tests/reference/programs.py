@@ -57,16 +57,19 @@ def inside_exchange(w, step):
 
 def rounds(w):
     """DiLoCo; Elastic DiLoCo, whose exchange goes ahead without those who are late; and those among some at a time."""
-    strategy, steps = w.job.strategy, w.job.load.steps
+    strategy, step, dealt = w.job.strategy, 0, w.job.rounds()
     quorum = getattr(strategy, "quorum", strategy.replicas)
-    for step in range(steps):
-        yield from inner_step(w, step)
-        if is_round_over(w, step, steps):
-            members = among(w, step, steps)
+    last = max((number for number, (_, ends) in enumerate(dealt) if ends), default=None)
+    for number, (steps, ends) in enumerate(dealt):
+        for _ in range(steps[w.number]):
+            yield from inner_step(w, step)
+            step += 1
+        if ends:
+            members = among(w, number, last)
             if len(members) < 2:
                 continue
-            one = w.exchange("outer", step, 0, w.job.size * parts_due(w.job, step), members=members)
-            one.gathers, one.is_first = strategy.kind in ("sparseloco", "demo"), step < strategy.sync_every
+            one = w.exchange("outer", number, 0, w.job.size * parts_due(w.job, number), members=members)
+            one.gathers, one.is_first = strategy.kind in ("sparseloco", "demo"), number == 0
             if quorum < strategy.replicas:
                 one.quorum, one.grace_s = quorum, strategy.grace_s
             if getattr(strategy, "through", "sites") == "store":
@@ -76,38 +79,29 @@ def rounds(w):
             yield from w.wait(one)
 
 
-def parts_due(job, step):
+def parts_due(job, number):
     """How many times the parameters go: with moments of the optimizer, each of which is due now and then."""
-    strategy, nth = job.strategy, step // job.strategy.sync_every + 1
+    strategy, nth = job.strategy, number + 1
     if strategy.kind != "des-loc":
         return 1
     return 1 + (nth % strategy.first_moment_every == 0) + (nth % strategy.second_moment_every == 0)
 
 
-def among(w, step, steps):
-    """Who exchanges with a worker after a step that ends a round, itself among them."""
+def among(w, number, last):
+    """Who exchanges with a worker after a round, itself among them; after the last one all do."""
     job, strategy = w.job, w.job.strategy
-    everyone, number, mine = list(job.everyone), step // strategy.sync_every, w.place - job.first
+    everyone, mine = list(job.everyone), w.place - job.first
     if strategy.kind == "gossip-diloco":
         dealt = list(range(len(everyone)))
         random.Random(f"{strategy.seed}:{number}").shuffle(dealt)
         place = dealt.index(mine)
         found = sorted(dealt[place - place % 2 : place - place % 2 + 2])
-    elif (
-        strategy.kind == "two-level-diloco"
-        and (number + 1) % strategy.across_every
-        and number != last_round(job, steps)
-    ):
+    elif strategy.kind == "two-level-diloco" and (number + 1) % strategy.across_every and number != last:
         size = len(everyone) // strategy.regions
         found = [other for other in range(len(everyone)) if other // size == mine // size]
     else:
         found = range(len(everyone))
     return tuple(everyone[other] for other in found)
-
-
-def last_round(job, steps):
-    """The number of the last round that ends with an exchange."""
-    return max(step // job.strategy.sync_every for step in range(steps) if is_over(job, step, steps))
 
 
 def one_replica(w):

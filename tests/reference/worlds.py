@@ -44,6 +44,7 @@ def world(seed, folder):
             if own.random() < 0.4:
                 strategy["local_steps"] = [own.randint(1, 9) for _ in range(strategy["replicas"])]
                 del strategy["sync_every"]
+    _own_rounds(random.Random(f"barrier {seed}"), document)
     own = random.Random(f"ring {seed}")
     if count > 2 and own.random() < 0.3:
         document["topology"]["ring"] = own.sample([f"s{place}" for place in range(count)], count)
@@ -54,6 +55,18 @@ def world(seed, folder):
     _share_chips(rng, document, count)
     _through_a_store(rng, document)
     return json.loads(json.dumps(document))  # nothing in it is there twice
+
+
+def _own_rounds(own, document):
+    """Rounds of different lengths that end at a barrier, by speed or as a list."""
+    kinds = ("diloco", "elastic-diloco", "two-level-diloco")
+    for strategy in document["strategies"]:
+        if strategy["kind"] in kinds and strategy.get("overlap") != "layers" and own.random() < 0.4:
+            strategy["local_steps"] = "by-speed"
+            if own.random() < 0.6:
+                strategy["local_steps"] = [own.randint(1, 9) for _ in range(strategy["replicas"])]
+                del strategy["sync_every"]
+            document["workload"].pop("split", None)  # as tokens would not add up
 
 
 def _number(rng, low, high):

@@ -245,7 +245,7 @@ class _Comparison:
         if not steps:
             return Loss(None, ())
         load = job.setting.load
-        return loss_after(job.strategy, load, steps * load.batch_tokens, self.unique_tokens)
+        return loss_after(job.strategy.plain_in(job.setting), load, steps * load.batch_tokens, self.unique_tokens)
 
 
 def _budgets(there: _Comparison, found: Sequence[Job]) -> Iterator[BudgetRow]:

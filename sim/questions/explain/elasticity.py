@@ -167,6 +167,8 @@ def _too_few_chips(case: _Case) -> str | None:
 
 def _every_step(case: _Case) -> str | None:
     has = "sync_every" in type(case.job.strategy).model_fields
+    if isinstance(getattr(case.job.strategy, "local_steps", "even"), tuple):
+        return "a list says the steps of each replica"
     return None if has else "it synchronises at every step"
 
 

@@ -148,10 +148,11 @@ def _remark(scenario: Scenario, job: Job, wall_clock_s: float, formula_s: float 
             f"Without contention no run is shorter than {human_seconds(least)} (compute, or the bytes over the "
             "narrowest route)."
         )
-    steps, every = setting.load.steps, strategy.steps_per_sync
+    form, made = strategy.closed_form(setting), strategy.outer_steps_in(setting)
+    what = "T/H" if form is None or form.own is None else "T M/S"
     rounds = (
-        f"; the formula takes T/H = {steps / every:.4g} outer steps, the replay makes {strategy.outer_steps(steps)}"
-        if steps % every
+        f"; the formula takes {what} = {form.rounds:.4g} outer steps, the replay makes {made}"
+        if form is not None and form.rounds % 1
         else ""
     )
     shared = (

@@ -217,6 +217,7 @@ def _loss(job: Job, tokens: Band) -> Band | None:
     if not tokens.p5:
         return None
     those = [getattr(tokens, each.name) for each in reversed(fields(Band))]
-    found = [loss_after(job.strategy, job.setting.load, each).value for each in those]
+    strategy = job.strategy.plain_in(job.setting)
+    found = [loss_after(strategy, job.setting.load, each).value for each in those]
     known = [each for each in found if each is not None]
     return Band(*known) if len(known) == len(found) else None

@@ -33,7 +33,8 @@ class Paces:
       outcome: its replay.
 
     Raises:
-      InputError: its replicas share the compute of a host, so that a step depends on who computes.
+      InputError: its replicas share the compute of a host, so that a step depends on who computes; or those who wait
+        for each other make different numbers of steps in a round.
     """
 
     def __init__(self, scenario: Scenario, job: Job, outcome: Outcome) -> None:
@@ -41,6 +42,11 @@ class Paces:
             raise InputError(
                 f"topology.hosts: {job.strategy.label}: its datacenters share a host, and no goodput is known where "
                 "compute is shared; leave out host"
+            )
+        if not job.strategy.meetings.alike:
+            raise InputError(
+                f"{job.strategy.label}: no goodput is known where replicas that wait for each other make different "
+                "numbers of steps in a round; leave local_steps out"
             )
         self._replayed: tuple[Scenario, Job] | None = (scenario, job)
         load, strategy = job.setting.load, job.strategy

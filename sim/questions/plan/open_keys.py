@@ -24,11 +24,13 @@ def with_open_keys(document: Document, sites: int, sync_every: Sequence[int]) ->
     strategy = STRATEGIES[document["kind"]]
     keys = strategy.model_fields
     replicas: list[int | None] = [None]
-    if "replicas" in document:
-        replicas = [document["replicas"]]
+    rounds = document.get("local_steps")
+    listed = len(rounds) if isinstance(rounds, list) else None
+    if "replicas" in document or listed:
+        replicas = [document.get("replicas", listed)]
     elif "replicas" in keys:
         replicas = [*([1] if strategy.one_over_all else []), *([sites] if sites > 1 else [])]
-    cadence = [None] if "sync_every" in document or "sync_every" not in keys else list(sync_every)
+    cadence = [None] if "sync_every" in document or listed or "sync_every" not in keys else list(sync_every)
     for count in dict.fromkeys(replicas):
         for every in cadence:
             more = {"replicas": count, "sync_every": every}

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from ...defaults import PAYLOAD_BITS, SYNC_EVERY
 from ...documents.chip_keys import named_speed
 from ...documents.validation import validate
-from ...errors import ArgumentError, InputError
+from ...errors import ArgumentError
 from ...laws.communication import price_of
 from ...scenario.failures import Failures
 from ...scenario.model import Scenario
@@ -17,11 +17,12 @@ from ...scenario.overrides import parse_strategy
 from ...simulation.cost import counted_in_money
 from ...simulation.jobs import plan_job
 from ...simulation.predicted_loss import communication_of
-from ...strategies import STRATEGIES, AbstractStrategy, Setting
+from ...strategies import AbstractStrategy, Setting
 from ...strategies.shared.strategy import told_apart
 from ...topology.model import Topology
 from ...workload.extent import CHIP_FLOP_PER_S
 from ...workload.memory import Sharding
+from .entries import strategy_of
 from .open_keys import at_best, with_open_keys
 from .parts import choices, part_of
 from .serving import Serving
@@ -266,7 +267,7 @@ def told_apart_options(everything: Sequence[Option]) -> list[Option]:
 
 def option_on(ask: Ask, document: Document, part: Topology) -> Option:
     """A strategy on some of the datacenters."""
-    strategy = _checked(document)
+    strategy = strategy_of(document)
     chips = [site.chips or 0 for site in part.datacenters]
     speeds = [site.chip_flop_per_s or 0.0 for site in part.datacenters]
     return Option(
@@ -279,11 +280,3 @@ def option_on(ask: Ask, document: Document, part: Topology) -> Option:
         ask=ask,
         label=strategy.label,
     )
-
-
-def _checked(document: Document) -> AbstractStrategy:
-    try:
-        return validate(STRATEGIES[document["kind"]], document, source=document["kind"])
-    except InputError as error:  # one mistake on each line
-        lines = {f"line{number}": line for number, line in enumerate(str(error).splitlines())}
-        raise ArgumentError("\n".join(f"{{strategies}} {{{name}}}" for name in lines), **lines) from None

@@ -154,7 +154,7 @@ def own_bits(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
         strategy = job.strategy
         if strategy.has_outer_steps:  # its gradients have the workload's bits, and its loss depends on them
             lone = not strategy.spans and max(job.setting.load.deal.worker_chips) <= 1
-            return strategy.payload_bits is not None and lone and strategy.law.late_steps is None
+            return strategy.payload_bits is not None and lone and strategy.plain_in(job.setting).law.late_steps is None
         return strategy.payload_bits is not None
 
     if all(by_its_own(job) for job in jobs):
@@ -208,8 +208,8 @@ def _closing(scenario: Scenario, jobs: Sequence[Job]) -> Iterator[str]:
         strategy, setting = job.strategy, job.setting
         if "closing_exchange" not in strategy.public_keys() or strategy.meetings.own_pace:
             continue
-        closed = strategy.replaced(closing_exchange=True).outer_steps(setting.load.steps)
-        if closed == strategy.outer_steps(setting.load.steps) and strategy.fragment_count(setting) == 1:
+        closed = strategy.replaced(closing_exchange=True).outer_steps_in(setting)
+        if closed == strategy.outer_steps_in(setting) and strategy.fragment_count(setting) == 1:
             yield from given(job.strategy, f"strategies[{position}]", "closing_exchange")
 
 

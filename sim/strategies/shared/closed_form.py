@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from ...topology.model import Route
@@ -59,13 +59,16 @@ class Summand:
 class ClosedForm:
     """The wall-clock of a run: (C + summands of a step + summands of an outer step / H) T.
 
-    T/H is a real number here; a replay makes whole outer steps.
+    T/H is a real number here; a replay makes whole outer steps. Where replicas make different numbers of steps in a
+    round, S together, it is (h (C + summands of a step) + summands of an outer step) T M/S, h those of the slowest.
 
     Attributes:
       steps: T.
       every: H.
       compute_s: C, the mean step of the slowest worker [s].
       summands: the other summands.
+      own: h, the steps of the slowest worker in a round, where they differ; None: all make H.
+      share: M/S, rounds for each inner step in the mean of all replicas, as its two numbers.
 
     Source: arXiv 2503.09799, appendix A; docs/strategies.md for the descendants.
     """
@@ -74,21 +77,31 @@ class ClosedForm:
     every: int
     compute_s: float
     summands: tuple[Summand, ...]
+    own: int | None = None
+    share: tuple[int, int] = (1, 1)
+
+    @property
+    def rounds(self) -> float:
+        """T/H, or T M/S."""
+        return self.steps / self.every if self.own is None else self.steps * self.share[0] / self.share[1]
 
     @property
     def seconds(self) -> float:
         """The wall-clock [s]."""
         step_s = self.compute_s + sum(each.shown_s for each in self.summands if not each.outer)
-        return (step_s + sum(each.shown_s for each in self.summands if each.outer) / self.every) * self.steps
+        outer_s = sum(each.shown_s for each in self.summands if each.outer)
+        if self.own is None:
+            return (step_s + outer_s / self.every) * self.steps
+        return (step_s * self.own + outer_s) * self.rounds
 
     def terms(self) -> tuple[Term, ...]:
         """The summands for people; they add up to the wall-clock.
 
         The time hidden behind the backward pass is a negative term after all others.
         """
-        terms = [
-            Term("compute", "C T", f"{human_seconds(self.compute_s)} x {self.steps:,}", self.compute_s * self.steps)
-        ]
+        inner, times = self._times(outer=False)
+        compute_s = f"{human_seconds(self.compute_s)} x {times}"
+        terms = [Term("compute", f"C {inner}", compute_s, self.compute_s * self._count(outer=False))]
         terms += [self._term(each) for each in self.summands]
         hidden_s = self.seconds - math.fsum(term.seconds for term in terms)
         if abs(hidden_s) > _NONE * self.seconds:
@@ -99,27 +112,46 @@ class ClosedForm:
         return tuple(terms)
 
     def _term(self, each: Summand) -> Term:
-        times, every = ("T/H", self.every) if each.outer else ("T", 1)
-        rounds = f"{self.steps:,}" if every == 1 else f"{self.steps:,}/{every}"
-        seconds = each.each_s * self.steps / every
-        return Term(each.what, f"{each.letters} {times}", f"{each.numbers()} x {rounds}", seconds)
+        letters, numbers = self._times(each.outer)
+        seconds = each.each_s * self._count(each.outer)
+        return Term(each.what, f"{each.letters} {letters}", f"{each.numbers()} x {numbers}", seconds)
+
+    def _times(self, outer: bool) -> tuple[str, str]:
+        """How often a summand comes, in letters and in numbers."""
+        if self.own is None:
+            rounds = f"{self.steps:,}/{self.every}" if outer and self.every > 1 else f"{self.steps:,}"
+            return ("T/H" if outer else "T"), rounds
+        rounds = f"{self.steps:,} x {self.share[0]}/{self.share[1]}"
+        return ("T M/S", rounds) if outer else ("h T M/S", f"{self.own} x {rounds}")
+
+    def _count(self, outer: bool) -> float:
+        """How often a summand comes."""
+        if outer:
+            return self.rounds
+        return self.steps if self.own is None else self.own * self.rounds
 
 
 def of_replicas(
-    setting: Setting, every: int, shown_s: Sequence[float], outer: Summand, packing_s: float, parts: int = 1
+    setting: Setting,
+    every: int | Sequence[int],
+    shown_s: Sequence[float],
+    outer: Summand,
+    packing_s: float,
+    parts: int = 1,
 ) -> ClosedForm:
     """Replicas in a datacenter each, which wait at every outer step for the slowest of them.
 
     Args:
       setting: their setting.
-      every: H.
+      every: H; or the inner steps of each replica in a round.
       shown_s: exposed time of the exchange inside the datacenter in a step, for each replica [s].
       outer: their outer step.
       packing_s: compute for an outer step [s].
       parts: number of exchanges of an outer step, each with its overhead.
     """
     load = setting.load
-    slowest = max(setting.everyone, key=lambda worker: load.mean_step_s[worker] + shown_s[worker])
+    rounds = (every,) * setting.workers if isinstance(every, int) else tuple(every)
+    slowest = max(setting.everyone, key=lambda worker: rounds[worker] * (load.mean_step_s[worker] + shown_s[worker]))
     inside_s = setting.inside_s(slowest)
     summands = []
     if inside_s:
@@ -128,7 +160,9 @@ def of_replicas(
         what, letters = "gradients inside a datacenter", "[(2 N b/W0)(1 - M/R) + e0]"
         summands.append(Summand(what, letters, numbers, inside_s, shown_s[slowest]))
     summands += [outer, *more_starts(setting, parts, outer=True), *packing(packing_s, outer=True)]
-    return ClosedForm(load.steps, every, load.mean_step_s[slowest], tuple(summands))
+    form = ClosedForm(load.steps, max(rounds), load.mean_step_s[slowest], tuple(summands))
+    alike = min(rounds) == max(rounds)
+    return form if alike else replace(form, own=rounds[slowest], share=(setting.workers, sum(rounds)))
 
 
 def of_one_replica(

@@ -44,7 +44,8 @@ class OuterStepStrategy(AbstractStrategy, ABC):
     @property
     def law(self) -> Law:
         """The law of DiLoCo."""
-        return Law("diloco", self.replicas, self.sync_every, fitted=self.law_is_own, late_steps=self.late_steps)
+        fitted = self.law_is_own and self.late_steps is not None
+        return Law("diloco", self.replicas, self.sync_every, fitted, self.late_steps)
 
     @property
     def late_steps(self) -> int | None:
@@ -73,8 +74,10 @@ class OuterStepStrategy(AbstractStrategy, ABC):
                 outer = Collective("outer", each.number, each.members, size_bytes, join=join, shape=self.shape)
                 yield each, tuple(self.exchange(setting, outer)) if each.members else ()
 
+        own = schedule.rounds(worker) if schedule.own_every else None
         for each, exchange in schedule.shared(worker, "outer", exchanges):
-            yield from inner_steps(worker, setting, each.first, each.end - each.first)
+            mine = each if own is None else next(own)
+            yield from inner_steps(worker, setting, mine.first, mine.end - mine.first)
             yield from exchange
 
     def outer_steps(self, steps: int) -> int:

@@ -42,6 +42,8 @@ class Schedule:
       groups: the groups of workers that exchange after a round, by its number.
       closing: whether a last round that is shorter than H ends with an exchange, too.
       own_every: H of each worker, where replicas have rounds of different lengths; empty: all have `every`.
+      whole: where these end together, how many whole rounds there are before a last one of fewer steps, in which a
+        worker may have none; None: the rounds of each worker follow from its own steps.
     """
 
     steps: tuple[int, ...]
@@ -49,6 +51,7 @@ class Schedule:
     groups: Callable[[int], Groups]
     closing: bool = True
     own_every: tuple[int, ...] = field(default=(), kw_only=True)  # so that fields of subclasses keep their places
+    whole: int | None = field(default=None, kw_only=True)
     _shared: dict[Hashable, dict[Worker, Iterator[Any]]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -83,11 +86,17 @@ class Schedule:
 
     def rounds(self, worker: Worker) -> Iterator[Round]:
         """The rounds of a worker."""
-        every = self.every_of(worker)
-        for number, first in enumerate(range(0, self.steps[worker], every)):
-            end = min(first + every, self.steps[worker])
-            exchanged = self.closing or end - first == every
-            yield Round(number, first, end, self.members(worker, number) if exchanged else ())
+        every, steps = self.every_of(worker), self.steps[worker]
+        whole, left = divmod(steps, every) if self.whole is None else (self.whole, self._left)
+        for number in range(whole + bool(left)):
+            exchanged = self.closing or number < whole
+            members = self.members(worker, number) if exchanged else ()
+            yield Round(number, number * every, min((number + 1) * every, steps), members)
+
+    @property
+    def _left(self) -> int:
+        """Inner steps of all workers after the whole rounds that they make together."""
+        return sum(self.steps) - (self.whole or 0) * sum(self.own_every)
 
     def shared(self, worker: Worker, name: Hashable, make: Callable[[], Iterator[_T]]) -> Iterator[_T]:
         """Something that is the same for all workers: each part of it is made once, as the first of them comes to it.

@@ -39,6 +39,7 @@ class Meetings(NamedTuple):
       knows_the_end: whether exchanges depend on how long the run is, so that a replay cannot go on for longer than it
         was to.
       opens: whether workers of several datacenters exchange with each other in the first round, and not one way.
+      alike: whether those who wait for each other make as many inner steps in a round, in any datacenters.
     """
 
     of_all: bool = True
@@ -48,6 +49,7 @@ class Meetings(NamedTuple):
     at_once: bool = False
     knows_the_end: bool = False
     opens: bool = True
+    alike: bool = True
 
 
 class Held(NamedTuple):

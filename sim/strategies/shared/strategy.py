@@ -6,12 +6,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, ClassVar, Self
 
-from pydantic import Field
-
-from ...documents.validation import Frozen
 from ...engine.ops import Collective, Compute, Op, Shape, Start, Wait, Worker
-from ...units.quantities import Bits, Latency
 from .closed_form import ClosedForm
+from .payload import Payload
 from .placements import Placements
 from .schedule import Schedule
 from .setting import Setting
@@ -26,27 +23,11 @@ def told_apart(labels: Sequence[str]) -> list[str]:
     ]
 
 
-class AbstractStrategy(Frozen, ABC):
+class AbstractStrategy(Payload, ABC):
     """An algorithm. Final subclasses hold its parameters; a strategy has no clock.
 
     A strategy states itself what other parts of the program need: its `kind` (as users type it) and `name`, its
     `parameters` for people, its `law`, the `meetings` of its workers, its `closed_form`. No other code tests its type.
-
-    The fields below describe the payload of its exchange across datacenters: gradients if it synchronises every step,
-    else parameter changes.
-    """
-
-    payload_bits: Bits | None = Field(default=None, examples=[4])
-    """Bits per exchanged parameter; default: those of the workload [bit]."""
-    payload_factor: float = Field(default=1.0, ge=1e-6, le=1e6, allow_inf_nan=False, examples=[1.0])
-    """Factor of the payload, for headers or scales of quantised blocks; 0.8 matches published tables."""
-    compression_ratio: float = Field(default=1.0, ge=1e-6, le=1e6, allow_inf_nan=False, examples=[100])
-    """Size of the full payload over that of the sparse or low-rank payload that is sent."""
-    compression_time: Latency | None = Field(default=None, examples=["50 ms"])
-    """Compute time of a worker for one exchange of the whole model, beside its inner steps [s].
-
-    It compresses the payload and restores the result; in an outer step it is also the arithmetic of the outer
-    optimizer. Default: for an outer step the time in the workload's trace (records `outer-step`), else 0.
     """
 
     if TYPE_CHECKING:  # a field of each strategy, so that the schema lists it among the others
@@ -86,6 +67,14 @@ class AbstractStrategy(Frozen, ABC):
     @abstractmethod
     def steps_per_sync(self) -> int:
         """Inner steps H from one exchange between all workers to the next."""
+
+    def steps_per_sync_of(self, setting: Setting) -> tuple[int, ...]:
+        """The same of each worker, where replicas have rounds of their own that end together; H is the largest."""
+        return (self.steps_per_sync,) * setting.workers
+
+    def plain_in(self, setting: Setting) -> Self:
+        """The same strategy without a key that changes nothing in a setting, for its law."""
+        return self
 
     @property
     @abstractmethod
@@ -157,7 +146,11 @@ class AbstractStrategy(Frozen, ABC):
 
     @abstractmethod
     def outer_steps(self, steps: int) -> int:
-        """Number of outer steps in a run of `steps` inner steps; a replay makes whole ones."""
+        """Number of outer steps in a run of `steps` inner steps, of rounds of H; a replay makes whole ones."""
+
+    def outer_steps_in(self, setting: Setting) -> int:
+        """Number of outer steps in a setting, where rounds may be of other lengths."""
+        return self.outer_steps(setting.load.steps)
 
     def fragment_count(self, setting: Setting) -> int:
         """Fragments P of the parameters that are exchanged at different moments of a round."""
@@ -200,8 +193,8 @@ class AbstractStrategy(Frozen, ABC):
         """What of the model a worker has: all of it, and one microbatch at a time."""
         return Held()
 
-    def cut_in_words(self, setting: Setting) -> str:
-        """How the model is cut among the workers, for people; empty where each has all of it."""
+    def in_words(self, setting: Setting) -> str:
+        """What its label does not tell in a setting, for people: how the model is cut, or who makes how many steps."""
         return ""
 
     def worker_steps(self, worker: Worker, setting: Setting) -> int:
@@ -244,11 +237,6 @@ class AbstractStrategy(Frozen, ABC):
             return max(compute_s, self.link_s(setting) - never_computed_s)
         return compute_s if setting.parts_inside else max(compute_s, self.link_s(setting))
 
-    def payload_bytes(self, setting: Setting, asked_bytes: float) -> float:
-        """Payload of an exchange of all parameters across datacenters; `asked_bytes` is that of the workload [byte]."""
-        whole = setting.load.params * self.payload_bits / 8 if self.payload_bits else asked_bytes
-        return whole * self.payload_factor / self.compression_ratio
-
     def outer_bytes(self, setting: Setting) -> float:
         """Payload of an outer step [byte]."""
         return self.payload_bytes(setting, setting.load.outer_bytes)
@@ -271,19 +259,11 @@ class AbstractStrategy(Frozen, ABC):
             return self.payload_bits or gradient_bits
         return min(gradient_bits, self.payload_bits or outer_bits)
 
-    def payload_parameters(self) -> dict[str, str]:
-        """The differences from the workload's payload, for `parameters`."""
-        parts = [f"{self.payload_bits:g}-bit"] if self.payload_bits else []
-        parts += [f"x{self.payload_factor:g}"] if self.payload_factor != 1 else []
-        parts += [f"1/{self.compression_ratio:g}"] if self.compression_ratio != 1 else []
-        parts += [f"+{self.compression_time:g}s"] if self.compression_time else []
-        return dict.fromkeys(parts, "")
-
     def packing_s(self, setting: Setting) -> float:
         """Compute for one exchange of the whole model: as given, else the time of outer steps in a recording [s]."""
         if self.compression_time is not None:
             return self.compression_time
-        return setting.load.outer_step_s if self.outer_steps(setting.load.steps) else 0.0
+        return setting.load.outer_step_s if self.outer_steps_in(setting) else 0.0
 
     def start(self, setting: Setting, collective: Collective, share: float = 1.0) -> Iterator[Op]:
         """Packs a share of the parameters, if that takes time, and starts their exchange."""

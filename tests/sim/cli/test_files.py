@@ -189,6 +189,8 @@ def test_a_letter_of_a_label_is_told_its_key(simulate, scenario_file, words, let
         "async-diloco:replicas=3,local_steps=by-speed",
         "async-diloco:replicas=3,local_steps=[30,20,9],payload_bits=4",
         "elastic-diloco:replicas=5,quorum=4",
+        "diloco:replicas=3,local_steps=[30,20,9]",
+        "elastic-diloco:replicas=3,local_steps=by-speed",
     ],
 )
 def test_a_strategy_may_be_written_as_reports_call_it(entry):

@@ -486,6 +486,9 @@ BASES["rounds by speed"] = {
     "workload": {**SMALL, "batch_tokens": 4e6, "chips": 6, "chip_speed": "200 Tflop/s"},
     "strategies": [
         {"kind": "async-diloco", "replicas": 3, "sync_every": 12, "local_steps": "by-speed"},
+        {"kind": "diloco", "replicas": 3, "local_steps": [12, 4, 8]},
+        {"kind": "elastic-diloco", "replicas": 3, "quorum": 2, "sync_every": 12, "local_steps": "by-speed"},
+        {"kind": "two-level-diloco", "replicas": 3, "regions": 3, "local_steps": [12, 4, 9], "across_every": 2},
         {"kind": "data-parallel"},
     ],
 }

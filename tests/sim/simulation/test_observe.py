@@ -9,6 +9,7 @@ import pytest
 from sim.errors import InputError
 from sim.scenario.loading import load_scenario
 from sim.scenario.model import Scenario
+from sim.simulation.jobs import jobs
 from sim.simulation.observe import observe
 from sim.simulation.run import run
 from tests.reference.worlds import world, write_traces
@@ -216,7 +217,8 @@ def test_the_first_rounds_are_the_beginning_of_the_run(folder, part):
         whole = observe(scenario, None)
         for rounds in (1, 2):
             some = observe(scenario, rounds)
-            for few, all_, strategy in zip(some, whole, scenario.strategies, strict=True):
+            for few, all_, job in zip(some, whole, jobs(scenario), strict=True):
+                strategy = job.strategy
                 assert few.end_s <= all_.end_s
                 assert_consistent(few)
                 slices, loads = before(all_, few.end_s)
@@ -225,12 +227,12 @@ def test_the_first_rounds_are_the_beginning_of_the_run(folder, part):
                     seen = {each.link for each in few.loads}
                     loads = [each for each in loads if each.link in seen]
                 assert [each for each in few.loads if each.at_s < few.end_s] == loads
-                assert_rounds_are_in_it(few, all_, rounds * strategy.steps_per_sync)
+                assert_rounds_are_in_it(few, all_, [rounds * own for own in strategy.steps_per_sync_of(job.setting)])
 
 
-def assert_rounds_are_in_it(few, all_, steps):
+def assert_rounds_are_in_it(few, all_, of_each):
     """Every worker has made the steps of the rounds within the stretch, if it makes so many at all."""
-    for worker in range(len(few.sites)):
+    for worker, steps in enumerate(of_each):
         ends = [s for s in few.slices if s.worker == worker and s.doing == "compute"]
         made, of_all = (
             max((int(re.findall(r"\d+", s.detail)[-1]) for s in slices if "part" not in s.detail), default=0)

@@ -322,7 +322,7 @@ def test_by_speed_quicker_sites_have_more_layers():
         center["chip_speed"] = f"{speed} Tflop/s"
     asked = Scenario.model_validate(document)
     job = plan_job(asked, asked.strategies[0], 4)
-    assert "stages of 4/12/4/4 layers" in job.strategy.cut_in_words(job.setting)
+    assert "stages of 4/12/4/4 layers" in job.strategy.in_words(job.setting)
     steps_s = [job.strategy.step_s(worker, job.setting) for worker in range(4)]
     assert max(steps_s) == pytest.approx(min(steps_s))
 
