@@ -56,7 +56,7 @@ def filled(data: Mapping[str, Any]) -> dict[str, Any]:
 
     In this order: replicas, by the algorithm; L = 2,048 for a model of the family (256 for any other); sequences of a
     device from the fitted batch; steps T = 20 N lambda / B with `overtraining` lambda (instead of `steps`); learning
-    rates from the fits; H = 30; fragments of three layers whose exchange overlaps one step; the algorithm's own.
+    rates from the fits; H; fragments of three layers, and how long their exchange overlaps steps; the algorithm's own.
 
     Args:
       data: a configuration as written; the validation that follows reports mistakes in it.
