@@ -33,7 +33,8 @@ def test_the_last_one_is_the_evaluation_of_the_checkpoint(algorithm, documents, 
     more = ["--checkpoint", directory, "--eval-every", 5, "--held-out", 0.2]
     assert call(*arguments(documents, path, algorithm, *more, steps=7)) == 0
     found = losses(path)
-    assert [each.step for each in found] == [0, 5, 7]
+    last = 9 if algorithm == "decoupled-diloco" else 7  # learners with paces of their own take 21 steps at 9 instants
+    assert [each.step for each in found] == [0, 5, last]
     model = read_model(directory)
     alone = evaluate(model.params, model.config, {}, data=load_data(model.config)).held_out
     assert (found[-1].loss, found[-1].tokens) == (pytest.approx(alone.loss, rel=1e-6), alone.tokens)
