@@ -47,7 +47,10 @@ class Job:
         """Rounds that end with an exchange; a last one of fewer than H steps may have none."""
         if self.strategy.kind in ("data-parallel", "pipeline"):
             return 0
-        if getattr(self.strategy, "local_steps", "even") != "even" and self.strategy.kind not in ("async-diloco", "halos"):
+        if getattr(self.strategy, "local_steps", "even") != "even" and self.strategy.kind not in (
+            "async-diloco",
+            "halos",
+        ):
             return sum(ends for _, ends in self.rounds())
         whole, rest = divmod(self.load.steps, self.strategy.sync_every)
         return whole + (rest > 0 and self.closing)

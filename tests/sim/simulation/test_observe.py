@@ -227,7 +227,9 @@ def test_the_first_rounds_are_the_beginning_of_the_run(folder, part):
                     seen = {each.link for each in few.loads}
                     loads = [each for each in loads if each.link in seen]
                 assert [each for each in few.loads if each.at_s < few.end_s] == loads
-                assert_rounds_are_in_it(few, all_, [rounds * own for own in strategy.steps_per_sync_of(job.setting)])
+                apart = strategy.schedule(job.setting).own_every if strategy.meetings.own_pace else None
+                own = apart or strategy.steps_per_sync_of(job.setting)
+                assert_rounds_are_in_it(few, all_, [rounds * each for each in own])
 
 
 def assert_rounds_are_in_it(few, all_, of_each):
