@@ -75,8 +75,8 @@ def wanted(done: Sequence[Row]) -> Iterator[Case]:
     """Cases in the order of their worth, as far as what is done says which they are.
 
     First every size and algorithm on the grid of rates; then, at the best rate of each, two seeds; then, for one size,
-    other H, batches, token budgets and payloads; then, for the smallest size, what tells why one replica is behind; at
-    last, other H by replicas and sizes.
+    other H, batches, token budgets and payloads; then, for the smallest size, what tells why one replica is behind, and
+    for the largest, whether that lasts; at last, other H by replicas and sizes.
     """
     bases = [_base(size, replicas) for size in SIZES for replicas in REPLICAS]
     for base in bases:
@@ -88,6 +88,7 @@ def wanted(done: Sequence[Row]) -> Iterator[Case]:
     yield from _ablations(done)
     if best_case(done, SMALLEST, 1) is not None:
         yield from _one_replica()
+    yield from _longer(done)
     yield from _cadences(done)
 
 
@@ -128,6 +129,14 @@ def _one_replica() -> Iterator[Case]:
     yield from (replace(one, sync_every=h, learning_rate=rate) for h, rate in ((5, 4e-3), (15, 8e-3), (5, 2e-3)))
     yield replace(one, sync_every=5, outer_learning_rate=0.1)
     yield replace(_base(SMALLEST, 0), overtraining=4, learning_rate=8e-3)
+
+
+def _longer(done: Sequence[Row]) -> Iterator[Case]:
+    """DiLoCo with one replica and more tokens: whether its gap closes, too, and with which momentum."""
+    one = best_case(done, ABLATED, 1)
+    if one is not None:
+        yield from (replace(one, overtraining=overtraining) for overtraining in (2, 4))
+        yield replace(one, overtraining=4, outer_learning_rate=0.5, outer_momentum=0.5)
 
 
 def _cadences(done: Sequence[Row]) -> Iterator[Case]:

@@ -102,7 +102,7 @@ def ablation(runs: Sequence[Row], name: str, replicas: int, size: str = ABLATED)
 ABLATIONS: tuple[tuple[str, str, tuple[int, ...]], ...] = (
     ("sync_every", "inner steps H between outer steps", (2,)),
     ("sequences", "global batch [sequences of 128]", (0, 2)),
-    ("overtraining", "overtraining multiple", (0, 2)),
+    ("overtraining", "overtraining multiple", (0, 1, 2)),
     ("payload_bits", "bits of a parameter in an outer exchange", (2,)),
     ("outer_learning_rate", "outer learning rate", (1, 2)),
 )
@@ -120,18 +120,21 @@ def ablations(runs: Sequence[Row]) -> Iterator[str]:
 
 
 def rounds(runs: Sequence[Row]) -> Iterator[str]:
-    """How far DiLoCo M = 2 is behind Data-Parallel, by the number of its outer steps, as lines of Markdown."""
-    yield "| N | tokens per parameter | inner steps | outer steps | Data-Parallel | DiLoCo M = 2 | over Data-Parallel |"
+    """How far DiLoCo is behind Data-Parallel, by the number of its outer steps, as lines of Markdown."""
+    yield "| N | tokens per parameter | inner steps | outer steps | Data-Parallel | DiLoCo M = 1 | DiLoCo M = 2 |"
     yield "|---|---|---|---|---|---|---|"
     for size, multiple in [*((size, "1") for size in SIZES), (ABLATED, "2"), (ABLATED, "4")]:
-        pair = [_at(runs, size, replicas, multiple) for replicas in (0, 2)]
-        if None in pair:
+        parallel = _at(runs, size, 0, multiple)
+        if parallel is None:
             continue
-        (parallel, steps), (diloco, _) = pair
-        yield (
-            f"| {size} | {20 * int(multiple)} | {steps:,} | {-(-steps // 30)} | {parallel:.3f} | {diloco:.3f} | "
-            f"{diloco / parallel - 1:+.1%} |"
-        )
+        loss, steps = parallel
+        behind = [_behind(_at(runs, size, replicas, multiple), loss) for replicas in (1, 2)]
+        yield f"| {size} | {20 * int(multiple)} | {steps:,} | {-(-steps // 30)} | {loss:.3f} | {' | '.join(behind)} |"
+
+
+def _behind(found: tuple[float, int] | None, parallel: float) -> str:
+    """A loss, and how far it is above Data-Parallel's."""
+    return f"{found[0]:.3f} ({found[0] / parallel - 1:+.1%})" if found else "-"
 
 
 def one_replica(runs: Sequence[Row]) -> Iterator[str]:
