@@ -13,12 +13,13 @@ from typing import Annotated, Any, Self, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetJsonSchemaHandler, ValidationError
 from pydantic_core import CoreSchema
 
-from ..errors import InputError, brief, is_plain, shortened
+from ..errors import InputError, brief, is_plain
 from ..units.quantities import IN_SI
 from .attribute_docstrings import describe_properties
 from .kinds import refuse_other_kind
+from .mistakes import kind_in_words, refusal
 from .nearest import nearest
-from .reading import MOST_YAML_BYTES, line_of, parse_yaml, read_text
+from .reading import MOST_YAML_BYTES, parse_yaml, read_text
 
 __all__ = [
     "FileName",
@@ -32,8 +33,6 @@ __all__ = [
     "requires_one_of",
     "validate",
 ]
-
-Loc = tuple[int | str, ...]
 
 
 class Frozen(BaseModel):
@@ -58,7 +57,7 @@ class Frozen(BaseModel):
         try:
             self.__pydantic_validator__.validate_python(data, self_instance=self, context=IN_SI)
         except ValidationError as error:
-            raise _refusal(type(self), data, error, type(self).__name__, None) from None
+            raise refusal(type(self), data, error, type(self).__name__, None) from None
 
     # tells pydantic that documents can skip this __init__, which is only for programs
     __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
@@ -104,8 +103,6 @@ class Frozen(BaseModel):
 Model = TypeVar("Model", bound=BaseModel)
 MOST_WORDS = 10_000
 """The most characters of a description."""
-_MOST_MISTAKES = 20
-"""The most mistakes in one message."""
 
 
 def _can_be_shown(text: str, allowed: str = "") -> str:
@@ -139,7 +136,7 @@ def read_mapping(path: Path, what: str) -> tuple[dict[str, Any], str]:
     text = read_text(path, what, MOST_YAML_BYTES)
     data = parse_yaml(text, str(path))
     if not isinstance(data, dict):
-        raise InputError(f"{path}: holds {_kind(data)}, not a mapping; write a {what} as `key: value` lines")
+        raise InputError(f"{path}: holds {kind_in_words(data)}, not a mapping; write a {what} as `key: value` lines")
     refuse_other_kind(data, what, path)
     return data, text
 
@@ -161,14 +158,7 @@ def validate(model: type[Model], data: Any, *, source: str, text: str | None = N
     try:
         return model.model_validate(data, context=IN_SI if in_si else None)
     except ValidationError as error:
-        raise _refusal(model, data, error, source, text) from None
-
-
-def _refusal(model: type[BaseModel], data: Any, error: ValidationError, source: str, text: str | None) -> InputError:
-    told = [one for one in error.errors(include_url=False) if not _follows(one)]
-    mistakes = list(dict.fromkeys(_describe(model, data, one, source, text) for one in told[:_MOST_MISTAKES]))
-    more = [f"{source}: and {len(told) - _MOST_MISTAKES:,} more; fix these first"] if len(told) > _MOST_MISTAKES else []
-    return InputError("\n".join(mistakes + more))
+        raise refusal(model, data, error, source, text) from None
 
 
 Copied = TypeVar("Copied", bound=Frozen)
@@ -182,116 +172,3 @@ def validate_copy(model: Copied, changes: Mapping[str, Any], *, source: str) -> 
     }
     kept = {key: value for key, value in {**given, **changes}.items() if value is not None}
     return validate(type(model), kept, source=source, in_si=True)
-
-
-def _follows(mistake: Mapping[str, Any]) -> bool:
-    """Whether a list counts as too short only because its entries are wrong, which other messages say."""
-    return bool(mistake["type"] == "too_short" and len(mistake["input"]) >= mistake["ctx"]["min_length"])
-
-
-def _kind(value: Any) -> str:
-    names = {dict: "a mapping", list: "a list", str: "text", bool: "true or false", type(None): "nothing but comments"}
-    return names.get(type(value), "a number")
-
-
-_WANTED = {
-    "int_parsing": "a whole number",
-    "int_from_float": "a whole number",
-    "int_type": "a whole number",
-    "model_type": "a mapping of `key: value`",
-    "dict_type": "a mapping of `key: value`",
-    "model_attributes_type": "a mapping of `key: value`",
-    "tuple_type": "a list",
-    "string_type": "text",
-    "string_unicode": "text of whole characters that can be shown",
-    "bool_parsing": "true or false",
-    "bool_type": "true or false",
-}
-"""The values that pydantic's type errors ask for, in words that fit YAML."""
-
-
-def _describe(model: type[BaseModel], data: Any, mistake: Mapping[str, Any], source: str, text: str | None) -> str:
-    kind, given, context = mistake["type"], mistake.get("input"), mistake.get("ctx", {})
-    loc = _without_tags(mistake["loc"], data, missing=kind == "missing")
-    line = line_of(text, loc) if text else None
-    place = ": ".join(filter(None, [f"{source}:{line}" if line else source, _dotted(loc)]))
-    shown = f"got {brief(given)}"
-    message = str(mistake["msg"]).removeprefix("Value error, ")
-    example = _example(model, mistake["loc"])
-    if kind == "extra_forbidden":
-        return f"{place}: unknown key; {nearest(str(loc[-1]), _known_keys(model, mistake['loc'][:-1]))}"
-    if kind == "missing":
-        return f"{place}: is missing; add it{example}"
-    if kind == "value_error":
-        return f"{place}: {message}"
-    if kind == "union_tag_invalid":
-        known = [tag.strip("' ") for tag in str(context["expected_tags"]).split(",")]
-        return f"{place}: there is no kind {brief(context['tag'])}; {nearest(str(context['tag']), known)}"
-    if kind == "union_tag_not_found":
-        key = str(context["discriminator"])
-        return f"{place}: {shown}; " + (f"add the key {key}" if "'" in key else "must be a name, a path or a mapping")
-    if kind in {"too_short", "too_long"}:
-        bound = f"at least {context['min_length']}" if kind == "too_short" else f"at most {context['max_length']}"
-        return f"{place}: got {len(given or ())} entries; must have {bound}{example}"
-    wanted = _WANTED.get(kind, message.removeprefix("Input should be "))
-    return f"{place}: {shown}; must be {wanted}{example}"
-
-
-def _without_tags(loc: Loc, data: Any, *, missing: bool) -> Loc:
-    """A path without the tags of discriminated unions, which pydantic adds and documents do not have."""
-    kept: list[int | str] = []
-    here = data
-    for depth, part in enumerate(loc):
-        inside = (isinstance(here, Mapping) and part in here) or (
-            isinstance(here, list | tuple) and isinstance(part, int) and part < len(here)
-        )
-        if inside:
-            here = here[part]
-        if not str(part).startswith("(") and (inside or (missing and depth == len(loc) - 1)):
-            kept.append(part)
-    return tuple(kept)
-
-
-def _dotted(loc: Loc) -> str:
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{shortened(part)}" for part in loc).lstrip(".")
-
-
-def _models_at(model: type[BaseModel], loc: Loc) -> list[type[BaseModel]]:
-    """The models at a path (more than one below an undiscriminated union)."""
-    current: list[type[BaseModel]] = [model]
-    for part in loc:
-        if isinstance(part, int):
-            continue
-        found: list[type[BaseModel]] = []
-        for candidate in current:
-            field = _field(candidate, part)
-            found += _inner_models(field.annotation) if field else []
-        current = found or [c for c in current if _tagged(c, part)] or current
-    return current
-
-
-def _field(model: type[BaseModel], key: str) -> Any:
-    return next((f for name, f in model.model_fields.items() if key in (f.alias, name)), None)
-
-
-def _tagged(model: type[BaseModel], tag: str) -> bool:
-    return any(getattr(field.annotation, "__args__", ()) == (tag,) for field in model.model_fields.values())
-
-
-def _inner_models(annotation: Any) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [m for arg in getattr(annotation, "__args__", ()) for m in _inner_models(arg)]
-
-
-def _known_keys(model: type[BaseModel], loc: Loc) -> list[str]:
-    keys = [field.alias or name for m in _models_at(model, loc) for name, field in m.model_fields.items()]
-    return list(dict.fromkeys(keys))
-
-
-def _example(model: type[BaseModel], loc: Loc) -> str:
-    for candidate in _models_at(model, loc[:-1]):
-        field = _field(candidate, str(loc[-1])) if loc else None
-        if field and field.examples:
-            return f", such as {field.examples[0]!r}"
-    return ""

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sim.documents.validation import validate
 from sim.engine.ops import Compute, Start
 from sim.engine.steady_state import Beat
 from sim.errors import InputError
@@ -418,3 +419,17 @@ def test_rounds_are_told_in_steps_of_the_mean_worker():
     assert [beat.begun(made) for made in ((0, 14), (59, 31), (61, 29))] == [0, 2, 2]
     assert [beat.reached(made, 2) for made in ((60, 30), (60, 29), (59, 30))] == [True, False, False]
     assert [beat.ahead(made) for made in ((30, 0), (0, 15), (0, 31), (60, 31))] == [23, 23, 47, 47]
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ([30, 0], ["local_steps[1]: got 0; must be greater than 0"]),
+        ("fast", ["local_steps: got 'fast'; must be 'even' or 'by-speed' or a list"]),
+        (4, ["local_steps: got 4; must be 'even' or 'by-speed' or a list"]),
+    ],
+)
+def test_what_is_wrong_is_told_once_and_in_the_form_that_was_written(written, told):
+    with pytest.raises(InputError) as raised:
+        validate(DiLoCo, {"kind": "diloco", "local_steps": written}, source="diloco")
+    assert [line.removeprefix("diloco: ") for line in str(raised.value).splitlines()] == told
