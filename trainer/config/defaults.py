@@ -99,7 +99,7 @@ def filled(data: Mapping[str, Any]) -> dict[str, Any]:
         defaults["replicas_per_device"] = replicas
     if kind.fragments:
         fragments = -(-basis.model.layers // LAYERS_PER_FRAGMENT)
-        overlap = kind.overlap_steps if kind.overlap_steps < basis.sync_every else max(1, basis.sync_every - 1)
+        overlap = min(kind.overlap_steps, max(1, basis.sync_every - 1))
         defaults |= {"fragments": min(fragments, basis.sync_every), "overlap_steps": overlap}
     given.pop("overtraining", None)
     return {**defaults, **kind.own, **kind.defaults, **given}

@@ -143,7 +143,8 @@ def _of_trace(path: Path) -> _Trace:
     names = {each.name for each in header.corpora}
     if not header.corpora:
         raise InputError(
-            f"{path}: was trained on one corpus; record mixtures with record-trace --corpus A=0.7 --corpus B=0.3"
+            f"{path}: was trained on one corpus; record mixtures: runs of record-trace on corpora with weights, such "
+            "as A=0.7 and B=0.3"
         )
     for record in read_records(path):
         if isinstance(record, HeldOut) and record.corpora:
@@ -151,7 +152,8 @@ def _of_trace(path: Path) -> _Trace:
     losses = {each.name: each.loss for each in last.corpora} if last else {}
     if last is None or header.steps is None or last.step < header.steps or {*losses} != names:
         raise InputError(
-            f"{path}: has no held-out losses behind its last step; record it to its end with record-trace --eval-every"
+            f"{path}: has no held-out losses behind its last step; record it to its end, with evaluations during "
+            "training"
         )
     return _Trace(
         {each.name: (each.share, each.fingerprint, losses[each.name]) for each in header.corpora},

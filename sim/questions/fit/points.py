@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ...documents.reading import read_text
-from ...errors import InputError
+from ...errors import ArgumentError, InputError
 
 NAMES = {
     "params": ("params", "N", "size", "parameters"),
@@ -73,10 +73,11 @@ def _check_mixtures(traces: Sequence[Path]) -> None:
     mixed = [{each.name: each.share for each in read_header(path).corpora} for path in traces]
     for path, shares in zip(traces, mixed, strict=True):
         if shares != mixed[0]:
-            raise InputError(
-                f"{path}: mixes other corpora, or in other shares, than {traces[0]}, so that their losses do not "
-                "compare; give runs on one mixture, or write --form mixture for a law of the shares"
+            told = (
+                "{path}: mixes other corpora, or in other shares, than {first}, so that their losses do not compare; "
+                "give runs on one mixture, or write {form:mixture} for a law of the shares"
             )
+            raise ArgumentError(told, path=path, first=traces[0])
 
 
 def _ended(points: Iterable[Point]) -> list[Point]:

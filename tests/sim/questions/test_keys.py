@@ -83,7 +83,7 @@ WALKED = {
     | {"hosts": ([OF_THREE], 3)},
     "budget": {base: ([OF_THREE], 3) for base in BASES if base not in TWO}
     | {base: ([DILOCO], 3) for base in TWO}
-    | {"a ring of its own": ([{**DILOCO, "replicas": 4}], 3)}
+    | {base: ([{**DILOCO, "replicas": 4}], 3) for base in ("a ring of its own", "messages that meet")}
     | {"one datacenter": ([OVER_ALL], 3), "chunked": ([OF_THREE], 8), "changing": ([OF_THREE], 5)},
     "plan": {
         base: ([OF_THREE | {"sync_every": 50}], 3) for base in ("flows", "published", "lossy", "windows", "chunked")

@@ -226,7 +226,7 @@ def test_traces_are_a_table(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"corpora": ()}, "was trained on one corpus; record mixtures with record-trace --corpus A=0.7"),
+        ({"corpora": ()}, "was trained on one corpus; record mixtures: runs of record-trace on corpora with weights"),
         ({"at": 9}, "has no held-out losses behind its last step; record it to its end"),
         ({"losses": (2.0,)}, "has no held-out losses behind its last step"),
         ({"losses": (2.0, 2.0, 2.0), "shares": (0.5, 0.3, 0.2)}, "mixes 0, 1, 2, and"),

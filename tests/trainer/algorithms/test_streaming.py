@@ -229,7 +229,7 @@ def test_every_exchange_that_begins_is_used_once(fragments, overlap):
     schedule = Schedule(steps=23, sync_every=5, fragments=fragments, overlap_steps=overlap)
     flying = set()
     for step in range(1, 24):
-        for kind, p, _ in schedule.events(step):
+        for kind, p, *_ in schedule.events(step):
             assert (p in flying) == (kind == "arrive")
             flying.symmetric_difference_update({p} - ({p} if kind == "finish" else set()))
         assert tuple(sorted(flying)) == schedule.under_way(step)

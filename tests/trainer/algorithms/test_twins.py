@@ -39,7 +39,7 @@ SETTINGS = {
 }
 """What a strategy is told besides replicas and H."""
 REPLAY_ONLY = {"async-diloco", "elastic-diloco", "pipeline"}
-REPLAY_ONLY |= {"demo", "des-loc"}
+REPLAY_ONLY |= {"demo", "des-loc", "halos"}
 STEPS = 8
 
 

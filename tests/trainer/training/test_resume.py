@@ -412,7 +412,8 @@ def test_the_model_in_a_checkpoint_is_the_global_one(algorithm, text, tmp_path):
     path, directory = tmp_path / "run.jsonl", tmp_path / "saved"
     assert call(*arguments(text, path, algorithm, "--checkpoint", directory, steps=5)) == 0
     config, params, step, _ = read_model(directory)
-    assert (config.algorithm, step) == (algorithm, 5)
+    # learners with paces 1, 1 and 1/2 take 15 steps at 6 instants
+    assert (config.algorithm, step) == (algorithm, 6 if algorithm == "decoupled-diloco" else 5)
     assert sum(leaf.size for leaf in jax.tree.leaves(params)) == read_header(path).model.params
     _, saved = arrays(directory)
     # behind the last step every replica has the global parameters (eager updates: their mean is global)
