@@ -441,7 +441,7 @@ BASES["pipelines"] = {
 BASES["messages that meet"] = {
     "topology": topology(
         sites=[site(name, chips=2) for name in "abcd"],
-        links=[*(link(name, "ix") for name in "abcd"), link("a", "b", "9 Gbit/s")],
+        links=[link("a", "ix", "0.7 Gbit/s"), *(link(name, "ix") for name in "bcd"), link("a", "b", "9 Gbit/s")],
     ),
     "workload": {**LAYERED, "chip_speed": "250 Tflop/s"},
     "strategies": [
