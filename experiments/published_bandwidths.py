@@ -15,9 +15,9 @@ from collections.abc import Iterator
 from functools import cache
 
 from experiments.strategies import PAGE
+from experiments.tables import markdown, put
 from sim.questions.bandwidth.bandwidth import answer
 from sim.questions.bandwidth.published_setting import study
-from sim.shell.delivery import write_atomically
 
 BEGIN = "<!-- published bandwidths, written by experiments/published_bandwidths.py -->\n"
 END = "<!-- end of published bandwidths -->\n"
@@ -57,13 +57,12 @@ def rows() -> Iterator[tuple[str, ...]]:
 
 def table() -> str:
     """The table, as Markdown."""
-    return "".join(f"| {' | '.join(line)} |\n" for line in (HEAD, ("---",) * len(HEAD), *rows()))
+    return markdown(HEAD, rows())
 
 
 def main() -> int:
     """The command."""
-    before, rest = PAGE.read_text(encoding="utf-8").split(BEGIN)
-    write_atomically(PAGE, before + BEGIN + table() + END + rest.split(END)[1])
+    put(PAGE, BEGIN, table(), END)
     return 0
 
 

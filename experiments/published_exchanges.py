@@ -17,11 +17,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from experiments.strategies import PAGE
+from experiments.tables import markdown, put
 from sim.network.over_links import LinkNetwork
 from sim.network.placement import Placement
 from sim.network.trees import broadcast
 from sim.scenario.model import Scenario
-from sim.shell.delivery import write_atomically
 from sim.simulation.results import Run
 from sim.simulation.run import run
 from sim.topology.model import Topology
@@ -119,13 +119,12 @@ def _error(ours: float, theirs: float) -> str:
 
 def table() -> str:
     """The table, as Markdown."""
-    return "".join(f"| {' | '.join(line)} |\n" for line in (HEAD, ("---",) * len(HEAD), *rows()))
+    return markdown(HEAD, rows())
 
 
 def main() -> int:
     """The command."""
-    before, rest = PAGE.read_text(encoding="utf-8").split(BEGIN)
-    write_atomically(PAGE, before + BEGIN + table() + END + rest.split(END)[1])
+    put(PAGE, BEGIN, table(), END)
     return 0
 
 

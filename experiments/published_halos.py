@@ -23,8 +23,8 @@ from itertools import combinations
 from typing import Any
 
 from experiments.strategies import PAGE
+from experiments.tables import markdown, put
 from sim.scenario.model import Scenario
-from sim.shell.delivery import write_atomically
 from sim.simulation.results import Run
 from sim.simulation.run import run
 
@@ -112,13 +112,12 @@ def _row(what: str, one: Run, kind: str, remark: str) -> tuple[str, ...]:
 
 def table() -> str:
     """The table, as Markdown."""
-    return "".join(f"| {' | '.join(line)} |\n" for line in (HEAD, ("---",) * len(HEAD), *rows()))
+    return markdown(HEAD, rows())
 
 
 def main() -> int:
     """The command."""
-    before, rest = PAGE.read_text(encoding="utf-8").split(BEGIN)
-    write_atomically(PAGE, before + BEGIN + table() + END + rest.split(END)[1])
+    put(PAGE, BEGIN, table(), END)
     return 0
 
 

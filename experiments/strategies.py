@@ -14,8 +14,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from experiments.tables import markdown, put
 from sim.scenario.model import Scenario
-from sim.shell.delivery import write_atomically
 from sim.simulation.results import Run
 from sim.simulation.run import run
 from sim.strategies import STRATEGIES, AbstractStrategy
@@ -49,9 +49,7 @@ def _document(kind: str, strategy: type[AbstractStrategy]) -> dict[str, Any]:
 def table() -> str:
     """The table, as Markdown."""
     asked = scenario()
-    rows = [_row(one, strategy) for one, strategy in zip(run(asked).runs, asked.strategies, strict=True)]
-    lines = [HEAD, ("---",) * len(HEAD), *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return markdown(HEAD, [_row(*pair) for pair in zip(run(asked).runs, asked.strategies, strict=True)])
 
 
 def _row(one: Run, strategy: AbstractStrategy) -> tuple[str, ...]:
@@ -86,9 +84,7 @@ def _barrier(strategy: AbstractStrategy) -> str:
 
 def main() -> int:
     """The command."""
-    text = PAGE.read_text(encoding="utf-8")
-    before, rest = text.split(BEGIN)
-    write_atomically(PAGE, before + BEGIN + table() + END + rest.split(END)[1])
+    put(PAGE, BEGIN, table(), END)
     return 0
 
 

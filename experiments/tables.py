@@ -1,9 +1,12 @@
-"""Tables that are committed: CSV files in which lines that begin with # are comments."""
+"""Tables that are committed: CSV files in which lines that begin with # are comments, and tables on pages."""
 
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+
+from sim.shell.delivery import write_atomically
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -26,3 +29,14 @@ def _number_or_text(cell: str) -> str | float:
         return float(cell)
     except ValueError:
         return cell
+
+
+def markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table in Markdown."""
+    return "".join(f"| {' | '.join(line)} |\n" for line in (head, ("---",) * len(head), *rows))
+
+
+def put(page: Path, begin: str, table: str, end: str) -> None:
+    """Writes a table into a page, in the place of what stands between two lines."""
+    before, rest = page.read_text(encoding="utf-8").split(begin)
+    write_atomically(page, before + begin + table + end + rest.split(end)[1])

@@ -30,3 +30,13 @@ def regions(workers: int, count: int) -> Groups:
     """
     size = workers // count
     return tuple(tuple(range(first, first + size)) for first in range(0, workers, size))
+
+
+def regions_mistake(workers: int, count: int) -> str | None:
+    """What is wrong with so many regions, and what to write instead; None if workers fill them evenly."""
+    if workers % count == 0:
+        return None
+    fits = [each for each in range(1, workers + 1) if workers % each == 0]
+    return (
+        f"regions: {workers} replicas cannot be shared evenly by {count} regions; write {' or '.join(map(str, fits))}"
+    )

@@ -11,7 +11,7 @@ from ..defaults import ACROSS_EVERY, REGIONS, SYNC_EVERY
 from ..engine.ops import Collective, Merge, Op, Start, Wait, Worker
 from ..engine.relay import Relay, Settled
 from ..errors import InputError
-from ..pairing import regions
+from ..pairing import regions, regions_mistake
 from ..units.quantities import MOST_SITES, MOST_STEPS
 from .shared.closed_form import ClosedForm
 from .shared.schedule import Schedule, count_rounds
@@ -52,12 +52,8 @@ class HALoS(ServedStrategy):
 
     @model_validator(mode="after")
     def _regions_are_equal(self) -> Self:
-        if self.replicas % self.regions:
-            fits = [n for n in range(1, self.replicas + 1) if self.replicas % n == 0]
-            raise InputError(
-                f"regions: {self.replicas} replicas cannot be shared evenly by {self.regions} regions; write "
-                f"{' or '.join(map(str, fits))}"
-            )
+        if mistake := regions_mistake(self.replicas, self.regions):
+            raise InputError(mistake)
         if self.server >= self.regions:
             raise InputError(
                 f"server: got {self.server}, and the regions are 0 to {self.regions - 1}; write one of them"

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from ..defaults import ACROSS_EVERY, REGIONS, SYNC_EVERY
 from ..engine.ops import Collective, Op
 from ..errors import InputError
-from ..pairing import Groups, regions
+from ..pairing import Groups, regions, regions_mistake
 from ..units.quantities import MOST_SITES, MOST_STEPS
 from .shared.closed_form import ClosedForm, of_replicas, outer_step
 from .shared.local_steps import BarrierStrategy
@@ -47,12 +47,8 @@ class TwoLevelDiLoCo(BarrierStrategy):
 
     @model_validator(mode="after")
     def _regions_are_equal(self) -> Self:
-        if self.replicas % self.regions:
-            fits = [n for n in range(1, self.replicas + 1) if self.replicas % n == 0]
-            raise InputError(
-                f"regions: {self.replicas} replicas cannot be shared evenly by {self.regions} regions; write "
-                f"{' or '.join(map(str, fits))}"
-            )
+        if mistake := regions_mistake(self.replicas, self.regions):
+            raise InputError(mistake)
         return self
 
     @property

@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field, ValidationError
 from sim.defaults import LAYERS_PER_FRAGMENT, REPLICAS, SYNC_EVERY
 from sim.errors import InputError
 from sim.laws.model_family import FAMILY, SEQUENCE_TOKENS
+from sim.pairing import regions_mistake
 
 from ..config import recipe
 from .kinds import KINDS, AlgorithmName, Kind, find_kind, owner_of
@@ -159,12 +160,8 @@ def _own_mistake(algorithm: str, kind: Kind, fields: Mapping[str, Any]) -> str |
             f"replicas_per_device: who exchanges with whom changes in {algorithm}, so that its {fields['replicas']} "
             f"replicas share a device: write --replicas-per-device {fields['replicas']}, or leave it out"
         )
-    if fields["replicas"] % (fields["regions"] or 1):
-        fits = [n for n in range(1, fields["replicas"] + 1) if fields["replicas"] % n == 0]
-        return (
-            f"regions: {fields['replicas']} replicas cannot be shared evenly by {fields['regions']} regions; write "
-            f"{' or '.join(map(str, fits))}"
-        )
+    if mistake := regions_mistake(fields["replicas"], fields["regions"] or 1):
+        return mistake
     if kind.outer_steps and not kind.feedback and fields["error_feedback"]:
         return f"error_feedback: {algorithm} decides by itself what is sent when; leave it out"
     if (fields["payload_bits"] or 32) < kind.least_bits:
